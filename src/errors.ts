@@ -1,0 +1,77 @@
+/**
+ * Errors: whose fault it is is the class; what to answer and how to fix it are fields; the code is
+ * for ever. One table carries them all (docs/errors.md is made from it).
+ */
+
+interface ErrorRow {
+  /** One line: what happened. */
+  readonly title: string
+  /** One line: what the reader of the message does about it. */
+  readonly fix: string
+  /** The HTTP status a client gets for it, where one is still to be answered. */
+  readonly status: number
+}
+
+export const errorTable = {
+  REQUEST_BODY_SHORT: {
+    title: 'The request body ended before its announced length',
+    fix: 'The client or the web server cut the upload off; send it again.',
+    status: 400,
+  },
+  REQUEST_ABORTED: {
+    title: 'The client left before the request was answered',
+    fix: 'Nothing to do: stop the work for this request.',
+    status: 499,
+  },
+  HEADER_INVALID: {
+    title: 'A response header has a name or a value that HTTP does not allow',
+    fix: 'Remove control characters (CR, LF, NUL) from the value and use letters, digits and "-" in the name.',
+    status: 500,
+  },
+  APP_SHAPE: {
+    title: 'This is not an app that cgiup can run',
+    fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',
+    status: 500,
+  },
+  USAGE: {
+    title: 'An option or argument has a value that cannot be used',
+    fix: 'See the documentation of the option.',
+    status: 500,
+  },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** Common part of all errors that cgiup throws. */
+export class CgiupError extends Error {
+  /** Stable name of the error; a key of the table in docs/errors.md. */
+  readonly code: ErrorCode
+  /** HTTP status that fits this error. */
+  readonly status: number
+  /** What to do about it, one line. */
+  readonly fix: string
+
+  /**
+   * @param detail what was seen, and where; one or two sentences. The table's title when absent.
+   */
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    const row: ErrorRow = errorTable[code]
+    super(detail ?? row.title, options)
+    this.name = new.target.name
+    this.code = code
+    this.status = row.status
+    this.fix = row.fix
+  }
+}
+
+/** The request is at fault: what the client or the web server sent. */
+export class RequestError extends CgiupError {}
+
+/** The app is at fault: what the app returned or threw. */
+export class AppError extends CgiupError {}
+
+/** A program that cgiup runs (a CGI script, a back end) is at fault. */
+export class ProgramError extends CgiupError {}
+
+/** The call is at fault: options, arguments, command line. */
+export class UsageError extends CgiupError {}

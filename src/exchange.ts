@@ -1,0 +1,91 @@
+/**
+ * What every part agrees on: CGI itself is the neutral type.
+ *
+ * A server adapter turns what a gateway hands over into an {@link Exchange} and writes the
+ * {@link Reply} back; a {@link Handler} turns an Exchange into a Reply. No module knows both halves.
+ */
+
+/**
+ * Header fields as `name, value, name, value, …`: ordered, repeats kept, as Node's `rawHeaders`.
+ * Values are Latin-1 strings, one character a byte, as HTTP has them.
+ */
+export type HeaderList = readonly string[]
+
+/** Read-only view of the meta-variables of one request (RFC 3875 section 4.1). */
+export interface Env {
+  /**
+   * `name, value, name, value, …` as they were received: order and repeats kept, values as Latin-1
+   * strings, one character a byte.
+   */
+  readonly list: readonly string[]
+  /** The value of a variable, repeats joined by the translator's rule; undefined when it is absent. */
+  get(name: string): string | undefined
+  /**
+   * The plain object for apps, built once, on demand. `HTTP_*` values are Latin-1 (as header values
+   * are); all others are decoded as UTF-8 where their bytes are valid UTF-8, as `process.env` would.
+   */
+  toObject(): Readonly<Record<string, string>>
+}
+
+/**
+ * The request body, pulled piece by piece: back-pressure is simply not asking for more.
+ * One `read()` at a time.
+ */
+export interface Body {
+  /** Announced length in bytes; 0 when there is no body; null when a body of unknown length follows. */
+  readonly length: number | null
+  /**
+   * The next piece (never empty), or null at the end.
+   * @throws RequestError when the body ended early, is too large, or the client left.
+   */
+  read(): Promise<Uint8Array | null>
+  /** No more of it is wanted; the adapter discards the rest (within its bound). May be called twice. */
+  cancel(): void
+}
+
+/** What an app may assume of the gateway that carries it. */
+export interface Gateway {
+  readonly protocol: 'cgi' | 'fastcgi' | 'scgi' | 'http' | 'memory'
+  /** FastCGI role; `responder` everywhere else. */
+  readonly role: 'responder' | 'authorizer' | 'filter'
+  /** The process ends after this one request. */
+  readonly runOnce: boolean
+  /** Other processes may serve the same app at the same time. */
+  readonly multiprocess: boolean
+}
+
+/** One request on its way through a gateway. */
+export interface Exchange {
+  readonly env: Env
+  readonly stdin: Body
+  /** Aborts when the client left, the gateway gave up, or the process is to stop. */
+  readonly signal: AbortSignal
+  readonly gateway: Gateway
+  /** Diagnostics of this request: to the gateway's log, never to the client. */
+  stderr(text: string): void
+  /** Keeps the process until the work is settled; the reply does not wait for it. */
+  waitUntil(work: Promise<unknown>): void
+}
+
+/** The answer to one request. */
+export interface Reply {
+  /** 200 to 599. */
+  readonly status: number
+  /** Reason phrase; the standard one of the status when absent. */
+  readonly reason?: string
+  readonly headers: HeaderList
+  /**
+   * The whole body in one piece (the fast path), or its pieces. A string is sent as UTF-8. A body
+   * that throws is cut off so that the server can notice, never finished as if it were whole; one
+   * that is no longer wanted gets `return()`.
+   */
+  readonly body: Uint8Array | string | AsyncIterable<Uint8Array> | null
+  /**
+   * The body holds the whole HTTP response, head included, and is passed on unmodified
+   * (non-parsed header output, RFC 3875 section 5). `status` and `headers` are then for the log only.
+   */
+  readonly verbatim?: boolean
+}
+
+/** Turns an Exchange into a Reply. To hand one to `run()`, mark it with `handler()`. */
+export type Handler = (exchange: Exchange) => Reply | Promise<Reply>
