@@ -28,6 +28,46 @@ export const errorTable = {
     fix: 'Remove control characters (CR, LF, NUL) from the value and use letters, digits and "-" in the name.',
     status: 500,
   },
+  STATUS_INVALID: {
+    title: 'A response has a status that HTTP does not allow',
+    fix: 'Answer with a status from 200 to 599.',
+    status: 500,
+  },
+  CONTENT_LENGTH_INVALID: {
+    title: 'A response has a Content-Length that cannot be right',
+    fix: 'Leave Content-Length out, or set it once, to the number of bytes of the body.',
+    status: 500,
+  },
+  REPLY_INVALID: {
+    title: 'A handler returned something that is not a reply',
+    fix: 'Return { status, headers: [name, value, …], body }.',
+    status: 500,
+  },
+  REPLY_BODY_LENGTH: {
+    title: 'A streamed body had more or fewer bytes than its Content-Length',
+    fix: 'Leave Content-Length out of streamed responses, or set it to the exact number of bytes.',
+    status: 500,
+  },
+  PROGRAM_NO_OUTPUT: {
+    title: 'A program ended without writing a reply',
+    fix: 'Run it by hand and read its standard error; it has to print "Content-Type: …", an empty line, and the page.',
+    status: 502,
+  },
+  PROGRAM_HEAD_INVALID: {
+    title: 'The output of a program does not begin with a valid CGI head',
+    fix: 'Print the header fields first, then an empty line, and nothing before them.',
+    status: 502,
+  },
+  PROGRAM_HEAD_TOO_LARGE: {
+    title: "The head of a program's output is larger than allowed",
+    fix: 'Print fewer or shorter header fields, or an empty line after them.',
+    status: 502,
+  },
+  PROGRAM_HEAD_INCOMPLETE: {
+    title: 'The output of a program ended before its head was complete',
+    fix: 'Print an empty line after the last header field, and flush the output before the program ends.',
+    status: 502,
+  },
   APP_SHAPE: {
     title: 'This is not an app that cgiup can run',
     fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',

@@ -1,0 +1,112 @@
+/**
+ * The way back from a program's output to a reply head (RFC 3875 section 6). No IO: feed it what the
+ * program wrote, in any pieces.
+ */
+import { ProgramError } from '../errors.js'
+import type { HeaderList } from '../exchange.js'
+import { HeadReader, quote } from './head-read.js'
+
+/** The four responses of RFC 3875 section 6.2. */
+export type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
+
+/** What a program said before its body. */
+export interface ProgramHead {
+  readonly kind: HeadKind
+  /** 200 to 599; 302 for a redirect without Status. */
+  readonly status: number
+  /** As the program wrote it; absent when it wrote none. */
+  readonly reason?: string
+  /** Fields as written, in order, repeats kept; without Status, and without fields of no value. */
+  readonly headers: HeaderList
+  /** Value of the Location field. For a local redirect, the path (and query) of this server. */
+  readonly location?: string
+  /** The program writes whole HTTP responses; they are to be passed on unmodified. */
+  readonly nph: boolean
+}
+
+export interface HeadParserOptions {
+  /** Largest head in bytes, line ends included. Default 65,536. Crossed: PROGRAM_HEAD_TOO_LARGE. */
+  readonly maxBytes?: number
+  /** The output is a whole HTTP response (RFC 3875 section 5). Default false. */
+  readonly nph?: boolean
+}
+
+/** Bytes of the output's beginning that are kept for messages. */
+const kept = 101
+
+export class HeadParser {
+  readonly #maxBytes: number
+  readonly #reader: HeadReader
+  /** The line that has begun but not ended. */
+  #partial = ''
+  #bytes = 0
+  #start = ''
+
+  constructor(options?: HeadParserOptions) {
+    this.#maxBytes = options?.maxBytes ?? 65_536
+    this.#reader = new HeadReader(options?.nph ?? false)
+  }
+
+  /** Bytes of the head seen so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /**
+   * Takes the next piece of output. Null until the head is complete; then the head and what follows
+   * it in this piece. Not to be called again after that, nor after an error.
+   * @throws ProgramError PROGRAM_HEAD_INVALID as soon as a line is wrong, PROGRAM_HEAD_TOO_LARGE
+   */
+  push(chunk: Uint8Array): { head: ProgramHead; rest: Uint8Array } | null {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    if (this.#start.length < kept)
+      this.#start += bytes.toString('latin1', 0, Math.min(bytes.length, kept - this.#start.length))
+    let from = 0
+    while (from < bytes.length) {
+      const newline = bytes.indexOf(10, from)
+      const stop = newline < 0 ? bytes.length : newline + 1
+      this.#bytes += stop - from
+      if (this.#bytes > this.#maxBytes) this.#tooLarge()
+      const text = bytes.toString('latin1', from, newline < 0 ? stop : newline)
+      from = stop
+      this.#partial = this.#partial === '' ? text : this.#partial + text
+      if (newline < 0) return null
+      const head = this.#endLine()
+      if (head) return { head, rest: chunk.subarray(from) }
+    }
+    return null
+  }
+
+  /**
+   * The output ended before the head did.
+   * @throws ProgramError always: PROGRAM_NO_OUTPUT or PROGRAM_HEAD_INCOMPLETE
+   */
+  end(): never {
+    if (this.#bytes === 0) {
+      // RFC 3875 6.1: "The script MUST return a non-empty response."
+      throw new ProgramError(
+        'PROGRAM_NO_OUTPUT',
+        'The output ended before its first byte; expected header fields, an empty line, and a body (RFC 3875 section 6.1).',
+      )
+    }
+    throw new ProgramError(
+      'PROGRAM_HEAD_INCOMPLETE',
+      `The output ended after ${this.#bytes} bytes, within its head; expected an empty line after the last ` +
+        `header field (RFC 3875 section 6.2). The output began with ${quote(this.#start)}.`,
+    )
+  }
+
+  /** RFC 3875 7.2: lines end with LF or CR LF. */
+  #endLine(): ProgramHead | null {
+    const line = this.#partial
+    this.#partial = ''
+    return this.#reader.line(line.endsWith('\r') ? line.slice(0, -1) : line, this.#start)
+  }
+
+  #tooLarge(): never {
+    throw new ProgramError(
+      'PROGRAM_HEAD_TOO_LARGE',
+      `No empty line within the first ${this.#maxBytes} bytes of the output (limit maxBytes); it began with ${quote(this.#start)}.`,
+    )
+  }
+}
