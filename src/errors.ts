@@ -73,6 +73,36 @@ export const errorTable = {
     fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',
     status: 500,
   },
+  SERVER_UNKNOWN: {
+    title: 'There is no server of that name',
+    fix: 'Use one of the names in serverNames, or leave the choice to "auto".',
+    status: 500,
+  },
+  SERVER_UNSUPPORTED: {
+    title: 'This process was started as a FastCGI or SCGI process, which this version cannot be',
+    fix: 'Let the web server run it as a CGI script, or set CGIUP_SERVER=http and use it as a reverse proxy.',
+    status: 500,
+  },
+  ADDRESS_IN_USE: {
+    title: 'Another program listens on that address already',
+    fix: 'Stop the other program, or choose another port; port 0 takes any free one.',
+    status: 500,
+  },
+  ADDRESS_REFUSED: {
+    title: 'The system does not let this program listen on that address',
+    fix: 'Use an address of this machine, a port above 1023, and a socket path in a directory that can be written.',
+    status: 500,
+  },
+  APP_FILE: {
+    title: 'The app file cannot be loaded',
+    fix: 'Give the path of a JavaScript file that Node can load; see docs/run.md.',
+    status: 500,
+  },
+  APP_MISSING: {
+    title: 'The file holds no app',
+    fix: 'Add "export default app" (or module.exports = app), call run(app), or let the app listen().',
+    status: 500,
+  },
   USAGE: {
     title: 'An option or argument has a value that cannot be used',
     fix: 'See the documentation of the option.',

@@ -1,0 +1,97 @@
+/**
+ * Which gateway started this process? A table of rules over the environment and file descriptor 0;
+ * docs/run.md shows what each launcher gives.
+ */
+import { fstatSync, writeSync } from 'node:fs'
+import { UsageError } from './errors.js'
+import { nearest } from './nearest.js'
+
+/** Names that `run()`, `--server` and CGIUP_SERVER take. */
+export const serverNames = ['auto', 'cgi', 'http'] as const
+
+export type ServerName = (typeof serverNames)[number]
+
+/** What fd 0 is. `listening`: a socket that waits for connections; `device`: a terminal, /dev/null. */
+export type Stdin = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
+
+/** `fastcgi`: the launcher handed over a listening socket. */
+export type DetectedServer = 'cgi' | 'http' | 'fastcgi'
+
+export interface Facts {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The caller's choice; `auto` and undefined leave it to the rules. */
+  readonly server?: string | undefined
+  /** Asked only where the environment does not decide. */
+  readonly stdin?: () => Stdin
+  /** This process; LISTEN_FDS is meant for it only when LISTEN_PID says so. */
+  readonly pid?: number
+}
+
+export interface Detected {
+  readonly server: DetectedServer
+  /** One line for people: what decided. */
+  readonly why: string
+}
+
+/**
+ * The first rule that fits decides: CGIUP_SERVER, the caller's choice, a listening socket, a CGI
+ * environment, else the HTTP development server.
+ * @throws UsageError SERVER_UNKNOWN
+ */
+export function detect(facts: Facts): Detected {
+  const { env } = facts
+  const forced = chosen(env.CGIUP_SERVER, 'CGIUP_SERVER') ?? chosen(facts.server, 'the option "server"')
+  if (forced !== undefined) return forced
+  if (env.LISTEN_FDS && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(facts.pid))) {
+    return { server: 'fastcgi', why: `LISTEN_FDS=${env.LISTEN_FDS} hands over a listening socket` }
+  }
+  // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
+  // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
+  // the variables: a FastCGI process that a CGI script started inherits that script's environment.
+  if (facts.stdin?.() === 'listening') return { server: 'fastcgi', why: 'fd 0 is a listening socket' }
+  // FCGI_ROLE and PHP_FCGI_CHILDREN are no signs of FastCGI: fcgiwrap passes the former to CGI
+  // scripts, lighttpd sets the latter for whatever it starts.
+  // RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always set; h2o forgets it, so the method counts too.
+  if (env.GATEWAY_INTERFACE) return { server: 'cgi', why: `GATEWAY_INTERFACE=${env.GATEWAY_INTERFACE}` }
+  if (env.REQUEST_METHOD) return { server: 'cgi', why: `REQUEST_METHOD=${env.REQUEST_METHOD}` }
+  return { server: 'http', why: 'no gateway started this process' }
+}
+
+function chosen(name: string | undefined, by: string): Detected | undefined {
+  if (!name) return undefined
+  const server = name.toLowerCase()
+  if (server === 'auto') return undefined
+  if (server === 'cgi' || server === 'http') return { server, why: `${by} says so` }
+  const near = nearest(server, serverNames)
+  throw new UsageError(
+    'SERVER_UNKNOWN',
+    `${by} names the server ${JSON.stringify(name)}; known are ${serverNames.join(', ')}.` +
+      (near === undefined ? '' : ` Did you mean ${JSON.stringify(near)}?`),
+  )
+}
+
+/**
+ * What fd 0 of this process is. Changes nothing: no byte is read or written.
+ *
+ * The test of FastCGI 1.0 section 2.2 is getpeername(0) failing with ENOTCONN. Node has no such call,
+ * and listen() would close a connected socket afterwards; a write of no bytes gives the same answer:
+ * ENOTCONN (Unix socket) or EPIPE (TCP) where there is no peer.
+ */
+export function stdinKind(): Stdin {
+  let stat: ReturnType<typeof fstatSync>
+  try {
+    stat = fstatSync(0)
+  } catch {
+    return 'closed'
+  }
+  if (stat.isFIFO()) return 'pipe'
+  if (stat.isFile()) return 'file'
+  if (!stat.isSocket()) return 'device'
+  try {
+    writeSync(0, new Uint8Array(0))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOTCONN' || code === 'EPIPE') return 'listening'
+  }
+  return 'socket'
+}
