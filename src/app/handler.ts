@@ -1,0 +1,131 @@
+/**
+ * What `run()` accepts, and how each shape becomes a {@link Handler}. An app is known by what it is,
+ * never by how many parameters it takes. Only what the shape needs is loaded.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+import type { Exchange, Handler } from '../exchange.js'
+
+/** What a fetch app gets as its third argument. */
+export interface FetchContext {
+  /** Keeps the process until the work is settled; the reply does not wait for it. */
+  waitUntil(work: Promise<unknown>): void
+  /** Does nothing; there so that programs written for other platforms run. */
+  passThroughOnException(): void
+  /** Empty; there so that programs written for other platforms run. */
+  readonly props: Record<string, unknown>
+  /** The request as the gateway handed it over: raw meta-variables, gateway, stderr. */
+  readonly exchange: Exchange
+}
+
+/** Hono, h3, or any object with `fetch`. `env` holds the CGI meta-variables of the request. */
+export interface FetchApp {
+  fetch(
+    request: Request,
+    env: Readonly<Record<string, string>>,
+    context: FetchContext,
+  ): Response | PromiseLike<Response>
+}
+
+/** A plain Node app; also what Express and Connect apps are. */
+export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknown
+
+/** Koa: has `callback()`. */
+export interface KoaApp {
+  callback(): NodeListener
+}
+
+/** A Fastify instance: made ready on first use, then asked through its `routing`. */
+export interface FastifyApp {
+  ready(): PromiseLike<unknown>
+  routing(req: IncomingMessage, res: ServerResponse): void
+}
+
+/** Polka: has `handler` and `listen`. */
+export interface PolkaApp {
+  handler: NodeListener
+  listen: (...args: never[]) => unknown
+}
+
+/** Apps that speak Node's `req` and `res`. */
+export type NodeApp = NodeListener | KoaApp | FastifyApp | PolkaApp | Server | SecureServer
+
+/** Says that a function is a {@link Handler}; a bare function is taken for a Node app. */
+export const handlerMark: unique symbol = Symbol.for('cgiup.handler') as never
+
+/** A {@link Handler} that was marked with {@link handler}. */
+export type MarkedHandler = Handler & { readonly [handlerMark]: true }
+
+/** One of the three shapes that `run()` accepts. */
+export type AppShape = FetchApp | NodeApp | MarkedHandler
+
+/** What `run()` accepts: an app, or a module whose default export is one. */
+export type App = AppShape | { readonly default: AppShape }
+
+/** How an app sees the request. */
+export interface AppOptions {
+  /**
+   * The mount path, such as `/cgi-bin/app.cgi`; `''` mounts the app at the root. Default: worked out
+   * from SCRIPT_NAME where that can be trusted.
+   */
+  mount?: string
+  /**
+   * What a Node app finds in `req.url`: `'relative'` the path below the mount path, so that routes
+   * work wherever the script lies; `'full'` the whole path as the client sent it. `req.originalUrl`
+   * is the whole path and `req.baseUrl` the mount path (`''` for `'full'`). Default `'relative'`.
+   */
+  nodeUrl?: 'relative' | 'full'
+}
+
+/**
+ * Marks a function as a {@link Handler}, so that `run()` does not take it for a Node app.
+ *
+ * @example
+ * run(handler((exchange) => ({ status: 200, headers: ['Content-Type', 'text/plain'], body: 'hello' })))
+ */
+export function handler(fn: Handler): MarkedHandler {
+  return Object.defineProperty(fn, handlerMark, { value: true }) as MarkedHandler
+}
+
+/**
+ * Turns any app into a Handler: at once for a marked Handler, else as soon as its adapter is loaded
+ * (and, for Fastify, its plugins).
+ *
+ * @throws AppError APP_SHAPE (as a rejection) for anything that is not an app.
+ */
+export function toHandler(app: App, options: AppOptions = {}): Handler | Promise<Handler> {
+  const found = classify(app)
+  if (found?.style === 'handler') return found.app
+  if (found?.style === 'fetch') return load(import('./fetch.js'), (m) => m.fetchHandler(found.app, options))
+  if (found?.style === 'node') return load(import('./node.js'), (m) => m.nodeHandler(found.app, options))
+  return load(import('./shape.js'), (m) => m.refuse(app))
+}
+
+async function load<M, T>(module: Promise<M>, use: (module: M) => T | Promise<T>): Promise<T> {
+  return use(await module)
+}
+
+/** An app, and which of the three styles it is written in. */
+export type Classified =
+  | { style: 'handler'; app: Handler }
+  | { style: 'fetch'; app: FetchApp }
+  | { style: 'node'; app: NodeApp }
+
+/** Tells the style of an app by what it is; null for anything else. Modules are looked into. */
+export function classify(app: unknown): Classified | null {
+  if (app === null || (typeof app !== 'object' && typeof app !== 'function')) return null
+  const it = app as Record<PropertyKey, unknown>
+  if (it[Symbol.toStringTag] === 'Module' && it.default !== undefined) return classify(it.default)
+  if (typeof app === 'function' && it[handlerMark] === true) return { style: 'handler', app: app as Handler }
+  if (typeof it.fetch === 'function') return { style: 'fetch', app: app as unknown as FetchApp }
+  if (typeof app === 'function' || isNodeObject(it)) return { style: 'node', app: app as NodeApp }
+  // A CommonJS module compiled from ESM, once more inside the namespace.
+  return it.default !== undefined && it.default !== app ? classify(it.default) : null
+}
+
+function isNodeObject(it: Record<PropertyKey, unknown>): boolean {
+  if (typeof it.callback === 'function') return true
+  if (typeof it.ready === 'function' && typeof it.routing === 'function') return true
+  if (typeof it.listen !== 'function') return false
+  return typeof it.handler === 'function' || typeof it.listeners === 'function'
+}
