@@ -23,6 +23,16 @@ export const errorTable = {
     fix: 'Nothing to do: stop the work for this request.',
     status: 499,
   },
+  REQUEST_TOO_LARGE: {
+    title: 'The request body is larger than allowed',
+    fix: 'Send less, or raise the limit that the message names.',
+    status: 413,
+  },
+  REQUEST_HEAD_TOO_LARGE: {
+    title: 'The request has more header fields than allowed',
+    fix: 'Send fewer header fields, or raise the limit that the message names.',
+    status: 431,
+  },
   HEADER_INVALID: {
     title: 'A response header has a name or a value that HTTP does not allow',
     fix: 'Remove control characters (CR, LF, NUL) from the value and use letters, digits and "-" in the name.',
@@ -83,14 +93,9 @@ export const errorTable = {
     fix: 'Let the web server run it as a CGI script, or set CGIUP_SERVER=http and use it as a reverse proxy.',
     status: 500,
   },
-  ADDRESS_IN_USE: {
-    title: 'Another program listens on that address already',
-    fix: 'Stop the other program, or choose another port; port 0 takes any free one.',
-    status: 500,
-  },
-  ADDRESS_REFUSED: {
-    title: 'The system does not let this program listen on that address',
-    fix: 'Use an address of this machine, a port above 1023, and a socket path in a directory that can be written.',
+  ADDRESS_INVALID: {
+    title: 'This is not an address to listen on',
+    fix: 'Write host:port, :port, [::1]:port, a port, unix:/path or /path.',
     status: 500,
   },
   APP_FILE: {
@@ -101,6 +106,16 @@ export const errorTable = {
   APP_MISSING: {
     title: 'The file holds no app',
     fix: 'Add "export default app" (or module.exports = app), call run(app), or let the app listen().',
+    status: 500,
+  },
+  LISTEN_TAKEN: {
+    title: 'The address to listen on is taken',
+    fix: 'Stop the other program, choose another port (--listen :8081), or take any free one with --listen :0.',
+    status: 500,
+  },
+  LISTEN_FAILED: {
+    title: 'The server cannot listen on that address',
+    fix: 'Choose another address, port or socket path.',
     status: 500,
   },
   USAGE: {

@@ -33,9 +33,10 @@ export interface PreparedReply {
  * fields about the connection removed, no content where there may be none.
  *
  * @param method the request method; only `HEAD` matters.
+ * @param gateway a web server reads the reply as CGI output. False when it goes out as HTTP.
  * @throws AppError HEADER_INVALID, STATUS_INVALID, CONTENT_LENGTH_INVALID, REPLY_INVALID.
  */
-export function prepareReply(reply: Reply, method: string): PreparedReply {
+export function prepareReply(reply: Reply, method: string, gateway = true): PreparedReply {
   checkShape(reply)
   const { status } = reply
   checkStatus(status)
@@ -86,7 +87,7 @@ export function prepareReply(reply: Reply, method: string): PreparedReply {
   if (fields.location !== null) {
     // Apache makes a redirect of every Location with status 200 and throws the body away
     // (RFC 3875 6.2.2 and 6.2.3 have no other use for it): the two cannot go together.
-    if (status === 200)
+    if (status === 200 && gateway)
       notes.push('Location was left out: with status 200 web servers redirect and drop the body.')
     else headers.push('Location', fields.location)
   }

@@ -1,0 +1,80 @@
+/** One HTTP request as an {@link Exchange}. What is costly (environment, signal) is made on demand. */
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { RequestError } from '../errors.js'
+import type { Env, Exchange, Gateway } from '../exchange.js'
+import type { RequestBody } from './body.js'
+import { buildEnv, Environment } from './env.js'
+
+const gateway: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
+
+/** What the server does for its exchanges. */
+export interface ExchangeOwner {
+  stderr(text: string): void
+  waitUntil(work: Promise<unknown>, exchange: Exchange): void
+}
+
+export class HttpExchange implements Exchange {
+  readonly stdin: RequestBody
+  readonly gateway = gateway
+  #req: IncomingMessage
+  #owner: ExchangeOwner
+  #env: Env | undefined
+  #abort: AbortController | undefined
+  #gone: Error | undefined
+
+  constructor(req: IncomingMessage, stdin: RequestBody, owner: ExchangeOwner) {
+    this.#req = req
+    this.stdin = stdin
+    this.#owner = owner
+  }
+
+  get env(): Env {
+    this.#env ??= requestEnv(this.#req)
+    return this.#env
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController()
+      if (this.#gone) this.#abort.abort(this.#gone)
+    }
+    return this.#abort.signal
+  }
+
+  stderr(text: string): void {
+    this.#owner.stderr(text)
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#owner.waitUntil(work, this)
+  }
+
+  /** Tells the handler to stop. @param reason why; "the client left" when absent. */
+  abort(reason?: Error): void {
+    this.#gone ??= reason ?? new RequestError('REQUEST_ABORTED')
+    this.#abort?.abort(this.#gone)
+  }
+
+  get aborted(): boolean {
+    return this.#gone !== undefined
+  }
+}
+
+function requestEnv(req: IncomingMessage): Env {
+  const socket = req.socket as Socket & Partial<TLSSocket>
+  return new Environment(
+    buildEnv({
+      method: req.method ?? 'GET',
+      target: req.url ?? '/',
+      httpVersion: req.httpVersion,
+      headers: req.rawHeaders,
+      scheme: socket.encrypted ? 'https' : 'http',
+      remoteAddress: socket.remoteAddress ?? '',
+      remotePort: socket.remotePort ?? 0,
+      serverAddress: socket.localAddress ?? '',
+      serverPort: socket.localPort ?? 0,
+    }),
+  )
+}

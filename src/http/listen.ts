@@ -1,0 +1,121 @@
+/** Listening on a TCP port or a Unix socket, with errors that say what to do. */
+import { chmod, link, lstat, rename, unlink } from 'node:fs/promises'
+import { type AddressInfo, connect, type Server } from 'node:net'
+import { UsageError } from '../errors.js'
+
+export interface ListenOptions {
+  /** Address to listen on. Default `127.0.0.1`: only this machine. `0.0.0.0` or `::` for all. */
+  readonly host?: string
+  /** TCP port; 0 takes any free one. Default 8080. */
+  readonly port?: number
+  /** Path of a Unix socket; then host and port are not used. A stale socket there is replaced. */
+  readonly path?: string
+  /** Mode of the Unix socket. Default 0o660. */
+  readonly socketMode?: number
+  /** Connections the kernel keeps waiting. Default 511. */
+  readonly backlog?: number
+}
+
+/** A place that is listened on. */
+export interface Listening {
+  /** What clients use: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/app.sock`. */
+  readonly url: string
+  readonly address: AddressInfo | string
+  /** Removes what listening left behind: the Unix socket, if it is still ours. */
+  cleanUp(): Promise<void>
+}
+
+/** @throws UsageError LISTEN_TAKEN, LISTEN_FAILED */
+export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
+  if (options.path !== undefined) return listenUnix(server, options.path, options)
+  const host = options.host ?? '127.0.0.1'
+  const port = options.port ?? 8080
+  try {
+    await listening(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port, backlog: options.backlog ?? 511 })
+  } catch (error) {
+    throw listenError(error, `${host.includes(':') ? `[${host}]` : host}:${port}`)
+  }
+  const address = server.address() as AddressInfo
+  return { url: tcpUrl(address), address, cleanUp: async () => {} }
+}
+
+function tcpUrl({ address, family, port }: AddressInfo): string {
+  const any = address === '0.0.0.0' || address === '::'
+  const host = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
+  return `http://${host}:${port}`
+}
+
+/**
+ * The socket is made beside its place and linked there once it has its mode: nobody can connect
+ * before, a living socket is never removed, and libuv, which unlinks what it bound, finds nothing.
+ */
+async function listenUnix(server: Server, path: string, options: ListenOptions): Promise<Listening> {
+  const draft = `${path}.${process.pid}`
+  let inode: number
+  try {
+    await removeStale(path)
+    await removeStale(draft)
+    await listening(server, { path: draft, backlog: options.backlog ?? 511 })
+    await chmod(draft, options.socketMode ?? 0o660)
+    inode = (await lstat(draft)).ino
+    await link(draft, path).then(
+      () => unlink(draft),
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') throw error
+        return rename(draft, path) // a file system without hard links
+      },
+    )
+  } catch (error) {
+    server.close()
+    throw listenError(error, path)
+  }
+  const cleanUp = async () => {
+    const found = await lstat(path).catch(() => null)
+    if (found?.ino === inode) await unlink(path).catch(() => {})
+  }
+  return { url: `unix:${path}`, address: path, cleanUp }
+}
+
+/** Removes a socket that nobody listens on; told by connecting, as a process may still be there. */
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null)
+  if (!found) return
+  if (!found.isSocket()) throw Object.assign(new Error('not a socket'), { code: 'EEXIST' })
+  const answer = await new Promise<string>((resolve) => {
+    const probe = connect(path, () => resolve('alive')).on('error', (e: NodeJS.ErrnoException) =>
+      resolve(e.code ?? ''),
+    )
+    probe.on('close', () => {}).unref()
+    probe.once('connect', () => probe.destroy())
+  })
+  if (answer === 'ECONNREFUSED') await unlink(path)
+  else if (answer !== 'ENOENT') throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' })
+}
+
+function listening(server: Server, options: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function listenError(cause: unknown, place: string): UsageError {
+  const code = (cause as NodeJS.ErrnoException).code
+  if (code === 'EADDRINUSE') {
+    return new UsageError('LISTEN_TAKEN', `${place} is taken: another program listens there.`, { cause })
+  }
+  const why: Record<string, string> = {
+    EACCES: 'no permission (ports below 1024 need root)',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'no such host name',
+    ENOENT: 'its directory does not exist',
+    EEXIST: 'there is something that is not a socket',
+    EINVAL: 'the path is too long for a Unix socket (about 100 bytes)',
+    ENAMETOOLONG: 'the path is too long for a Unix socket (about 100 bytes)',
+  }
+  const detail = why[code ?? ''] ?? (cause as Error).message
+  return new UsageError('LISTEN_FAILED', `Cannot listen on ${place}: ${detail}.`, { cause })
+}

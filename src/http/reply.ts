@@ -1,0 +1,215 @@
+/** A {@link Reply} onto an HTTP response: framed by Node, or raw where the reply is verbatim. */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { prepareReply } from '../cgi/head.js'
+import { AppError } from '../errors.js'
+import type { Reply } from '../exchange.js'
+import type { RequestBody } from './body.js'
+import type { HttpExchange } from './exchange.js'
+
+export interface Sent {
+  status: number
+  /** Body bytes handed to the connection. */
+  bytes: number
+  /** The client got less than the whole reply. */
+  cut: boolean
+}
+
+/**
+ * Sends a reply to its end. Never throws for what happens on the way: a body that breaks is reported
+ * on the exchange's stderr and the connection broken off, so that the client can notice.
+ *
+ * @throws AppError when the reply cannot be sent at all (bad header, bad status); nothing was sent then.
+ */
+export async function sendReply(
+  reply: Reply,
+  exchange: HttpExchange,
+  res: ServerResponse,
+  closing: boolean,
+): Promise<Sent> {
+  const prepared = prepareReply(reply, res.req.method ?? 'GET', false)
+  const sent: Sent = { status: prepared.status, bytes: 0, cut: false }
+  if (exchange.aborted || res.destroyed) {
+    await dropBody(reply.body)
+    sent.cut = true
+    return sent
+  }
+  if (prepared.verbatim) return sendVerbatim(reply, exchange, res, sent)
+
+  const headers = prepared.headers
+  if (closing || !exchange.stdin.discardable) headers.push('Connection', 'close')
+  if (needsLength(res, prepared)) headers.push('Content-Length', '0')
+  res.writeHead(prepared.status, prepared.reason, headers)
+  if (prepared.dropped) dropBody(prepared.dropped)
+
+  const { body } = prepared
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
+    await sendPiece(body, exchange.stdin, res, sent)
+  } else {
+    await sendStream(body, prepared.length, exchange, res, sent)
+  }
+  return sent
+}
+
+/** Without it Node would frame an empty reply as chunked. RFC 9110 8.6: not with 1xx and 204. */
+function needsLength(
+  res: ServerResponse,
+  reply: { status: number; headers: string[]; body: unknown },
+): boolean {
+  if (reply.body !== null || res.req.method === 'HEAD') return false
+  if (reply.status === 204 || reply.status === 304) return false
+  return !reply.headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'content-length')
+}
+
+async function sendPiece(
+  body: string | Uint8Array | null,
+  stdin: RequestBody,
+  res: ServerResponse,
+  sent: Sent,
+): Promise<void> {
+  if (body !== null) sent.bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+  if (!stdin.complete && !stdin.expectsContinue) {
+    if (body !== null) res.write(body)
+    else res.flushHeaders()
+    stdin.cancel()
+    await stdin.discarded()
+    res.end()
+  } else if (body !== null) res.end(body)
+  else res.end()
+  if (!(await flushed(res))) sent.cut = true
+}
+
+async function sendStream(
+  body: AsyncIterable<Uint8Array>,
+  length: number | null,
+  exchange: HttpExchange,
+  res: ServerResponse,
+  sent: Sent,
+): Promise<void> {
+  try {
+    for await (const piece of body) {
+      if (piece.byteLength === 0) continue
+      sent.bytes += piece.byteLength
+      if (length !== null && sent.bytes > length) throw wrongLength(length, sent.bytes, 'more')
+      if (!res.write(piece) && !(await writable(res))) break
+      if (res.destroyed) break
+    }
+    if (res.destroyed) {
+      sent.cut = true
+      return
+    }
+    if (length !== null && sent.bytes < length) throw wrongLength(length, sent.bytes, 'only')
+    exchange.stdin.cancel()
+    await exchange.stdin.discarded()
+    res.end()
+    if (!(await flushed(res))) sent.cut = true
+  } catch (error) {
+    sent.cut = true
+    if (!exchange.aborted)
+      exchange.stderr(`The reply was cut off after ${sent.bytes} bytes: ${describe(error)}\n`)
+    cutOff(res, length !== null || res.chunkedEncoding)
+  }
+}
+
+/** RFC 3875 5.2: "The server MUST ensure that the script output is sent to the client unmodified". */
+async function sendVerbatim(
+  reply: Reply,
+  exchange: HttpExchange,
+  res: ServerResponse,
+  sent: Sent,
+): Promise<Sent> {
+  const socket = await ownSocket(res)
+  if (!socket) return { ...sent, cut: true }
+  const { body } = reply
+  try {
+    if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
+      if (body !== null) socket.write(body)
+      sent.bytes = body === null ? 0 : Buffer.byteLength(body)
+    } else {
+      for await (const piece of body) {
+        sent.bytes += piece.byteLength
+        if (!socket.write(piece) && !(await writable(socket))) break
+        if (socket.destroyed) break
+      }
+    }
+    if (socket.destroyed) return { ...sent, cut: true }
+    exchange.stdin.cancel()
+    await exchange.stdin.discarded()
+    await new Promise<void>((resolve) => {
+      socket.once('close', resolve)
+      socket.destroySoon()
+    })
+  } catch (error) {
+    sent.cut = true
+    exchange.stderr(`The reply was cut off after ${sent.bytes} bytes: ${describe(error)}\n`)
+    cutOff(res, false)
+  }
+  return sent
+}
+
+/** The response's socket, once it is its turn on the connection (pipelining). */
+function ownSocket(res: ServerResponse): Promise<Socket | null> {
+  if (res.socket) return Promise.resolve(res.socket)
+  if (res.destroyed) return Promise.resolve(null)
+  return new Promise((resolve) => {
+    res.once('socket', resolve)
+    res.once('close', () => resolve(null))
+  })
+}
+
+/**
+ * Ends the connection so that the client cannot take what it has for the whole. A framed message
+ * shows that by itself when the connection closes; one that lasts until close only by a reset.
+ */
+export function cutOff(res: ServerResponse, framed: boolean): void {
+  const socket = res.socket
+  if (!socket) res.destroy()
+  else if (framed) socket.destroySoon()
+  else if (socket.remoteAddress === undefined) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** Resolves true when more can be written, false when the connection is gone. */
+function writable(stream: ServerResponse | Socket): Promise<boolean> {
+  if (stream.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done)
+      stream.off('close', done)
+      resolve(!stream.destroyed)
+    }
+    stream.on('drain', done)
+    stream.on('close', done)
+  })
+}
+
+/** Resolves true when all was handed to the system, false when the connection closed before. */
+function flushed(res: ServerResponse): Promise<boolean> {
+  if (res.writableFinished) return Promise.resolve(true)
+  if (res.destroyed) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    res.once('finish', () => resolve(true))
+    res.once('close', () => resolve(res.writableFinished))
+  })
+}
+
+/** Tells a body that it is not wanted. */
+async function dropBody(body: Reply['body']): Promise<void> {
+  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
+  try {
+    await body[Symbol.asyncIterator]().return?.()
+  } catch {
+    // Nobody waits for it any more.
+  }
+}
+
+function wrongLength(announced: number, seen: number, how: string): AppError {
+  return new AppError(
+    'REPLY_BODY_LENGTH',
+    `Content-Length announced ${announced} bytes, the body has ${how} ${seen}.`,
+  )
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

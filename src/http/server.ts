@@ -1,0 +1,228 @@
+/** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { CgiupError, RequestError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import { type BodyLimits, RequestBody } from './body.js'
+import { HttpExchange } from './exchange.js'
+import { type Listening, type ListenOptions, listen } from './listen.js'
+import { cutOff, type Sent, sendReply } from './reply.js'
+
+export interface HttpOptions extends ListenOptions, BodyLimits {
+  /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
+  readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** Called once for each request, when its reply has ended. */
+  readonly log?: (entry: AccessEntry) => void
+  /** Where diagnostics go. Default: `process.stderr`. */
+  readonly stderr?: (text: string) => void
+  /** Largest request head, in bytes; beyond it 431. Default 65536. */
+  readonly maxHeaderBytes?: number
+  /** Largest number of header fields of a request; beyond it 431. Default 200. */
+  readonly maxHeaders?: number
+  /** Time for the request head to arrive, in milliseconds; then 408. Default 30000; 0 for none. */
+  readonly headersTimeoutMs?: number
+  /** How long an idle connection is kept, in milliseconds. Default 5000. */
+  readonly keepAliveTimeoutMs?: number
+}
+
+/** One finished request, for the access log. */
+export interface AccessEntry {
+  readonly remoteAddress: string
+  readonly user: string | undefined
+  readonly method: string
+  readonly target: string
+  readonly httpVersion: string
+  readonly status: number
+  /** Body bytes handed to the connection. */
+  readonly bytes: number
+  /** From the end of the request head to the end of the reply, in milliseconds. */
+  readonly ms: number
+  /** The client got less than the whole reply. */
+  readonly cut: boolean
+  readonly referer: string | undefined
+  readonly userAgent: string | undefined
+}
+
+export interface CloseOptions {
+  /** How long running requests may take to end, in milliseconds; then they are aborted. Default 5000. */
+  readonly graceMs?: number
+}
+
+export interface HttpServer {
+  /** `http://127.0.0.1:8080`, `http://[::1]:8080`, or `unix:/run/app.sock`. */
+  readonly url: string
+  readonly address: AddressInfo | string
+  /** Stops listening, closes idle connections, lets running requests end. May be called twice. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/**
+ * Serves a handler over HTTP/1.1. Resolves when it listens.
+ *
+ * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED
+ */
+export async function serveHttp(handler: Handler, options: HttpOptions = {}): Promise<HttpServer> {
+  const service = new Service(handler, options)
+  return service.start()
+}
+
+class Service {
+  #handler: Handler
+  #options: HttpOptions
+  #server: Server
+  #running = new Set<HttpExchange>()
+  #work = new Set<Promise<unknown>>()
+  #idle: (() => void) | null = null
+  #closed: Promise<void> | null = null
+
+  constructor(handler: Handler, options: HttpOptions) {
+    this.#handler = handler
+    this.#options = options
+    this.#server = createServer({
+      maxHeaderSize: options.maxHeaderBytes ?? 65536,
+      headersTimeout: options.headersTimeoutMs ?? 30_000,
+      keepAliveTimeout: options.keepAliveTimeoutMs ?? 5000,
+      requestTimeout: 0,
+      noDelay: true,
+    })
+    // Node would drop the fields above its count without a word; ours is checked in #serve.
+    this.#server.maxHeadersCount = 0
+    this.#server.on('request', (req, res) => void this.#serve(req, res, false))
+    // RFC 9110 10.1.1: `100 Continue` is sent when, and only if, the body is read.
+    this.#server.on('checkContinue', (req, res) => void this.#serve(req, res, true))
+  }
+
+  async start(): Promise<HttpServer> {
+    const place = await listen(this.#server, this.#options)
+    this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
+    const close = (options?: CloseOptions) => {
+      this.#closed ??= this.#close(place, options?.graceMs ?? 5000)
+      return this.#closed
+    }
+    return { url: place.url, address: place.address, close }
+  }
+
+  stderr(text: string): void {
+    if (this.#options.stderr) this.#options.stderr(text)
+    else process.stderr.write(text)
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    const settled = Promise.resolve(work).then(
+      () => {},
+      (error) => this.stderr(`Work after the reply failed: ${stackOf(error)}\n`),
+    )
+    this.#work.add(settled)
+    void settled.then(() => {
+      this.#work.delete(settled)
+      this.#checkIdle()
+    })
+  }
+
+  async #serve(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {
+    const started = performance.now()
+    const { remoteAddress } = req.socket
+    const body = new RequestBody(req, res, expectsContinue, this.#options)
+    const exchange = new HttpExchange(req, body, this)
+    this.#running.add(exchange)
+    // Errors of the connection are told by 'close'; without a listener they would end the process.
+    res.on('error', ignore)
+    res.on('close', () => {
+      if (!res.writableFinished) exchange.abort()
+    })
+    const sent = await this.#answer(exchange, res)
+    this.#running.delete(exchange)
+    this.#checkIdle()
+    this.#options.log?.({
+      remoteAddress: remoteAddress ?? '',
+      user: undefined,
+      method: req.method ?? '',
+      target: req.url ?? '',
+      httpVersion: req.httpVersion,
+      ...sent,
+      ms: performance.now() - started,
+      referer: req.headers.referer,
+      userAgent: req.headers['user-agent'],
+    })
+  }
+
+  async #answer(exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
+    let reply: Reply
+    try {
+      this.#checkHead(res.req)
+      reply = await this.#handler(exchange)
+      return await sendReply(reply, exchange, res, this.#closed !== null)
+    } catch (error) {
+      return this.#answerError(error, exchange, res)
+    }
+  }
+
+  async #answerError(error: unknown, exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
+    const sent: Sent = { status: 499, bytes: 0, cut: true }
+    if (exchange.aborted || res.headersSent) {
+      if (!res.destroyed) cutOff(res, res.chunkedEncoding)
+      return sent
+    }
+    try {
+      const { onError } = this.#options
+      const reply = onError ? await onError(error, exchange) : this.#plainError(error)
+      return await sendReply(reply, exchange, res, this.#closed !== null)
+    } catch (second) {
+      this.stderr(`The error page failed: ${stackOf(second)}\n`)
+      if (res.headersSent) cutOff(res, res.chunkedEncoding)
+      else return sendReply(this.#plainError(error), exchange, res, true)
+      return sent
+    }
+  }
+
+  #plainError(error: unknown): Reply {
+    this.stderr(`${stackOf(error)}\n`)
+    const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
+    const body = `${status} ${status < 500 ? 'The request cannot be answered' : 'Internal Server Error'}\n`
+    return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body }
+  }
+
+  #checkHead(req: IncomingMessage): void {
+    const max = this.#options.maxHeaders ?? 200
+    const count = req.rawHeaders.length / 2
+    if (count <= max) return
+    throw new RequestError(
+      'REQUEST_HEAD_TOO_LARGE',
+      `The request has ${count} header fields; maxHeaders is ${max}.`,
+    )
+  }
+
+  #checkIdle(): void {
+    if (this.#running.size === 0 && this.#work.size === 0) this.#idle?.()
+    if (this.#closed) this.#server.closeIdleConnections()
+  }
+
+  async #close(place: Listening, graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    await place.cleanUp()
+    if (this.#running.size > 0 || this.#work.size > 0) await this.#quiet(graceMs)
+    for (const exchange of this.#running)
+      exchange.abort(new RequestError('REQUEST_ABORTED', 'The server stops.'))
+    this.#server.closeAllConnections()
+    await closed
+    if (this.#running.size > 0) await this.#quiet(1000)
+  }
+
+  /** Waits until nothing runs, or the time is over. */
+  #quiet(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#idle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+function ignore(): void {}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
