@@ -33,6 +33,21 @@ export const errorTable = {
     fix: 'Send fewer header fields, or raise the limit that the message names.',
     status: 431,
   },
+  FORM_LIMIT: {
+    title: 'A form is larger than allowed',
+    fix: 'Send less, or raise the limit that the message names: form(request, { fileSize: … }).',
+    status: 413,
+  },
+  FORM_MALFORMED: {
+    title: 'A form is broken: what was sent is not what its Content-Type says',
+    fix: 'Send the form again; if it was built by a program, compare its body with RFC 7578.',
+    status: 400,
+  },
+  FORM_TYPE: {
+    title: 'The request body is not a form that can be read',
+    fix: 'Send application/x-www-form-urlencoded or multipart/form-data, not compressed.',
+    status: 415,
+  },
   HEADER_INVALID: {
     title: 'A response header has a name or a value that HTTP does not allow',
     fix: 'Remove control characters (CR, LF, NUL) from the value and use letters, digits and "-" in the name.',
@@ -116,6 +131,11 @@ export const errorTable = {
   LISTEN_FAILED: {
     title: 'The server cannot listen on that address',
     fix: 'Choose another address, port or socket path.',
+    status: 500,
+  },
+  FORM_SOURCE: {
+    title: 'form() was given something whose body it cannot read',
+    fix: 'Give it the Request or req itself, before anything else has read the body.',
     status: 500,
   },
   USAGE: {

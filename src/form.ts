@@ -1,0 +1,155 @@
+/**
+ * `cgiup/form`: the fields and files of an HTML form, from a fetch Request, a Node request or an
+ * Exchange, under every server, with limits.
+ */
+
+import { RequestError } from './errors.js'
+import type { Exchange } from './exchange.js'
+import { Form, type FormField, type FormFile } from './form/data.js'
+import { crossed, FormError, malformed } from './form/error.js'
+import { type FormOptions, readOptions, type Settings } from './form/limits.js'
+import type { PartTaker } from './form/multipart.js'
+import { left, type NodeRequestLike, type RequestLike, type Source, sourceOf } from './form/source.js'
+import { type FileStore, openStore } from './form/store.js'
+
+export type { FormField, FormFile } from './form/data.js'
+export { Form } from './form/data.js'
+export { FormError } from './form/error.js'
+export { defaultLimits, type FormLimits, type FormOptions } from './form/limits.js'
+export type { NodeRequestLike, RequestLike } from './form/source.js'
+export type { FileHandler, IncomingFile } from './form/store.js'
+
+/**
+ * Reads a form that was sent as application/x-www-form-urlencoded or multipart/form-data.
+ *
+ * @param request a fetch `Request` (Hono: `c.req.raw`, h3: `event.req`), a Node `req` (Koa: `ctx.req`,
+ *   Fastify: `request.raw`) or an Exchange. Its body must not have been read.
+ * @param options any of the limits, and where files go; see {@link FormOptions}.
+ * @throws FormError 413 with the name of the `limit`, 400 malformed, 415 not a form; RequestError
+ *   when the client left or the body was cut off; UsageError for wrong arguments. What a file
+ *   handler throws comes through. In every case the files of this form are removed, and the rest of
+ *   the body is discarded so that the client gets the answer.
+ */
+export async function form(
+  request: RequestLike | NodeRequestLike | Exchange,
+  options?: FormOptions,
+): Promise<Form> {
+  const settings = readOptions(options)
+  const source = sourceOf(request)
+  const store = openStore(settings)
+  try {
+    return await read(source, settings, store)
+  } catch (error) {
+    source.cancel()
+    await store.dispose()
+    throw error
+  }
+}
+
+async function read(source: Source, settings: Settings, store: FileStore): Promise<Form> {
+  const { limits } = settings
+  const type = source.header('content-type')
+  checkHead(source, settings, type)
+  const fields: FormField[] = []
+  const files: FormFile[] = []
+  let fieldsSize = 0
+  const taker: PartTaker = {
+    field(name, value) {
+      fieldsSize += Buffer.byteLength(name) + Buffer.byteLength(value)
+      if (fieldsSize > limits.fieldsSize)
+        throw crossed('fieldsSize', limits, 'The fields of the form are too large')
+      fields.push({ name, value })
+    },
+    async file(part) {
+      const file = await store.take(part, fields)
+      if (file !== null) files.push(file)
+    },
+  }
+  const body = bodyOf(source, settings)
+  const media = mediaType(type)
+  if (media === 'multipart/form-data') {
+    const { readMultipart } = await import('./form/multipart.js')
+    await readMultipart(body, type as string, limits, taker)
+  } else {
+    const { UrlencodedParser } = await import('./form/urlencoded.js')
+    const parser = new UrlencodedParser(limits, decoderOf(type as string), taker.field)
+    for (let chunk = await body(); chunk !== null; chunk = await body()) parser.push(chunk)
+    parser.end()
+  }
+  return new Form(fields, files, () => store.dispose())
+}
+
+function mediaType(type: string | undefined): string {
+  return (type ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+}
+
+function checkHead(source: Source, { limits }: Settings, type: string | undefined): void {
+  if (type === undefined) {
+    const hint = /^(GET|HEAD)$/.test(source.method ?? '')
+      ? '; the fields of a GET form are in the query of the URL'
+      : ''
+    throw malformed(`The request has no Content-Type, so it carries no form${hint}.`)
+  }
+  const media = mediaType(type)
+  if (media !== 'multipart/form-data' && media !== 'application/x-www-form-urlencoded') {
+    throw new FormError('FORM_TYPE', `The Content-Type is ${JSON.stringify(type)}.`)
+  }
+  const encoding = source.header('content-encoding')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new FormError(
+      'FORM_TYPE',
+      `The form is compressed (Content-Encoding: ${JSON.stringify(encoding)}).`,
+    )
+  }
+  const length = Number(source.header('content-length') ?? 0)
+  if (length > limits.totalSize) throw crossed('totalSize', limits, `The request body has ${length} bytes`)
+}
+
+/** The body, counted, and given up when a signal aborts. */
+function bodyOf(source: Source, { limits, signal: own }: Settings): () => Promise<Uint8Array | null> {
+  const signals = [source.signal, own].filter((signal) => signal !== undefined)
+  let size = 0
+  return async () => {
+    let chunk: Uint8Array | null
+    try {
+      chunk = await unlessAborted(signals, () => source.read())
+    } catch (error) {
+      throw left(error)
+    }
+    size += chunk?.length ?? 0
+    if (size > limits.totalSize) throw crossed('totalSize', limits, 'The request body is too large')
+    return chunk
+  }
+}
+
+function unlessAborted<T>(signals: readonly AbortSignal[], act: () => Promise<T>): Promise<T> {
+  const aborted = signals.find((signal) => signal.aborted)
+  if (aborted) return Promise.reject(aborted.reason)
+  if (signals.length === 0) return act()
+  return new Promise((resolve, reject) => {
+    const abort = () =>
+      reject(new RequestError('REQUEST_ABORTED', 'The request was given up in the middle of its form.'))
+    for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
+    const done = () => {
+      for (const signal of signals) signal.removeEventListener('abort', abort)
+    }
+    act().then(resolve, reject).finally(done)
+  })
+}
+
+/** RFC 7578 knows no charset for this type, the URL Standard only UTF-8; old clients send one. */
+function decoderOf(type: string): { decode(bytes: Uint8Array): string } {
+  const charset = /;[ \t]*charset="?([^\s;"]+)/i.exec(type)?.[1] ?? 'utf-8'
+  if (/^utf-?8$/i.test(charset)) {
+    return {
+      decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
+    }
+  }
+  try {
+    return new TextDecoder(charset)
+  } catch (error) {
+    throw new FormError('FORM_TYPE', `The charset of the form is not known: ${JSON.stringify(charset)}.`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,27 @@
+import { RequestError } from '../errors.js'
+import type { FormLimits } from './limits.js'
+
+/** A form that cannot be taken: status 413 with the name of the limit, 400 malformed, 415 not a form. */
+export class FormError extends RequestError {
+  /** The limit that was crossed, where that is the reason. */
+  readonly limit: keyof FormLimits | undefined
+
+  constructor(
+    code: 'FORM_LIMIT' | 'FORM_MALFORMED' | 'FORM_TYPE',
+    detail: string,
+    options?: ErrorOptions & { limit?: keyof FormLimits },
+  ) {
+    super(code, detail, options)
+    this.limit = options?.limit
+  }
+}
+
+/** The error for a crossed limit; `what` is the thing that is too large or too many. */
+export function crossed(limit: keyof FormLimits, limits: Readonly<FormLimits>, what: string): FormError {
+  const unit = ['fields', 'files', 'parts', 'headerPairs'].includes(limit) ? '' : ' bytes'
+  return new FormError('FORM_LIMIT', `${what}: the limit ${limit} is ${limits[limit]}${unit}.`, { limit })
+}
+
+export function malformed(detail: string, cause?: unknown): FormError {
+  return new FormError('FORM_MALFORMED', detail, cause === undefined ? undefined : { cause })
+}

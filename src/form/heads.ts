@@ -1,0 +1,110 @@
+/**
+ * Watches a multipart body for what the parser behind it passes over: the number and size of header
+ * fields of each part, a delimiter line that goes on with other bytes (data would be lost without a
+ * word), a head that runs into a delimiter. Bytes in, errors out; it changes nothing.
+ */
+import { crossed, malformed } from './error.js'
+import type { FormLimits } from './limits.js'
+
+const CRLF = Buffer.from('\r\n')
+const BLANK_LINE = Buffer.from('\r\n\r\n')
+const SPACE = 0x20
+const TAB = 0x09
+
+export class PartHeads {
+  /** Heads that were seen whole. */
+  count = 0
+  readonly #limits: Readonly<FormLimits>
+  readonly #delimiter: Buffer
+  #state: 'body' | 'line' | 'head' | 'done' = 'body'
+  /** What was seen but not yet judged. A CRLF to begin with: the first delimiter may open the body. */
+  #rest: Buffer = CRLF
+  /** The bytes to judge begin with the line end that closed a head. */
+  #fresh = false
+
+  constructor(boundary: string, limits: Readonly<FormLimits>) {
+    // RFC 2046 section 5.1.1: delimiter := CRLF "--" boundary
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1')
+    this.#limits = limits
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#state === 'done') return
+    let bytes: Buffer | null = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : asBuffer(chunk)
+    while (bytes !== null) {
+      if (this.#state === 'body') bytes = this.#body(bytes)
+      else if (this.#state === 'line') bytes = this.#line(bytes)
+      else bytes = this.#head(bytes)
+    }
+  }
+
+  /** Each step gives what is left for the next state, or null when it needs more bytes. */
+  #body(bytes: Buffer): Buffer | null {
+    const at = bytes.indexOf(this.#delimiter)
+    if (at < 0) {
+      const keep = Math.min(bytes.length, this.#delimiter.length - 1)
+      if (keep < bytes.length) this.#fresh = false
+      // A copy: the chunk must not be held for the sake of its last bytes.
+      this.#rest = Buffer.from(bytes.subarray(bytes.length - keep))
+      return null
+    }
+    if (at === 0 && this.#fresh) throw malformed(`The head of part ${this.count} has no end.`)
+    this.#fresh = false
+    this.#state = 'line'
+    return bytes.subarray(at + this.#delimiter.length)
+  }
+
+  #line(bytes: Buffer): Buffer | null {
+    if (bytes.length < 2) return this.#wait(bytes)
+    const end = bytes.toString('latin1', 0, 2)
+    if (end === '--') {
+      this.#state = 'done'
+      return null
+    }
+    // RFC 2046 section 5.1.1: the boundary must not appear in a part, not even as the start of a line.
+    if (end !== '\r\n') throw malformed('A boundary line of the form goes on after the boundary.')
+    if (this.count + 1 > this.#limits.parts)
+      throw crossed('parts', this.#limits, 'The form has too many parts')
+    this.#state = 'head'
+    return bytes.subarray(2)
+  }
+
+  #head(bytes: Buffer): Buffer | null {
+    const { headerSize } = this.#limits
+    const at = bytes.indexOf(BLANK_LINE)
+    if (at < 0 ? bytes.length > headerSize : at > headerSize) {
+      throw crossed('headerSize', this.#limits, `The head of part ${this.count + 1} is too large`)
+    }
+    const head = at < 0 ? bytes : bytes.subarray(0, at)
+    if (head.includes(this.#delimiter)) throw malformed(`The head of part ${this.count + 1} has no end.`)
+    if (at < 0) return this.#wait(bytes)
+    this.#countPairs(head)
+    this.count++
+    this.#state = 'body'
+    // The blank line's CRLF is looked at again: a delimiter that begins with it cuts the head off.
+    this.#fresh = true
+    return bytes.subarray(at + 2)
+  }
+
+  #countPairs(head: Buffer): void {
+    let pairs = 0
+    for (let at = 0; at >= 0 && at < head.length; ) {
+      const first = head[at]
+      if (first !== SPACE && first !== TAB) pairs++
+      const end = head.indexOf(CRLF, at)
+      at = end < 0 ? -1 : end + 2
+    }
+    if (pairs > this.#limits.headerPairs) {
+      throw crossed('headerPairs', this.#limits, `Part ${this.count + 1} has too many header fields`)
+    }
+  }
+
+  #wait(bytes: Buffer): null {
+    this.#rest = Buffer.from(bytes)
+    return null
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

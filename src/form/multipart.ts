@@ -1,0 +1,218 @@
+/** multipart/form-data (RFC 7578) over busboy, with the checks that busboy leaves to its caller. */
+import type { Readable } from 'node:stream'
+import type { Busboy, FileInfo } from 'busboy'
+import { crossed, malformed } from './error.js'
+import { PartHeads } from './heads.js'
+import type { FormLimits } from './limits.js'
+import { cleanFileName, unescapeName } from './names.js'
+import { pull } from './pull.js'
+
+/** Who takes the parts as they come. */
+export interface PartTaker {
+  field(name: string, value: string): void
+  /** Called for one file at a time, in the order of the form; what it leaves unread is discarded. */
+  file(file: FilePart): Promise<void>
+}
+
+export interface FilePart {
+  readonly field: string
+  readonly name: string
+  readonly type: string
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
+/**
+ * Reads a whole form. Rejects at the first fault; nothing of the parser is left running then.
+ * @param next gives the pieces of the body, null at its end.
+ * @throws FormError, what `next` throws, what the taker throws.
+ */
+export async function readMultipart(
+  next: () => Promise<Uint8Array | null>,
+  type: string,
+  limits: Readonly<FormLimits>,
+  taker: PartTaker,
+): Promise<void> {
+  const heads = new PartHeads(boundaryOf(type), limits)
+  const parts = new Parts(await openParser(type, limits), limits, taker)
+  try {
+    for (let chunk = await next(); chunk !== null; chunk = await next()) {
+      heads.push(chunk)
+      await parts.write(chunk)
+    }
+    await parts.end()
+    // Busboy passes over a part whose Content-Disposition it cannot read: say so instead.
+    if (parts.seen !== heads.count) {
+      throw malformed('A part of the form has no readable "Content-Disposition: form-data; name=…".')
+    }
+  } catch (error) {
+    throw parts.fail(error)
+  }
+}
+
+/** RFC 2046 section 5.1.1: a boundary is 1 to 70 characters that are no control characters. */
+function boundaryOf(type: string): string {
+  const match = /;[ \t]*boundary=(?:"([^"]*)"|([^\s;"]*))/i.exec(type)
+  const boundary = match?.[1] ?? match?.[2] ?? ''
+  if (!/^[\x20-\x5b\x5d-\x7e]{1,70}$/.test(boundary) || boundary.endsWith(' ')) {
+    throw malformed(
+      match === null
+        ? 'The Content-Type multipart/form-data has no boundary; do not set this header by hand, the client adds it.'
+        : 'The boundary in the Content-Type is not one of 1 to 70 visible characters.',
+    )
+  }
+  return boundary
+}
+
+async function openParser(type: string, limits: Readonly<FormLimits>): Promise<Busboy> {
+  const { default: busboy } = await import('busboy')
+  try {
+    return busboy({
+      headers: { 'content-type': type },
+      // File names and field names are UTF-8 in what browsers and curl send (RFC 7578 section 5.1).
+      defParamCharset: 'utf8',
+      defCharset: 'utf8',
+      preservePath: true,
+      // One more than allowed: busboy calls a value of exactly the limit cut off.
+      limits: { fieldSize: limits.fieldSize + 1 },
+    })
+  } catch (error) {
+    throw malformed('The Content-Type of the form cannot be read.', error)
+  }
+}
+
+class Parts {
+  /** Parts that busboy told of. */
+  seen = 0
+  readonly #parser: Busboy
+  readonly #limits: Readonly<FormLimits>
+  readonly #taker: PartTaker
+  readonly #streams: Readable[] = []
+  #files = 0
+  #fields = 0
+  #taken: Promise<void> = Promise.resolve()
+  #fault: unknown
+  #reject: ((error: unknown) => void) | undefined
+
+  constructor(parser: Busboy, limits: Readonly<FormLimits>, taker: PartTaker) {
+    this.#parser = parser
+    this.#limits = limits
+    this.#taker = taker
+    parser.on('error', (error) => this.fail(broken(error)))
+    parser.on('field', (name, value, info) =>
+      this.#guard(() => this.#field(name, value, info.valueTruncated)),
+    )
+    parser.on('file', (name, stream, info) => {
+      this.#streams.push(stream)
+      // A stream that is destroyed while nobody reads it must not take the process down.
+      stream.on('error', () => {})
+      this.#guard(() => this.#file(name, stream, info))
+    })
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#step((resolve) => this.#parser.write(chunk, (error) => error ?? resolve()))
+  }
+
+  async end(): Promise<void> {
+    await this.#step((resolve) => this.#parser.once('close', resolve).end())
+    await this.#step((resolve) => void this.#taken.then(resolve))
+  }
+
+  /** The first fault is the one that counts; everything is let go. */
+  fail(error: unknown): unknown {
+    if (this.#fault !== undefined) return this.#fault
+    this.#fault = error
+    this.#parser.destroy()
+    for (const stream of this.#streams) stream.destroy()
+    this.#reject?.(error)
+    return error
+  }
+
+  /** Waits for `act`, or for a fault, whichever comes first. */
+  #step(act: (resolve: () => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault !== undefined) return reject(this.#fault)
+      this.#reject = reject
+      act(resolve)
+    })
+  }
+
+  #guard(act: () => void): void {
+    if (this.#fault !== undefined) return
+    try {
+      act()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #field(rawName: string | undefined, value: string | undefined, cut: boolean): void {
+    this.seen++
+    if (++this.#fields > this.#limits.fields)
+      throw crossed('fields', this.#limits, 'The form has too many fields')
+    const name = this.#name(rawName)
+    if (cut)
+      throw crossed('fieldSize', this.#limits, `The value of field ${JSON.stringify(name)} is too large`)
+    if (value === undefined) throw malformed(`The charset of field ${JSON.stringify(name)} is not known.`)
+    this.#taker.field(name, value)
+  }
+
+  #file(rawName: string | undefined, stream: Readable, info: FileInfo): void {
+    this.seen++
+    const field = this.#name(rawName)
+    const name = cleanFileName(unescapeName(info.filename ?? ''))
+    const bytes = this.#bytes(stream, field)
+    const take = async () => {
+      // An empty part without a file name is a file control in which nothing was chosen.
+      const part = info.filename ? bytes : await unlessEmpty(bytes)
+      if (part === null) return
+      if (++this.#files > this.#limits.files)
+        throw crossed('files', this.#limits, 'The form has too many files')
+      await this.#taker.file({ field, name, type: info.mimeType, bytes: part })
+      stream.resume()
+    }
+    this.#taken = this.#taken.then(take).catch((error) => void this.fail(error))
+  }
+
+  /** Busboy gives no name both where the name is empty and where there is none; both are "". */
+  #name(rawName: string | undefined): string {
+    const name = unescapeName(rawName ?? '')
+    if (Buffer.byteLength(name) > this.#limits.fieldNameSize) {
+      throw crossed('fieldNameSize', this.#limits, 'A field name is too long')
+    }
+    return name
+  }
+
+  async *#bytes(stream: Readable, field: string): AsyncGenerator<Uint8Array, void, undefined> {
+    let size = 0
+    for (;;) {
+      let chunk: Uint8Array | null
+      try {
+        chunk = await pull(stream)
+      } catch (error) {
+        throw this.#fault ?? broken(error)
+      }
+      if (chunk === null) return
+      size += chunk.length
+      if (size > this.#limits.fileSize) {
+        throw this.fail(
+          crossed('fileSize', this.#limits, `The file in field ${JSON.stringify(field)} is too large`),
+        )
+      }
+      yield chunk
+    }
+  }
+}
+
+function broken(error: unknown): unknown {
+  return malformed(`The multipart form is broken or was cut short (${(error as Error).message}).`, error)
+}
+
+async function unlessEmpty(bytes: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array> | null> {
+  const first = await bytes.next()
+  if (first.done) return null
+  return (async function* () {
+    yield first.value
+    yield* bytes
+  })()
+}

@@ -1,0 +1,134 @@
+/** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
+import type { Readable } from 'node:stream'
+import { CgiupError, RequestError, UsageError } from '../errors.js'
+import type { Exchange } from '../exchange.js'
+import { pull } from './pull.js'
+
+/** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */
+export interface RequestLike {
+  readonly method?: string
+  readonly headers: { get(name: string): string | null }
+  readonly body: { getReader(): BodyReader } | null
+  readonly bodyUsed?: boolean
+  readonly signal?: AbortSignal | null
+}
+
+interface BodyReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>
+  cancel(reason?: unknown): Promise<unknown>
+}
+
+/** The part of an `http.IncomingMessage` that a form needs. */
+export type NodeRequestLike = Readable & {
+  readonly method?: string | undefined
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+export interface Source {
+  readonly method: string | undefined
+  readonly signal: AbortSignal | undefined
+  /** A header of the request; undefined when it is absent or empty. */
+  header(name: 'content-type' | 'content-length' | 'content-encoding'): string | undefined
+  /** The next piece of the body, null at its end. */
+  read(): Promise<Uint8Array | null>
+  /** No more is wanted: whatever is still to come is discarded, and never waited for. */
+  cancel(): void
+}
+
+/** @throws UsageError FORM_SOURCE when `request` is none of the three, or its body was already taken. */
+export function sourceOf(request: unknown): Source {
+  if (isExchange(request)) return exchangeSource(request)
+  if (isFetchRequest(request)) return fetchSource(request)
+  if (isNodeRequest(request)) return nodeSource(request)
+  throw new UsageError(
+    'FORM_SOURCE',
+    'form() was not given a request. It takes a fetch Request, a Node req or an Exchange; in Hono this is c.req.raw, in Koa ctx.req, in Fastify request.raw, in h3 event.req.',
+  )
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isExchange(value: unknown): value is Exchange {
+  return isObject(value) && isObject(value.stdin) && isObject(value.env) && 'gateway' in value
+}
+
+function isFetchRequest(value: unknown): value is RequestLike {
+  return (
+    isObject(value) && isObject(value.headers) && typeof value.headers.get === 'function' && 'body' in value
+  )
+}
+
+function isNodeRequest(value: unknown): value is NodeRequestLike {
+  return isObject(value) && isObject(value.headers) && typeof value.read === 'function' && 'on' in value
+}
+
+function alreadyTaken(hint: string): UsageError {
+  return new UsageError('FORM_SOURCE', `The body of this request was already read or is being read${hint}.`)
+}
+
+function exchangeSource(exchange: Exchange): Source {
+  const { env, stdin } = exchange
+  return {
+    method: env.get('REQUEST_METHOD'),
+    signal: exchange.signal,
+    header(name) {
+      if (name === 'content-encoding') return env.get('HTTP_CONTENT_ENCODING') || undefined
+      if (name === 'content-length') return stdin.length === null ? undefined : String(stdin.length)
+      return env.get('CONTENT_TYPE') || undefined
+    },
+    read: () => stdin.read(),
+    cancel: () => stdin.cancel(),
+  }
+}
+
+function fetchSource(request: RequestLike): Source {
+  if (request.bodyUsed) throw alreadyTaken(' (bodyUsed is true)')
+  let reader: BodyReader | undefined
+  return {
+    method: request.method,
+    signal: request.signal ?? undefined,
+    header: (name) => request.headers.get(name) || undefined,
+    async read() {
+      if (request.body === null) return null
+      reader ??= request.body.getReader()
+      const { done, value } = await reader.read()
+      return done || value === undefined ? null : value
+    },
+    cancel() {
+      if (request.body === null) return
+      try {
+        reader ??= request.body.getReader()
+        reader.cancel().catch(() => {})
+      } catch {
+        // Locked by someone else, who then has to see to it.
+      }
+    },
+  }
+}
+
+function nodeSource(req: NodeRequestLike): Source {
+  // A body parser ran before (express.urlencoded() and the like): waiting for its bytes would hang.
+  if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed before?')
+  return {
+    method: req.method,
+    signal: undefined,
+    header(name) {
+      const value = req.headers[name]
+      return (Array.isArray(value) ? value[0] : value) || undefined
+    },
+    read: () => pull(req),
+    cancel() {
+      // Not destroy(): that would reset the connection before the client has read the answer.
+      req.on('error', () => {})
+      if (!req.destroyed) req.resume()
+    },
+  }
+}
+
+/** What a failed read means: our adapters throw our own errors, all else is a client that left. */
+export function left(error: unknown): CgiupError {
+  if (error instanceof CgiupError) return error
+  return new RequestError('REQUEST_ABORTED', 'The client left in the middle of the form.', { cause: error })
+}
