@@ -72,7 +72,7 @@ export class PartHeads {
   #head(bytes: Buffer): Buffer | null {
     const { headerSize } = this.#limits
     const at = bytes.indexOf(BLANK_LINE)
-    if (at < 0 ? bytes.length > headerSize : at > headerSize) {
+    if (at < 0 ? bytes.length > headerSize + 3 : at > headerSize) {
       throw crossed('headerSize', this.#limits, `The head of part ${this.count + 1} is too large`)
     }
     const head = at < 0 ? bytes : bytes.subarray(0, at)
