@@ -4,8 +4,11 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+    globalSetup: ['test/support/run.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
+    // A test that fails now and then is a bug; it is not to be hidden.
+    retry: 0,
     pool: 'forks',
   },
 })

@@ -1,0 +1,29 @@
+/** Temporary directories that are gone when the test file is done. */
+
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+
+const made = new Set<string>()
+
+/**
+ * A new empty directory, readable by every user (web servers started by root change theirs).
+ * Removed after the last test of the file that imports this module.
+ */
+export function tempDir(name = 'test'): string {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), `cgiup-${name}-`)))
+  chmodSync(path, 0o755)
+  made.add(path)
+  return path
+}
+
+/** Removes one now; for tests that look at what is left. */
+export function removeTempDir(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  made.delete(path)
+}
+
+afterAll(() => {
+  for (const path of made) removeTempDir(path)
+})
