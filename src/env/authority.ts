@@ -1,0 +1,160 @@
+import type { Env } from '../exchange.js'
+import { hexValue, isAlnum, isDigits } from './text.js'
+
+/** Length of the host in `host[:port]`; an IPv6 address is in brackets. -1 when it has no such form. */
+function hostLength(authority: string): number {
+  if (authority.charCodeAt(0) === 91) {
+    const end = authority.indexOf(']') + 1
+    return end > 0 && (end === authority.length || authority.charCodeAt(end) === 58) ? end : -1
+  }
+  const colon = authority.indexOf(':')
+  return colon < 0 ? authority.length : colon
+}
+
+/** The host of `host[:port]`. */
+export function hostOf(authority: string): string {
+  const end = hostLength(authority)
+  return end < 0 ? authority : authority.slice(0, end)
+}
+
+/** The port of `host[:port]`, as text; '' when there is none. */
+export function portOf(authority: string): string {
+  const end = hostLength(authority)
+  return end < 0 ? '' : authority.slice(end + 1)
+}
+
+let lastValid = ''
+
+/**
+ * Whether `host[:port]` can stand in a URL: RFC 3986 section 3.2 without userinfo and escapes, and what
+ * WHATWG's parser refuses too (a number that is no address).
+ */
+export function isAuthority(authority: string): boolean {
+  // The same few hosts come again and again.
+  if (authority === lastValid) return authority !== ''
+  const end = hostLength(authority)
+  if (end <= 0) return false
+  const port = authority.slice(end + 1)
+  if (port !== '' && !(isDigits(port) && Number(port) <= 65535)) return false
+  const host = authority.slice(0, end)
+  if (!(host.charCodeAt(0) === 91 ? isIPv6(host.slice(1, -1)) : isName(host))) return false
+  lastValid = authority
+  return true
+}
+
+// RFC 3986 section 3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims ).
+const nameMarks = new Set(Array.from("-._~!$&'()*+,;=", (c) => c.charCodeAt(0)))
+
+function isName(host: string): boolean {
+  for (let i = 0; i < host.length; i++) {
+    const code = host.charCodeAt(i)
+    if (!isAlnum(code) && !nameMarks.has(code)) return false
+  }
+  const bare = host.endsWith('.') ? host.slice(0, -1) : host
+  const last = bare.slice(bare.lastIndexOf('.') + 1)
+  return bare !== '' && (endsInNumber(last) ? isIPv4(bare) : true)
+}
+
+/** WHATWG URL, "ends in a number": such a host has to be an IPv4 address. */
+function endsInNumber(label: string): boolean {
+  return isDigits(label) || /^0x[0-9a-f]*$/i.test(label)
+}
+
+function isIPv4(host: string): boolean {
+  const parts = host.split('.')
+  return (
+    parts.length === 4 && parts.every((part) => isDigits(part) && part.length <= 3 && Number(part) <= 255)
+  )
+}
+
+function isIPv6(address: string): boolean {
+  const halves = address.split('::')
+  if (halves.length > 2) return false
+  let groups = 0
+  for (const half of halves) {
+    if (half === '') continue
+    const parts = half.split(':')
+    for (const [i, part] of parts.entries()) {
+      if (part.includes('.') && half === halves.at(-1) && i === parts.length - 1 && isIPv4(part)) groups += 2
+      else if (isHexGroup(part)) groups += 1
+      else return false
+    }
+  }
+  return halves.length === 2 ? groups < 8 : groups === 8
+}
+
+function isHexGroup(part: string): boolean {
+  if (part === '' || part.length > 4) return false
+  for (let i = 0; i < part.length; i++) if (hexValue(part.charCodeAt(i)) < 0) return false
+  return true
+}
+
+/** An address as a URL has it: IPv6 in brackets (RFC 3875 section 4.1.14 asks that of SERVER_NAME too). */
+export function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}
+
+/** An address as a socket has it: without brackets. quirk: lighttpd-bracketed-address */
+export function unbracketed(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
+}
+
+/**
+ * `host[:port]` of the request: the target's own (RFC 9112 section 3.2.2: it replaces Host), else Host,
+ * else SERVER_NAME and SERVER_PORT. What could not stand in a URL is passed over.
+ */
+export function effectiveAuthority(target: string, env: Env, scheme: string): string {
+  if (target !== '' && isAuthority(target)) return target
+  const host = requestHost(env)
+  if (host !== undefined && isAuthority(host)) {
+    return isPortMissing(host, env) ? `${hostOf(host)}:${env.get('SERVER_PORT')}` : host
+  }
+  return serverAuthority(env, scheme)
+}
+
+/** The Host header; undefined when there is none. */
+export function requestHost(env: Env): string | undefined {
+  const host = env.get('HTTP_HOST')
+  // quirk: h2o-default-host (sent where the client sent no Host)
+  return host === 'default' && env.get('SERVER_NAME') === 'default' ? undefined : host
+}
+
+function serverAuthority(env: Env, scheme: string): string {
+  const name = bracketed(serverName(env))
+  const host = isAuthority(name) ? name : bracketed(unbracketed(env.get('SERVER_ADDR') ?? ''))
+  const port = env.get('SERVER_PORT') ?? ''
+  const known = isAuthority(host) ? host : 'localhost'
+  if (!isDigits(port) || Number(port) > 65535 || port === (scheme === 'https' ? '443' : '80')) return known
+  return `${known}:${port}`
+}
+
+/** SERVER_NAME without a port. quirk: go-server-name-port */
+export function serverName(env: Env): string {
+  const name = env.get('SERVER_NAME') ?? ''
+  return isAuthority(name) ? hostOf(name) : name
+}
+
+/**
+ * quirk: nginx-host-port. Debian's fastcgi_params and scgi_params set HTTP_HOST to `$host`, which has no
+ * port; the client must have sent one when the server listens elsewhere than on 80 and 443. From 1.30 on
+ * nginx has `$is_request_port`, and a host without a port is one that was sent so.
+ */
+function isPortMissing(host: string, env: Env): boolean {
+  const software = env.get('SERVER_SOFTWARE')
+  if (software === undefined || !software.startsWith('nginx/')) return false
+  const port = env.get('SERVER_PORT') ?? ''
+  if (port === '80' || port === '443' || !isDigits(port) || Number(port) > 65535) return false
+  if (hostLength(host) !== host.length) return false
+  const [major, minor] = software.slice(6).split('.', 2)
+  if (Number(major) > 1 || Number(minor) >= 30) return false
+  return !isHeaderLine(env)
+}
+
+/** HTTP_HOST stands behind other HTTP_ variables: it is the header line itself, not a configured value. */
+function isHeaderLine(env: Env): boolean {
+  for (let i = 0; i < env.list.length; i += 2) {
+    const name = env.list[i] as string
+    if (name.startsWith('HTTP_')) return name !== 'HTTP_HOST'
+  }
+  return false
+}

@@ -1,0 +1,96 @@
+import type { Env } from '../exchange.js'
+import { bytesToText, textToBytes } from './text.js'
+
+/**
+ * The meta-variables of one request: a flat list, an index built at the first look-up, and the plain
+ * object for apps built only when one asks for it.
+ */
+export class Environment implements Env {
+  readonly list: readonly string[]
+  #index: Map<string, string> | undefined
+  #object: Record<string, string> | undefined
+
+  /** @param list `name, value, name, value, …`; values are Latin-1 strings, one character a byte. */
+  constructor(list: readonly string[]) {
+    this.list = list
+  }
+
+  /**
+   * From a record of variables as Node decoded them (`process.env`): text, taken back to UTF-8 bytes.
+   * Bytes that were not UTF-8 are lost there; where /proc is, use {@link Environment.fromBytes}.
+   */
+  static fromObject(record: Readonly<Record<string, string | undefined>>): Environment {
+    const list: string[] = []
+    for (const name of Object.keys(record)) {
+      const value = record[name]
+      if (value !== undefined) list.push(textToBytes(name), textToBytes(value))
+    }
+    return new Environment(list)
+  }
+
+  /** From a block of NUL-terminated `NAME=value`, as /proc/self/environ has it. */
+  static fromBytes(block: Uint8Array): Environment {
+    const text = Buffer.from(block.buffer, block.byteOffset, block.byteLength).toString('latin1')
+    const list: string[] = []
+    for (let from = 0; from < text.length; ) {
+      let end = text.indexOf('\0', from)
+      if (end < 0) end = text.length
+      const equals = text.indexOf('=', from)
+      if (equals > from && equals < end) list.push(text.slice(from, equals), text.slice(equals + 1, end))
+      from = end + 1
+    }
+    return new Environment(list)
+  }
+
+  get(name: string): string | undefined {
+    this.#index ??= indexOf(this.list)
+    return this.#index.get(name)
+  }
+
+  toObject(): Readonly<Record<string, string>> {
+    if (this.#object !== undefined) return this.#object
+    this.#index ??= indexOf(this.list)
+    const object: Record<string, string> = {}
+    for (const [name, value] of this.#index) {
+      object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
+    }
+    this.#object = object
+    return object
+  }
+}
+
+/**
+ * One value a name. "If multiple header fields with the same field-name are received then the server
+ * MUST rewrite them as a single value" (RFC 3875 section 4.1.18): nginx and h2o do not.
+ */
+function indexOf(list: readonly string[]): Map<string, string> {
+  const index = new Map<string, string>()
+  let count = 0
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    index.set(list[i] as string, list[i + 1] as string)
+    // Only a repeated name leaves the size as it was; without one this loop is all there is to do.
+    if (index.size === count++) return joinedIndex(list)
+  }
+  return index
+}
+
+function joinedIndex(list: readonly string[]): Map<string, string> {
+  const index = new Map<string, string>()
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = list[i] as string
+    const value = list[i + 1] as string
+    const earlier = index.get(name)
+    index.set(name, earlier === undefined ? value : joinValues(name, earlier, value))
+  }
+  return index
+}
+
+/**
+ * Two values of one variable: cookies with "; " (RFC 9113 section 8.2.3), other request headers with
+ * ", " (RFC 9110 section 5.3); of everything else the last one wins, as where nginx sends SCRIPT_NAME
+ * twice because a configuration line overrides an included one.
+ */
+export function joinValues(name: string, earlier: string, later: string): string {
+  if (!name.startsWith('HTTP_')) return later
+  return name === 'HTTP_COOKIE' ? `${earlier}; ${later}` : `${earlier}, ${later}`
+}

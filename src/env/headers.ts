@@ -1,0 +1,172 @@
+import type { Env, HeaderList } from '../exchange.js'
+import { requestHost } from './authority.js'
+import { joinValues } from './environment.js'
+import { isDigits, isToken } from './text.js'
+
+/**
+ * The length of the request body as CONTENT_LENGTH tells it: null when it tells nothing and a body may
+ * follow, 0 when there is none.
+ *
+ * RFC 3875 section 4.1.2: "The server MUST set this meta-variable if and only if the request is
+ * accompanied by a message-body entity." None does just that.
+ */
+export function contentLengthOf(env: Env): number | null {
+  const text = env.get('CONTENT_LENGTH') ?? ''
+  // quirk: caddy-minus-one, and everything else that is no number, or none that can be exact
+  if (text !== '') return isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER ? Number(text) : null
+  // quirk: length-unknown (Apache hands chunked uploads on without a length, nginx unbuffered with '')
+  if (env.get('HTTP_TRANSFER_ENCODING')) return null
+  return mayHaveBody(env) ? null : 0
+}
+
+/** HTTP/2 and later need neither a length nor a transfer coding for a body. */
+function mayHaveBody(env: Env): boolean {
+  const protocol = env.get('SERVER_PROTOCOL')
+  if (protocol === undefined || !(protocol.startsWith('HTTP/2') || protocol.startsWith('HTTP/3')))
+    return false
+  const method = env.get('REQUEST_METHOD')
+  return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && method !== 'TRACE'
+}
+
+/** CONTENT_TYPE; undefined when there is none (quirk: empty-content-variables). */
+export function contentTypeOf(env: Env): string | undefined {
+  const type = env.get('CONTENT_TYPE')
+  return type === '' || type === undefined || isInventedType(env) ? undefined : type
+}
+
+/**
+ * quirk: caddy-invented-type. Caddy gives every method but GET and HEAD a form's Content-Type; the one
+ * that the client sent comes as HTTP_CONTENT_TYPE as well.
+ */
+function isInventedType(env: Env): boolean {
+  return (
+    env.get('CONTENT_TYPE') === 'application/x-www-form-urlencoded' &&
+    env.get('SERVER_SOFTWARE')?.startsWith('Caddy') === true &&
+    env.get('HTTP_CONTENT_TYPE') === undefined
+  )
+}
+
+/** The Authorization header, from wherever the server or its configuration has put it. */
+export function authorizationOf(env: Env): string | undefined {
+  // quirk: redirect-authorization (Apache puts REDIRECT_ before it at each internal redirect)
+  let name = 'HTTP_AUTHORIZATION'
+  for (let hops = 0; hops <= 10; hops++) {
+    const value = env.get(name)
+    if (value) return value
+    name = `REDIRECT_${name}`
+  }
+  return env.get('Authorization') || undefined
+}
+
+/**
+ * Content-Length as a header. quirk: invented-zero (lighttpd, mod_fcgid, Caddy and SCGI send 0 for
+ * requests without a body; body parsers take it for one).
+ */
+function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
+  if (bodyLength === null) return undefined
+  if (bodyLength > 0) return String(bodyLength)
+  const method = env.get('REQUEST_METHOD')
+  if (method === 'GET' || method === 'HEAD' || env.get('HTTP_TRANSFER_ENCODING')) return undefined
+  return isDigits(env.get('CONTENT_LENGTH') ?? '') ? '0' : undefined
+}
+
+/** Variable name -> header name, '' for those that become none. Bounded: names come from clients. */
+const headerNames = new Map<string, string>()
+const MAX_KNOWN_NAMES = 500
+
+/** Variables that are no header fields of the request, though they look like some. */
+const never = new Set([
+  // httpoxy, CVE-2016-5385: a client could choose the proxy of our own requests. quirk: httpoxy
+  'HTTP_PROXY',
+  // CONTENT_LENGTH and CONTENT_TYPE are what the server has checked; these doubles may be the client's
+  // `Content_Length`. quirk: content-doubles
+  'HTTP_CONTENT_LENGTH',
+  'HTTP_CONTENT_TYPE',
+  // "As transfer-codings are not supported on the request-body, the server MUST remove any such codings"
+  // (RFC 3875 section 4.2). quirk: decoded-transfer-encoding
+  'HTTP_TRANSFER_ENCODING',
+  // Come first in the list, by rules of their own.
+  'HTTP_HOST',
+  'HTTP_AUTHORIZATION',
+])
+
+/** The header name of a variable; '' when it becomes none. */
+export function headerName(variable: string): string {
+  const known = headerNames.get(variable)
+  if (known !== undefined) return known
+  const name = variable.slice(5).toLowerCase().replaceAll('_', '-')
+  const header = never.has(variable) || !isToken(name) ? '' : name
+  if (headerNames.size < MAX_KNOWN_NAMES) headerNames.set(variable, header)
+  return header
+}
+
+/**
+ * The header fields of the request: lower-case names, each once, in the order of the environment after
+ * Host, Authorization, Content-Type and Content-Length.
+ */
+export function headerList(env: Env, bodyLength: number | null): HeaderList {
+  const out: string[] = []
+  add(out, 'host', requestHost(env))
+  add(out, 'authorization', authorizationOf(env))
+  add(out, 'content-type', contentTypeOf(env))
+  add(out, 'content-length', lengthHeader(env, bodyLength))
+  const list = env.list
+  const first = out.length
+  let seen: Map<string, number> | undefined
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const variable = list[i] as string
+    if (!variable.startsWith('HTTP_')) continue
+    const name = headerName(variable)
+    if (name === '') continue
+    const value = list[i + 1] as string
+    if (value === '' && isInventedEmpty(name, env)) continue
+    // Few headers: a scan costs less than a map. Many: a map, so that no client can make it quadratic.
+    if (seen === undefined && out.length > 80) seen = positions(out, first)
+    const at = seen === undefined ? indexOfName(out, name, first) : (seen.get(name) ?? -1)
+    if (at < 0) {
+      seen?.set(name, out.length)
+      out.push(name, value)
+    } else {
+      out[at + 1] = joinValues(name === 'cookie' ? 'HTTP_COOKIE' : 'HTTP_', out[at + 1] as string, value)
+    }
+  }
+  return out
+}
+
+/** One header, without building the list. */
+export function headerValue(env: Env, name: string, bodyLength: number | null): string | undefined {
+  switch (name) {
+    case 'host':
+      return requestHost(env)
+    case 'authorization':
+      return authorizationOf(env)
+    case 'content-type':
+      return contentTypeOf(env)
+    case 'content-length':
+      return lengthHeader(env, bodyLength)
+  }
+  const variable = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
+  if (headerName(variable) !== name) return undefined
+  const value = env.get(variable)
+  return value === '' && isInventedEmpty(name, env) ? undefined : value
+}
+
+/** quirk: caddy-empty-user-agent. Go sends an empty User-Agent where the client sent none. */
+function isInventedEmpty(name: string, env: Env): boolean {
+  return name === 'user-agent' && env.get('SERVER_SOFTWARE')?.startsWith('Caddy') === true
+}
+
+function add(out: string[], name: string, value: string | undefined): void {
+  if (value !== undefined) out.push(name, value)
+}
+
+function indexOfName(out: readonly string[], name: string, first: number): number {
+  for (let i = first; i < out.length; i += 2) if (out[i] === name) return i
+  return -1
+}
+
+function positions(out: readonly string[], first: number): Map<string, number> {
+  const map = new Map<string, number>()
+  for (let i = first; i < out.length; i += 2) map.set(out[i] as string, i)
+  return map
+}

@@ -1,0 +1,120 @@
+import type { Env } from '../exchange.js'
+import { standsAt, type Walk, walk } from './walk.js'
+
+/**
+ * Finds how much of the raw path is the mount path: the part that led to this app.
+ *
+ * SCRIPT_NAME cannot be stripped as text: `//app`, `/%61pp` and `/x/../app` all reach `/app`, and after
+ * an internal rewrite SCRIPT_NAME is the file of the script, which the client never asked for. So the
+ * path is resolved as the server did, and SCRIPT_NAME is the mount path only where
+ * SCRIPT_NAME + PATH_INFO is what comes out.
+ * @returns length of the raw prefix; 0 at the root, and where nothing fits.
+ */
+export function mountLength(path: string, env: Env): number {
+  const script = withoutSlash(env.get('SCRIPT_NAME') ?? '')
+  const info = env.get('PATH_INFO') ?? ''
+  if (script === '') {
+    if (info === '' || info === path) return 0
+  } else if (info !== '' && path.length === script.length + info.length) {
+    // Nearly every request: nothing in it to decode, nothing rewritten.
+    if (info.charCodeAt(0) === 47 && path.startsWith(script) && path.endsWith(info)) return script.length
+  }
+  const found = resolve(path, script, info, env)
+  if (found > 0 || path.indexOf('#') < 0) return found
+  // quirk: fragment-in-target (nginx and lighttpd resolve only what stands before it)
+  return resolve(path.slice(0, path.indexOf('#')), script, info, env)
+}
+
+/**
+ * How much of the raw path the configured mount path covers; 0 when the path is not below it.
+ * @param mount as a client would write it, without a slash at its end.
+ */
+export function configuredMountLength(path: string, mount: string): number {
+  const text = withoutSlash(mount)
+  if (text === '') return 0
+  if (path.startsWith(text) && (path.length === text.length || path.charCodeAt(text.length) === 47)) {
+    return text.length
+  }
+  const whole = walk(path, true)
+  const part = walk(text, true)
+  return standsAt(whole, part, 0) ? endOf(whole, part.segments.length) : 0
+}
+
+function resolve(path: string, script: string, info: string, env: Env): number {
+  const whole = walk(path, true)
+  if (info !== '') return withInfo(whole, walk(script, false), walk(info, false))
+  const proxied = proxiedMount(path, whole, env)
+  if (proxied >= 0) return proxied
+  const name = walk(script, false)
+  if (name.segments.length === whole.segments.length && standsAt(whole, name, 0)) {
+    return isUnsplit(env) ? 0 : endOf(whole, name.segments.length)
+  }
+  // A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
+  // try_files): the app is mounted where its file lies, when the client's path leads through there.
+  const directory = name.segments.length - 1
+  const folder: Walk = { segments: name.segments.slice(0, directory), ends: [], slash: false }
+  return directory > 0 && standsAt(whole, folder, 0) ? endOf(whole, directory) : 0
+}
+
+function withInfo(whole: Walk, script: Walk, info: Walk): number {
+  const mounted = script.segments.length
+  if (mounted + info.segments.length === whole.segments.length && whole.slash === info.slash) {
+    if (standsAt(whole, script, 0) && standsAt(whole, info, mounted)) return endOf(whole, mounted)
+  }
+  // A rewrite: PATH_INFO is still what the server left for the app, so the mount path is what stands
+  // before it (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
+  const before = whole.segments.length - info.segments.length
+  return whole.slash === info.slash && standsAt(whole, info, before) ? endOf(whole, before) : 0
+}
+
+/**
+ * quirk: apache-proxy-script-filename. With ProxyPass the whole path is SCRIPT_NAME and the rest stands
+ * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`.
+ * @returns -1 where it tells nothing
+ */
+function proxiedMount(path: string, whole: Walk, env: Env): number {
+  const filename = env.get('SCRIPT_FILENAME')
+  if (filename === undefined || !filename.startsWith('proxy:')) return -1
+  const target = proxyPath(filename)
+  if (target === '') return 0
+  const root = env.get('DOCUMENT_ROOT') ?? ''
+  if (root.length > 1 && target.startsWith(root)) return -1 // SetHandler: a file
+  const rest = walk(target, true)
+  const before = whole.segments.length - rest.segments.length
+  if (before === 0 && rest.segments.length === 0) return 0
+  if (rest.segments.length === 0) return whole.slash ? endOf(whole, before) : path.length
+  return standsAt(whole, rest, before) ? endOf(whole, before) : -1
+}
+
+/** The path in `proxy:fcgi://host:port/path` and `proxy:unix:/socket|fcgi://host/path`, without a query. */
+export function proxyPath(filename: string): string {
+  const authority = filename.indexOf('://', filename.lastIndexOf('|') + 1)
+  const start = authority < 0 ? -1 : filename.indexOf('/', authority + 3)
+  if (start < 0) return ''
+  const query = filename.indexOf('?', start)
+  return filename.slice(start, query < 0 ? filename.length : query)
+}
+
+/**
+ * quirk: nginx-whole-path. Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME and
+ * no PATH_INFO: that names no script. DOCUMENT_URI is its mark (Caddy has it too, but always with a
+ * PATH_INFO). Under fcgiwrap the name was found as a file, and is a script.
+ */
+function isUnsplit(env: Env): boolean {
+  return (
+    env.get('PATH_INFO') === undefined &&
+    env.get('DOCUMENT_URI') !== undefined &&
+    env.get('FCGI_ROLE') === undefined
+  )
+}
+
+/** The raw offset behind the first `count` segments; 0 where they end inside an escape. */
+function endOf(whole: Walk, count: number): number {
+  return count === 0 ? 0 : Math.max(0, whole.ends[count - 1] as number)
+}
+
+function withoutSlash(path: string): string {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === 47) end--
+  return path.slice(0, end)
+}

@@ -1,0 +1,226 @@
+import type { Env, HeaderList } from '../exchange.js'
+import { effectiveAuthority, serverName, unbracketed } from './authority.js'
+import { contentLengthOf, contentTypeOf, headerList, headerValue } from './headers.js'
+import { configuredMountLength, mountLength, proxyPath } from './mount.js'
+import { isUrlByte, parseTarget, rebuildTarget, type Target, type TargetForm } from './target.js'
+import { isDigits, percentEncode } from './text.js'
+
+export interface TranslateOptions {
+  /**
+   * The mount path, as clients write it (`/app`; `''` for the root), where the environment does not tell
+   * it or tells it wrong (docs/environment.md). A request that is not below it counts as one at the root.
+   * Default: found in the environment.
+   */
+  readonly mount?: string
+  /**
+   * Length of the request body in bytes where the adapter knows it better than CONTENT_LENGTH: 0 for
+   * none, null for unknown. `exchange.stdin.length` is such a value.
+   */
+  readonly bodyLength?: number | null
+}
+
+/** Reads the meta-variables of a request as the HTTP request they were made from. */
+export function translate(env: Env, options?: TranslateOptions): CgiRequest {
+  return new CgiRequest(env, options)
+}
+
+/**
+ * An HTTP request, read from meta-variables when a property is asked for. Nothing throws: what is
+ * missing or contradicts itself gets the most harmless reading (docs/environment.md has the rules).
+ * Strings are Latin-1, one character a byte.
+ */
+export class CgiRequest {
+  readonly env: Env
+  readonly #options: TranslateOptions | undefined
+  #target: string | undefined
+  #parts: Target | undefined
+  #mountLength = -1
+  #headers: HeaderList | undefined
+  #authority: string | undefined
+  #contentLength: number | null | undefined
+
+  constructor(env: Env, options?: TranslateOptions) {
+    this.env = env
+    this.#options = options
+  }
+
+  /** REQUEST_METHOD, case kept (RFC 3875 section 4.1.12); `GET` when it is missing. */
+  get method(): string {
+    return this.env.get('REQUEST_METHOD') || 'GET'
+  }
+
+  /** The request target as the client sent it, as far as the server kept it (REQUEST_URI). */
+  get target(): string {
+    this.#target ??= this.env.get('REQUEST_URI') || rebuildTarget(this.env)
+    return this.#target
+  }
+
+  get #split(): Target {
+    this.#parts ??= parseTarget(this.target, this.method)
+    return this.#parts
+  }
+
+  /** Form of the request target (RFC 9112 section 3.2). */
+  get form(): TargetForm {
+    return this.#split.form
+  }
+
+  /** Raw path: begins with `/`, but for `*` and the `host:port` of CONNECT. */
+  get path(): string {
+    return this.#split.path
+  }
+
+  /** Raw query without its `?`; null when there is none. quirk: lighttpd-query-rewritten */
+  get query(): string | null {
+    return this.#split.query
+  }
+
+  get #prefix(): number {
+    if (this.#mountLength >= 0) return this.#mountLength
+    const { form, path } = this.#split
+    const mount = this.#options?.mount
+    if (form === 'asterisk' || form === 'authority') this.#mountLength = 0
+    else if (mount !== undefined) this.#mountLength = configuredMountLength(path, mount)
+    else this.#mountLength = mountLength(path, this.env)
+    return this.#mountLength
+  }
+
+  /** The part of {@link path} that led to this app, raw; '' at the root. Never ends in a slash of its own. */
+  get mount(): string {
+    return this.path.slice(0, this.#prefix)
+  }
+
+  /** What follows the mount path, raw; '' when the path ends there. `mount + rest` is always `path`. */
+  get rest(): string {
+    return this.path.slice(this.#prefix)
+  }
+
+  /** From HTTPS, else REQUEST_SCHEME. */
+  get scheme(): 'http' | 'https' {
+    return isHttps(this.env) ? 'https' : 'http'
+  }
+
+  /** `host[:port]`, fit for a URL: from the target, else Host, else SERVER_NAME and SERVER_PORT. */
+  get authority(): string {
+    this.#authority ??= effectiveAuthority(this.#split.authority, this.env, this.scheme)
+    return this.#authority
+  }
+
+  /**
+   * The absolute URL. Bytes that may not stand in a URL are encoded, nothing else is touched: slashes,
+   * dot segments and escapes are as the client sent them.
+   */
+  get url(): string {
+    const { form, path, query } = this.#split
+    const origin = `${this.scheme}://${this.authority}`
+    // RFC 9110 section 7.1: the asterisk stands for the whole server; CONNECT names no path.
+    if (form === 'asterisk' || form === 'authority') return origin
+    const url = origin + percentEncode(path, isUrlByte)
+    return query === null ? url : `${url}?${percentEncode(query, isUrlByte)}`
+  }
+
+  /**
+   * The header fields: lower-case names, each once, values as they came. Without `Proxy`,
+   * `Transfer-Encoding` and names that are no tokens.
+   */
+  get headers(): HeaderList {
+    this.#headers ??= headerList(this.env, this.contentLength)
+    return this.#headers
+  }
+
+  /** The value of one header; undefined when it is absent. @param name in lower case */
+  header(name: string): string | undefined {
+    return headerValue(this.env, name, this.contentLength)
+  }
+
+  /** Length of the body in bytes; 0 when there is none, null when it is unknown. */
+  get contentLength(): number | null {
+    if (this.#contentLength === undefined) {
+      const known = this.#options?.bodyLength
+      this.#contentLength = known === undefined ? contentLengthOf(this.env) : known
+    }
+    return this.#contentLength
+  }
+
+  /** Content-Type; undefined when there is none. */
+  get contentType(): string | undefined {
+    return contentTypeOf(this.env)
+  }
+
+  /** A body follows, or may follow. */
+  get hasBody(): boolean {
+    return this.contentLength !== 0
+  }
+
+  /** REMOTE_ADDR: the client, or the proxy that is next to the server. */
+  get remoteAddress(): string | undefined {
+    return address(this.env.get('REMOTE_ADDR'))
+  }
+
+  get remotePort(): number | undefined {
+    return port(this.env.get('REMOTE_PORT'))
+  }
+
+  /** SERVER_ADDR: where the connection arrived. */
+  get serverAddress(): string | undefined {
+    return address(this.env.get('SERVER_ADDR'))
+  }
+
+  /** SERVER_NAME without a port: the client's Host on some servers, a configured name on others. */
+  get serverName(): string | undefined {
+    return serverName(this.env) || undefined
+  }
+
+  /** SERVER_PORT: the port that the client named on some servers, the real one on others. */
+  get serverPort(): number | undefined {
+    return port(this.env.get('SERVER_PORT'))
+  }
+
+  /** SERVER_PROTOCOL, `HTTP/1.1`. */
+  get protocol(): string {
+    const protocol = this.env.get('SERVER_PROTOCOL')
+    // quirk: nginx-empty-protocol
+    if (protocol === '') return 'HTTP/0.9'
+    // quirk: h2o-protocol
+    if (protocol === 'HTTP/2' || protocol === 'HTTP/3') return `${protocol}.0`
+    return protocol ?? 'HTTP/1.0'
+  }
+
+  /**
+   * REMOTE_USER, when the server has authenticated the client.
+   * quirk: unchecked-user (nginx and Python's host set it from any credentials sent; believed there only
+   * with AUTH_TYPE, which a configuration sets beside `auth_basic`).
+   */
+  get user(): string | undefined {
+    const user = this.env.get('REMOTE_USER') || this.env.get('REDIRECT_REMOTE_USER')
+    return user && !isUncheckedUser(this.env) ? user : undefined
+  }
+
+  /** SCRIPT_FILENAME as a path of the file system. quirk: apache-proxy-script-filename */
+  get scriptFilename(): string | undefined {
+    const filename = this.env.get('SCRIPT_FILENAME')
+    return filename?.startsWith('proxy:') ? proxyPath(filename) || undefined : filename || undefined
+  }
+}
+
+/** quirk: https-spellings (on, 1, https, true, yes; IIS sends `off`). */
+function isHttps(env: Env): boolean {
+  const https = env.get('HTTPS') || env.get('REDIRECT_HTTPS')
+  if (!https) return env.get('REQUEST_SCHEME') === 'https'
+  const value = https.length > 5 ? https : https.toLowerCase()
+  return value === 'on' || value === '1' || value === 'https' || value === 'true' || value === 'yes'
+}
+
+function isUncheckedUser(env: Env): boolean {
+  const software = env.get('SERVER_SOFTWARE') ?? ''
+  if (software.startsWith('nginx')) return !env.get('AUTH_TYPE')
+  return software.startsWith('SimpleHTTP/') || software.startsWith('BaseHTTP/')
+}
+
+function address(value: string | undefined): string | undefined {
+  return value ? unbracketed(value) : undefined
+}
+
+function port(value: string | undefined): number | undefined {
+  return value !== undefined && isDigits(value) && Number(value) <= 65535 ? Number(value) : undefined
+}

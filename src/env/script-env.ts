@@ -1,0 +1,90 @@
+import type { Env } from '../exchange.js'
+import { metaVariable } from './table.js'
+
+/** Where a request goes, as a host of CGI scripts has found out. */
+export interface ScriptFacts {
+  /** SCRIPT_NAME: the URL path that leads to the script, decoded; '' or `/…`. */
+  readonly scriptName: string
+  /** PATH_INFO: the rest of the path, decoded once; '' when there is none. */
+  readonly pathInfo: string
+  /** PATH_TRANSLATED: where PATH_INFO would lie below the document root. Left out without PATH_INFO. */
+  readonly pathTranslated?: string | undefined
+  /** SCRIPT_FILENAME: absolute path of the script. */
+  readonly scriptFilename: string
+  readonly documentRoot?: string | undefined
+  /** QUERY_STRING; the request's own when absent. */
+  readonly queryString?: string | undefined
+  /** Bytes of the body after its transfer coding was removed; 0 for none, null when unknown. */
+  readonly contentLength: number | null
+  /**
+   * Hand Authorization and Proxy-Authorization to the script. Default: false, as RFC 3875 section 4.1.18
+   * advises: with them any script sees passwords.
+   */
+  readonly passAuthorization?: boolean | undefined
+  /** Further variables (configuration, PATH). They never replace what the server has computed. */
+  readonly extra?: Readonly<Record<string, string | undefined>> | undefined
+  /** Variables that do replace it. */
+  readonly override?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+/**
+ * The environment of a CGI script (RFC 3875 section 4.1): from the variables of the request, only what
+ * the table lets pass; never what this process has of its own.
+ * @returns `name, value, …`; values are Latin-1 strings, but those of `extra` and `override` as given
+ */
+export function scriptEnv(request: Env, facts: ScriptFacts): string[] {
+  const env = new Map<string, string>()
+  for (let i = 0; i + 1 < request.list.length; i += 2) {
+    const name = request.list[i] as string
+    if (isPassed(name, facts)) env.set(name, request.get(name) as string)
+  }
+  compute(env, request, facts)
+  for (const [name, value] of Object.entries(facts.extra ?? {})) {
+    // CVE-2025-65082: configured variables must not stand above those of CGI.
+    if (value !== undefined && !env.has(name) && metaVariable(name)?.script !== 'computed')
+      env.set(name, value)
+  }
+  for (const [name, value] of Object.entries(facts.override ?? {})) {
+    if (value === undefined) env.delete(name)
+    else env.set(name, value)
+  }
+  return [...env].flat()
+}
+
+function isPassed(name: string, facts: ScriptFacts): boolean {
+  const row = metaVariable(name)
+  if (row === undefined || (name.startsWith('HTTP_') && !isPlainName(name))) return false
+  return row.script === 'passed' || (row.script === 'withheld' && facts.passAuthorization === true)
+}
+
+/** A header name without characters that make it another one's double. */
+function isPlainName(name: string): boolean {
+  for (let i = 5; i < name.length; i++) {
+    const code = name.charCodeAt(i)
+    const plain = (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95
+    if (!plain) return false
+  }
+  return name.length > 5
+}
+
+function compute(env: Map<string, string>, request: Env, facts: ScriptFacts): void {
+  env.set('GATEWAY_INTERFACE', 'CGI/1.1')
+  env.set('SCRIPT_NAME', facts.scriptName)
+  env.set('SCRIPT_FILENAME', facts.scriptFilename)
+  env.set('QUERY_STRING', facts.queryString ?? request.get('QUERY_STRING') ?? '')
+  // php-cgi built with force-cgi-redirect refuses to run without it.
+  env.set('REDIRECT_STATUS', '200')
+  if (facts.documentRoot !== undefined) env.set('DOCUMENT_ROOT', facts.documentRoot)
+  if (facts.pathInfo !== '') {
+    env.set('PATH_INFO', facts.pathInfo)
+    // Section 4.1.6: with PATH_INFO only.
+    if (facts.pathTranslated !== undefined) env.set('PATH_TRANSLATED', facts.pathTranslated)
+  }
+  // "The server MUST set this meta-variable if and only if the request is accompanied by a message-body
+  // entity" (section 4.1.2), by its length without transfer coding.
+  if (facts.contentLength !== null && facts.contentLength > 0) {
+    env.set('CONTENT_LENGTH', String(facts.contentLength))
+  }
+  // Section 4.1.3: left out when the request has no type.
+  if (env.get('CONTENT_TYPE') === '') env.delete('CONTENT_TYPE')
+}

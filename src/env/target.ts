@@ -1,0 +1,84 @@
+import type { Env } from '../exchange.js'
+import { isAlnum, percentEncode } from './text.js'
+
+/** Forms of the request target (RFC 9112 section 3.2). */
+export type TargetForm = 'origin' | 'absolute' | 'asterisk' | 'authority'
+
+/** A request target, taken apart. Nothing in it is decoded. */
+export interface Target {
+  readonly form: TargetForm
+  /** `/…`; the target itself in asterisk- and authority-form. */
+  readonly path: string
+  /** Without its `?`; null when there is none, '' when there is only the `?`. */
+  readonly query: string | null
+  /** Host and port of an absolute- or authority-form target; '' otherwise. */
+  readonly authority: string
+}
+
+/** Takes a request target apart (RFC 9112 section 3.2). Never throws: what fits no form becomes a path. */
+export function parseTarget(target: string, method: string): Target {
+  if (target.charCodeAt(0) === 47) return splitQuery('origin', target, '')
+  if (target === '*') return { form: 'asterisk', path: target, query: null, authority: '' }
+  if (method === 'CONNECT') return { form: 'authority', path: target, query: null, authority: target }
+  const scheme = target.indexOf('://')
+  if (scheme <= 0 || !isScheme(target, scheme)) return splitQuery('origin', `/${target}`, '')
+  let end = scheme + 3
+  while (end < target.length && !endsAuthority(target.charCodeAt(end))) end++
+  const authority = target.slice(target.lastIndexOf('@', end - 1) + 1 || scheme + 3, end)
+  const rest = target.slice(end)
+  // RFC 9110 section 4.2.3: an empty path is the same as "/".
+  return splitQuery('absolute', rest.startsWith('/') ? rest : `/${rest}`, authority)
+}
+
+function splitQuery(form: TargetForm, text: string, authority: string): Target {
+  const mark = text.indexOf('?')
+  if (mark < 0) return { form, path: text, query: null, authority }
+  return { form, path: text.slice(0, mark), query: text.slice(mark + 1), authority }
+}
+
+/** `/`, `?` or `#`. */
+function endsAuthority(code: number): boolean {
+  return code === 47 || code === 63 || code === 35
+}
+
+/** RFC 3986 section 3.1: scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ). */
+function isScheme(text: string, end: number): boolean {
+  for (let i = 0; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (!isAlnum(code) && code !== 43 && code !== 45 && code !== 46) return false
+  }
+  const first = text.charCodeAt(0) | 32
+  return first >= 97 && first <= 122
+}
+
+/**
+ * The target of a server that sends no REQUEST_URI (RFC 3875 section 3.3: the Script-URI): SCRIPT_NAME
+ * and PATH_INFO, encoded again, and QUERY_STRING. What decoding destroyed (`%2F`, merged slashes, an
+ * empty query) stays lost.
+ */
+export function rebuildTarget(env: Env): string {
+  const script = env.get('SCRIPT_NAME') ?? ''
+  const info = env.get('PATH_INFO') ?? ''
+  // quirk: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
+  const name = script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script
+  let path = name + info
+  // nginx's scgi_params name the path only here.
+  if (path === '') path = env.get('DOCUMENT_URI') || '/'
+  const query = env.get('QUERY_STRING') ?? ''
+  const encoded = percentEncode(path.startsWith('/') ? path : `/${path}`, isPathByte)
+  return query === '' ? encoded : `${encoded}?${percentEncode(query, isUrlByte)}`
+}
+
+/** RFC 3986 section 3.3: pchar or "/", without the "%" of an escape. */
+function isPathByte(code: number): boolean {
+  return code !== 37 && code !== 63 && isUrlByte(code)
+}
+
+// The marks that RFC 3986 section 2 allows in a URI, apart from "#", "[" and "]". WHATWG's parser
+// leaves "[" and "]" alone, so they may stay.
+const urlMarks = new Set(Array.from("!$%&'()*+,-./:;=?@[]_~", (c) => c.charCodeAt(0)))
+
+/** Whether a byte may stand in the path or query of a URL as it is. */
+export function isUrlByte(code: number): boolean {
+  return isAlnum(code) || urlMarks.has(code)
+}

@@ -1,0 +1,87 @@
+/** Small text tools of the translator. Strings are Latin-1: one character a byte. */
+
+/** The value of a hexadecimal digit's character code; -1 when it is none. */
+export function hexValue(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  const letter = code | 32
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1
+}
+
+/** Decodes `%XX` once, byte by byte; what is not a valid escape stays as it is. */
+export function percentDecode(text: string): string {
+  let at = text.indexOf('%')
+  if (at < 0) return text
+  let out = ''
+  let from = 0
+  while (at >= 0 && at + 2 < text.length) {
+    const high = hexValue(text.charCodeAt(at + 1))
+    const low = hexValue(text.charCodeAt(at + 2))
+    if (high >= 0 && low >= 0) {
+      out += text.slice(from, at) + String.fromCharCode(high * 16 + low)
+      from = at + 3
+      at = text.indexOf('%', from)
+    } else {
+      at = text.indexOf('%', at + 1)
+    }
+  }
+  return out + text.slice(from)
+}
+
+const HEX = '0123456789ABCDEF'
+
+/** Encodes every byte for which `keep` is false as `%XX`. */
+export function percentEncode(text: string, keep: (code: number) => boolean): string {
+  let out = ''
+  let from = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i) & 255
+    if (keep(code)) continue
+    out += `${text.slice(from, i)}%${HEX[code >> 4]}${HEX[code & 15]}`
+    from = i + 1
+  }
+  return from === 0 ? text : out + text.slice(from)
+}
+
+/** Letter or digit of ASCII. */
+export function isAlnum(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
+}
+
+// RFC 9110 section 5.6.2: token = 1*tchar, and these are the tchar that are neither letter nor digit.
+const tokenMarks = new Set(Array.from("!#$%&'*+-.^_`|~", (c) => c.charCodeAt(0)))
+
+/** Whether a string is a token (RFC 9110 section 5.6.2): a method or a field name. */
+export function isToken(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (!isAlnum(code) && !tokenMarks.has(code)) return false
+  }
+  return text.length > 0
+}
+
+/** Whether a string is one or more decimal digits. */
+export function isDigits(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 48 || code > 57) return false
+  }
+  return text.length > 0
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false
+  return true
+}
+
+/** A Latin-1 byte string read as UTF-8, or unchanged where its bytes are not valid UTF-8. */
+export function bytesToText(bytes: string): string {
+  if (isAscii(bytes)) return bytes
+  const text = Buffer.from(bytes, 'latin1').toString('utf8')
+  // Decoding never fails, it puts U+FFFD: valid is what encodes back to the same bytes.
+  return textToBytes(text) === bytes ? text : bytes
+}
+
+/** Text as the Latin-1 byte string of its UTF-8 form. */
+export function textToBytes(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
+}

@@ -1,0 +1,66 @@
+import { percentDecode } from './text.js'
+
+/** A path as a web server resolves it, with the way back into the text it came from. */
+export interface Walk {
+  /** Decoded segments, without empty and dot segments. */
+  readonly segments: readonly string[]
+  /** For each segment the offset behind it in the text; -1 where it ended inside an escape (`%2F`). */
+  readonly ends: readonly number[]
+  /** The path ends in a slash or a dot segment. */
+  readonly slash: boolean
+}
+
+/**
+ * Resolves a path segment by segment: decoded once, slashes merged, dot segments removed
+ * (RFC 3986 section 5.2.4), and remembers where each segment ended in the raw text.
+ *
+ * `%2F` counts as a slash after decoding too: some servers hand it on encoded (Apache with
+ * AllowEncodedSlashes NoDecode), some decoded, and a comparison has to accept both.
+ * @param raw true for a path as sent; false for one that is decoded already (PATH_INFO).
+ */
+export function walk(path: string, raw: boolean): Walk {
+  const segments: string[] = []
+  const ends: number[] = []
+  let slash = false
+  for (let from = 0; from <= path.length; ) {
+    let end = path.indexOf('/', from)
+    if (end < 0) end = path.length
+    if (end > from) slash = step(path.slice(from, end), raw, end, segments, ends)
+    else if (end > 0) slash = true
+    from = end + 1
+  }
+  return { segments, ends, slash }
+}
+
+/** Takes one raw segment; true when it leaves the path with a slash at its end. */
+function step(text: string, raw: boolean, end: number, segments: string[], ends: number[]): boolean {
+  const decoded = raw ? percentDecode(text) : text
+  if (decoded.indexOf('/') < 0 && decoded.indexOf('%2') < 0) return put(decoded, end, segments, ends)
+  const parts = decoded.split(/\/|%2F/i)
+  let slash = false
+  for (let i = 0; i < parts.length; i++) {
+    slash = put(parts[i] as string, i === parts.length - 1 ? end : -1, segments, ends)
+  }
+  return slash
+}
+
+function put(segment: string, end: number, segments: string[], ends: number[]): boolean {
+  if (segment === '' || segment === '.') return true
+  if (segment === '..') {
+    segments.pop()
+    ends.pop()
+    return true
+  }
+  segments.push(segment)
+  ends.push(end)
+  return false
+}
+
+/** Whether `part` stands in `whole` from segment `at` on. */
+export function standsAt(whole: Walk, part: Walk, at: number): boolean {
+  if (at < 0 || at + part.segments.length > whole.segments.length) return false
+  for (let i = 0; i < part.segments.length; i++) {
+    if (whole.segments[at + i] !== part.segments[i]) return false
+  }
+  return true
+}
