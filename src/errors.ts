@@ -93,6 +93,31 @@ export const errorTable = {
     fix: 'Print an empty line after the last header field, and flush the output before the program ends.',
     status: 502,
   },
+  PROGRAM_NOT_STARTED: {
+    title: 'A program cannot be started',
+    fix: 'Make the file executable, give it a first line such as "#!/usr/bin/perl", or name its interpreter (--handler .pl=perl).',
+    status: 502,
+  },
+  PROGRAM_KILLED: {
+    title: 'A program was killed before its reply was complete',
+    fix: 'Look into its standard error and the system log: it crashed, ran out of memory, or something stopped it.',
+    status: 502,
+  },
+  PROGRAM_BODY_LENGTH: {
+    title: 'A program wrote more or fewer bytes than its Content-Length announced',
+    fix: 'Leave Content-Length out, or set it to the number of bytes (not characters) of the body.',
+    status: 502,
+  },
+  PROGRAM_TIMEOUT: {
+    title: 'A program took longer than allowed',
+    fix: 'Make it faster, or raise the limit that the message names.',
+    status: 504,
+  },
+  PROGRAM_REDIRECT_LOOP: {
+    title: 'Programs redirect to one another without end',
+    fix: 'Look at the Location fields of the programs that the message names.',
+    status: 500,
+  },
   APP_SHAPE: {
     title: 'This is not an app that cgiup can run',
     fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',

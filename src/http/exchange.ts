@@ -2,17 +2,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { buildEnv } from '../env/build.js'
+import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
 import type { Env, Exchange, Gateway } from '../exchange.js'
 import type { RequestBody } from './body.js'
-import { buildEnv, Environment } from './env.js'
 
 const gateway: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
 
 /** What the server does for its exchanges. */
 export interface ExchangeOwner {
   stderr(text: string): void
-  waitUntil(work: Promise<unknown>, exchange: Exchange): void
+  waitUntil(work: Promise<unknown>, exchange: HttpExchange): void
 }
 
 export class HttpExchange implements Exchange {
@@ -71,10 +72,10 @@ function requestEnv(req: IncomingMessage): Env {
       httpVersion: req.httpVersion,
       headers: req.rawHeaders,
       scheme: socket.encrypted ? 'https' : 'http',
-      remoteAddress: socket.remoteAddress ?? '',
-      remotePort: socket.remotePort ?? 0,
-      serverAddress: socket.localAddress ?? '',
-      serverPort: socket.localPort ?? 0,
+      remoteAddress: socket.remoteAddress,
+      remotePort: socket.remotePort,
+      serverAddress: socket.localAddress,
+      serverPort: socket.localPort,
     }),
   )
 }

@@ -71,7 +71,7 @@ class Service {
   #options: HttpOptions
   #server: Server
   #running = new Set<HttpExchange>()
-  #work = new Set<Promise<unknown>>()
+  #work = new Map<Promise<unknown>, HttpExchange>()
   #idle: (() => void) | null = null
   #closed: Promise<void> | null = null
 
@@ -107,12 +107,12 @@ class Service {
     else process.stderr.write(text)
   }
 
-  waitUntil(work: Promise<unknown>): void {
+  waitUntil(work: Promise<unknown>, exchange: HttpExchange): void {
     const settled = Promise.resolve(work).then(
       () => {},
       (error) => this.stderr(`Work after the reply failed: ${stackOf(error)}\n`),
     )
-    this.#work.add(settled)
+    this.#work.set(settled, exchange)
     void settled.then(() => {
       this.#work.delete(settled)
       this.#checkIdle()

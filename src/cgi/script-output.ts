@@ -1,0 +1,90 @@
+/** What a script writes to standard output, taken piece by piece; back-pressure by not taking. */
+import type { Readable } from 'node:stream'
+
+const highWater = 64 * 1024
+
+export class ScriptOutput {
+  #stream: Readable
+  #queue: Uint8Array[] = []
+  #queued = 0
+  #ended = false
+  #waiting: ((piece: Uint8Array | null) => void) | null = null
+  #fullSince = 0
+  /** Called for every piece that comes. */
+  onData: (() => void) | null = null
+
+  constructor(stream: Readable) {
+    this.#stream = stream
+    stream.on('data', (piece: Uint8Array) => this.#push(piece))
+    stream.on('close', () => this.end())
+    stream.on('end', () => this.end())
+  }
+
+  /** The next piece, or null at the end. One call at a time. */
+  take(): Promise<Uint8Array | null> {
+    const piece = this.#queue.shift()
+    if (piece) {
+      this.#queued -= piece.byteLength
+      this.#fullSince = 0
+      if (this.#queued < highWater) this.#stream.resume()
+      return Promise.resolve(piece)
+    }
+    if (this.#ended) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      this.#waiting = resolve
+    })
+  }
+
+  /** Someone waits for the next piece. */
+  get wanted(): boolean {
+    return this.#waiting !== null
+  }
+
+  get ended(): boolean {
+    return this.#ended && this.#queued === 0
+  }
+
+  /** More is there, but not read, as nobody takes what has come. */
+  get paused(): boolean {
+    return this.#fullSince !== 0
+  }
+
+  /** Nobody has taken what is here for so many milliseconds, and no more of it is read. */
+  blockedFor(ms: number): boolean {
+    return this.#fullSince !== 0 && performance.now() - this.#fullSince >= ms
+  }
+
+  /** What has come is all there is. */
+  end(): void {
+    this.#ended = true
+    this.#give(null)
+  }
+
+  /** Reads on, to nowhere, so that the script can go on to its end. */
+  discard(): void {
+    this.#queue = []
+    this.#queued = 0
+    this.#fullSince = 0
+    this.#stream.removeAllListeners('data')
+    this.#stream.resume()
+  }
+
+  #push(piece: Uint8Array): void {
+    this.onData?.()
+    if (this.#waiting) {
+      this.#give(piece)
+      return
+    }
+    this.#queue.push(piece)
+    this.#queued += piece.byteLength
+    if (this.#queued < highWater) return
+    this.#fullSince ||= performance.now()
+    this.#stream.pause()
+  }
+
+  #give(piece: Uint8Array | null): void {
+    const waiting = this.#waiting
+    this.#waiting = null
+    waiting?.(piece)
+  }
+}

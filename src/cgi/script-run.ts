@@ -1,0 +1,273 @@
+/** One run of a script: process, pipes, limits and verdict, from its start to its last byte. */
+import { basename } from 'node:path'
+import { CgiupError, type ErrorCode, ProgramError, RequestError } from '../errors.js'
+import type { Exchange } from '../exchange.js'
+import type { ScriptOptions } from './script.js'
+import { commandLine, type Launch } from './script-env.js'
+import { exitText, ScriptError, type ScriptReport, startFailure } from './script-error.js'
+import { Feed } from './script-input.js'
+import { ScriptOutput } from './script-output.js'
+import { ScriptProcess } from './script-process.js'
+import { StderrLines } from './script-stderr.js'
+import type { Spool } from './spool.js'
+
+export interface RunContext {
+  readonly exchange: Exchange
+  readonly file: string
+  readonly command: readonly string[]
+  readonly list: readonly string[]
+  readonly cwd: string
+  readonly spool: Spool | null
+  readonly options: ScriptOptions
+}
+
+/** Output ends when the process does, a moment before its exit is known. In milliseconds. */
+const exitNoticeMs = 100
+/** First bytes of the output that error pages show. */
+const shownBytes = 512
+/** How long a client may leave output untaken before the request body is read ahead, in milliseconds. */
+const blockedMs = 50
+
+export class ScriptRun {
+  #context: RunContext
+  #process: ScriptProcess
+  #output: ScriptOutput
+  #stderr: StderrLines
+  #failure: Error | null = null
+  #silence: NodeJS.Timeout | undefined
+  #total: NodeJS.Timeout | undefined
+  #linger: NodeJS.Timeout | undefined
+  #inBody = false
+  #taking: Promise<Uint8Array | null> | null = null
+  #over = () => {}
+
+  static start(context: RunContext, launch: Launch): ScriptRun {
+    const { spool, exchange, options, cwd } = context
+    const hasBody = spool ? spool.size > 0 : exchange.stdin.length !== 0
+    const stdin = !hasBody ? 'ignore' : (spool?.fd ?? 'pipe')
+    try {
+      const process = new ScriptProcess({ ...launch, cwd, stdin, killGraceMs: options.killGraceMs ?? 3000 })
+      return new ScriptRun(context, process)
+    } catch (error) {
+      throw ScriptRun.notStarted(
+        context,
+        startFailure(error as NodeJS.ErrnoException, context.file, launch.command),
+      )
+    } finally {
+      if (stdin !== 'pipe') void spool?.close()
+    }
+  }
+
+  static notStarted(context: RunContext, why: string): ScriptError {
+    const report = { ...reportOf(context), output: '', stderr: '', exit: 'was not started' }
+    return new ScriptError('PROGRAM_NOT_STARTED', `${context.file} could not be started: ${why}.`, report)
+  }
+
+  constructor(context: RunContext, process: ScriptProcess) {
+    const { exchange, options, file } = context
+    this.#context = context
+    this.#process = process
+    this.#output = new ScriptOutput(process.stdout)
+    const prefix = options.stderrPrefix ?? `[${basename(file)}] `
+    this.#stderr = new StderrLines(prefix, (text) => exchange.stderr(text), options)
+    process.stderr.setEncoding('utf8')
+    process.stderr.on('data', (text: string) => this.#stderr.push(text))
+    process.stderr.on('close', () => this.#stderr.end())
+    this.#watch()
+    void this.#feed()
+    process.onExit(() => this.#exited())
+    // The run may outlast the reply; whoever runs us may not end before it.
+    exchange.waitUntil(
+      new Promise<void>((resolve) => {
+        this.#over = resolve
+      }),
+    )
+  }
+
+  /** The next piece of output; null at its end, and when the run failed (see `verdict`). */
+  take(): Promise<Uint8Array | null> {
+    const waiting = this.#taking ?? this.#output.take()
+    this.#taking = null
+    this.#silence?.refresh()
+    return waiting
+  }
+
+  /** The next piece when it comes within the time; null when none did. */
+  async takeWithin(ms: number): Promise<Uint8Array | null> {
+    const taking = this.#output.take()
+    this.#taking = taking
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, ms, null)
+    })
+    const piece = await Promise.race([taking, late])
+    clearTimeout(timer)
+    if (piece) this.#taking = null
+    return piece
+  }
+
+  get outputEnded(): boolean {
+    return this.#output.ended
+  }
+
+  /** The head has come: from now on silence is limited, not the time to the head. */
+  headDone(): void {
+    this.#inBody = true
+    this.#endSilence()
+    this.#limitSilence(this.#context.options.idleTimeoutMs ?? 60_000)
+  }
+
+  /** After the end of the output: @throws what made it end, if it was not the script's own wish. */
+  async verdict(): Promise<void> {
+    if (!this.#failure) await this.#process.ended(exitNoticeMs)
+    if (this.#failure) throw this.#failure
+    const { exit, startError } = this.#process
+    if (startError) {
+      throw ScriptRun.notStarted(
+        this.#context,
+        startFailure(startError, this.#context.file, this.#context.command),
+      )
+    }
+    if (exit?.signal) {
+      throw new ProgramError(
+        'PROGRAM_KILLED',
+        `The script was killed by ${exit.signal} before its reply was complete.`,
+      )
+    }
+  }
+
+  /** No more of the output is wanted; the script may go on to its end, within its limits. */
+  discard(): void {
+    this.#endSilence()
+    this.#output.discard()
+  }
+
+  /** The reply is not wanted any more: the script is stopped. */
+  abandon(): void {
+    this.#stop(new RequestError('REQUEST_ABORTED'))
+  }
+
+  /**
+   * The error to throw for a run that went wrong: says which script, how it ended, and what was seen.
+   * Stops the script.
+   */
+  async fail(cause: unknown, raw: readonly Uint8Array[] = []): Promise<Error> {
+    const error = this.#failure ?? cause
+    if (!(error instanceof CgiupError) || error instanceof RequestError || error instanceof ScriptError) {
+      this.#stop(error as Error)
+      return error as Error
+    }
+    // How it ended is part of the message; one that runs on is stopped now.
+    const ended = this.#output.ended && (await this.#process.ended(exitNoticeMs))
+    const exit = exitText(ended ? this.#process.exit : null)
+    this.#stop(error)
+    const output = Buffer.concat(raw).toString('latin1', 0, shownBytes)
+    const report = { ...reportOf(this.#context), output, stderr: this.#stderr.tail, exit }
+    const told = error.code === 'PROGRAM_KILLED' || error.code === 'PROGRAM_TIMEOUT'
+    const detail = `${basename(this.#context.file)}: ${error.message}${told ? '' : ` The script ${exit}.`}`
+    return new ScriptError(error.code as ErrorCode, detail, report, { cause: error })
+  }
+
+  #watch(): void {
+    const { exchange, options } = this.#context
+    this.#limitSilence(options.headTimeoutMs ?? 60_000)
+    const total = options.totalTimeoutMs ?? 0
+    if (total > 0) this.#total = setTimeout(() => this.#timedOut('totalTimeoutMs', total), total)
+    const left = () => this.#stop(new RequestError('REQUEST_ABORTED'))
+    if (exchange.signal.aborted) left()
+    else exchange.signal.addEventListener('abort', left)
+    this.#process.onExit(() => exchange.signal.removeEventListener('abort', left))
+  }
+
+  /** One timer for both limits: before the head it always counts, in the body only while we wait. */
+  #limitSilence(ms: number): void {
+    if (ms === 0) return
+    this.#silence = setTimeout(() => {
+      if (!this.#inBody) this.#timedOut('headTimeoutMs', ms)
+      else if (this.#output.wanted) this.#timedOut('idleTimeoutMs', ms)
+      else this.#silence?.refresh()
+    }, ms)
+  }
+
+  #timedOut(limit: string, ms: number): void {
+    const what = {
+      headTimeoutMs: 'The script gave no complete head',
+      idleTimeoutMs: 'The script wrote nothing',
+      totalTimeoutMs: 'The script did not end',
+    }[limit]
+    this.#stop(new ProgramError('PROGRAM_TIMEOUT', `${what} within ${ms / 1000} s (limit ${limit}).`))
+  }
+
+  async #feed(): Promise<void> {
+    const { exchange, spool, options } = this.#context
+    const pipe = this.#process.stdin
+    if (!pipe) return
+    const feed = new Feed(spool ?? exchange.stdin, pipe, {
+      ...options,
+      outputBlocked: () => this.#output.blockedFor(blockedMs),
+      onProgress: () => this.#silence?.refresh(),
+    })
+    try {
+      await feed.run()
+    } catch (error) {
+      this.#stop(error as Error)
+    } finally {
+      await spool?.close()
+    }
+  }
+
+  #stop(error: Error): void {
+    this.#failure ??= error
+    this.#process.stop()
+    this.#output.discard()
+    this.#output.end()
+    this.#endSilence()
+  }
+
+  #endSilence(): void {
+    clearTimeout(this.#silence)
+    // A cleared timer would start again with refresh().
+    this.#silence = undefined
+  }
+
+  #exited(): void {
+    this.#process.stdin?.destroy()
+    clearTimeout(this.#total)
+    const { exit } = this.#process
+    if (exit?.code && !this.#failure && this.#inBody) {
+      this.#context.exchange.stderr(`${basename(this.#context.file)} exited with code ${exit.code}.\n`)
+    }
+    this.#waitForOutput()
+  }
+
+  /**
+   * The script has ended, but another process it left behind may still hold its output: what that
+   * writes belongs to the reply, as long as it does not fall silent.
+   */
+  #waitForOutput(): void {
+    const { stdout, stderr } = this.#process
+    const done = () => {
+      if (!stdout.closed || !stderr.closed) return
+      clearTimeout(this.#linger)
+      this.#linger = undefined
+      this.#over()
+    }
+    stdout.once('close', done)
+    stderr.once('close', done)
+    const linger = this.#context.options.lingerMs ?? 2000
+    const fallSilent = () => {
+      if (this.#output.paused) return void this.#linger?.refresh()
+      this.#process.closeOutput()
+      this.#output.end()
+    }
+    this.#linger = setTimeout(fallSilent, linger)
+    this.#output.onData = () => this.#linger?.refresh()
+    done()
+  }
+}
+
+function reportOf(context: RunContext): Pick<ScriptReport, 'file' | 'command'> {
+  const { file, command, cwd, list, spool, exchange } = context
+  const length = spool ? spool.size : (exchange.stdin.length ?? 0)
+  return { file, command: commandLine(command, cwd, list, length) }
+}

@@ -1,0 +1,244 @@
+/** A script started for one request (RFC 3875, the server's side): an Exchange in, a Reply out. */
+import { dirname } from 'node:path'
+import { scriptEnv } from '../env/script-env.js'
+import { textToBytes } from '../env/text.js'
+import { ProgramError } from '../errors.js'
+import type { Exchange, HeaderList, Reply } from '../exchange.js'
+import { HeadParser, type ProgramHead } from './head-parser.js'
+import { ScriptBody } from './script-body.js'
+import { launch } from './script-env.js'
+import { isProgram } from './script-error.js'
+import { type SpoolLimits, spoolBody } from './script-input.js'
+import { ScriptRun } from './script-run.js'
+import type { StderrLimits } from './script-stderr.js'
+import type { Spool } from './spool.js'
+import { isNullBodyStatus } from './status.js'
+
+/** Which script, and where it is in the URL space. */
+export interface Script {
+  /** Absolute path of the file. */
+  readonly file: string
+  /** Program and arguments that run the file; without it the file is executed itself. */
+  readonly interpreter?: readonly string[]
+  /** The interpreter finds the file in SCRIPT_FILENAME and is not given it as an argument (php-cgi). */
+  readonly fileFromEnv?: boolean
+  /** Decoded path of the script in the URL, `''` or `/…`; a byte string, as all values below. */
+  readonly scriptName: string
+  /** Decoded rest of the path; `''` when there is none. */
+  readonly pathInfo: string
+  /** File path that PATH_INFO stands for; absent when there is none. */
+  readonly pathTranslated?: string
+  readonly documentRoot?: string
+}
+
+export interface ScriptOptions extends SpoolLimits, StderrLimits {
+  /** Variables for the script besides those of the request, which win over them. */
+  readonly env?: Readonly<Record<string, string>>
+  /**
+   * Names of our own variables that are passed on. Default: PATH, LD_LIBRARY_PATH, DYLD_LIBRARY_PATH,
+   * TZ, SystemRoot.
+   */
+  readonly inherit?: readonly string[]
+  /** Gives the script HTTP_AUTHORIZATION, which holds passwords (RFC 3875 4.1.18). Default false. */
+  readonly passAuthorization?: boolean
+  /**
+   * From the start, or the last piece of the request body the script took, to the end of its head, in
+   * milliseconds; then 504. Default 60000; 0 for none.
+   */
+  readonly headTimeoutMs?: number
+  /** Longest silence within the body, in milliseconds; then the reply is cut. Default 60000; 0 for none. */
+  readonly idleTimeoutMs?: number
+  /** Longest run of the script, in milliseconds; then 504, or the reply is cut. Default 0: none. */
+  readonly totalTimeoutMs?: number
+  /** From SIGTERM to SIGKILL when a script is stopped, in milliseconds. Default 3000. */
+  readonly killGraceMs?: number
+  /**
+   * A script that has ended but left its output open in another process: how long nothing may come
+   * before that is taken for the end, in milliseconds. Default 2000.
+   */
+  readonly lingerMs?: number
+  /** Largest head of a script's output, in bytes; beyond it 502. Default 65536. */
+  readonly maxHeadBytes?: number
+  /** What stands before each line of the script's standard error. Default `[name of the file] `. */
+  readonly stderrPrefix?: string
+  /** Answers a local redirect (RFC 3875 6.2.2). Without it such a reply is an error, 502. */
+  readonly localRedirect?: (
+    location: string,
+    exchange: Exchange,
+    headers: HeaderList,
+  ) => Reply | Promise<Reply>
+}
+
+const defaultInherit = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TZ', 'SystemRoot']
+
+/**
+ * Runs a script for one request. Resolves when its head has come; the body follows as it is written.
+ *
+ * @throws ScriptError (502, 504) when the script gave no usable head
+ * @throws RequestError when the body is too large, or the client left
+ */
+export async function runScript(
+  exchange: Exchange,
+  script: Script,
+  options: ScriptOptions = {},
+): Promise<Reply> {
+  const { stdin } = exchange
+  const spool = stdin.length === null ? await spoolBody(stdin, options) : null
+  try {
+    const list = environment(exchange, script, options, spool ? spool.size : stdin.length)
+    const run = start(exchange, script, list, spool, options)
+    // The run owns the spool from here.
+    const { head, raw, rest } = await readHead(run, script, exchange, options)
+    return await answer(run, head, raw, rest, exchange, options)
+  } catch (error) {
+    stdin.cancel()
+    throw error
+  }
+}
+
+function environment(
+  exchange: Exchange,
+  script: Script,
+  options: ScriptOptions,
+  length: number | null,
+): string[] {
+  const extra: Record<string, string> = {}
+  for (const name of options.inherit ?? defaultInherit) {
+    const value = process.env[name]
+    if (value !== undefined) extra[name] = textToBytes(value)
+  }
+  for (const [name, value] of Object.entries(options.env ?? {})) extra[name] = textToBytes(value)
+  return scriptEnv(exchange.env, {
+    scriptName: script.scriptName,
+    pathInfo: script.pathInfo,
+    scriptFilename: textToBytes(script.file),
+    contentLength: length,
+    passAuthorization: options.passAuthorization ?? false,
+    extra,
+    ...(script.pathTranslated !== undefined && { pathTranslated: script.pathTranslated }),
+    ...(script.documentRoot !== undefined && { documentRoot: script.documentRoot }),
+  })
+}
+
+function start(
+  exchange: Exchange,
+  script: Script,
+  list: string[],
+  spool: Spool | null,
+  options: ScriptOptions,
+): ScriptRun {
+  const { file, interpreter } = script
+  // RFC 3875 4.4 would pass query words as arguments; none are given (CVE-2012-1823).
+  const command = interpreter ? [...interpreter, ...(script.fileFromEnv ? [] : [file])] : [file]
+  const context = { exchange, file, command, list, cwd: dirname(file), spool, options }
+  if (!interpreter && !isProgram(file)) {
+    void spool?.close()
+    throw ScriptRun.notStarted(
+      context,
+      'it is not a program: its first line has to be "#!" and the path of its interpreter',
+    )
+  }
+  return ScriptRun.start(context, launch(command, list))
+}
+
+interface FirstOutput {
+  head: ProgramHead
+  /** All that came up to the end of the piece that ended the head. */
+  raw: Uint8Array[]
+  /** What followed the head in that piece. */
+  rest: Uint8Array
+}
+
+async function readHead(
+  run: ScriptRun,
+  script: Script,
+  exchange: Exchange,
+  options: ScriptOptions,
+): Promise<FirstOutput> {
+  // RFC 3875 5.1: how a script is told to be NPH is the server's affair; here, as everywhere, by name.
+  const nph = /(^|\/)nph-[^/]*$/.test(script.file)
+  const parser = new HeadParser({ nph, maxBytes: options.maxHeadBytes ?? 65_536 })
+  const raw: Uint8Array[] = []
+  try {
+    for (let piece = await run.take(); piece; piece = await run.take()) {
+      raw.push(piece)
+      const done = parser.push(piece)
+      if (!done) continue
+      const { head, rest } = done
+      checkHead(head, rest, exchange.env.get('REQUEST_METHOD') === 'HEAD')
+      run.headDone()
+      return { head, raw, rest }
+    }
+    await run.verdict()
+    return parser.end()
+  } catch (error) {
+    throw await run.fail(error, raw)
+  }
+}
+
+/** What no client may get, whatever else is right. */
+function checkHead(head: ProgramHead, rest: Uint8Array, isHead: boolean): void {
+  if (head.nph) return
+  const { headers } = head
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase()
+    const value = headers[i + 1] as string
+    // RFC 3875 6.3.4 forbids it; framing that a script made and a server framed again is how requests
+    // and replies get mixed up.
+    if (name === 'transfer-encoding') {
+      throw new ProgramError(
+        'PROGRAM_HEAD_INVALID',
+        `The output has the field "Transfer-Encoding: ${value}"; expected none, as the server frames the reply (RFC 3875 section 6.3.4).`,
+      )
+    }
+    if (name !== 'content-length') continue
+    if (!/^\d{1,15}$/.test(value)) {
+      throw new ProgramError(
+        'PROGRAM_HEAD_INVALID',
+        `Content-Length is ${JSON.stringify(value)}; expected a number of bytes.`,
+      )
+    }
+    if (!isHead && !isNullBodyStatus(head.status) && rest.byteLength > Number(value)) {
+      throw new ProgramError(
+        'PROGRAM_BODY_LENGTH',
+        `Content-Length announced ${value} bytes, the body has at least ${rest.byteLength}.`,
+      )
+    }
+  }
+}
+
+function answer(
+  run: ScriptRun,
+  head: ProgramHead,
+  raw: Uint8Array[],
+  rest: Uint8Array,
+  exchange: Exchange,
+  options: ScriptOptions,
+): Reply | Promise<Reply> {
+  const { status, headers } = head
+  const base = { status, headers, ...(head.reason !== undefined && { reason: head.reason }) }
+  // RFC 3875 5.2: "The server MUST ensure that the script output is sent to the client unmodified".
+  if (head.nph) return { ...base, body: new ScriptBody(run, raw, null), verbatim: true }
+  if (head.kind === 'local-redirect') {
+    run.discard()
+    if (options.localRedirect) return options.localRedirect(head.location as string, exchange, headers)
+    throw new ProgramError(
+      'PROGRAM_HEAD_INVALID',
+      `The script redirects to ${head.location}, which is not within reach here.`,
+    )
+  }
+  // RFC 3875 4.3.3: the body of a reply to HEAD is discarded; 6.2.3: a client redirect has none.
+  const isHead = exchange.env.get('REQUEST_METHOD') === 'HEAD'
+  if (isHead || isNullBodyStatus(status) || head.kind === 'client-redirect') {
+    run.discard()
+    return { ...base, body: null }
+  }
+  return { ...base, body: new ScriptBody(run, rest.byteLength > 0 ? [rest] : [], lengthOf(headers)) }
+}
+
+function lengthOf(headers: HeaderList): number | null {
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() === 'content-length') return Number(headers[i + 1])
+  }
+  return null
+}
