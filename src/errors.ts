@@ -23,6 +23,26 @@ export const errorTable = {
     fix: 'Nothing to do: stop the work for this request.',
     status: 499,
   },
+  REQUEST_SPOOL_FULL: {
+    title: 'A request body had to be kept until the reply was sent, and there was no room for it',
+    fix: 'Read the body before sending the reply, or make room in the directory for temporary files.',
+    status: 413,
+  },
+  REQUEST_LENGTH_INVALID: {
+    title: 'CONTENT_LENGTH is not a number of bytes',
+    fix: 'The client or the web server sent a wrong length; send the request again.',
+    status: 400,
+  },
+  REQUEST_METHOD_INVALID: {
+    title: 'REQUEST_METHOD is not an HTTP method',
+    fix: 'The client or the web server sent a wrong method; send the request again.',
+    status: 400,
+  },
+  REQUEST_INCOMPLETE: {
+    title: 'The environment does not describe a request',
+    fix: 'Start the script from a web server, or try it with "cgiup call PATH SCRIPT".',
+    status: 500,
+  },
   REQUEST_TOO_LARGE: {
     title: 'The request body is larger than allowed',
     fix: 'Send less, or raise the limit that the message names.',
@@ -32,6 +52,11 @@ export const errorTable = {
     title: 'The request has more header fields than allowed',
     fix: 'Send fewer header fields, or raise the limit that the message names.',
     status: 431,
+  },
+  REQUEST_URL_INVALID: {
+    title: 'The address of the request is not a valid URL',
+    fix: 'Nothing to do: the client sent a broken Host header or request target.',
+    status: 400,
   },
   FORM_LIMIT: {
     title: 'A form is larger than allowed',
@@ -61,6 +86,11 @@ export const errorTable = {
   CONTENT_LENGTH_INVALID: {
     title: 'A response has a Content-Length that cannot be right',
     fix: 'Leave Content-Length out, or set it once, to the number of bytes of the body.',
+    status: 500,
+  },
+  RESPONSE_INVALID: {
+    title: 'A fetch app returned something that cannot be sent as a response',
+    fix: 'Return a new Response from fetch(), or a promise of one, with a body that nobody has read yet.',
     status: 500,
   },
   REPLY_INVALID: {
@@ -121,6 +151,11 @@ export const errorTable = {
   APP_SHAPE: {
     title: 'This is not an app that cgiup can run',
     fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',
+    status: 500,
+  },
+  RESPONSE_DESTROYED: {
+    title: 'The app destroyed its response before the end',
+    fix: 'End every response with res.end(); res.destroy(error) shows here what went wrong.',
     status: 500,
   },
   SERVER_UNKNOWN: {

@@ -1,0 +1,70 @@
+/** ReadableStreams, and what can be told about them. `node:stream` is loaded with the first of them. */
+import type { Body } from '../../exchange.js'
+
+let nodeStream: typeof import('node:stream') | undefined
+
+/** Whether a stream (or a Node Readable) was read from or cancelled. */
+export function isDisturbed(stream: object): boolean {
+  nodeStream ??= process.getBuiltinModule('node:stream')
+  return nodeStream.Readable.isDisturbed(stream as never)
+}
+
+/** `bytes` is given away. */
+export function streamOfBytes(bytes: Uint8Array<ArrayBuffer>): ReadableStream {
+  return new ReadableStream({
+    type: 'bytes',
+    pull(controller) {
+      if (bytes.byteLength) controller.enqueue(bytes)
+      queueMicrotask(() => close(controller))
+    },
+  })
+}
+
+/** Back-pressure goes through to the adapter: nothing is read before it is asked for. */
+export function streamOfBody(body: Body): ReadableStream {
+  return new ReadableStream(
+    {
+      type: 'bytes',
+      async pull(controller) {
+        const piece = await body.read()
+        if (piece === null) close(controller)
+        // enqueue() takes the memory away from its owner, who may have more in it.
+        else controller.enqueue(new Uint8Array(piece))
+      },
+      cancel: () => body.cancel(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Async iterables and Node Readables: what they yield is turned into bytes as Buffer.from does. */
+export function streamOfIterable(iterable: AsyncIterable<unknown>): ReadableStream {
+  let iterator: AsyncIterator<unknown>
+  return new ReadableStream({
+    type: 'bytes',
+    start() {
+      iterator = iterable[Symbol.asyncIterator]()
+    },
+    async pull(controller) {
+      const step = await iterator.next()
+      if (step.done) {
+        queueMicrotask(() => close(controller))
+        return
+      }
+      const bytes = new Uint8Array(Buffer.from(step.value as string))
+      if (bytes.byteLength) controller.enqueue(bytes)
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
+}
+
+function close(controller: import('node:stream/web').ReadableByteStreamController): void {
+  try {
+    controller.close()
+    controller.byobRequest?.respond(0)
+  } catch {
+    // Cancelled in the meantime.
+  }
+}

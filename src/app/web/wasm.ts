@@ -1,0 +1,35 @@
+/**
+ * Under `ulimit -v` (shared hosts) no WebAssembly memory can be had: V8 reserves 10 GB of addresses
+ * for each. Node 20 and 22 make one as soon as undici is loaded, and an app that only names
+ * `FormData` dies of the unhandled rejection. Here loading always succeeds; what fails is using it.
+ */
+
+const HTTP_PARSER = 'wasm_on_headers_complete'
+const ADVICE =
+  'fetch() needs WebAssembly memory, which the address-space limit of this process (ulimit -v) does not allow; start node with --disable-wasm-trap-handler'
+
+type Instantiate = (module: object, imports?: Record<string, object>) => Promise<object>
+
+declare const WebAssembly: { instantiate: Instantiate }
+
+/** Keeps undici's HTTP parser from killing the process where there is no memory for it. */
+export function guardWebAssembly(): void {
+  // Node 24 and later make the memory when the first request is sent, and report it there.
+  if (Number.parseInt(process.versions.node, 10) >= 24) return
+  const original = WebAssembly.instantiate
+  const guarded = {
+    instantiate(module: object, imports?: Record<string, object>) {
+      const made = original.call(WebAssembly, module, imports)
+      return imports?.env && HTTP_PARSER in imports.env ? made.catch(failLater) : made
+    },
+  }
+  Object.defineProperty(WebAssembly, 'instantiate', { value: guarded.instantiate })
+}
+
+function failLater(error: unknown): { exports: object } {
+  if (!(error instanceof RangeError)) throw error
+  const get = (): never => {
+    throw new RangeError(ADVICE, { cause: error })
+  }
+  return { exports: new Proxy({}, { get }) }
+}
