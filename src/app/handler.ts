@@ -43,7 +43,8 @@ export interface FastifyApp {
 
 /** Polka: has `handler` and `listen`. */
 export interface PolkaApp {
-  handler: NodeListener
+  // A method, so that a parameter narrower than IncomingMessage (Polka's own Request) fits.
+  handler(req: IncomingMessage, res: ServerResponse): unknown
   listen: (...args: never[]) => unknown
 }
 
