@@ -1,5 +1,5 @@
 import type { Env } from '../exchange.js'
-import { hexValue, isAlnum, isDigits } from './text.js'
+import { byteSet, hexValue, isDigits } from './text.js'
 
 /** Length of the host in `host[:port]`; an IPv6 address is in brackets. -1 when it has no such form. */
 function hostLength(authority: string): number {
@@ -43,12 +43,11 @@ export function isAuthority(authority: string): boolean {
 }
 
 // RFC 3986 section 3.2.2: reg-name = *( unreserved / pct-encoded / sub-delims ).
-const nameMarks = new Set(Array.from("-._~!$&'()*+,;=", (c) => c.charCodeAt(0)))
+const nameBytes = byteSet("-._~!$&'()*+,;=")
 
 function isName(host: string): boolean {
   for (let i = 0; i < host.length; i++) {
-    const code = host.charCodeAt(i)
-    if (!isAlnum(code) && !nameMarks.has(code)) return false
+    if (nameBytes[host.charCodeAt(i)] !== 1) return false
   }
   const bare = host.endsWith('.') ? host.slice(0, -1) : host
   const last = bare.slice(bare.lastIndexOf('.') + 1)
@@ -135,26 +134,30 @@ export function serverName(env: Env): string {
 }
 
 /**
- * quirk: nginx-host-port. Debian's fastcgi_params and scgi_params set HTTP_HOST to `$host`, which has no
+ * quirk: nginx-host-port. Debian's fastcgi_params and scgi_params end in `HTTP_HOST $host`, which has no
  * port; the client must have sent one when the server listens elsewhere than on 80 and 443. From 1.30 on
  * nginx has `$is_request_port`, and a host without a port is one that was sent so.
  */
 function isPortMissing(host: string, env: Env): boolean {
   const software = env.get('SERVER_SOFTWARE')
-  if (software === undefined || !software.startsWith('nginx/')) return false
+  // scgi_params names no software.
+  if (software === undefined ? env.get('SCGI') === undefined : !isOldNginx(software)) return false
   const port = env.get('SERVER_PORT') ?? ''
   if (port === '80' || port === '443' || !isDigits(port) || Number(port) > 65535) return false
-  if (hostLength(host) !== host.length) return false
-  const [major, minor] = software.slice(6).split('.', 2)
-  if (Number(major) > 1 || Number(minor) >= 30) return false
-  return !isHeaderLine(env)
+  return hostLength(host) === host.length && isStockHost(env.list)
 }
 
-/** HTTP_HOST stands behind other HTTP_ variables: it is the header line itself, not a configured value. */
-function isHeaderLine(env: Env): boolean {
-  for (let i = 0; i < env.list.length; i += 2) {
-    const name = env.list[i] as string
-    if (name.startsWith('HTTP_')) return name !== 'HTTP_HOST'
+function isOldNginx(software: string): boolean {
+  if (!software.startsWith('nginx/')) return false
+  const [major, minor] = software.slice(6).split('.', 2)
+  return Number(major) <= 1 && Number(minor) < 30
+}
+
+/** HTTP_HOST stands where those two files have it, and not where the Host header line itself would. */
+function isStockHost(list: readonly string[]): boolean {
+  for (let i = 2; i < list.length; i += 2) {
+    if (list[i] !== 'HTTP_HOST') continue
+    return list[i - 2] === 'REDIRECT_STATUS' || list[i - 2] === 'SERVER_NAME'
   }
   return false
 }

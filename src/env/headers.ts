@@ -16,7 +16,14 @@ export function contentLengthOf(env: Env): number | null {
   if (text !== '') return isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER ? Number(text) : null
   // quirk: length-unknown (Apache hands chunked uploads on without a length, nginx unbuffered with '')
   if (env.get('HTTP_TRANSFER_ENCODING')) return null
-  return mayHaveBody(env) ? null : 0
+  return mayHaveBody(env) || isUnknownToGo(env) ? null : 0
+}
+
+/** quirk: go-unknown-length. Go says nothing of a body whose length it does not know, nor of HTTP/2. */
+function isUnknownToGo(env: Env): boolean {
+  if (env.get('SERVER_SOFTWARE') !== 'go' || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
+  const method = env.get('REQUEST_METHOD')
+  return method === 'POST' || method === 'PUT' || method === 'PATCH'
 }
 
 /** HTTP/2 and later need neither a length nor a transfer coding for a body. */
@@ -118,8 +125,9 @@ export function headerList(env: Env, bodyLength: number | null): HeaderList {
     if (!variable.startsWith('HTTP_')) continue
     const name = headerName(variable)
     if (name === '') continue
-    const value = list[i + 1] as string
+    let value = trimmed(list[i + 1] as string)
     if (value === '' && isInventedEmpty(name, env)) continue
+    if (name === 'cookie') value = spacedCookies(value, env)
     // Few headers: a scan costs less than a map. Many: a map, so that no client can make it quadratic.
     if (seen === undefined && out.length > 80) seen = positions(out, first)
     const at = seen === undefined ? indexOfName(out, name, first) : (seen.get(name) ?? -1)
@@ -133,22 +141,25 @@ export function headerList(env: Env, bodyLength: number | null): HeaderList {
   return out
 }
 
-/** One header, without building the list. */
-export function headerValue(env: Env, name: string, bodyLength: number | null): string | undefined {
-  switch (name) {
-    case 'host':
-      return requestHost(env)
-    case 'authorization':
-      return authorizationOf(env)
-    case 'content-type':
-      return contentTypeOf(env)
-    case 'content-length':
-      return lengthHeader(env, bodyLength)
-  }
-  const variable = `HTTP_${name.toUpperCase().replaceAll('-', '_')}`
-  if (headerName(variable) !== name) return undefined
-  const value = env.get(variable)
-  return value === '' && isInventedEmpty(name, env) ? undefined : value
+/** quirk: h2o-cookie-crumbs. h2o joins the cookies of HTTP/2 with ";" and no space. */
+function spacedCookies(value: string, env: Env): string {
+  if (!env.get('SERVER_SOFTWARE')?.startsWith('h2o/')) return value
+  return value.replace(/;(?! )/g, '; ')
+}
+
+/**
+ * quirk: trailing-blanks (nginx and h2o keep them). "A field value does not include leading or trailing
+ * whitespace" (RFC 9110 section 5.5).
+ */
+function trimmed(value: string): string {
+  let end = value.length
+  while (end > 0 && isBlank(value.charCodeAt(end - 1))) end--
+  return end === value.length ? value : value.slice(0, end)
+}
+
+/** Space or tab. */
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9
 }
 
 /** quirk: caddy-empty-user-agent. Go sends an empty User-Agent where the client sent none. */

@@ -1,8 +1,8 @@
 import type { Env, HeaderList } from '../exchange.js'
 import { effectiveAuthority, serverName, unbracketed } from './authority.js'
-import { contentLengthOf, contentTypeOf, headerList, headerValue } from './headers.js'
+import { contentLengthOf, contentTypeOf, headerList } from './headers.js'
 import { configuredMountLength, mountLength, proxyPath } from './mount.js'
-import { isUrlByte, parseTarget, rebuildTarget, type Target, type TargetForm } from './target.js'
+import { parseTarget, rebuildTarget, type Target, type TargetForm, urlBytes } from './target.js'
 import { isDigits, percentEncode } from './text.js'
 
 export interface TranslateOptions {
@@ -115,8 +115,8 @@ export class CgiRequest {
     const origin = `${this.scheme}://${this.authority}`
     // RFC 9110 section 7.1: the asterisk stands for the whole server; CONNECT names no path.
     if (form === 'asterisk' || form === 'authority') return origin
-    const url = origin + percentEncode(path, isUrlByte)
-    return query === null ? url : `${url}?${percentEncode(query, isUrlByte)}`
+    const url = origin + percentEncode(path, urlBytes)
+    return query === null ? url : `${url}?${percentEncode(query, urlBytes)}`
   }
 
   /**
@@ -130,7 +130,9 @@ export class CgiRequest {
 
   /** The value of one header; undefined when it is absent. @param name in lower case */
   header(name: string): string | undefined {
-    return headerValue(this.env, name, this.contentLength)
+    const headers = this.headers
+    for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1]
+    return undefined
   }
 
   /** Length of the body in bytes; 0 when there is none, null when it is unknown. */

@@ -1,5 +1,5 @@
 import type { Env } from '../exchange.js'
-import { isAlnum, percentEncode } from './text.js'
+import { byteSet, isAlnum, percentEncode } from './text.js'
 
 /** Forms of the request target (RFC 9112 section 3.2). */
 export type TargetForm = 'origin' | 'absolute' | 'asterisk' | 'authority'
@@ -65,20 +65,15 @@ export function rebuildTarget(env: Env): string {
   // nginx's scgi_params name the path only here.
   if (path === '') path = env.get('DOCUMENT_URI') || '/'
   const query = env.get('QUERY_STRING') ?? ''
-  const encoded = percentEncode(path.startsWith('/') ? path : `/${path}`, isPathByte)
-  return query === '' ? encoded : `${encoded}?${percentEncode(query, isUrlByte)}`
+  const encoded = percentEncode(path.startsWith('/') ? path : `/${path}`, pathBytes)
+  return query === '' ? encoded : `${encoded}?${percentEncode(query, urlBytes)}`
 }
+
+/**
+ * What may stand in the path or query of a URL as it is: the characters of RFC 3986 section 2 without
+ * "#". "[" and "]" may stay, WHATWG's parser leaves them alone.
+ */
+export const urlBytes = byteSet("!$%&'()*+,-./:;=?@[]_~")
 
 /** RFC 3986 section 3.3: pchar or "/", without the "%" of an escape. */
-function isPathByte(code: number): boolean {
-  return code !== 37 && code !== 63 && isUrlByte(code)
-}
-
-// The marks that RFC 3986 section 2 allows in a URI, apart from "#", "[" and "]". WHATWG's parser
-// leaves "[" and "]" alone, so they may stay.
-const urlMarks = new Set(Array.from("!$%&'()*+,-./:;=?@[]_~", (c) => c.charCodeAt(0)))
-
-/** Whether a byte may stand in the path or query of a URL as it is. */
-export function isUrlByte(code: number): boolean {
-  return isAlnum(code) || urlMarks.has(code)
-}
+const pathBytes = byteSet("!$&'()*+,-./:;=@_~")

@@ -29,17 +29,25 @@ export function percentDecode(text: string): string {
 
 const HEX = '0123456789ABCDEF'
 
-/** Encodes every byte for which `keep` is false as `%XX`. */
-export function percentEncode(text: string, keep: (code: number) => boolean): string {
+/** Encodes every byte that is not in `keep` as `%XX`. */
+export function percentEncode(text: string, keep: Uint8Array): string {
   let out = ''
   let from = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i) & 255
-    if (keep(code)) continue
+    if (keep[code] === 1) continue
     out += `${text.slice(from, i)}%${HEX[code >> 4]}${HEX[code & 15]}`
     from = i + 1
   }
   return from === 0 ? text : out + text.slice(from)
+}
+
+/** A table of character codes: the marks given, and letters and digits of ASCII. */
+export function byteSet(marks: string): Uint8Array {
+  const set = new Uint8Array(256)
+  for (let code = 48; code < 123; code++) if (isAlnum(code)) set[code] = 1
+  for (let i = 0; i < marks.length; i++) set[marks.charCodeAt(i)] = 1
+  return set
 }
 
 /** Letter or digit of ASCII. */
@@ -47,14 +55,13 @@ export function isAlnum(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 }
 
-// RFC 9110 section 5.6.2: token = 1*tchar, and these are the tchar that are neither letter nor digit.
-const tokenMarks = new Set(Array.from("!#$%&'*+-.^_`|~", (c) => c.charCodeAt(0)))
+// RFC 9110 section 5.6.2: tchar.
+const tokenBytes = byteSet("!#$%&'*+-.^_`|~")
 
 /** Whether a string is a token (RFC 9110 section 5.6.2): a method or a field name. */
 export function isToken(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (!isAlnum(code) && !tokenMarks.has(code)) return false
+    if (tokenBytes[text.charCodeAt(i)] !== 1) return false
   }
   return text.length > 0
 }

@@ -1,0 +1,52 @@
+/**
+ * Makes test/fixtures/captures from recordings of real servers: keeps what each server handed over (the
+ * environment block, the records of PARAMS, the netstring) and the oracle beside it; leaves out bodies,
+ * answers, timing and requests that never reached a program.
+ *
+ *   node scripts/compact-captures.mjs DIRECTORY-OF-RECORDINGS
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync, gzipSync } from 'node:zlib'
+
+const from = process.argv[2]
+if (from === undefined) throw new Error('usage: node scripts/compact-captures.mjs DIRECTORY-OF-RECORDINGS')
+const to = fileURLToPath(new URL('../test/fixtures/captures/', import.meta.url))
+mkdirSync(to, { recursive: true })
+
+/** FastCGI record types kept: BEGIN_REQUEST and PARAMS. */
+const keptTypes = new Set([1, 4])
+
+function environment(received) {
+  if (received.kind === 'cgi') return received.environ_base64
+  if (received.kind === 'scgi') return received.scgi_base64
+  const records = received.fastcgi_records.filter((record) => typeof record === 'string')
+  return records.filter((record) => keptTypes.has(Buffer.from(record, 'base64')[1]))
+}
+
+function compact(request) {
+  const { headers, body, ...rest } = request.expected
+  const { method, url, url_form, url_authority, http_version, path_raw, query_raw, script_name } = rest
+  const { path_info_raw, remote_addr, remote_port, scheme, server_addr, server_port, pseudo_headers } = rest
+  return {
+    name: request.name,
+    expected: {
+      ...{ method, url, url_form, url_authority, http_version, path_raw, query_raw, script_name },
+      ...{ path_info_raw, remote_addr, remote_port, scheme, server_addr, server_port, headers },
+      authority: pseudo_headers?.[':authority'],
+      body: { length: body.length, framing: body.framing, complete: body.complete },
+    },
+    kind: request.received.kind,
+    received: environment(request.received),
+    read: request.received.stdin?.length,
+  }
+}
+
+for (const file of readdirSync(from).filter((name) => /^[^.]+\.json\.gz$/.test(name))) {
+  const recording = JSON.parse(gunzipSync(readFileSync(join(from, file))))
+  const { server, version, mode, mount_point, requests } = recording
+  const kept = requests.filter((request) => request.received !== null).map(compact)
+  const text = JSON.stringify({ server, version, mode, mount_point, requests: kept })
+  writeFileSync(join(to, file), gzipSync(text, { level: 9 }))
+}
