@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Signal that asks it to stop; SIGTERM by default. */
   readonly stopSignal?: NodeJS.Signals
+  /** Sends the signal to the children too: fcgiwrap's outlive it otherwise. */
+  readonly stopChildren?: boolean
   /** Also stop, at the end, whatever works in this directory or names it (CGI scripts that live on). */
   readonly directory?: string
   /** Milliseconds until it must listen; 10 000 by default. */
@@ -89,7 +91,8 @@ async function stopAll(child: ChildProcess, options: StartOptions): Promise<stri
   if (pid === undefined) return []
   const members = new Map(family(pid).map((one) => [one.pid, one.command]))
   if (!ended(child)) {
-    child.kill(options.stopSignal ?? 'SIGTERM')
+    const targets = options.stopChildren ? members.keys() : [pid]
+    for (const one of targets) signal(one, options.stopSignal ?? 'SIGTERM')
     await until(() => ended(child), 4000)
   }
   const rest = () =>
@@ -99,7 +102,7 @@ async function stopAll(child: ChildProcess, options: StartOptions): Promise<stri
   // Children of a server that has just ended need a moment to notice.
   await until(() => rest().length === 0, 1000)
   const killed = rest()
-  for (const [one] of killed) kill(one)
+  for (const [one] of killed) signal(one, 'SIGKILL')
   if (!(await until(() => rest().length === 0))) throw new Error(`still running: ${JSON.stringify(rest())}`)
   return killed.map(([, command]) => command)
 }
@@ -108,9 +111,9 @@ function strays(directory: string | undefined) {
   return directory ? processesIn(directory).filter((one) => one.state !== 'Z') : []
 }
 
-function kill(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, name)
   } catch {
     // Gone already.
   }

@@ -1,0 +1,89 @@
+/** A document root with the test apps in every place where a server finds scripts. */
+
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { tempDir } from '../support/temp.js'
+
+const here = dirname(fileURLToPath(import.meta.url))
+export const repository = resolve(here, '../..')
+export const configDirectory = join(here, 'config')
+const fixtures = join(here, '../fixtures/apps')
+
+/** The frameworks, and the form of their script: `.cgi` is CommonJS, `.mjs` an ES module. */
+export const scripts = {
+  fetch: 'fetch.mjs',
+  hono: 'hono.mjs',
+  express: 'express.cgi',
+  koa: 'koa.cgi',
+  fastify: 'fastify.cgi',
+} as const
+
+export type AppName = keyof typeof scripts
+
+export const appNames = Object.keys(scripts) as AppName[]
+
+/** Front controllers of shared hosting: prefix of the directory and its .htaccess. */
+const fronts = {
+  front: 'htaccess-front-pathinfo',
+  plain: 'htaccess-front',
+  auth: 'htaccess-front-authorization',
+}
+
+export interface Docroot {
+  readonly path: string
+  /** Search path for the server, so that scripts find `node` and `cgiup`. */
+  readonly searchPath: string
+  /** A new directory that scripts may write to. */
+  scratch(): string
+}
+
+export function makeDocroot(): Docroot {
+  const path = tempDir('docroot')
+  const modules = join(path, 'node_modules')
+  mkdirSync(modules)
+  // Links: Node resolves them, so that what a package needs is found where it really lies.
+  symlinkSync(repository, join(modules, 'cgiup'))
+  for (const name of ['express', 'koa', 'fastify', 'hono']) {
+    symlinkSync(join(repository, 'node_modules', name), join(modules, name))
+  }
+  mkdirSync(join(path, 'bin'))
+  symlinkSync(join(repository, 'bin/cgiup.js'), join(path, 'bin/cgiup'))
+  for (const place of ['cgi-bin', 'site']) {
+    mkdirSync(join(path, place))
+    for (const script of [...Object.values(scripts), 'default.cgi', 'plain.cgi'])
+      placeScript(script, join(path, place, script))
+    copyFileSync(join(fixtures, 'common.cjs'), join(path, place, 'common.cjs'))
+  }
+  for (const [prefix, htaccess] of Object.entries(fronts)) {
+    for (const name of appNames) makeFront(path, `${prefix}-${name}`, scripts[name], htaccess)
+  }
+  const scratch = join(path, 'scratch')
+  mkdirSync(scratch)
+  let count = 0
+  return {
+    path,
+    searchPath: `${join(path, 'bin')}:${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    scratch() {
+      const directory = join(scratch, String(++count))
+      mkdirSync(directory)
+      chmodSync(directory, 0o777)
+      return directory
+    },
+  }
+}
+
+function placeScript(script: string, target: string): void {
+  copyFileSync(join(fixtures, script), target)
+  chmodSync(target, 0o755)
+}
+
+function makeFront(root: string, name: string, script: string, htaccess: string): void {
+  const directory = join(root, name)
+  mkdirSync(directory)
+  const extension = script.slice(script.lastIndexOf('.'))
+  placeScript(script, join(directory, `app${extension}`))
+  copyFileSync(join(fixtures, 'common.cjs'), join(directory, 'common.cjs'))
+  const text = readFileSync(join(configDirectory, htaccess), 'utf8')
+  writeFileSync(join(directory, '.htaccess'), text.replaceAll('.cgi', extension))
+}
