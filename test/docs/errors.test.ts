@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+// @ts-expect-error a script without types
+import { errorsDocument, throwers } from '../../scripts/errors-doc.mjs'
+import { errorTable } from '../../src/errors.js'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+test('docs/errors.md is what `npm run docs` makes of the table', () => {
+  expect(read('docs/errors.md')).toBe(errorsDocument(errorTable))
+})
+
+test('every code of the table is thrown somewhere, and says what to do', () => {
+  const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && path !== 'errors.ts')
+    .map((path) => read(`src/${path}`))
+    .join('\n')
+  const classes = throwers(Object.keys(errorTable))
+  for (const [code, { title, fix, status }] of Object.entries(errorTable)) {
+    expect(sources, `${code} is never used`).toContain(`'${code}'`)
+    expect(classes.get(code)?.size, `whose fault ${code} is cannot be told`).toBeGreaterThan(0)
+    expect(title, code).toMatch(/^[A-Z].*[^.]$/)
+    expect(fix, code).toMatch(/[.…]$/)
+    expect(status, code).toBeGreaterThanOrEqual(400)
+  }
+})
