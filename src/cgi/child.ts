@@ -1,0 +1,275 @@
+/** We are the script: this process answers one request and ends. */
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { contentLengthOf } from '../env/headers.js'
+import { RequestError } from '../errors.js'
+import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
+import { answer, type Outcome } from './answer.js'
+import { checkRequest, isNph } from './check.js'
+import { readEnviron } from './environ.js'
+import { Stdin, type StdinLimits } from './stdin.js'
+import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage } from './stdio.js'
+import { Wire } from './wire.js'
+
+export interface ChildOptions extends StdinLimits {
+  /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
+  readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** Write whole HTTP responses (RFC 3875 section 5). Default: when the script's name begins with `nph-`. */
+  readonly nph?: boolean
+  /**
+   * After SIGTERM the signal of the exchange aborts; the process ends this much later, in milliseconds,
+   * whatever the app does. Default 2000: Apache kills after 3000.
+   */
+  readonly terminateMs?: number
+  /**
+   * After `process.exit()` the rest of the reply is sent as long as the app's body gives a piece within
+   * this time, in milliseconds. Default 50.
+   */
+  readonly exitIdleMs?: number
+  /** How long `waitUntil` work may keep the process after the reply, in milliseconds. Default 30,000. */
+  readonly waitUntilMs?: number
+}
+
+const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true }
+
+/**
+ * Answers the request that the environment of this process describes, on its stdin and stdout, and
+ * ends the process: docs/cgi-script.md has the exit codes. The promise resolves just before the end.
+ */
+export function serveCgi(handler: Handler, options: ChildOptions = {}): Promise<void> {
+  return new Child(takeStdout(), options).serve(handler)
+}
+
+class Child {
+  readonly #stdio: TakenStdio
+  readonly #options: ChildOptions
+  readonly #wire: Wire
+  readonly #stdin: Stdin
+  readonly #exchange: Exchange
+  readonly #checked: RequestError | null
+  readonly #work = new Set<Promise<unknown>>()
+  #phase: 'answering' | 'draining' | 'working' = 'answering'
+  #abort: AbortController | null = null
+  #gone: RequestError | null = null
+  #failed = false
+  #interrupt: (reason: unknown) => void = ignore
+  readonly #interrupted: Promise<never>
+
+  constructor(stdio: TakenStdio, options: ChildOptions) {
+    this.#stdio = stdio
+    this.#options = options
+    const env = readEnviron()
+    this.#checked = checkRequest(env)
+    this.#stdin = new Stdin(0, this.#checked ? 0 : contentLengthOf(env), options)
+    this.#wire = new Wire({
+      fd: 1,
+      stdio,
+      mayBlock: () => this.#stdin.ended,
+      stuck: (stuck) => this.#stdin.readAhead(stuck),
+    })
+    this.#interrupted = new Promise((_, reject) => {
+      this.#interrupt = reject
+    })
+    this.#interrupted.catch(ignore)
+    const signal = () => this.#signal
+    this.#exchange = {
+      env,
+      stdin: this.#stdin,
+      gateway,
+      get signal() {
+        return signal()
+      },
+      stderr,
+      waitUntil: (work) => this.#waitUntil(work),
+    }
+    this.#stdin.onGone = (error) => this.#abortWith(error)
+  }
+
+  async serve(handler: Handler): Promise<void> {
+    process.on('SIGTERM', this.#onTerminate)
+    process.on('uncaughtException', this.#onUncaught)
+    this.#stdio.exiting = () => void this.#exitAsked()
+    this.#stdio.ending = (code) => this.#ending(code)
+    const refused = this.#checked
+    const outcome = await answer(refused ? () => Promise.reject(refused) : handler, {
+      exchange: this.#exchange,
+      sink: this.#wire,
+      nph: this.#options.nph ?? isNph(this.#exchange.env),
+      onError: refused ? undefined : this.#options.onError,
+      interrupted: this.#interrupted,
+    })
+    if (outcome.gone) this.#abortWith(new RequestError('REQUEST_ABORTED'))
+    await this.#finish(outcome)
+  }
+
+  async #finish(outcome: Outcome): Promise<void> {
+    this.#phase = 'draining'
+    if (outcome.failed) this.#failed = true
+    const whole = !outcome.cut && !outcome.gone
+    if (outcome.released) await settled(outcome.released, this.#options.terminateMs ?? 2000)
+    // A cut reply leaves unread what is unread: where stdin and stdout are one socket (mod_cgid), the
+    // web server then sees a reset instead of an end.
+    if (whole && !this.#stdin.ended) {
+      detach(1)
+      await this.#stdin.drain()
+    }
+    this.#stdin.cancel()
+    this.#stdio.exiting = null
+    this.#phase = 'working'
+    if (this.#work.size > 0) await this.#finishWork()
+    // Whoever awaits serveCgi() comes first.
+    setImmediate(() => this.#leave(outcome.cut ? 'SIGTERM' : undefined))
+  }
+
+  /** The reply ends for the server before the work does: mod_cgi waits for the end of stderr, too. */
+  async #finishWork(): Promise<void> {
+    detach(1)
+    detach(0)
+    if (isFlow(2)) detach(2)
+    const deadline = Date.now() + (this.#options.waitUntilMs ?? 30_000)
+    while (this.#work.size > 0 && Date.now() < deadline) {
+      await settled(Promise.all(this.#work), deadline - Date.now())
+    }
+    if (this.#work.size === 0) return
+    stderr(
+      `cgiup: waitUntil work was not done after ${this.#options.waitUntilMs ?? 30_000} ms and is given up.\n`,
+    )
+    this.#failed = true
+  }
+
+  #waitUntil(work: Promise<unknown>): void {
+    const done = Promise.resolve(work).then(ignore, (error) => {
+      this.#failed = true
+      stderr(`cgiup: work after the reply failed: ${error instanceof Error ? error.stack : String(error)}\n`)
+    })
+    this.#work.add(done)
+    void done.then(() => this.#work.delete(done))
+  }
+
+  get #signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController()
+      if (this.#gone) this.#abort.abort(this.#gone)
+    }
+    return this.#abort.signal
+  }
+
+  #abortWith(reason: RequestError): void {
+    this.#gone ??= reason
+    this.#abort?.abort(this.#gone)
+  }
+
+  readonly #onTerminate = (): void => {
+    // lighttpd sends it as soon as Content-Length bytes have come, mod_cgi at the end of stdout:
+    // work after the reply goes on, until it is done or killed.
+    if (this.#phase === 'working') return
+    this.#abortWith(
+      new RequestError('REQUEST_ABORTED', 'The web server asked this process to stop (SIGTERM).'),
+    )
+    const end = () => {
+      if (!this.#stdio.written) writePage(this.#stdio)
+      this.#leave('SIGTERM')
+    }
+    if (this.#phase === 'draining') end()
+    else setTimeout(end, this.#options.terminateMs ?? 2000)
+  }
+
+  readonly #onUncaught = (error: unknown): void => {
+    if (isProcessExit(error)) {
+      this.#stdio.unwinding = true
+      setImmediate(() => {
+        this.#stdio.unwinding = false
+      })
+      return
+    }
+    // The app has listeners of its own: it decides.
+    if (process.listenerCount('uncaughtException') > 1) return
+    this.#failed = true
+    if (this.#phase === 'answering') {
+      this.#interrupt(error)
+      return
+    }
+    stderr(`cgiup: ${error instanceof Error ? error.stack : String(error)}\n`)
+    if (this.#phase === 'working') this.#leave()
+  }
+
+  /** Goes on as long as the reply does; then the app's word counts. */
+  async #exitAsked(): Promise<void> {
+    this.#stdio.exiting = ignore
+    const idleMs = this.#options.exitIdleMs ?? 50
+    let seen = -1
+    while (this.#phase === 'answering' && (this.#wire.pending || this.#wire.bytes !== seen)) {
+      seen = this.#wire.bytes
+      await new Promise((resolve) => setTimeout(resolve, idleMs))
+    }
+    if (this.#phase !== 'answering') return
+    this.#interrupt(
+      new ProcessExit(`process.exit(${process.exitCode ?? ''}) was called before the reply was complete`),
+    )
+  }
+
+  /** The process ends and we have not asked for it: nothing is left that could still answer. */
+  #ending(code: number): void {
+    if (this.#phase !== 'answering') return
+    if (code === 0) process.exitCode = 1
+    stderr(
+      'cgiup: the process ended before the reply was complete: the app waits for something that never comes.\n',
+    )
+    if (!this.#stdio.written) writePage(this.#stdio)
+    else this.#kill('SIGTERM')
+  }
+
+  #leave(signal?: NodeJS.Signals): void {
+    this.#stdio.exiting = null
+    this.#stdio.ending = null
+    // RFC 3875 says nothing of exit codes; docs/cgi-script.md does.
+    process.exitCode ??= this.#failed ? 1 : 0
+    // A thread that reads or writes cannot be stopped, and the process would wait for it.
+    if (!signal && !this.#stdin.pending && !this.#wire.pending) this.#stdio.exit()
+    process.emit('exit', Number(process.exitCode))
+    this.#kill(signal ?? 'SIGTERM')
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  }
+}
+
+/** Diagnostics are never worth more than the reply: what cannot be written is lost. */
+function stderr(text: string): void {
+  try {
+    writeSync(2, text)
+  } catch {
+    // Nobody reads it, or the pipe is full and non-blocking.
+  }
+}
+
+/**
+ * Ends our side of a descriptor and keeps its number taken, so that no file opened later is mistaken
+ * for it.
+ */
+function detach(fd: 0 | 1 | 2): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // It was not open.
+  }
+  openSync('/dev/null', fd === 0 ? 'r' : 'w')
+}
+
+function isFlow(fd: number): boolean {
+  const stat = fstatSync(fd)
+  return stat.isFIFO() || stat.isSocket()
+}
+
+/** Waits for work, but not longer than so many milliseconds. */
+async function settled(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
+
+function ignore(): void {}

@@ -1,0 +1,89 @@
+/**
+ * Descriptor 1 of a CGI script is the wire (RFC 3875 section 6): what the app prints goes to stderr,
+ * and `process.exit()` waits for the reply. To be done before the app is loaded.
+ */
+import { writeSync } from 'node:fs'
+
+/** What this process knows of its stdio; one for all copies of the package that it loads. */
+export interface TakenStdio {
+  /** `process.exit` as it was. */
+  readonly exit: (code?: number | string | null) => never
+  /** Something was written on fd 1. */
+  written: boolean
+  /** The app called `process.exit()` while a reply is owed; null when none is. */
+  exiting: (() => void) | null
+  /** The process ends, whatever the reason: the last, synchronous chance. */
+  ending: ((code: number) => void) | null
+  /** The exception of `process.exit()` is on its way through the app's own listeners. */
+  unwinding: boolean
+}
+
+const key = Symbol.for('cgiup.stdio')
+const exitMark: unique symbol = Symbol.for('cgiup.ProcessExit') as never
+
+/**
+ * Takes fd 1 from the app. `console.log` and `process.stdout` write to stderr from now on, HTTP_PROXY
+ * leaves `process.env`, and `process.exit()` no longer cuts a reply. May be called again.
+ */
+export function takeStdout(): TakenStdio {
+  const holder = globalThis as { [key]?: TakenStdio }
+  const before = holder[key]
+  if (before) return before
+  const exit = process.exit.bind(process) as TakenStdio['exit']
+  const stdio: TakenStdio = { exit, written: false, exiting: null, ending: null, unwinding: false }
+  holder[key] = stdio
+
+  Object.defineProperty(process, 'stdout', {
+    configurable: true,
+    enumerable: true,
+    get: () => process.stderr,
+  })
+  process.exit = (code) => guardedExit(stdio, code)
+  process.on('exit', (code) => lastChance(stdio, code))
+  // httpoxy, CVE-2016-5385: the client's Proxy header, and HTTP libraries believe it.
+  delete process.env.HTTP_PROXY
+  return stdio
+}
+
+/**
+ * `process.exit()` never comes back to the app: it ends the process, or, while a reply is owed, throws
+ * this. The reply is then delivered as far as the app has written it.
+ */
+export class ProcessExit extends Error {
+  readonly [exitMark] = true
+  override readonly name = 'ProcessExit'
+}
+
+export function isProcessExit(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && exitMark in error
+}
+
+function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]): never {
+  if (stdio.exiting === null) return stdio.exit(code)
+  if (code !== undefined) process.exitCode = code as number
+  stdio.exiting()
+  // An uncaughtException listener that exits when it sees the exception below: throwing again from
+  // there would end the process on the spot.
+  if (stdio.unwinding) return undefined as never
+  throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is finished first`)
+}
+
+function lastChance(stdio: TakenStdio, code: number): void {
+  if (stdio.ending) stdio.ending(code)
+  // RFC 3875 6.1: "The script MUST return a non-empty response", also when it failed to load.
+  else if (!stdio.written && code !== 0) writePage(stdio)
+}
+
+/** A plain page, at once, where everything else has failed. */
+export function writePage(stdio: TakenStdio): void {
+  const body = process.env.REQUEST_METHOD === 'HEAD' ? '' : '500 Internal Server Error\n'
+  stdio.written = true
+  try {
+    writeSync(
+      1,
+      `Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`,
+    )
+  } catch {
+    // Nobody reads it.
+  }
+}
