@@ -1,7 +1,89 @@
-/** Node apps: `(req, res)` functions and the frameworks made of them. */
-import type { Handler } from '../exchange.js'
-import type { AppOptions, NodeApp } from './handler.js'
+/** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
+import { RequestError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { AppOptions, NodeApp, NodeListener } from './handler.js'
+import { nodeListener } from './node/listener.js'
+import { openPair, type Pair } from './node/request.js'
+import { checkReturned } from './shape.js'
 
-export async function nodeHandler(_app: NodeApp, _options: AppOptions): Promise<Handler> {
-  throw new Error('not there yet')
+/**
+ * Makes a Handler of a Node app. A response that is complete when the app returns becomes a reply at
+ * once, in one piece.
+ *
+ * @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws.
+ */
+export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promise<Handler> {
+  const listener = await nodeListener(app)
+  return (exchange) => serve(listener, exchange, options)
+}
+
+function serve(listener: NodeListener, exchange: Exchange, options: AppOptions): Reply | Promise<Reply> {
+  const pair = openPair(exchange, options)
+  const { outgoing } = pair.connection
+  let work: Promise<unknown> | null = null
+  try {
+    const returned = listener(pair.req, pair.res)
+    if (returned !== undefined && returned !== pair.res) work = watch(returned, pair, exchange)
+  } catch (error) {
+    crash(error, pair, exchange)
+  }
+  if (exchange.gateway.runOnce) keepUntilClosed(pair, exchange)
+  if (outgoing.reply !== null) {
+    if (work !== null) exchange.waitUntil(work)
+    return outgoing.reply
+  }
+  if (outgoing.failure !== null) throw outgoing.failure.error
+  return wait(pair, exchange, work)
+}
+
+async function wait(pair: Pair, exchange: Exchange, work: Promise<unknown> | null): Promise<Reply> {
+  const { connection } = pair
+  const { signal } = exchange
+  const leave = () => connection.destroy(new RequestError('REQUEST_ABORTED'))
+  if (signal.aborted) leave()
+  signal.addEventListener('abort', leave, { once: true })
+  const closed = connection.onOver
+  connection.onOver = () => {
+    signal.removeEventListener('abort', leave)
+    closed?.()
+  }
+  const reply = await connection.outgoing.wait()
+  if (work !== null) exchange.waitUntil(work)
+  return reply
+}
+
+/** An async function: its rejection is the app's error. Anything else tells whether it is an app at all. */
+function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unknown> | null {
+  if (typeof (returned as PromiseLike<unknown> | null)?.then !== 'function') {
+    if (!pair.res.headersSent) checkReturned(returned)
+    return null
+  }
+  return Promise.resolve(returned)
+    .then((value) => {
+      if (!pair.res.headersSent) checkReturned(value)
+    })
+    .catch((error) => crash(error, pair, exchange))
+}
+
+/** Before the head: no reply. After it: a body that breaks off. After the end: a line in the log. */
+function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
+  const error =
+    thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })
+  if (pair.res.writableEnded) exchange.stderr(`${error.stack ?? error}\n`)
+  else pair.connection.destroy(error)
+}
+
+/** A process that ends after this reply must not end before 'finish' and 'close' were heard. */
+function keepUntilClosed(pair: Pair, exchange: Exchange): void {
+  const { connection } = pair
+  if (connection.destroyed) return
+  const before = connection.onOver
+  exchange.waitUntil(
+    new Promise<void>((resolve) => {
+      connection.onOver = () => {
+        before?.()
+        connection.once('close', () => resolve())
+      }
+    }),
+  )
 }

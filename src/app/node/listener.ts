@@ -1,0 +1,37 @@
+/** Finds the `(req, res)` function of each kind of Node app. */
+import type { Server } from 'node:http'
+import { AppError } from '../../errors.js'
+import type { FastifyApp, KoaApp, NodeApp, NodeListener, PolkaApp } from '../handler.js'
+import { checkFunction } from '../shape.js'
+
+/** @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws. */
+export async function nodeListener(app: NodeApp): Promise<NodeListener> {
+  if (typeof app === 'function') {
+    checkFunction(app)
+    return app as NodeListener
+  }
+  if ('ready' in app) return fastify(app)
+  if ('callback' in app) return (app as KoaApp).callback()
+  if ('handler' in app) return (app as PolkaApp).handler
+  return server(app as Server)
+}
+
+async function fastify(app: FastifyApp): Promise<NodeListener> {
+  await app.ready()
+  return (req, res) => app.routing(req, res)
+}
+
+/** The 'request' listeners of an http.Server. They are called one by one: `emit` drops what they return. */
+function server(app: Server): NodeListener {
+  if (app.listenerCount('request') === 0) {
+    throw new AppError(
+      'APP_SHAPE',
+      "The app is a server without a 'request' listener: http.createServer(app).",
+    )
+  }
+  return (req, res) => {
+    let returned: unknown
+    for (const listener of app.rawListeners('request')) returned = listener.call(app, req, res)
+    return returned
+  }
+}

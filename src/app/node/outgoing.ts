@@ -1,0 +1,250 @@
+/**
+ * What a ServerResponse writes to its socket, made into a {@link Reply}: one piece when the app was
+ * done within one turn of the event loop, else a stream that is pulled.
+ */
+import type { Reply } from '../../exchange.js'
+import { isInterim, parseHead, type ResponseHead } from './head-text.js'
+
+type Callback = ((error?: Error | null) => void) | undefined | null
+type Result = IteratorResult<Uint8Array, undefined>
+
+/** Bytes that the reader has, and who wants to know when they are sent. */
+interface Sent {
+  readonly bytes: number
+  readonly callbacks: Callback[]
+  readonly marks: Callback[]
+}
+
+/** What a finished, abandoned or drained reply concerns. */
+export interface OutgoingOwner {
+  close(): void
+  destroy(error?: Error): unknown
+  drained(): void
+}
+
+interface Waiting<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+const done: Result = { done: true, value: undefined }
+
+export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
+  /** The reply, as soon as there is one. */
+  reply: Reply | null = null
+  /** Why there is none, or why its body breaks off. */
+  failure: { error: unknown } | null = null
+  /** Bytes (characters, for text) of body that the app has written. */
+  written = 0
+  readonly #connection: OutgoingOwner
+  #head: ResponseHead | null = null
+  #pieces: (string | Uint8Array)[] = []
+  #callbacks: Callback[] = []
+  /** Callbacks of empty writes: they learn of success only ('finish' must not follow a failure). */
+  #marks: Callback[] = []
+  #queued = 0
+  #ended = false
+  #over = false
+  #scheduled = false
+  #needDrain = false
+  #inFlight: Sent | null = null
+  #replyWaiting: Waiting<Reply> | null = null
+  #readWaiting: Waiting<Result> | null = null
+
+  constructor(connection: OutgoingOwner) {
+    this.#connection = connection
+  }
+
+  /** Bytes (characters, for text) that were written and not yet taken. */
+  get length(): number {
+    return this.#queued + (this.#inFlight?.bytes ?? 0)
+  }
+
+  get needDrain(): boolean {
+    return this.#needDrain && !this.#ended
+  }
+
+  /** The app has answered, and all of it was written. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** `socket.write` of the ServerResponse. False when it should wait for 'drain'. */
+  write(
+    chunk: string | Uint8Array,
+    encoding: string | undefined,
+    callback: Callback,
+    limit: number,
+  ): boolean {
+    let data: string | Uint8Array = chunk
+    if (this.#head === null) data = this.#takeHead(typeof chunk === 'string' ? chunk : latin1(chunk))
+    if (data.length === 0) this.#keepMark(callback)
+    else {
+      this.#pieces.push(typeof data === 'string' ? decode(data, encoding) : data)
+      this.#queued += data.length
+      this.written += data.length
+      if (callback) this.#callbacks.push(callback)
+      if (this.length >= limit) this.#needDrain = true
+    }
+    return !this.#needDrain
+  }
+
+  /** An empty write only wants to know when all before it was sent; the last one emits 'finish'. */
+  #keepMark(callback: Callback): void {
+    if (!callback) return
+    if (this.#head === null || (this.reply !== null && this.length === 0)) process.nextTick(callback)
+    else this.#marks.push(callback)
+  }
+
+  /** Skips interim heads (100 Continue, 103 Early Hints: no gateway but lighttpd lets them pass). */
+  #takeHead(text: string): string {
+    let start = 0
+    while (start < text.length && isInterim(text, start)) start = text.indexOf('\r\n\r\n', start) + 4
+    if (start >= text.length) return ''
+    this.#head = parseHead(text, start)
+    return text.slice(this.#head.end)
+  }
+
+  /** After this turn, what was written goes out, even if the app is not done. */
+  schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    process.nextTick(turn, this)
+  }
+
+  /** The turn is over: the reply was in one piece, or starts to stream, or feeds its reader. */
+  turn(): void {
+    this.#scheduled = false
+    if (this.failure !== null || this.#head === null) return
+    if (this.reply === null) this.#settle(this.#head, this)
+    else if (this.reply.body === this) this.#feed()
+    else this.#finish()
+  }
+
+  /** The app called `res.end()` ('prefinish'). */
+  end(): void {
+    if (this.#ended || this.failure !== null) return
+    this.#ended = true
+    this.schedule()
+    if (this.reply !== null || this.#head === null) return
+    const body = this.#pieces.length === 0 ? null : join(this.#pieces)
+    this.#pieces = []
+    this.#queued = 0
+    this.#settle(this.#head, body)
+  }
+
+  #settle(head: ResponseHead, body: Reply['body']): void {
+    this.reply = { status: head.status, reason: head.reason, headers: head.headers, body }
+    this.#replyWaiting?.resolve(this.reply)
+    this.#replyWaiting = null
+  }
+
+  /** The reply, when it is not there yet. */
+  wait(): Promise<Reply> {
+    if (this.failure !== null) return Promise.reject(this.failure.error)
+    return new Promise((resolve, reject) => {
+      this.#replyWaiting = { resolve, reject }
+    })
+  }
+
+  /** No reply, or no more of it. Nothing happens when all of it was handed over. */
+  fail(error: unknown): void {
+    if (this.#over) return
+    this.#over = true
+    this.failure = { error }
+    const callbacks = [...(this.#inFlight?.callbacks ?? []), ...this.#callbacks]
+    this.#pieces = []
+    this.#queued = 0
+    this.#inFlight = null
+    for (const callback of callbacks) if (callback) process.nextTick(callback, error)
+    this.#replyWaiting?.reject(error)
+    this.#readWaiting?.reject(error)
+  }
+
+  /** Everything was handed over: 'finish', then the connection closes. */
+  #finish(): void {
+    this.#confirm()
+    for (const callback of this.#callbacks) callback?.()
+    for (const callback of this.#marks) callback?.()
+    this.#over = true
+    this.#connection.close()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** The next bytes: all that was written by now, in one piece. Asking says that the last were sent. */
+  next(): Promise<Result> {
+    this.#confirm()
+    if (this.failure !== null) return Promise.reject(this.failure.error)
+    if (this.#pieces.length > 0) return Promise.resolve(this.#take())
+    if (this.#ended) {
+      this.#finish()
+      return Promise.resolve(done)
+    }
+    return new Promise((resolve, reject) => {
+      this.#readWaiting = { resolve, reject }
+    })
+  }
+
+  /** The reader wants no more: the client left. */
+  return(): Promise<Result> {
+    this.#connection.destroy()
+    return Promise.resolve(done)
+  }
+
+  #confirm(): void {
+    const sent = this.#inFlight
+    if (sent === null) return
+    this.#inFlight = null
+    for (const callback of sent.callbacks) callback?.()
+    for (const callback of sent.marks) callback?.()
+  }
+
+  #take(): Result {
+    const value = bytes(join(this.#pieces))
+    this.#inFlight = { bytes: this.#queued, callbacks: this.#callbacks, marks: this.#marks }
+    this.#pieces = []
+    this.#callbacks = []
+    this.#marks = []
+    this.#queued = 0
+    if (this.#needDrain && !this.#ended) process.nextTick(drain, this)
+    return { done: false, value }
+  }
+
+  #feed(): void {
+    const waiting = this.#readWaiting
+    if (waiting === null || (this.#pieces.length === 0 && !this.#ended)) return
+    this.#readWaiting = null
+    if (this.#pieces.length === 0) this.#finish()
+    waiting.resolve(this.#pieces.length > 0 ? this.#take() : done)
+  }
+
+  /** The queue is empty: the app may write on. */
+  drain(): void {
+    if (!this.#needDrain || this.#queued > 0 || this.#ended || this.failure !== null) return
+    this.#needDrain = false
+    this.#connection.drained()
+  }
+}
+
+const turn = (outgoing: Outgoing): void => outgoing.turn()
+const drain = (outgoing: Outgoing): void => outgoing.drain()
+
+/** Text in UTF-8 stays text; anything else becomes bytes. */
+function decode(text: string, encoding: string | undefined): string | Uint8Array {
+  if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8') return text
+  return Buffer.from(text, encoding as BufferEncoding)
+}
+
+function join(pieces: (string | Uint8Array)[]): string | Uint8Array {
+  if (pieces.length === 1) return pieces[0] as string | Uint8Array
+  if (pieces.every((piece) => typeof piece === 'string')) return pieces.join('')
+  return Buffer.concat(pieces.map(bytes))
+}
+
+const bytes = (piece: string | Uint8Array): Uint8Array =>
+  typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece
+
+const latin1 = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1')

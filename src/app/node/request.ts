@@ -1,0 +1,150 @@
+/** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { type CgiRequest, translate } from '../../env/request.js'
+import type { Exchange } from '../../exchange.js'
+import type { AppOptions } from '../handler.js'
+import { Connection } from './connection.js'
+import { headersDistinct, headersObject } from './headers.js'
+import { Incoming } from './incoming.js'
+
+/** What `req` has besides the members of http.IncomingMessage. */
+export interface NodeRequest extends IncomingMessage {
+  /** The CGI meta-variables of the request: REMOTE_USER, SSL_*, and all others. Built when asked for. */
+  readonly env: Readonly<Record<string, string>>
+  /** The whole request target, as the client sent it. */
+  originalUrl: string
+  /** The mount path; `''` at the root, and with the option `nodeUrl: 'full'`. */
+  baseUrl: string
+}
+
+export interface Pair {
+  readonly req: NodeRequest
+  readonly res: ServerResponse
+  readonly connection: Connection
+}
+
+/** Makes the pair. Nothing of the body is read before somebody reads `req`. */
+export function openPair(exchange: Exchange, options: AppOptions): Pair {
+  const { stdin } = exchange
+  const request = translate(exchange.env, translateOptions(options, stdin.length))
+  const connection = new Connection(exchange, request)
+  const req = new Request(connection as unknown as Socket, request, options.nodeUrl === 'full')
+  const res = new ServerResponse<IncomingMessage>(req)
+  res.writeHead = writeHead as ServerResponse['writeHead']
+  // The gateway frames the body and sends the date.
+  res.useChunkedEncodingByDefault = false
+  res.sendDate = false
+  connection.carry(new Incoming(req, stdin, connection), res)
+  return { req, res, connection }
+}
+
+function translateOptions(options: AppOptions, bodyLength: number | null) {
+  const { mount } = options
+  return mount === undefined ? { bodyLength } : { bodyLength, mount }
+}
+
+/**
+ * Express swaps the prototype for its own, so that what is added here are own properties. Those that
+ * cost something are made when asked for, by getters that all requests share: a closure of its own
+ * would cost each request more than all the rest.
+ */
+class Request extends IncomingMessage implements NodeRequest {
+  declare readonly env: Readonly<Record<string, string>>
+  originalUrl: string
+  baseUrl: string
+
+  constructor(socket: Socket, request: CgiRequest, full: boolean) {
+    super(socket)
+    this.method = request.method
+    this.originalUrl = request.target
+    this.baseUrl = full ? '' : request.mount
+    this.url = full ? request.target : relativeUrl(request)
+    const { protocol } = request
+    const known = protocol === 'HTTP/1.1' ? null : /^HTTP\/(\d)\.(\d)/.exec(protocol)
+    this.httpVersionMajor = known ? Number(known[1]) : 1
+    this.httpVersionMinor = known ? Number(known[2]) : 1
+    this.httpVersion = known ? `${known[1]}.${known[2]}` : '1.1'
+    for (const [name, property] of lazy) Object.defineProperty(this, name, property)
+  }
+}
+
+// IncomingMessage sets it in its constructor; without an own property the getter below costs a tenth.
+Object.defineProperty(Request.prototype, 'rawHeaders', { configurable: true, get: () => [], set() {} })
+
+const lazy: [string, PropertyDescriptor][] = [
+  lazily('rawHeaders', (connection) => headerLines(connection)),
+  lazily('headers', (connection) => headersObject(headerLines(connection))),
+  lazily('headersDistinct', (connection) => headersDistinct(headerLines(connection))),
+  lazily('env', (connection) => connection.env),
+]
+// Node 26: aborts when the client leaves. Its own would abort at the end of every response here.
+if ('signal' in IncomingMessage.prototype) lazy.push(lazily('signal', (connection) => connection.signal))
+
+/** A property that is worked out when it is first read, and may be set. */
+function lazily(name: string, make: (connection: Connection) => unknown): [string, PropertyDescriptor] {
+  const settle = (req: object, value: unknown) => {
+    Object.defineProperty(req, name, { value, writable: true, enumerable: true, configurable: true })
+    return value
+  }
+  return [
+    name,
+    {
+      configurable: true,
+      enumerable: true,
+      get(this: IncomingMessage) {
+        return settle(this, make(this.socket as unknown as Connection))
+      },
+      set(this: IncomingMessage, value: unknown) {
+        settle(this, value)
+      },
+    },
+  ]
+}
+
+/** Body parsers go by Transfer-Encoding when a body comes without a length, as it does over HTTP. */
+function headerLines({ request, bodyLength }: Connection): string[] {
+  const list = [...request.headers]
+  if (bodyLength === null) list.push('transfer-encoding', 'chunked')
+  return list
+}
+
+/** The path below the mount path, and the query. */
+function relativeUrl(request: CgiRequest): string {
+  const { rest, query } = request
+  const path = rest === '' ? '/' : rest
+  return query === null ? path : `${path}?${query}`
+}
+
+type HeadersArgument = Record<string, unknown> | unknown[] | undefined
+
+/**
+ * `res.writeHead`, which every response goes through. Chunks and trailers are for a connection that is
+ * not there: Node would put their framing into the body, or throw.
+ */
+function writeHead(
+  this: ServerResponse,
+  status: number,
+  reason?: string | HeadersArgument,
+  given?: HeadersArgument,
+): ServerResponse {
+  if (this.hasHeader('transfer-encoding')) this.removeHeader('transfer-encoding')
+  if (this.hasHeader('trailer')) this.removeHeader('trailer')
+  const original = ServerResponse.prototype.writeHead as (...args: unknown[]) => ServerResponse
+  if (typeof reason === 'string') return original.call(this, status, reason, withoutFraming(given))
+  return original.call(this, status, withoutFraming(given ?? reason))
+}
+
+const isFraming = (name: unknown): boolean => /^(?:transfer-encoding|trailer)$/i.test(String(name))
+
+/** Headers given to writeHead come as an object, as `name, value, …`, or as pairs. */
+function withoutFraming(given: HeadersArgument): HeadersArgument {
+  if (given === undefined || given === null) return given
+  if (!Array.isArray(given)) {
+    const names = Object.keys(given)
+    if (!names.some(isFraming)) return given
+    return Object.fromEntries(names.filter((name) => !isFraming(name)).map((name) => [name, given[name]]))
+  }
+  if (Array.isArray(given[0])) return given.filter((pair) => !isFraming((pair as unknown[])[0]))
+  return given.filter((_, i) => !isFraming(given[i - (i % 2)]))
+}
