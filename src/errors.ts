@@ -194,7 +194,7 @@ export const errorTable = {
     status: 500,
   },
   FORM_SOURCE: {
-    title: 'form() was given something whose body it cannot read',
+    title: 'A form was asked of something whose body cannot be read',
     fix: 'Give it the Request or req itself, before anything else has read the body.',
     status: 500,
   },
