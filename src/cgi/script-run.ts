@@ -40,6 +40,7 @@ export class ScriptRun {
   #inBody = false
   #taking: Promise<Uint8Array | null> | null = null
   #over = () => {}
+  #finished: Promise<void>
 
   static start(context: RunContext, launch: Launch): ScriptRun {
     const { spool, exchange, options, cwd } = context
@@ -77,11 +78,10 @@ export class ScriptRun {
     void this.#feed()
     process.onExit(() => this.#exited())
     // The run may outlast the reply; whoever runs us may not end before it.
-    exchange.waitUntil(
-      new Promise<void>((resolve) => {
-        this.#over = resolve
-      }),
-    )
+    this.#finished = new Promise<void>((resolve) => {
+      this.#over = resolve
+    })
+    exchange.waitUntil(this.#finished)
   }
 
   /** The next piece of output; null at its end, and when the run failed (see `verdict`). */
@@ -157,15 +157,27 @@ export class ScriptRun {
       this.#stop(error as Error)
       return error as Error
     }
-    // How it ended is part of the message; one that runs on is stopped now.
-    const ended = this.#output.ended && (await this.#process.ended(exitNoticeMs))
-    const exit = exitText(ended ? this.#process.exit : null)
+    // How it ended, and its last words, are part of the report: they come a moment later.
+    if (!this.#failure) {
+      this.#output.discard()
+      await this.#closed(exitNoticeMs)
+    }
+    const exit = exitText(this.#process.exit)
     this.#stop(error)
     const output = Buffer.concat(raw).toString('latin1', 0, shownBytes)
     const report = { ...reportOf(this.#context), output, stderr: this.#stderr.tail, exit }
     const told = error.code === 'PROGRAM_KILLED' || error.code === 'PROGRAM_TIMEOUT'
     const detail = `${basename(this.#context.file)}: ${error.message}${told ? '' : ` The script ${exit}.`}`
     return new ScriptError(error.code as ErrorCode, detail, report, { cause: error })
+  }
+
+  /** Resolves when the process has ended and all it wrote was read, or after the time. */
+  #closed(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+    return Promise.race([this.#finished, late]).finally(() => clearTimeout(timer))
   }
 
   #watch(): void {

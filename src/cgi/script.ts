@@ -62,11 +62,7 @@ export interface ScriptOptions extends SpoolLimits, StderrLimits {
   /** What stands before each line of the script's standard error. Default `[name of the file] `. */
   readonly stderrPrefix?: string
   /** Answers a local redirect (RFC 3875 6.2.2). Without it such a reply is an error, 502. */
-  readonly localRedirect?: (
-    location: string,
-    exchange: Exchange,
-    headers: HeaderList,
-  ) => Reply | Promise<Reply>
+  readonly localRedirect?: (location: string, headers: HeaderList) => Reply | Promise<Reply>
 }
 
 const defaultInherit = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TZ', 'SystemRoot']
@@ -221,7 +217,7 @@ function answer(
   if (head.nph) return { ...base, body: new ScriptBody(run, raw, null), verbatim: true }
   if (head.kind === 'local-redirect') {
     run.discard()
-    if (options.localRedirect) return options.localRedirect(head.location as string, exchange, headers)
+    if (options.localRedirect) return options.localRedirect(head.location as string, headers)
     throw new ProgramError(
       'PROGRAM_HEAD_INVALID',
       `The script redirects to ${head.location}, which is not within reach here.`,

@@ -1,0 +1,18 @@
+/**
+ * The local CGI host: handlers that run CGI scripts in any language, and what belongs around them.
+ *
+ * ```js
+ * import { accessLog, cgiBin, files, mount, serve } from 'cgiup/host'
+ * await serve(mount({ '/cgi-bin': cgiBin('cgi-bin'), '/': files('htdocs') }), { port: 8080, log: accessLog() })
+ * ```
+ */
+export type { Script, ScriptOptions } from './cgi/script.js'
+export { ScriptError, type ScriptReport } from './cgi/script-error.js'
+export type { Exchange, Handler, Reply } from './exchange.js'
+export { type AccessLogOptions, accessLog } from './host/access-log.js'
+export { type CgiBinOptions, cgiBin, script } from './host/cgi-bin.js'
+export { type FilesOptions, files } from './host/files.js'
+export { mount } from './host/mount.js'
+export type { HostOptions } from './host/options.js'
+export type { AccessEntry, CloseOptions, HttpOptions, HttpServer } from './http/server.js'
+export { serveHttp as serve } from './http/server.js'

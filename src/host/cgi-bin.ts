@@ -1,0 +1,128 @@
+/** A directory of scripts, and a single script, as handlers. */
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { runScript } from '../cgi/script.js'
+import { textToBytes } from '../env/text.js'
+import { UsageError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import { routeOf } from './derive.js'
+import { answering } from './failure.js'
+import { type FindOptions, find } from './find.js'
+import { listing } from './listing.js'
+import { directoryPath, type HostOptions, interpreterOf, type Settings, settings } from './options.js'
+import { plainReply } from './pages.js'
+import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
+import { redirectLocally } from './redirect.js'
+
+export interface CgiBinOptions extends HostOptions, FindOptions {
+  /** Answer for a directory with a page that lists its scripts. Default: `development`. */
+  readonly list?: boolean
+  /** Scripts that answer for a directory, the first that exists. Default `index.cgi`. */
+  readonly index?: readonly string[]
+}
+
+/**
+ * Runs the scripts of a directory, in any language. The script is the first regular file on the way
+ * down the path; what follows is its PATH_INFO (RFC 3875 section 3.3).
+ *
+ * Not found (404): hidden files, encoded slashes, anything outside the directory. Forbidden (403), with
+ * the reason on stderr: files without execute permission and without interpreter. The content of a file
+ * is never sent.
+ *
+ * @throws UsageError USAGE when the directory does not exist
+ */
+export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler {
+  const root = directoryPath(directory)
+  const set = settings(options, root)
+  const handle: Handler = (exchange) => {
+    const place = placeOf(exchange)
+    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange)
+    const found = find(root, place.segments, options)
+    if (found.kind === 'none') return refuse(404, `${found.why}.`, exchange)
+    if (found.kind === 'file') return runAt(found.file, found.depth, place, exchange, set, handler)
+    if (place.segments.at(-1) !== '') return withSlash(exchange, place)
+    for (const name of options.index ?? ['index.cgi']) {
+      const index = find(found.path, [name], options)
+      if (index.kind === 'file')
+        return runAt(index.file, place.segments.length, place, exchange, set, handler, name)
+    }
+    if (options.list ?? set.development) return listing(found.path, root, place, set.interpreters)
+    return refuse(404, `${found.path} is a directory.`, exchange)
+  }
+  const handler: Handler = (exchange) => answering(handle, exchange, set.development)
+  return handler
+}
+
+/**
+ * Runs one script for every path: the whole path below the mount point is its PATH_INFO.
+ *
+ * @throws UsageError USAGE when it does not exist
+ */
+export function script(path: string, options: HostOptions = {}): Handler {
+  const file = directoryPath(path)
+  if (!statSync(file).isFile())
+    throw new UsageError('USAGE', `${file} is not a file; cgiBin() runs directories.`)
+  const set = settings(options, dirname(file))
+  const handle: Handler = (exchange) => {
+    const place = placeOf(exchange)
+    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange)
+    return runAt(file, 0, place, exchange, set, handler)
+  }
+  const handler: Handler = (exchange) => answering(handle, exchange, set.development)
+  return handler
+}
+
+function runAt(
+  file: string,
+  depth: number,
+  place: Place,
+  exchange: Exchange,
+  set: Settings,
+  self: Handler,
+  index?: string,
+): Reply | Promise<Reply> {
+  const rest = place.segments.slice(depth)
+  // A script that splits PATH_INFO must not be led out of its directory by what was hidden in it.
+  if (hidesDotSegment(rest))
+    return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange)
+  const run = interpreterOf(file, set.interpreters)
+  if (!run && !isExecutable(file)) {
+    return refuse(
+      403,
+      `${file} is not executable: chmod +x it, or give its extension an interpreter (--handler).`,
+      exchange,
+    )
+  }
+  const way = place.segments.slice(0, depth).filter((segment) => segment !== '')
+  const pathInfo = joined(rest)
+  const route = routeOf(exchange, self)
+  return runScript(
+    exchange,
+    {
+      ...run,
+      file,
+      scriptName: place.mount + joined(index === undefined ? way : [...way, index]),
+      pathInfo,
+      documentRoot: textToBytes(set.documentRoot),
+      ...(pathInfo !== '' && { pathTranslated: textToBytes(set.documentRoot) + pathInfo }),
+    },
+    {
+      ...set.script,
+      localRedirect: (location, headers) => redirectLocally(location, headers, route),
+    },
+  )
+}
+
+function refuse(status: number, why: string, exchange: Exchange): Reply {
+  exchange.stderr(`${status}: ${why}\n`)
+  return plainReply(status)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

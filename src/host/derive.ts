@@ -1,0 +1,72 @@
+/** An exchange made from another one: same client, other environment. */
+import type { Body, Env, Exchange, Gateway, Handler } from '../exchange.js'
+
+export class DerivedExchange implements Exchange {
+  readonly env: Env
+  readonly stdin: Body
+  #base: Exchange
+
+  constructor(base: Exchange, env: Env, stdin: Body = base.stdin) {
+    this.#base = base
+    this.env = env
+    this.stdin = stdin
+  }
+
+  get signal(): AbortSignal {
+    return this.#base.signal
+  }
+
+  get gateway(): Gateway {
+    return this.#base.gateway
+  }
+
+  stderr(text: string): void {
+    this.#base.stderr(text)
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.#base.waitUntil(work)
+  }
+}
+
+export const emptyBody: Body = { length: 0, read: () => Promise.resolve(null), cancel: () => {} }
+
+/** How a request came to where it is: what local redirects need. */
+export interface Route {
+  /** The outermost handler of the tree, which answers local redirects. */
+  readonly root: Handler
+  /** The exchange it was given. */
+  readonly entry: Exchange
+  /** Local redirects so far. */
+  readonly hops: number
+}
+
+const routes = new WeakMap<Exchange, Route>()
+
+/** The route of an exchange; of a new one, which begins at this handler. */
+export function routeOf(exchange: Exchange, handler: Handler): Route {
+  let route = routes.get(exchange)
+  if (!route) {
+    route = { root: handler, entry: exchange, hops: 0 }
+    routes.set(exchange, route)
+  }
+  return route
+}
+
+export function setRoute(exchange: Exchange, route: Route): void {
+  routes.set(exchange, route)
+}
+
+/** A list of variables with some replaced, added, or (undefined) removed. */
+export function withVariables(
+  list: readonly string[],
+  changes: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const out: string[] = []
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    const name = list[i] as string
+    if (!(name in changes)) out.push(name, list[i + 1] as string)
+  }
+  for (const [name, value] of Object.entries(changes)) if (value !== undefined) out.push(name, value)
+  return out
+}

@@ -1,0 +1,62 @@
+/** What becomes of a script that failed: the cause on stderr, a page for the client. */
+
+import { basename } from 'node:path'
+import { decode } from '../cgi/script-env.js'
+import { ScriptError } from '../cgi/script-error.js'
+import { reasonPhrase } from '../cgi/status.js'
+import { CgiupError, RequestError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import { escapeHtml, htmlReply, plainReply, statusOf } from './pages.js'
+
+/**
+ * Answers the errors of a handler. In development a page for the author of the script: what was seen,
+ * what was expected, how to run it by hand. Otherwise a page that tells nothing.
+ */
+export async function answering(handler: Handler, exchange: Exchange, development: boolean): Promise<Reply> {
+  try {
+    return await handler(exchange)
+  } catch (error) {
+    // Nobody is there to read a page.
+    if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
+      throw error
+    exchange.stderr(logText(error))
+    if (development && error instanceof ScriptError) return scriptPage(error)
+    if (development && error instanceof CgiupError) return errorPage(error)
+    return plainReply(statusOf(error))
+  }
+}
+
+function logText(error: unknown): string {
+  if (!(error instanceof CgiupError))
+    return `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`
+  return error instanceof RequestError ? `${error.message}\n` : `${error.message}\n  ${error.fix}\n`
+}
+
+function errorPage(error: CgiupError): Reply {
+  const body = `<h1>${statusOf(error)} ${escapeHtml(error.message)}</h1><p>${escapeHtml(error.fix)}</p>`
+  return htmlReply(statusOf(error), error.message, body)
+}
+
+function scriptPage(error: ScriptError): Reply {
+  const { file, output, stderr, exit, command } = error.report
+  const title = `${error.status} ${reasonPhrase(error.status)}: ${basename(file)}`
+  const part = (name: string, text: string) =>
+    `<h2>${name}</h2><pre>${text === '' ? '<i>nothing</i>' : escapeHtml(text)}</pre>`
+  const body = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    `<p>${escapeHtml(error.message)}</p>`,
+    `<p>${escapeHtml(error.fix)}</p>`,
+    `<p><small><code>${escapeHtml(file)}</code> ${escapeHtml(exit)}. Error code: <code>${error.code}</code></small></p>`,
+    part('First bytes of its output', shown(output)),
+    part('End of its standard error', stderr),
+    part('To run it by hand', decode(command) ?? command),
+    '<p>You see this page because the host is in development mode; clients in production get none of it.</p>',
+  ]
+  return htmlReply(error.status, title, body.join('\n'))
+}
+
+/** Bytes as text; what is no text is shown as `\x00`, line ends as they are. */
+function shown(latin1: string): string {
+  const text = decode(latin1) ?? latin1
+  return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

@@ -1,0 +1,79 @@
+/** Handlers by path prefix. */
+import { Environment } from '../env/environment.js'
+import { UsageError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import { DerivedExchange, routeOf, setRoute, withVariables } from './derive.js'
+import { plainReply } from './pages.js'
+import { joined, type Place, placeOf, resolvePath, setPlace } from './path.js'
+
+interface Entry {
+  readonly segments: readonly string[]
+  readonly handler: Handler
+}
+
+/**
+ * Routes by path: `mount({ '/cgi-bin': cgiBin('cgi-bin'), '/': files('htdocs') })`. The longest prefix
+ * wins, on whole segments, compared decoded and resolved: `/%63gi-bin/x` and `/a/../cgi-bin/x` are
+ * below `/cgi-bin`. The handler sees its prefix as SCRIPT_NAME and the rest as PATH_INFO. No match: 404.
+ *
+ * @throws UsageError USAGE when a prefix does not begin with "/"
+ */
+export function mount(table: Readonly<Record<string, Handler>>): Handler {
+  const entries = Object.entries(table).map(([prefix, handler]) => ({
+    segments: prefixSegments(prefix),
+    handler,
+  }))
+  entries.sort((a, b) => b.segments.length - a.segments.length)
+  const mounted: Handler = (exchange) => {
+    const place = placeOf(exchange)
+    if ('refused' in place) return plainReply(400)
+    const entry = entries.find((entry) => leads(entry.segments, place.segments))
+    return entry ? enter(entry, exchange, place, mounted) : plainReply(404)
+  }
+  return mounted
+}
+
+function prefixSegments(prefix: string): string[] {
+  const path = resolvePath(prefix)
+  if (!prefix.startsWith('/') || 'refused' in path) {
+    throw new UsageError(
+      'USAGE',
+      `The mount prefix ${JSON.stringify(prefix)} is not a path; write it as "/cgi-bin".`,
+    )
+  }
+  return path.segments.filter((segment) => segment !== '')
+}
+
+/** Void segments before the end of the prefix (`//cgi-bin`) do not hide it. */
+function leads(prefix: readonly string[], segments: readonly string[]): boolean {
+  return taken(prefix, segments) >= 0
+}
+
+/** How many segments of the path the prefix takes; -1 when it does not lead there. */
+function taken(prefix: readonly string[], segments: readonly string[]): number {
+  let at = 0
+  for (const wanted of prefix) {
+    while (at < segments.length - 1 && segments[at] === '') at++
+    if (segments[at] !== wanted) return -1
+    at++
+  }
+  return at
+}
+
+function enter(entry: Entry, exchange: Exchange, place: Place, root: Handler): Reply | Promise<Reply> {
+  const route = routeOf(exchange, root)
+  if (entry.segments.length === 0) {
+    setPlace(exchange, place)
+    return entry.handler(exchange)
+  }
+  const rest = place.segments.slice(taken(entry.segments, place.segments))
+  const prefix = place.mount + joined(entry.segments)
+  const env = withVariables(exchange.env.list, {
+    SCRIPT_NAME: prefix,
+    PATH_INFO: rest.length > 0 ? joined(rest) : undefined,
+  })
+  const inner = new DerivedExchange(exchange, new Environment(env))
+  setPlace(inner, { mount: prefix, segments: rest })
+  setRoute(inner, route)
+  return entry.handler(inner)
+}

@@ -1,0 +1,87 @@
+/** Options of the handlers that run scripts, and what they become. */
+import { realpathSync } from 'node:fs'
+import { basename, isAbsolute, resolve } from 'node:path'
+import type { Script, ScriptOptions } from '../cgi/script.js'
+import { UsageError } from '../errors.js'
+
+export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'> {
+  /**
+   * Interpreters by file extension: `{ '.py': 'python3', '.php': 'php-cgi' }`, or with arguments
+   * `{ '.pl': ['perl', '-T'] }`. Such files need no execute permission. php-cgi is given its file by
+   * SCRIPT_FILENAME, as it wants. Default: none, scripts are executed themselves.
+   */
+  readonly handler?: Readonly<Record<string, string | readonly string[]>>
+  /** Directory that PATH_TRANSLATED and DOCUMENT_ROOT refer to. Default: the script directory. */
+  readonly documentRoot?: string
+  /**
+   * Error pages for the author of the script, and NODE_ENV=development for scripts (our own NODE_ENV
+   * when there is one). Such a page shows the environment of the request: never in public. Default:
+   * true unless NODE_ENV is `production`.
+   */
+  readonly development?: boolean
+}
+
+export type Interpreters = ReadonlyMap<string, Pick<Script, 'interpreter' | 'fileFromEnv'>>
+
+export interface Settings {
+  readonly interpreters: Interpreters
+  readonly documentRoot: string
+  readonly development: boolean
+  readonly script: ScriptOptions
+}
+
+/** @throws UsageError USAGE */
+export function settings(options: HostOptions, directory: string): Settings {
+  const development = options.development ?? process.env.NODE_ENV !== 'production'
+  const { handler, documentRoot, development: _, ...script } = options
+  const NODE_ENV = process.env.NODE_ENV ?? (development ? 'development' : undefined)
+  return {
+    interpreters: interpreters(handler ?? {}),
+    documentRoot: documentRoot === undefined ? directory : directoryPath(documentRoot),
+    development,
+    script: { ...script, env: { ...(NODE_ENV !== undefined && { NODE_ENV }), ...options.env } },
+  }
+}
+
+function interpreters(table: NonNullable<HostOptions['handler']>): Interpreters {
+  const map = new Map<string, Pick<Script, 'interpreter' | 'fileFromEnv'>>()
+  for (const [extension, value] of Object.entries(table)) {
+    const [program = '', ...args] = typeof value === 'string' ? [value] : value
+    if (!/^\.[^/]+$/.test(extension) || program === '') {
+      throw new UsageError(
+        'USAGE',
+        `The handler ${extension}=${program} is not one; write it as ".py=python3".`,
+      )
+    }
+    // A path is meant from here, not from the directory of each script.
+    const found = program.includes('/') && !isAbsolute(program) ? resolve(program) : program
+    map.set(extension, {
+      interpreter: [found, ...args],
+      fileFromEnv: basename(program).startsWith('php-cgi'),
+    })
+  }
+  return map
+}
+
+/** How a file is run, by the longest extension that has an interpreter; undefined when it runs itself. */
+export function interpreterOf(
+  file: string,
+  map: Interpreters,
+): Pick<Script, 'interpreter' | 'fileFromEnv'> | undefined {
+  if (map.size === 0) return undefined
+  const name = basename(file)
+  for (let at = name.indexOf('.', 1); at >= 0; at = name.indexOf('.', at + 1)) {
+    const found = map.get(name.slice(at))
+    if (found) return found
+  }
+  return undefined
+}
+
+/** @throws UsageError USAGE when it does not exist */
+export function directoryPath(path: string): string {
+  try {
+    return realpathSync.native(path)
+  } catch {
+    throw new UsageError('USAGE', `${resolve(path)} does not exist.`)
+  }
+}
