@@ -1,0 +1,98 @@
+/** Command lines: one table of options a command gives its parser, its help text and its "did you mean". */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { UsageError } from '../errors.js'
+import { nearest } from '../nearest.js'
+
+export interface Option {
+  readonly short?: string
+  /** What stands for the value in the help, such as `ADDR`; a switch without. */
+  readonly value?: string
+  /** May be given more than once. */
+  readonly many?: boolean
+  readonly help: string
+}
+
+export interface Command {
+  /** The lines after `Usage:`. */
+  readonly usage: readonly string[]
+  /** A paragraph or two about what it does. */
+  readonly about: string
+  readonly options: Readonly<Record<string, Option>>
+  /** What follows the options in the help: examples, notes. */
+  readonly more?: string
+}
+
+export interface Parsed {
+  /** A switch is true, an option its value, a repeated one all values in order. */
+  readonly values: Readonly<Record<string, string | boolean | string[] | undefined>>
+  readonly positionals: readonly string[]
+}
+
+const help: Option = { short: 'h', help: 'Show this text.' }
+
+/** @throws UsageError USAGE that names the option, with the nearest known one */
+export function parse(args: readonly string[], command: Command): Parsed {
+  const table: Readonly<Record<string, Option>> = { ...command.options, help }
+  const options: NonNullable<ParseArgsConfig['options']> = {}
+  for (const [name, { short, value, many }] of Object.entries(table)) {
+    options[name] = {
+      type: value === undefined ? 'boolean' : 'string',
+      ...(short !== undefined && { short }),
+      ...(many && { multiple: true }),
+    }
+  }
+  checkNames(args, table)
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    return { values: values as Parsed['values'], positionals }
+  } catch (cause) {
+    const message = (cause as Error).message.split('. ')[0] ?? ''
+    throw new UsageError('USAGE', `${message.replace(/^Option '(.*?)' /, 'Option $1 ')}.`, { cause })
+  }
+}
+
+function checkNames(args: readonly string[], table: Readonly<Record<string, Option>>): void {
+  const names = Object.keys(table)
+  const { tokens } = parseArgs({ args: [...args], options: switches(table), strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind !== 'option' || Object.hasOwn(table, token.name)) continue
+    const near = token.rawName.startsWith('--') ? nearest(token.name, names) : undefined
+    const hint = near === undefined ? '' : ` Did you mean --${near}?`
+    throw new UsageError('USAGE', `There is no option ${token.rawName}.${hint}`)
+  }
+}
+
+function switches(table: Readonly<Record<string, Option>>): NonNullable<ParseArgsConfig['options']> {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, { short, value }]) => [
+      name,
+      { type: value === undefined ? 'boolean' : 'string', ...(short !== undefined && { short }) } as const,
+    ]),
+  )
+}
+
+/** The help text of a command. */
+export function helpText({ usage, about, options, more }: Command): string {
+  const rows = Object.entries({ ...options, help }).map(([name, option]): [string, string] => [
+    `${option.short ? `-${option.short}, ` : '    '}--${name}${option.value ? ` ${option.value}` : ''}`,
+    option.help,
+  ])
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2
+  const indent = ' '.repeat(width + 2)
+  const lines = rows.map(([left, right]) => `  ${left.padEnd(width)}${right.replaceAll('\n', `\n${indent}`)}`)
+  const parts = [`Usage: ${usage.join('\n       ')}`, about, `Options:\n${lines.join('\n')}`]
+  if (more) parts.push(more)
+  return `${parts.join('\n\n')}\n`
+}
+
+/** The one value of an option, or undefined. */
+export function one(parsed: Parsed, name: string): string | undefined {
+  const value = parsed.values[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** All values of a repeated option. */
+export function all(parsed: Parsed, name: string): readonly string[] {
+  const value = parsed.values[name]
+  return Array.isArray(value) ? value : []
+}

@@ -1,0 +1,53 @@
+/** `cgiup call --explain`: what breaks RFC 3875, shown at the lines of the head. */
+import { HeadParser } from '../cgi/head-parser.js'
+import { type Finding, headLines, lint, type ScriptRun } from '../cgi/lint.js'
+
+/** Prints the findings on stderr. @returns true when one of them is an error */
+export function explain(run: ScriptRun): boolean {
+  const findings = lint(run)
+  process.stderr.write(report(run, findings))
+  return findings.some(({ level }) => level === 'error')
+}
+
+/** The text of the report: the head line by line with its findings, then those about the whole. */
+export function report(run: ScriptRun, findings: readonly Finding[]): string {
+  const out = ['', `--- ${summary(findings)}`]
+  for (const { number, text } of headLines(run.output).slice(0, maxLines)) {
+    const here = findings.filter(({ line }) => line === number)
+    if (here.length === 0) continue
+    out.push(`line ${number}  ${visible(text)}`)
+    for (const finding of here) out.push(...told(finding))
+  }
+  for (const finding of findings) if (finding.line === null) out.push(...told(finding))
+  return `${out.join('\n')}\n`
+}
+
+/** Lines of a broken head that are looked at; a script that prints no head has as many as its page. */
+const maxLines = 100
+
+function summary(findings: readonly Finding[]): string {
+  const errors = findings.filter(({ level }) => level === 'error').length
+  const warnings = findings.length - errors
+  if (findings.length === 0) return 'Nothing in this reply breaks RFC 3875.'
+  const count = (n: number, word: string) => (n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`])
+  return [...count(errors, 'error'), ...count(warnings, 'warning')].join(', ')
+}
+
+function told({ level, seen, fix, clause }: Finding): string[] {
+  return [`  ${level}: ${seen}`, `         ${fix} (${clause})`]
+}
+
+/** A line for the terminal: control characters as escapes, not too long. */
+function visible(text: string): string {
+  const shown = JSON.stringify(Buffer.from(text, 'latin1').toString()).slice(1, -1).replaceAll('\\"', '"')
+  return shown.length > 100 ? `${shown.slice(0, 97)}...` : shown
+}
+
+/** The output has a head that a web server takes. */
+export function isReply(output: Uint8Array, nph: boolean): boolean {
+  try {
+    return new HeadParser({ nph, maxBytes: output.length + 1 }).push(output) !== null
+  } catch {
+    return false
+  }
+}

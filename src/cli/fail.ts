@@ -1,0 +1,12 @@
+/** How a command ends when it fails. */
+import { UsageError } from '../errors.js'
+import { failureText } from '../run.js'
+
+/** Errors of the command line itself; all other failures end with 1. */
+const usageCodes: readonly string[] = ['USAGE', 'ADDRESS_INVALID', 'SERVER_UNKNOWN', 'APP_FILE']
+
+/** Prints a failure on stderr. @returns the exit code: 2 for a wrong command line, else 1 */
+export function fail(error: unknown): 1 | 2 {
+  process.stderr.write(`${failureText(error)}\n`)
+  return error instanceof UsageError && usageCodes.includes(error.code) ? 2 : 1
+}

@@ -1,0 +1,132 @@
+/** `cgiup host`: serves CGI scripts in any language on this machine. */
+import { existsSync, statSync } from 'node:fs'
+import { extname, resolve } from 'node:path'
+import { type Address, parseAddress } from '../address.js'
+import { UsageError } from '../errors.js'
+import type { Handler } from '../exchange.js'
+import { accessLog, cgiBin, files, type HostOptions, mount, script, serve } from '../host.js'
+import { closeOnSignal } from '../run-http.js'
+import { interpreterOf } from '../test/program.js'
+import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
+import { pairs } from './pairs.js'
+
+export const command: Command = {
+  usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],
+  about: `Serves the executable scripts of a directory, or one script for every path, over HTTP: a process a
+request, as a web server does it (RFC 3875). For this machine and for development; error pages show
+what a script printed.`,
+  options: {
+    mount: {
+      short: 'm',
+      value: 'PATH',
+      help: 'Where the scripts lie in the URL. Default /, or /cgi-bin with --static.',
+    },
+    listen: {
+      short: 'l',
+      value: 'ADDR',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 takes any free one.',
+    },
+    static: { value: 'DIR', help: 'Also serve the files of this directory, at /.' },
+    env: { short: 'e', value: 'NAME=VALUE', many: true, help: 'A variable for the scripts.' },
+    handler: {
+      value: '.EXT=PROGRAM',
+      many: true,
+      help: 'Run files of this extension with a program, such as .py=python3\nor .php=php-cgi. They need not be executable.',
+    },
+    timeout: {
+      value: 'TIME',
+      help: 'How long a script may be silent, before its head and within its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
+    },
+    'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
+    quiet: { short: 'q', help: 'No banner and no access log.' },
+  },
+  more: `Examples:
+  cgiup host cgi-bin --mount /cgi-bin --static public
+  cgiup host blog.pl --listen :3000
+  cgiup host site --handler .php=php-cgi --env DB=test.sqlite`,
+}
+
+export async function main(args: string[]): Promise<void> {
+  const parsed = parse(args, command)
+  if (parsed.values.help) {
+    process.stdout.write(helpText(command))
+    return
+  }
+  const [target, extra] = parsed.positionals
+  if (target === undefined)
+    throw new UsageError('USAGE', 'Which directory? cgiup host DIR, or cgiup host --help.')
+  if (extra !== undefined) throw new UsageError('USAGE', `One directory at a time: ${extra} is too many.`)
+  if (!existsSync(target)) throw new UsageError('USAGE', `There is no ${target}.`)
+  const at = mountOf(parsed)
+  const handler = routes(at, scriptsOf(target, optionsOf(parsed)), one(parsed, 'static'))
+  const quiet = parsed.values.quiet === true
+  const server = await serve(handler, { ...addressOf(parsed), ...(!quiet && { log: accessLog() }) })
+  if (!quiet) {
+    const path = at === '/' ? '/' : `${at}/`
+    process.stderr.write(`cgiup: ${server.url}${path} runs ${resolve(target)} (Ctrl-C stops it)\n`)
+  }
+  closeOnSignal(() => server.close())
+}
+
+/** Without a slash at its end, but for the root. */
+function mountOf(parsed: Parsed): string {
+  const path = one(parsed, 'mount') ?? (parsed.values.static === undefined ? '/' : '/cgi-bin')
+  return path.replace(/(.)\/+$/, '$1')
+}
+
+function addressOf(parsed: Parsed): Address {
+  const listen = one(parsed, 'listen')
+  return listen === undefined ? {} : parseAddress(listen)
+}
+
+function scriptsOf(target: string, options: HostOptions): Handler {
+  if (statSync(target).isDirectory()) return cgiBin(target, options)
+  const interpreter = interpreterOf(target)
+  const extension = extname(target)
+  const known = extension === '' || options.handler?.[extension] !== undefined
+  // An app file needs no #! line and no permission to execute.
+  return script(
+    target,
+    interpreter && !known
+      ? { ...options, handler: { ...options.handler, [extension]: interpreter } }
+      : options,
+  )
+}
+
+function routes(at: string, scripts: Handler, directory: string | undefined): Handler {
+  if (directory !== undefined) {
+    if (at === '/') throw new UsageError('USAGE', 'With --static, --mount has to be a path below /.')
+    return mount({ [at]: scripts, '/': files(directory) })
+  }
+  if (at === '/') return scripts
+  const start: Handler = (exchange) =>
+    exchange.env.get('PATH_INFO') === '/'
+      ? { status: 302, headers: ['Location', `${at}/`], body: null }
+      : {
+          status: 404,
+          headers: ['Content-Type', 'text/plain; charset=utf-8'],
+          body: `The scripts are at ${at}/\n`,
+        }
+  return mount({ [at]: scripts, '/': start })
+}
+
+function optionsOf(parsed: Parsed): HostOptions {
+  const handler = Object.entries(pairs(all(parsed, 'handler'), '--handler .ext=PROGRAM'))
+  const timeout = one(parsed, 'timeout')
+  const ms = timeout === undefined ? undefined : duration(timeout)
+  return {
+    env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
+    handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
+    passAuthorization: parsed.values['pass-auth'] === true,
+    ...(ms !== undefined && { headTimeoutMs: ms, idleTimeoutMs: ms }),
+  }
+}
+
+/** @returns milliseconds. @throws UsageError USAGE */
+export function duration(text: string): number {
+  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  if (number === undefined) {
+    throw new UsageError('USAGE', `${JSON.stringify(text)} is no time; write 60s, 500ms or 2m.`)
+  }
+  return Math.round(Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'])
+}

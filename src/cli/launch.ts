@@ -1,0 +1,47 @@
+/** Runs an app file: what it exports, or what it does itself. */
+import { existsSync } from 'node:fs'
+import type { App } from '../app/handler.js'
+import { appOf, type Exports, loadModule } from '../app/load.js'
+import { detect, stdinKind } from '../detect.js'
+import { UsageError } from '../errors.js'
+import { handler, run } from '../index.js'
+import { nearest } from '../nearest.js'
+import { beginLaunch, type Running, type RunOptions } from '../run.js'
+
+/**
+ * @param options go before those in the file's own call of `run()`
+ * @throws UsageError APP_FILE, APP_MISSING, and what `run()` throws; whatever the file throws
+ */
+export async function launchFile(file: string, options: RunOptions): Promise<Running> {
+  if (!existsSync(file)) throw missing(file)
+  const launch = beginLaunch(options)
+  let exported: Exports
+  try {
+    exported = await loadModule(file)
+  } catch (error) {
+    if (launch.running || !isCgi(options)) throw error
+    // The web server waits for a reply: the error page, and the reason in its log.
+    const failing = handler(() => {
+      throw error
+    })
+    return run(failing)
+  }
+  if (launch.running) return launch.running
+  const app = await appOf(exported)
+  if (app === undefined) throw noApp(file)
+  return run(app as App)
+}
+
+function isCgi({ server }: RunOptions): boolean {
+  return detect({ env: process.env, server, stdin: stdinKind, pid: process.pid }).server === 'cgi'
+}
+
+function missing(file: string): UsageError {
+  const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host', 'help'])
+  const hint = near === undefined ? '' : ` Did you mean the command ${near}?`
+  return new UsageError('APP_FILE', `There is no file ${file}.${hint}`)
+}
+
+function noApp(file: string): UsageError {
+  return new UsageError('APP_MISSING', `${file} exports no app and starts none.`)
+}

@@ -1,0 +1,16 @@
+/** Options that are written NAME=VALUE. */
+import { UsageError } from '../errors.js'
+
+/**
+ * @param form how it is written, for the message
+ * @throws UsageError USAGE for one without a name or without "="
+ */
+export function pairs(texts: readonly string[], form: string): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const text of texts) {
+    const at = text.indexOf('=')
+    if (at < 1) throw new UsageError('USAGE', `${JSON.stringify(text)} is not written as ${form}.`)
+    found[text.slice(0, at)] = text.slice(at + 1)
+  }
+  return found
+}

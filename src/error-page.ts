@@ -1,0 +1,62 @@
+/** The reply for an error: says nothing in production, and everything in development. */
+import { reasonPhrase } from './cgi/status.js'
+import { CgiupError, RequestError } from './errors.js'
+import type { Exchange, Reply } from './exchange.js'
+
+export interface ErrorPageOptions {
+  /** Show what happened. Never where strangers can see it. Default false. */
+  readonly development?: boolean
+}
+
+/**
+ * The page for an error: HTML, JSON or text, as the client asked in `Accept`. The status is the one
+ * of a cgiup error (413 for an upload that is too large), 500 for all others.
+ */
+export async function errorReply(
+  error: unknown,
+  exchange: Exchange,
+  options: ErrorPageOptions = {},
+): Promise<Reply> {
+  const status = statusOf(error)
+  const type = wanted(exchange.env.get('HTTP_ACCEPT') ?? '')
+  let body: string
+  if (options.development) {
+    const { developmentPage } = await import('./error-page-development.js')
+    body = developmentPage(error, exchange, status, type)
+  } else {
+    body = plainPage(error, status, type)
+  }
+  const headers = ['Content-Type', `${type}; charset=utf-8`, 'Cache-Control', 'no-store']
+  return { status, headers, body }
+}
+
+export type PageType = 'text/html' | 'application/json' | 'text/plain'
+
+function statusOf(error: unknown): number {
+  // 499 is for logs: the client that left gets nothing.
+  return error instanceof CgiupError && error.status !== 499 ? error.status : 500
+}
+
+/** The first of our types that the client names; quality values are left alone. */
+function wanted(accept: string): PageType {
+  const places = (['text/html', 'application/json', 'text/plain'] as const)
+    .map((type) => ({ type, at: accept.toLowerCase().indexOf(type) }))
+    .filter(({ at }) => at >= 0)
+    .sort((a, b) => a.at - b.at)
+  return places[0]?.type ?? 'text/plain'
+}
+
+/** What strangers may see: the status, and for their own mistakes its meaning. */
+function plainPage(error: unknown, status: number, type: PageType): string {
+  const title = `${status} ${reasonPhrase(status)}`
+  const text =
+    error instanceof RequestError && status < 500
+      ? 'The request cannot be answered as it was sent.'
+      : 'The server could not answer this request. The reason is in its log.'
+  if (type === 'application/json') return `${JSON.stringify({ error: { status, message: text } })}\n`
+  if (type === 'text/plain') return `${title}\n\n${text}\n`
+  return `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>${title}</title></head>
+<body><h1>${title}</h1><p>${text}</p></body></html>
+`
+}

@@ -1,0 +1,56 @@
+/** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
+import { type Address, parseAddress } from './address.js'
+import { type App, toHandler } from './app/handler.js'
+import type { Detected } from './detect.js'
+import { accessLog } from './host/access-log.js'
+import { serveHttp } from './http/server.js'
+import { recordOutput } from './output.js'
+import { errorPage, type Running, type RunOptions } from './run.js'
+
+/** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
+export async function startHttp(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+  const place = placeOf(options)
+  const development = options.development ?? process.env.NODE_ENV !== 'production'
+  const handler = await toHandler(app, options)
+  const server = await serveHttp(development ? recordOutput(handler) : handler, {
+    ...place,
+    onError: options.onError ?? errorPage(development),
+    ...(!options.quiet && { log: accessLog() }),
+  })
+  if (!options.quiet) {
+    process.stderr.write(`cgiup: ${server.url}${options.mount ?? ''}/ (HTTP: ${why}; Ctrl-C stops it)\n`)
+  }
+  const release = closeOnSignal(() => server.close())
+  const close = async () => {
+    release()
+    await server.close()
+  }
+  return { server: 'http', why, url: server.url, address: server.address, close }
+}
+
+function placeOf({ listen, host, port }: RunOptions): Address {
+  const wanted = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+  return listen === undefined ? wanted : { ...(host !== undefined && { host }), ...parseAddress(listen) }
+}
+
+/**
+ * The first SIGINT or SIGTERM lets running requests end, the second ends the process at once.
+ * @returns takes the signal handlers off again
+ */
+export function closeOnSignal(close: () => Promise<void>): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  const release = () => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+  const stop = (signal: NodeJS.Signals) => {
+    // Without handlers the next signal has its default effect.
+    release()
+    // An app with handlers of its own ends the process itself.
+    const others = process.listenerCount(signal) > 0
+    void close().finally(() => {
+      if (!others) process.exit(0)
+    })
+  }
+  for (const signal of signals) process.on(signal, stop)
+  return release
+}

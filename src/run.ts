@@ -1,0 +1,155 @@
+/** `run(app)`: joins an app with the server that fits the way this process was started. */
+import type { AddressInfo } from 'node:net'
+import type { App, AppOptions } from './app/handler.js'
+import { type Detected, detect, type ServerName, stdinKind } from './detect.js'
+import { CgiupError, UsageError } from './errors.js'
+import type { Exchange, Handler, Reply } from './exchange.js'
+
+export interface RunOptions extends AppOptions {
+  /** Which server to be. Default `auto`: what started the process. CGIUP_SERVER goes before it. */
+  server?: ServerName
+  /** HTTP: address to listen on. Default `127.0.0.1`: only this machine can connect. */
+  host?: string
+  /** HTTP: TCP port; 0 takes any free one. Default 8080. */
+  port?: number
+  /**
+   * HTTP: where to listen, in one word: `host:port`, `:port`, `[::1]:port`, `unix:/path` or `/path`.
+   * Goes before `host` and `port`.
+   */
+  listen?: string
+  /**
+   * Errors are shown to the client with stack, environment and output. Never where strangers can
+   * come. Default: for HTTP unless NODE_ENV is `production`; for CGI only when it is `development`.
+   */
+  development?: boolean
+  /** Makes the reply for an error of the app. Default: the error page. */
+  onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** HTTP: no banner and no access log. Default false. */
+  quiet?: boolean
+}
+
+/** What `run()` gives once the app is being served (HTTP) or its one request is answered (CGI). */
+export interface Running {
+  readonly server: 'cgi' | 'http'
+  /** One line: what decided for this server. */
+  readonly why: string
+  /** HTTP: `http://127.0.0.1:8080`, or `unix:/run/app.sock`. */
+  readonly url?: string
+  /** HTTP: the port that was taken, or the path of the socket. */
+  readonly address?: AddressInfo | string
+  /** Stops serving; requests that run may end first. Does nothing for CGI. */
+  close(): Promise<void>
+}
+
+/** What a program that loads apps (the command `cgiup APP`) knows, shared by all copies of this module. */
+export interface Launch {
+  /** Go before the options in the app's own call. */
+  options: RunOptions
+  /** Set by `run()`: what the app file, or the launching program, got from it. */
+  running?: Promise<Running>
+}
+
+const launchKey = Symbol.for('cgiup.launch')
+
+/** The launch under way, or undefined where a program was started without one. */
+export function currentLaunch(): Launch | undefined {
+  return (globalThis as { [launchKey]?: Launch })[launchKey]
+}
+
+/** Tells later calls of `run()`, in whatever copy of the package, where they are started from. */
+export function beginLaunch(options: RunOptions): Launch {
+  const launch: Launch = { options }
+  ;(globalThis as { [launchKey]?: Launch })[launchKey] = launch
+  return launch
+}
+
+/**
+ * Serves an app: as a CGI script when a web server started this process, else as an HTTP server for
+ * development.
+ *
+ * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
+ * it, the failure is printed in two lines and the process exits with 1.
+ *
+ * @throws UsageError SERVER_UNKNOWN, SERVER_UNSUPPORTED, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED
+ * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
+ */
+export function run(app: App, options: RunOptions = {}): Promise<Running> {
+  const launch = currentLaunch()
+  const running = start(app, { ...options, ...launch?.options })
+  if (launch) launch.running = running
+  return new Watched(running)
+}
+
+/** A promise whose failure is told to the person at the terminal when no program takes it. */
+class Watched extends Promise<Running> {
+  #taken = false
+
+  constructor(work: Promise<Running> | ConstructorParameters<typeof Promise<Running>>[0]) {
+    super(typeof work === 'function' ? work : (resolve, reject) => void work.then(resolve, reject))
+    if (typeof work !== 'function') super.then(undefined, (error) => setImmediate(() => this.#fail(error)))
+  }
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  // `await` of a subclass calls this too.
+  // biome-ignore lint/suspicious/noThenProperty: seeing whether somebody waits is what it is for
+  override then<A = Running, B = never>(
+    done?: ((value: Running) => A | PromiseLike<A>) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#taken = true
+    return super.then(done, failed)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#taken) return
+    process.stderr.write(`${failureText(error)}\n`)
+    process.exit(1)
+  }
+}
+
+/** A failure for the terminal: what was seen and what to do; a stack only where it is a defect. */
+export function failureText(error: unknown): string {
+  if (error instanceof CgiupError) return `cgiup: ${error.message}\n       ${error.fix}`
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+}
+
+async function start(app: App, options: RunOptions): Promise<Running> {
+  const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
+  if (found.server === 'cgi') return startCgi(app, options, found)
+  if (found.server === 'http') {
+    const { startHttp } = await import('./run-http.js')
+    return startHttp(app, options, found)
+  }
+  throw new UsageError('SERVER_UNSUPPORTED', `Started as a FastCGI or SCGI process: ${found.why}.`)
+}
+
+async function startCgi(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+  const [{ serveCgi }, { toHandler }] = await Promise.all([
+    import('./cgi/child.js'),
+    import('./app/handler.js'),
+  ])
+  const development = options.development ?? process.env.NODE_ENV === 'development'
+  let handler: Handler
+  try {
+    handler = await toHandler(app, options)
+  } catch (error) {
+    // A web server waits for an answer: it gets the error page, and its log the reason.
+    handler = () => {
+      throw error
+    }
+  }
+  if (development) handler = (await import('./output.js')).recordOutput(handler)
+  await serveCgi(handler, { onError: options.onError ?? errorPage(development) })
+  return { server: 'cgi', why, close: async () => {} }
+}
+
+/** The `onError` of an adapter; the page is loaded when there is an error. */
+export function errorPage(development: boolean): NonNullable<RunOptions['onError']> {
+  return async (error, exchange) => {
+    const { errorReply } = await import('./error-page.js')
+    return errorReply(error, exchange, { development })
+  }
+}

@@ -1,0 +1,30 @@
+/** Test kit: an app without sockets, and scripts as a web server would start them. */
+import { type App, type AppOptions, toHandler } from './app/handler.js'
+import { errorPage } from './run.js'
+import { type AdapterOptions, MemoryServer, type TestServer } from './test/memory.js'
+
+export type { EmulateOptions } from './test/emulate.js'
+export { emulate } from './test/emulate.js'
+export type { TestServer } from './test/memory.js'
+export type { TestInit } from './test/request.js'
+
+export interface MemoryOptions extends Omit<AppOptions, 'mount'>, AdapterOptions {
+  /** The error page shows stack and environment. Default true. */
+  development?: boolean
+}
+
+/**
+ * Serves an app in memory: no socket, no process, the same translation of requests and replies as
+ * under a web server.
+ *
+ * @example
+ * const server = memory(app)
+ * const response = await server.fetch('/hello?name=you')
+ */
+export function memory(app: App, options: MemoryOptions = {}): TestServer {
+  const { url } = options
+  const ready = Promise.resolve(toHandler(app, url === undefined ? {} : { url }))
+  ready.catch(() => {}) // Each request tells it.
+  const onError = options.onError ?? errorPage(options.development ?? true)
+  return new MemoryServer(async (exchange) => (await ready)(exchange), { ...options, onError })
+}

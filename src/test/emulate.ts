@@ -1,0 +1,77 @@
+/** Scripts as a web server starts them: a process a request. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { App, AppOptions } from '../app/handler.js'
+import { runScript, type ScriptOptions } from '../cgi/script.js'
+import { UsageError } from '../errors.js'
+import type { Reply } from '../exchange.js'
+import { errorPage } from '../run.js'
+import type { MemoryExchange } from './exchange.js'
+import { inProcess } from './in-process.js'
+import { type AdapterOptions, MemoryServer, type TestServer } from './memory.js'
+import { interpreterOf } from './program.js'
+
+export interface EmulateOptions extends AdapterOptions {
+  /** Program and arguments that run the file. Default: the file itself, or cgiup for an app file. */
+  interpreter?: readonly string[]
+  /** Variables of the machine (not of the request) that the script gets, besides PATH and TZ. */
+  inherit?: readonly string[]
+  /** Pass the Authorization header on, as with CGIPassAuth of Apache. Default true. */
+  passAuthorization?: boolean
+  /** Longest run of one request, in milliseconds. Default 30000. */
+  timeoutMs?: number
+  /** An app in this process: how it sees the request. */
+  url?: AppOptions['url']
+}
+
+/**
+ * Answers each request with a new process, as mod_cgi does: real environment, real pipes, real exit
+ * code. A path or file URL names an executable script in any language, or an app file
+ * (`export default app`).
+ *
+ * An app object cannot leave this process: it runs here, through the same code and real CGI output,
+ * but without an environment and a stdout of its own.
+ *
+ * @example
+ * const server = emulate(new URL('./hello.cgi', import.meta.url))
+ * const response = await server.fetch('/?name=you')
+ *
+ * @throws UsageError USAGE when there is no such file
+ */
+export function emulate(target: App | string | URL, options: EmulateOptions = {}): TestServer {
+  const onError = options.onError ?? errorPage(true)
+  const isFile = typeof target === 'string' || target instanceof URL
+  const handler = isFile ? scriptHandler(target, options) : inProcess(target, options)
+  return new MemoryServer(handler, { ...options, onError })
+}
+
+function scriptHandler(
+  target: string | URL,
+  options: EmulateOptions,
+): (exchange: MemoryExchange) => Promise<Reply> {
+  const file =
+    typeof target === 'string' && !target.startsWith('file:') ? resolve(target) : fileURLToPath(target)
+  if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file} to emulate a server for.`)
+  const interpreter = options.interpreter ?? interpreterOf(file)
+  const settings = scriptOptions(options)
+  return (exchange) => {
+    const { env } = exchange
+    const script = {
+      file,
+      scriptName: env.get('SCRIPT_NAME') ?? '',
+      pathInfo: env.get('PATH_INFO') ?? '',
+      ...(interpreter !== undefined && { interpreter }),
+    }
+    return runScript(exchange, script, { ...settings, env: exchange.extra })
+  }
+}
+
+function scriptOptions({ inherit, passAuthorization, timeoutMs }: EmulateOptions): ScriptOptions {
+  return {
+    passAuthorization: passAuthorization ?? true,
+    totalTimeoutMs: timeoutMs ?? 30_000,
+    stderrPrefix: '',
+    ...(inherit && { inherit: ['PATH', 'TZ', ...inherit] }),
+  }
+}

@@ -1,0 +1,91 @@
+/** An app object under the CGI adapter, in this process: what it writes is read back as CGI output. */
+import { PassThrough } from 'node:stream'
+import { type App, toHandler } from '../app/handler.js'
+import { answer, type Sink } from '../cgi/answer.js'
+import { HeadParser } from '../cgi/head-parser.js'
+import { ReaderGone } from '../cgi/wire.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { EmulateOptions } from './emulate.js'
+
+/** The app's replies, encoded as a script's output and parsed as a web server does it. */
+export function inProcess(app: App, options: EmulateOptions): Handler {
+  const { nodeUrl } = options
+  const ready = Promise.resolve(toHandler(app, nodeUrl === undefined ? {} : { nodeUrl }))
+  ready.catch(() => {}) // Each request tells it.
+  return async (exchange) => {
+    const pipe = new PassThrough()
+    const handler = async (inner: Exchange) => (await ready)(inner)
+    const interrupted = new Promise<never>(() => {})
+    const { onError } = options
+    const done = answer(handler, {
+      exchange: asScript(exchange),
+      sink: sinkOf(pipe),
+      nph: false,
+      onError,
+      interrupted,
+    })
+    void done.then(({ cut }) => (cut ? pipe.destroy(new Error('The reply was cut off.')) : pipe.end()))
+    return readReply(pipe)
+  }
+}
+
+function asScript(exchange: Exchange): Exchange {
+  const { env, stdin } = exchange
+  return {
+    env,
+    stdin,
+    gateway: { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true },
+    get signal() {
+      return exchange.signal
+    },
+    stderr: (text) => exchange.stderr(text),
+    waitUntil: (work) => exchange.waitUntil(work),
+  }
+}
+
+function sinkOf(pipe: PassThrough): Sink {
+  return {
+    now: () => 0,
+    send: async (bytes) => {
+      if (!pipe.destroyed && !pipe.write(bytes)) await taken(pipe)
+      if (pipe.destroyed) throw new ReaderGone('The reader of the reply has gone')
+    },
+  }
+}
+
+function taken(pipe: PassThrough): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      pipe.off('drain', done).off('close', done)
+      resolve()
+    }
+    pipe.on('drain', done).on('close', done)
+  })
+}
+
+async function readReply(pipe: PassThrough): Promise<Reply> {
+  const parser = new HeadParser()
+  const pieces = pipe[Symbol.asyncIterator]()
+  for (;;) {
+    const { done, value } = await pieces.next()
+    if (done) return parser.end()
+    const found = parser.push(value)
+    if (!found) continue
+    const { status, reason, headers } = found.head
+    const body = rest(found.rest, pieces)
+    return { status, headers, body, ...(reason !== undefined && { reason }) }
+  }
+}
+
+async function* rest(first: Uint8Array, pieces: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    if (first.length > 0) yield first
+    for (;;) {
+      const { done, value } = await pieces.next()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await pieces.return?.()
+  }
+}
