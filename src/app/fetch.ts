@@ -1,5 +1,5 @@
 /** Fetch apps as Handlers: `fetch(request, env, context)` of Hono, h3 and plain objects. */
-import { translate } from '../env/request.js'
+import { type CgiRequest, translate } from '../env/request.js'
 import { RequestError } from '../errors.js'
 import type { Exchange, Handler } from '../exchange.js'
 import type { AppOptions, FetchApp, FetchContext } from './handler.js'
@@ -17,21 +17,33 @@ import { streamOfBody } from './web/streams.js'
  * Response, and with RequestError REQUEST_URL_INVALID when the request has no usable URL.
  */
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
+  const full = options.url === 'full'
   return async (exchange) => {
-    const request = requestFrom(exchange, options)
-    const context = contextOf(exchange)
+    const cgi = translate(exchange.env, translateOptions(options, exchange.stdin.length))
+    const request = requestFrom(cgi, exchange, full)
+    const context = contextOf(exchange, cgi, full)
     addServerProperties(request, exchange, context)
     const returned: unknown = await app.fetch(request, exchange.env.toObject(), context)
     return replyFrom(returned, exchange)
   }
 }
 
-function contextOf(exchange: Exchange): FetchContext {
+function translateOptions({ mount }: AppOptions, bodyLength: number | null) {
+  return mount === undefined ? { bodyLength } : { bodyLength, mount }
+}
+
+function contextOf(exchange: Exchange, cgi: CgiRequest, full: boolean): FetchContext {
   return {
     waitUntil: (work) => exchange.waitUntil(work),
     passThroughOnException() {},
     props: {},
     exchange,
+    get mount() {
+      return full ? '' : cgi.mount
+    },
+    get url() {
+      return normalUrl(cgi.url)
+    },
   }
 }
 
@@ -43,11 +55,9 @@ function addServerProperties(request: Request, exchange: Exchange, context: Fetc
   })
 }
 
-function requestFrom(exchange: Exchange, options: AppOptions): Request {
+function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Request {
   const { stdin } = exchange
-  const { mount } = options
-  const cgi = translate(exchange.env, { bodyLength: stdin.length, ...(mount === undefined ? {} : { mount }) })
-  const url = normalUrl(cgi.url)
+  const url = normalUrl(full ? cgi.url : cgi.relativeUrl)
   if (lightWebIsInstalled()) {
     const body = stdin.length === 0 ? null : BodyState.incoming(stdin)
     return createRequest(cgi.method, url, cgi.headers, body, exchange) as unknown as Request

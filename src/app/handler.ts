@@ -16,6 +16,10 @@ export interface FetchContext {
   readonly props: Record<string, unknown>
   /** The request as the gateway handed it over: raw meta-variables, gateway, stderr. */
   readonly exchange: Exchange
+  /** The mount path that `request.url` leaves out, such as `/cgi-bin/app.cgi`; `''` at the root. */
+  readonly mount: string
+  /** The absolute URL as the client asked for it, mount path included. */
+  readonly url: string
 }
 
 /** Hono, h3, or any object with `fetch`. `env` holds the CGI meta-variables of the request. */
@@ -71,11 +75,13 @@ export interface AppOptions {
    */
   mount?: string
   /**
-   * What a Node app finds in `req.url`: `'relative'` the path below the mount path, so that routes
-   * work wherever the script lies; `'full'` the whole path as the client sent it. `req.originalUrl`
-   * is the whole path and `req.baseUrl` the mount path (`''` for `'full'`). Default `'relative'`.
+   * What path an app finds in `request.url` or `req.url`. `'relative'`: the path below the mount path,
+   * so that the same routes work wherever the file lies; a fetch app finds the mount path in
+   * `context.mount`, a Node app in `req.baseUrl`, and the whole path in `context.url` and
+   * `req.originalUrl`. `'full'`: the whole path as the client sent it (`context.mount` and `req.baseUrl`
+   * are then `''`). Default `'relative'`.
    */
-  nodeUrl?: 'relative' | 'full'
+  url?: 'relative' | 'full'
 }
 
 /**

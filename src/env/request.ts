@@ -111,7 +111,16 @@ export class CgiRequest {
    * dot segments and escapes are as the client sent them.
    */
   get url(): string {
-    const { form, path, query } = this.#split
+    return this.#absolute(this.#split.path)
+  }
+
+  /** {@link url} without the mount path, as the app would see it at the root. */
+  get relativeUrl(): string {
+    return this.#absolute(this.rest || '/')
+  }
+
+  #absolute(path: string): string {
+    const { form, query } = this.#split
     const origin = `${this.scheme}://${this.authority}`
     // RFC 9110 section 7.1: the asterisk stands for the whole server; CONNECT names no path.
     if (form === 'asterisk' || form === 'authority') return origin

@@ -14,7 +14,7 @@ export interface NodeRequest extends IncomingMessage {
   readonly env: Readonly<Record<string, string>>
   /** The whole request target, as the client sent it. */
   originalUrl: string
-  /** The mount path; `''` at the root, and with the option `nodeUrl: 'full'`. */
+  /** The mount path; `''` at the root, and with the option `url: 'full'`. */
   baseUrl: string
 }
 
@@ -29,7 +29,7 @@ export function openPair(exchange: Exchange, options: AppOptions): Pair {
   const { stdin } = exchange
   const request = translate(exchange.env, translateOptions(options, stdin.length))
   const connection = new Connection(exchange, request)
-  const req = new Request(connection as unknown as Socket, request, options.nodeUrl === 'full')
+  const req = new Request(connection as unknown as Socket, request, options.url === 'full')
   const res = new ServerResponse<IncomingMessage>(req)
   res.writeHead = writeHead as ServerResponse['writeHead']
   // The gateway frames the body and sends the date.
