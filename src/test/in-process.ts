@@ -9,8 +9,8 @@ import type { EmulateOptions } from './emulate.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
 export function inProcess(app: App, options: EmulateOptions): Handler {
-  const { nodeUrl } = options
-  const ready = Promise.resolve(toHandler(app, nodeUrl === undefined ? {} : { nodeUrl }))
+  const { url } = options
+  const ready = Promise.resolve(toHandler(app, url === undefined ? {} : { url }))
   ready.catch(() => {}) // Each request tells it.
   return async (exchange) => {
     const pipe = new PassThrough()
