@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// Hono: routes below the script, such as /hono.js/users/7.
+import { run } from 'cgiup'
+import { Hono } from 'hono'
+import { html } from 'hono/html'
+
+const app = new Hono()
+
+app.get('/', (c) => {
+  const base = new URL(c.req.url).pathname.replace(/\/$/, '')
+  return c.html(html`<!doctype html>
+<title>Hono</title>
+<h1>Hono</h1>
+<ul>
+<li><a href="${base}/users/7">a route with a parameter</a>
+<li><a href="${base}/me">who the web server says you are</a>
+</ul>`)
+})
+
+app.get('/users/:id', (c) => c.json({ id: c.req.param('id') }))
+
+// c.env holds the CGI variables: REMOTE_USER is set where the web server asked for a password.
+app.get('/me', (c) =>
+  c.json({ user: c.env.REMOTE_USER ?? 'nobody in particular', address: c.env.REMOTE_ADDR }),
+)
+
+run(app)
