@@ -53,7 +53,7 @@ export function toHeaderValue(value: unknown, where: string): string {
 
 /** `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. */
 export function toUnsignedShort(value: unknown, where: string): number {
-  if (typeof value === 'symbol' || typeof value === 'bigint') throw new TypeError(`${where} is not a number.`)
+  if (typeof value === 'symbol') throw new TypeError(`${where} is not a number.`)
   const number = Math.trunc(Number(value))
   if (!Number.isFinite(number)) return 0
   return ((number % 65536) + 65536) % 65536

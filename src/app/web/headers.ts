@@ -47,6 +47,7 @@ class Headers {
     headersGuard = (headers) => headers.#guard
     // The platform's constructor has no more than one optional parameter.
     Object.defineProperty(Headers, 'length', { value: 0, configurable: true })
+    Object.defineProperty(Headers.prototype.forEach, 'length', { value: 1, configurable: true })
   }
 
   append(name: string, value: string): void {
