@@ -1,10 +1,11 @@
 /** We are the script: this process answers one request and ends. */
-import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { contentLengthOf } from '../env/headers.js'
 import { RequestError } from '../errors.js'
 import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
 import { answer, type Outcome } from './answer.js'
 import { checkRequest, isNph } from './check.js'
+import { DescriptorSource, detach, isFlow } from './descriptor.js'
 import { readEnviron } from './environ.js'
 import { Stdin, type StdinLimits } from './stdin.js'
 import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage } from './stdio.js'
@@ -43,6 +44,7 @@ class Child {
   readonly #stdio: TakenStdio
   readonly #options: ChildOptions
   readonly #wire: Wire
+  readonly #source = new DescriptorSource(0)
   readonly #stdin: Stdin
   readonly #exchange: Exchange
   readonly #checked: RequestError | null
@@ -59,7 +61,7 @@ class Child {
     this.#options = options
     const env = readEnviron()
     this.#checked = checkRequest(env)
-    this.#stdin = new Stdin(0, this.#checked ? 0 : contentLengthOf(env), options)
+    this.#stdin = new Stdin(this.#source, this.#checked ? 0 : contentLengthOf(env), options)
     this.#wire = new Wire({
       fd: 1,
       stdio,
@@ -116,8 +118,8 @@ class Child {
     this.#stdio.exiting = null
     this.#phase = 'working'
     if (this.#work.size > 0) await this.#finishWork()
-    // Whoever awaits serveCgi() comes first.
-    setImmediate(() => this.#leave(outcome.cut ? 'SIGTERM' : undefined))
+    // After the microtasks: whoever awaits serveCgi() comes first.
+    process.nextTick(() => this.#leave(outcome.cut ? 'SIGTERM' : undefined))
   }
 
   /** The reply ends for the server before the work does: mod_cgi waits for the end of stderr, too. */
@@ -224,7 +226,7 @@ class Child {
     // RFC 3875 says nothing of exit codes; docs/cgi-script.md does.
     process.exitCode ??= this.#failed ? 1 : 0
     // A thread that reads or writes cannot be stopped, and the process would wait for it.
-    if (!signal && !this.#stdin.pending && !this.#wire.pending) this.#stdio.exit()
+    if (!signal && !this.#source.pending && !this.#wire.pending) this.#stdio.exit()
     process.emit('exit', Number(process.exitCode))
     this.#kill(signal ?? 'SIGTERM')
   }
@@ -242,24 +244,6 @@ function stderr(text: string): void {
   } catch {
     // Nobody reads it, or the pipe is full and non-blocking.
   }
-}
-
-/**
- * Ends our side of a descriptor and keeps its number taken, so that no file opened later is mistaken
- * for it.
- */
-function detach(fd: 0 | 1 | 2): void {
-  try {
-    closeSync(fd)
-  } catch {
-    // It was not open.
-  }
-  openSync('/dev/null', fd === 0 ? 'r' : 'w')
-}
-
-function isFlow(fd: number): boolean {
-  const stat = fstatSync(fd)
-  return stat.isFIFO() || stat.isSocket()
 }
 
 /** Waits for work, but not longer than so many milliseconds. */

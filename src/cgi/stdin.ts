@@ -1,5 +1,4 @@
-/** The request body on a descriptor: pulled, read ahead while the reply is stuck, drained at the end. */
-import { fstatSync, read } from 'node:fs'
+/** The request body: pulled, read ahead while the reply is stuck, drained at the end. */
 import { RequestError } from '../errors.js'
 import type { Body } from '../exchange.js'
 import type { Spool } from './spool.js'
@@ -15,16 +14,23 @@ export interface StdinLimits {
   readonly drainMs?: number
 }
 
+/** Where the bytes of a body come from. */
+export interface Source {
+  /** The next bytes, at most so many; null at the end. One call at a time. */
+  read(size: number): Promise<Uint8Array | null>
+  /** Somebody may be waiting for the bytes to be taken, or reset the connection when they are not. */
+  readonly drainable: boolean
+}
+
 const pieceBytes = 64 * 1024
-const maxRetryMs = 16
 
 export class Stdin implements Body {
   readonly length: number | null
-  readonly #fd: number
+  readonly #source: Source
   readonly #limits: Required<StdinLimits>
   /** Bytes still to come; null while it is unknown. */
   #left: number | null
-  /** Nothing more is to be read from the descriptor. */
+  /** Nothing more is to be read from the source. */
   #ended: boolean
   #error: RequestError | null = null
   #cancelled = false
@@ -39,8 +45,8 @@ export class Stdin implements Body {
   onGone: ((error: RequestError) => void) | null = null
 
   /** @param length what CONTENT_LENGTH says; null: up to the end. */
-  constructor(fd: number, length: number | null, limits: StdinLimits = {}) {
-    this.#fd = fd
+  constructor(source: Source, length: number | null, limits: StdinLimits = {}) {
+    this.#source = source
     this.length = length
     this.#left = length
     this.#ended = length === 0
@@ -52,14 +58,9 @@ export class Stdin implements Body {
     }
   }
 
-  /** Nothing is left to be read from the descriptor. */
+  /** Nothing is left to be read from the source. */
   get ended(): boolean {
     return this.#ended
-  }
-
-  /** A thread is busy reading; the process cannot end by itself before it is done. */
-  get pending(): boolean {
-    return this.#step !== null
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -99,7 +100,7 @@ export class Stdin implements Body {
   async drain(): Promise<boolean> {
     this.#ahead = false
     this.cancel()
-    if (this.#ended || !isFlow(this.#fd)) return true
+    if (this.#ended || !this.#source.drainable) return true
     const deadline = Date.now() + this.#limits.drainMs
     while (!this.#ended) {
       const ms = deadline - Date.now()
@@ -132,7 +133,7 @@ export class Stdin implements Body {
     // RFC 3875 4.2: "the script MUST NOT attempt to read more than CONTENT_LENGTH bytes". Python's host
     // gives the client's connection, where the next request may follow.
     const size = this.#left === null ? pieceBytes : Math.min(pieceBytes, this.#left)
-    const piece = await readPiece(this.#fd, size)
+    const piece = await this.#source.read(size)
     if (piece === null) this.#end()
     else await this.#keep(piece)
   }
@@ -197,39 +198,6 @@ export class Stdin implements Body {
     void this.#spool?.close()
     this.#spool = null
   }
-}
-
-/** A file or /dev/null takes no harm when it is left unread. */
-function isFlow(fd: number): boolean {
-  try {
-    const stat = fstatSync(fd)
-    return stat.isFIFO() || stat.isSocket()
-  } catch {
-    return false
-  }
-}
-
-/** One read in a thread, retried where the descriptor is non-blocking; null at the end. */
-async function readPiece(fd: number, size: number): Promise<Uint8Array | null> {
-  const buffer = Buffer.allocUnsafeSlow(size)
-  for (let retryMs = 1; ; retryMs = Math.min(maxRetryMs, retryMs * 2)) {
-    const count = await readInto(fd, buffer)
-    if (count === 0) return null
-    if (count > 0)
-      return count * 4 < size ? Buffer.from(buffer.subarray(0, count)) : buffer.subarray(0, count)
-    await new Promise((resolve) => setTimeout(resolve, retryMs))
-  }
-}
-
-/** Bytes read; 0 at the end, -1 when there are none yet. */
-function readInto(fd: number, buffer: Buffer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, buffer.length, null, (error, count) => {
-      if (!error) resolve(count)
-      else if (error.code === 'EAGAIN') resolve(-1)
-      else reject(error)
-    })
-  })
 }
 
 async function within(ms: number, work: Promise<void>): Promise<void> {

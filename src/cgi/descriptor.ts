@@ -1,0 +1,72 @@
+/** File descriptors: read in a thread, told apart, given up. */
+import { closeSync, fstatSync, openSync, read } from 'node:fs'
+import type { Source } from './stdin.js'
+
+const maxRetryMs = 16
+
+/**
+ * Reads without a stream: one would make the descriptor non-blocking, for the reply, too, where both
+ * are one socket (mod_cgid), and `process.stdin` costs an eighth of a bare start.
+ */
+export class DescriptorSource implements Source {
+  readonly #fd: number
+  /** A thread is busy reading; the process cannot end by itself before it is done. */
+  pending = false
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /** A file or /dev/null takes no harm when it is left unread. */
+  get drainable(): boolean {
+    return isFlow(this.#fd)
+  }
+
+  async read(size: number): Promise<Uint8Array | null> {
+    const buffer = Buffer.allocUnsafeSlow(size)
+    for (let retryMs = 1; ; retryMs = Math.min(maxRetryMs, retryMs * 2)) {
+      const count = await this.#readInto(buffer)
+      if (count === 0) return null
+      // A small piece does not keep a large buffer alive.
+      if (count > 0)
+        return count * 4 < size ? Buffer.from(buffer.subarray(0, count)) : buffer.subarray(0, count)
+      await new Promise((resolve) => setTimeout(resolve, retryMs))
+    }
+  }
+
+  /** Bytes read; 0 at the end, -1 when the descriptor is non-blocking and there are none yet. */
+  #readInto(buffer: Buffer): Promise<number> {
+    this.pending = true
+    return new Promise((resolve, reject) => {
+      read(this.#fd, buffer, 0, buffer.length, null, (error, count) => {
+        this.pending = false
+        if (!error) resolve(count)
+        else if (error.code === 'EAGAIN') resolve(-1)
+        else reject(error)
+      })
+    })
+  }
+}
+
+/** A pipe or a socket: somebody is at its other end. */
+export function isFlow(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd)
+    return stat.isFIFO() || stat.isSocket()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Ends our side of a descriptor and keeps its number taken, so that no file opened later is mistaken
+ * for it.
+ */
+export function detach(fd: 0 | 1 | 2): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // It was not open.
+  }
+  openSync('/dev/null', fd === 0 ? 'r' : 'w')
+}
