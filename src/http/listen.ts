@@ -1,6 +1,7 @@
 /** Listening on a TCP port or a Unix socket, with errors that say what to do. */
 import { chmod, link, lstat, rename, unlink } from 'node:fs/promises'
 import { type AddressInfo, connect, type Server } from 'node:net'
+import { dirname, join } from 'node:path'
 import { UsageError } from '../errors.js'
 
 export interface ListenOptions {
@@ -45,14 +46,21 @@ function tcpUrl({ address, family, port }: AddressInfo): string {
   return `http://${host}:${port}`
 }
 
+/** Size of sun_path on macOS and the BSDs, less its NUL; Linux has 4 more. */
+const maxSocketPath = 103
+let drafts = 0
+
 /**
  * The socket is made beside its place and linked there once it has its mode: nobody can connect
  * before, a living socket is never removed, and libuv, which unlinks what it bound, finds nothing.
  */
 async function listenUnix(server: Server, path: string, options: ListenOptions): Promise<Listening> {
-  const draft = `${path}.${process.pid}`
+  const draft = join(dirname(path), `.${process.pid}-${drafts++}`)
   let inode: number
   try {
+    // libuv cuts a longer path off without a word.
+    if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
+      throw withCode('ENAMETOOLONG')
     await removeStale(path)
     await removeStale(draft)
     await listening(server, { path: draft, backlog: options.backlog ?? 511 })
@@ -80,7 +88,7 @@ async function listenUnix(server: Server, path: string, options: ListenOptions):
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null)
   if (!found) return
-  if (!found.isSocket()) throw Object.assign(new Error('not a socket'), { code: 'EEXIST' })
+  if (!found.isSocket()) throw withCode('EEXIST')
   const answer = await new Promise<string>((resolve) => {
     const probe = connect(path, () => resolve('alive')).on('error', (e: NodeJS.ErrnoException) =>
       resolve(e.code ?? ''),
@@ -89,7 +97,11 @@ async function removeStale(path: string): Promise<void> {
     probe.once('connect', () => probe.destroy())
   })
   if (answer === 'ECONNREFUSED') await unlink(path)
-  else if (answer !== 'ENOENT') throw Object.assign(new Error('in use'), { code: 'EADDRINUSE' })
+  else if (answer !== 'ENOENT') throw withCode('EADDRINUSE')
+}
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(code), { code })
 }
 
 function listening(server: Server, options: object): Promise<void> {
