@@ -27,7 +27,7 @@ const mistakes: readonly Mistake[] = [
   {
     seen: 'the function that makes apps, not an app',
     fix: 'Call it: express(), fastify().',
-    is: (it, app) => isFunction(app) && (isFunction(it.application) || it.fastify === app),
+    is: (it, app) => isFunction(app) && (isFunction(it.Router) || it.fastify === app),
   },
   {
     seen: 'a router',
@@ -115,7 +115,7 @@ function isThing(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-function shapeError(seen: string, fix: string): AppError {
+export function shapeError(seen: string, fix: string): AppError {
   return new AppError('APP_SHAPE', `The app is ${seen}. ${fix}\n${shapes}`)
 }
 

@@ -18,6 +18,7 @@ export class Connection extends Duplex {
   #incoming: Incoming | null = null
   readonly #outgoing = new Outgoing(this)
   #res: ServerResponse | null = null
+  #needsDrain = false
   #idle: NodeJS.Timeout | null = null
   /** Milliseconds of silence until 'timeout'; undefined when there is no limit. */
   timeout: number | undefined = undefined
@@ -69,7 +70,16 @@ export class Connection extends Duplex {
     this.#idle?.refresh()
     const more = outgoing.write(chunk as string | Uint8Array, text, done, this.writableHighWaterMark)
     if (this.writableCorked === 0) outgoing.schedule()
+    if (!more && !this.#needsDrain) this.#showNeedDrain()
     return more
+  }
+
+  /** Node's own flag on `res` is taken back only by its own sockets; pipeline() goes by it. */
+  #showNeedDrain(): void {
+    this.#needsDrain = true
+    const outgoing = this.#outgoing
+    const get = () => outgoing.needDrain
+    if (this.#res) Object.defineProperty(this.#res, 'writableNeedDrain', { configurable: true, get })
   }
 
   override uncork(): void {

@@ -1,8 +1,7 @@
 /** Finds the `(req, res)` function of each kind of Node app. */
 import type { Server } from 'node:http'
-import { AppError } from '../../errors.js'
 import type { FastifyApp, KoaApp, NodeApp, NodeListener, PolkaApp } from '../handler.js'
-import { checkFunction } from '../shape.js'
+import { checkFunction, shapeError } from '../shape.js'
 
 /** @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws. */
 export async function nodeListener(app: NodeApp): Promise<NodeListener> {
@@ -24,10 +23,7 @@ async function fastify(app: FastifyApp): Promise<NodeListener> {
 /** The 'request' listeners of an http.Server. They are called one by one: `emit` drops what they return. */
 function server(app: Server): NodeListener {
   if (app.listenerCount('request') === 0) {
-    throw new AppError(
-      'APP_SHAPE',
-      "The app is a server without a 'request' listener: http.createServer(app).",
-    )
+    throw shapeError("a server without a 'request' listener", 'Give it one: http.createServer(app).')
   }
   return (req, res) => {
     let returned: unknown

@@ -34,6 +34,8 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
   reply: Reply | null = null
   /** Why there is none, or why its body breaks off. */
   failure: { error: unknown } | null = null
+  /** The value of Content-Disposition, where the one in the head is not to be trusted. */
+  disposition: string | null = null
   /** Bytes (characters, for text) of body that the app has written. */
   written = 0
   readonly #connection: OutgoingOwner
@@ -102,6 +104,7 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
     while (start < text.length && isInterim(text, start)) start = text.indexOf('\r\n\r\n', start) + 4
     if (start >= text.length) return ''
     this.#head = parseHead(text, start)
+    if (this.disposition !== null) replaceDisposition(this.#head.headers, this.disposition)
     return text.slice(this.#head.end)
   }
 
@@ -236,6 +239,11 @@ const drain = (outgoing: Outgoing): void => outgoing.drain()
 function decode(text: string, encoding: string | undefined): string | Uint8Array {
   if (encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8') return text
   return Buffer.from(text, encoding as BufferEncoding)
+}
+
+function replaceDisposition(headers: string[], value: string): void {
+  const at = headers.findIndex((item, i) => i % 2 === 0 && item.toLowerCase() === 'content-disposition')
+  headers[at + 1] = value
 }
 
 function join(pieces: (string | Uint8Array)[]): string | Uint8Array {

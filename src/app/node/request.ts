@@ -130,9 +130,17 @@ function writeHead(
 ): ServerResponse {
   if (this.hasHeader('transfer-encoding')) this.removeHeader('transfer-encoding')
   if (this.hasHeader('trailer')) this.removeHeader('trailer')
+  if (this.hasHeader('content-disposition')) keepDisposition(this)
   const original = ServerResponse.prototype.writeHead as (...args: unknown[]) => ServerResponse
   if (typeof reason === 'string') return original.call(this, status, reason, withoutFraming(given))
   return original.call(this, status, withoutFraming(given ?? reason))
+}
+
+/** nodejs/node#46528: Node re-encodes Content-Disposition, and what is not UTF-8 in it is lost. */
+function keepDisposition(res: ServerResponse): void {
+  const value = res.getHeader('content-disposition')
+  const beyondAscii = typeof value === 'string' && /[\x80-\xff]/.test(value)
+  if (beyondAscii) (res.socket as unknown as Connection).outgoing.disposition = value
 }
 
 const isFraming = (name: unknown): boolean => /^(?:transfer-encoding|trailer)$/i.test(String(name))
