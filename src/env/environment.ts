@@ -9,6 +9,7 @@ export class Environment implements Env {
   readonly list: readonly string[]
   #index: Map<string, string> | undefined
   #object: Record<string, string> | undefined
+  #hasRepeats = false
 
   /** @param list `name, value, name, value, …`; values are Latin-1 strings, one character a byte. */
   constructor(list: readonly string[]) {
@@ -43,37 +44,48 @@ export class Environment implements Env {
   }
 
   get(name: string): string | undefined {
-    this.#index ??= indexOf(this.list)
-    return this.#index.get(name)
+    return (this.#index ?? this.#build()).get(name)
+  }
+
+  /** A name stands more than once in the list. */
+  get hasRepeats(): boolean {
+    if (this.#index === undefined) this.#build()
+    return this.#hasRepeats
   }
 
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
-    this.#index ??= indexOf(this.list)
     const object: Record<string, string> = {}
-    for (const [name, value] of this.#index) {
+    for (const [name, value] of this.#index ?? this.#build()) {
       object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
     }
     this.#object = object
     return object
+  }
+
+  #build(): Map<string, string> {
+    const list = this.list
+    let index = new Map<string, string>()
+    let count = 0
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      index.set(list[i] as string, list[i + 1] as string)
+      // Only a repeated name leaves the size as it was; without one this loop is all there is to do.
+      if (index.size === count++) {
+        this.#hasRepeats = true
+        index = joinedIndex(list)
+        break
+      }
+    }
+    this.#index = index
+    return index
   }
 }
 
 /**
  * One value a name. "If multiple header fields with the same field-name are received then the server
  * MUST rewrite them as a single value" (RFC 3875 section 4.1.18): nginx and h2o do not.
+ * quirk: repeated-variables
  */
-function indexOf(list: readonly string[]): Map<string, string> {
-  const index = new Map<string, string>()
-  let count = 0
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    index.set(list[i] as string, list[i + 1] as string)
-    // Only a repeated name leaves the size as it was; without one this loop is all there is to do.
-    if (index.size === count++) return joinedIndex(list)
-  }
-  return index
-}
-
 function joinedIndex(list: readonly string[]): Map<string, string> {
   const index = new Map<string, string>()
   for (let i = 0; i + 1 < list.length; i += 2) {

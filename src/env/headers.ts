@@ -1,6 +1,6 @@
 import type { Env, HeaderList } from '../exchange.js'
 import { requestHost } from './authority.js'
-import { joinValues } from './environment.js'
+import { Environment, joinValues } from './environment.js'
 import { isDigits, isToken } from './text.js'
 
 /**
@@ -56,13 +56,14 @@ function isInventedType(env: Env): boolean {
 /** The Authorization header, from wherever the server or its configuration has put it. */
 export function authorizationOf(env: Env): string | undefined {
   // quirk: redirect-authorization (Apache puts REDIRECT_ before it at each internal redirect)
-  let name = 'HTTP_AUTHORIZATION'
-  for (let hops = 0; hops <= 10; hops++) {
-    const value = env.get(name)
-    if (value) return value
-    name = `REDIRECT_${name}`
-  }
-  return env.get('Authorization') || undefined
+  return (
+    env.get('HTTP_AUTHORIZATION') ||
+    env.get('REDIRECT_HTTP_AUTHORIZATION') ||
+    env.get('REDIRECT_REDIRECT_HTTP_AUTHORIZATION') ||
+    env.get('REDIRECT_REDIRECT_REDIRECT_HTTP_AUTHORIZATION') ||
+    env.get('Authorization') ||
+    undefined
+  )
 }
 
 /**
@@ -77,7 +78,10 @@ function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
   return isDigits(env.get('CONTENT_LENGTH') ?? '') ? '0' : undefined
 }
 
-/** Variable name -> header name, '' for those that become none. Bounded: names come from clients. */
+/**
+ * Variable name -> header name, '' for those that become none. Only names that are no other name's double
+ * (capitals, digits, `_`), and not without end: names come from clients.
+ */
 const headerNames = new Map<string, string>()
 const MAX_KNOWN_NAMES = 500
 
@@ -98,13 +102,20 @@ const never = new Set([
 ])
 
 /** The header name of a variable; '' when it becomes none. */
-export function headerName(variable: string): string {
-  const known = headerNames.get(variable)
-  if (known !== undefined) return known
+function headerName(variable: string): string {
   const name = variable.slice(5).toLowerCase().replaceAll('_', '-')
   const header = never.has(variable) || !isToken(name) ? '' : name
-  if (headerNames.size < MAX_KNOWN_NAMES) headerNames.set(variable, header)
+  if (headerNames.size < MAX_KNOWN_NAMES && isPlain(variable)) headerNames.set(variable, header)
   return header
+}
+
+/** Capitals, digits and `_` only: no other such name gives the same header. */
+function isPlain(variable: string): boolean {
+  for (let i = 5; i < variable.length; i++) {
+    const code = variable.charCodeAt(i)
+    if (!(code >= 65 && code <= 90) && !(code >= 48 && code <= 57) && code !== 95) return false
+  }
+  return true
 }
 
 /**
@@ -119,23 +130,40 @@ export function headerList(env: Env, bodyLength: number | null): HeaderList {
   add(out, 'content-length', lengthHeader(env, bodyLength))
   const list = env.list
   const first = out.length
-  let seen: Map<string, number> | undefined
+  let isOnce = env instanceof Environment && !env.hasRepeats
   for (let i = 0; i + 1 < list.length; i += 2) {
     const variable = list[i] as string
-    if (!variable.startsWith('HTTP_')) continue
-    const name = headerName(variable)
+    if (variable.charCodeAt(0) !== 72 || !variable.startsWith('HTTP_')) continue
+    let name = headerNames.get(variable)
+    if (name === undefined) {
+      name = headerName(variable)
+      if (isOnce) isOnce = isPlain(variable)
+    }
     if (name === '') continue
-    let value = trimmed(list[i + 1] as string)
+    const value = trimmed(list[i + 1] as string)
     if (value === '' && isInventedEmpty(name, env)) continue
-    if (name === 'cookie') value = spacedCookies(value, env)
-    // Few headers: a scan costs less than a map. Many: a map, so that no client can make it quadratic.
-    if (seen === undefined && out.length > 80) seen = positions(out, first)
-    const at = seen === undefined ? indexOfName(out, name, first) : (seen.get(name) ?? -1)
-    if (at < 0) {
-      seen?.set(name, out.length)
+    out.push(name, name === 'cookie' ? spacedCookies(value, env) : value)
+  }
+  return isOnce ? out : joined(out, first)
+}
+
+/** Each name once, at its first place. */
+function joined(fields: readonly string[], first: number): HeaderList {
+  const out = fields.slice(0, first)
+  const places = new Map<string, number>()
+  for (let i = first; i < fields.length; i += 2) {
+    const name = fields[i] as string
+    const value = fields[i + 1] as string
+    const place = places.get(name)
+    if (place === undefined) {
+      places.set(name, out.length)
       out.push(name, value)
     } else {
-      out[at + 1] = joinValues(name === 'cookie' ? 'HTTP_COOKIE' : 'HTTP_', out[at + 1] as string, value)
+      out[place + 1] = joinValues(
+        name === 'cookie' ? 'HTTP_COOKIE' : 'HTTP_',
+        out[place + 1] as string,
+        value,
+      )
     }
   }
   return out
@@ -169,15 +197,4 @@ function isInventedEmpty(name: string, env: Env): boolean {
 
 function add(out: string[], name: string, value: string | undefined): void {
   if (value !== undefined) out.push(name, value)
-}
-
-function indexOfName(out: readonly string[], name: string, first: number): number {
-  for (let i = first; i < out.length; i += 2) if (out[i] === name) return i
-  return -1
-}
-
-function positions(out: readonly string[], first: number): Map<string, number> {
-  const map = new Map<string, number>()
-  for (let i = first; i < out.length; i += 2) map.set(out[i] as string, i)
-  return map
 }

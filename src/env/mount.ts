@@ -1,4 +1,5 @@
 import type { Env } from '../exchange.js'
+import { textToBytes } from './text.js'
 import { standsAt, type Walk, walk } from './walk.js'
 
 /**
@@ -27,10 +28,10 @@ export function mountLength(path: string, env: Env): number {
 
 /**
  * How much of the raw path the configured mount path covers; 0 when the path is not below it.
- * @param mount as a client would write it, without a slash at its end.
+ * @param mount as a person writes it, escapes or not.
  */
 export function configuredMountLength(path: string, mount: string): number {
-  const text = withoutSlash(mount)
+  const text = textToBytes(withoutSlash(mount))
   if (text === '') return 0
   if (path.startsWith(text) && (path.length === text.length || path.charCodeAt(text.length) === 47)) {
     return text.length
@@ -49,7 +50,7 @@ function resolve(path: string, script: string, info: string, env: Env): number {
   if (name.segments.length === whole.segments.length && standsAt(whole, name, 0)) {
     return isUnsplit(env) ? 0 : endOf(whole, name.segments.length)
   }
-  // A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
+  // quirk: rewritten-script-name. A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
   // try_files): the app is mounted where its file lies, when the client's path leads through there.
   const directory = name.segments.length - 1
   const folder: Walk = { segments: name.segments.slice(0, directory), ends: [], slash: false }
@@ -61,7 +62,7 @@ function withInfo(whole: Walk, script: Walk, info: Walk): number {
   if (mounted + info.segments.length === whole.segments.length && whole.slash === info.slash) {
     if (standsAt(whole, script, 0) && standsAt(whole, info, mounted)) return endOf(whole, mounted)
   }
-  // A rewrite: PATH_INFO is still what the server left for the app, so the mount path is what stands
+  // quirk: rewritten-script-name. PATH_INFO is still what the server left for the app, so the mount path is what stands
   // before it (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
   const before = whole.segments.length - info.segments.length
   return whole.slash === info.slash && standsAt(whole, info, before) ? endOf(whole, before) : 0
