@@ -2,7 +2,7 @@
  * Which gateway started this process? A table of rules over the environment and file descriptor 0;
  * docs/run.md shows what each launcher gives.
  */
-import { fstatSync, writeSync } from 'node:fs'
+import { fstatSync, readFileSync, writeSync } from 'node:fs'
 import { UsageError } from './errors.js'
 import { nearest } from './nearest.js'
 
@@ -75,7 +75,8 @@ function chosen(name: string | undefined, by: string): Detected | undefined {
  *
  * The test of FastCGI 1.0 section 2.2 is getpeername(0) failing with ENOTCONN. Node has no such call,
  * and listen() would close a connected socket afterwards; a write of no bytes gives the same answer:
- * ENOTCONN (Unix socket) or EPIPE (TCP) where there is no peer.
+ * ENOTCONN (Unix socket) or EPIPE (TCP on Linux) where there is no peer. EPIPE also comes of a Unix
+ * socket whose other end is closed already: the body was short and its sender is done.
  */
 export function stdinKind(): Stdin {
   let stat: ReturnType<typeof fstatSync>
@@ -91,7 +92,21 @@ export function stdinKind(): Stdin {
     writeSync(0, new Uint8Array(0))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOTCONN' || code === 'EPIPE') return 'listening'
+    if (code === 'ENOTCONN' || (code === 'EPIPE' && isListeningTcp(stat.ino))) return 'listening'
   }
   return 'socket'
+}
+
+/** Looks for the socket in the kernel's tables: column 4 is the state (0A is LISTEN), column 10 the inode. */
+function isListeningTcp(inode: number): boolean {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].some((table) => {
+    try {
+      return readFileSync(table, 'latin1')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .some((columns) => columns[3] === '0A' && columns[9] === String(inode))
+    } catch {
+      return false
+    }
+  })
 }

@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import net from 'node:net'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { detect, type Stdin, serverNames } from '../../src/detect.js'
 import { UsageError } from '../../src/errors.js'
@@ -112,6 +114,19 @@ describe('fd 0 of a real process', () => {
     client.destroy()
     connection.destroy()
     await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('a sender that closed its end before we look does not make a socket a listening one', async () => {
+    const waits = `import fs from 'node:fs'; fs.readSync(3, Buffer.alloc(1)); ${program}`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', waits], {
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    })
+    child.stdin.end('short body')
+    await once(child.stdin, 'close')
+    ;(child.stdio[3] as Writable).end('.')
+    let said = ''
+    for await (const piece of child.stderr) said += piece
+    expect(said).toBe('socket')
   })
 
   it('knows /dev/null and the socketpair that Node gives to children', () => {
