@@ -10,7 +10,7 @@ import { form } from 'cgiup/form'
 const file = process.env.GUESTBOOK_FILE ?? join(tmpdir(), 'cgiup-guestbook.jsonl')
 
 run({
-  async fetch(request) {
+  async fetch(request, _env, context) {
     if (request.method !== 'POST') return page(await entries())
     const data = await form(request, { store: 'refuse', fieldSize: 2000 })
     const text = data.get('text')?.trim()
@@ -19,7 +19,7 @@ run({
     // A short append is written at once: two visitors at the same time do not mix their lines.
     await appendFile(file, `${JSON.stringify(entry)}\n`)
     // After a POST, send the browser to the page: reloading it must not sign twice.
-    return new Response(null, { status: 303, headers: { location: new URL(request.url).pathname } })
+    return new Response(null, { status: 303, headers: { location: context.url } })
   },
 })
 

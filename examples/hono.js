@@ -7,13 +7,14 @@ import { html } from 'hono/html'
 const app = new Hono()
 
 app.get('/', (c) => {
-  const base = new URL(c.req.url).pathname.replace(/\/$/, '')
+  // Routes are below the script; links need the script's own path too.
+  const { mount } = c.executionCtx
   return c.html(html`<!doctype html>
 <title>Hono</title>
 <h1>Hono</h1>
 <ul>
-<li><a href="${base}/users/7">a route with a parameter</a>
-<li><a href="${base}/me">who the web server says you are</a>
+<li><a href="${mount}/users/7">a route with a parameter</a>
+<li><a href="${mount}/me">who the web server says you are</a>
 </ul>`)
 })
 
