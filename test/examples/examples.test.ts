@@ -6,7 +6,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { needs } from '../support/needs.js'
+import { needs, type ProgramName } from '../support/needs.js'
 import { tempDir } from '../support/temp.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -141,7 +141,7 @@ const examples: Record<string, () => Promise<void>> = {
   },
 }
 
-const interpreters: Record<string, string> = { pl: 'perl', py: 'python3' }
+const interpreters: Record<string, ProgramName> = { pl: 'perl', py: 'python3' }
 
 for (const [file, run] of Object.entries(examples)) {
   const interpreter = interpreters[file.slice(-2)]
