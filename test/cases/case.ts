@@ -1,0 +1,86 @@
+/** What a case of the shared behaviour suite is: data only, so that every gateway can run it. */
+
+export type Style = 'fetch' | 'node'
+
+export interface CaseRequest {
+  /** Default GET. */
+  readonly method?: string
+  /** Request target, raw. Default `/`. */
+  readonly target?: string
+  /** `Name: value` lines, Latin-1. X-Case is added. */
+  readonly headers?: readonly string[]
+  /** Sent with its length. */
+  readonly body?: string | Uint8Array
+  /** Sent without a length, as a chunked upload. */
+  readonly pieces?: readonly (string | Uint8Array)[]
+  /** Where the server mounts the app; gateways that cannot choose skip the case. Default `''`. */
+  readonly mount?: string
+  /** Variables that the web server adds (REMOTE_USER); gateways that cannot skip the case. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Default http; gateways without TLS skip the others. */
+  readonly scheme?: 'https'
+}
+
+export interface Expectation {
+  /** Default 200. */
+  readonly status?: number
+  readonly reason?: string
+  /** By name: the value, a pattern, several values in order, or null for absent. */
+  readonly headers?: Readonly<Record<string, string | RegExp | readonly string[] | null>>
+  /** Text as UTF-8, bytes, or a pattern over the text. */
+  readonly body?: string | Uint8Array | RegExp
+  /** Members of the JSON body. */
+  readonly json?: unknown
+  /** What is to be found on stderr, in the end. */
+  readonly stderr?: RegExp
+  /** The reply breaks off: the client can see that it is not whole. */
+  readonly cut?: true
+}
+
+export interface Case {
+  readonly name: string
+  /** The rule behind it: a section of a specification, or a quirk of real servers. */
+  readonly clause: string
+  /** Name in apps.js. */
+  readonly app: string
+  readonly request?: CaseRequest
+  readonly expect: Expectation | ((style: Style) => Expectation)
+  /** Gateways, by name, that behave otherwise for a reason that stands here. */
+  readonly not?: Readonly<Record<string, string>>
+}
+
+/** What came back. */
+export interface Answer {
+  readonly status: number
+  readonly reason: string
+  /** All values of a header, in order; those that a gateway joined come as one. */
+  values(name: string): readonly string[]
+  readonly body: Uint8Array
+  /** The whole reply has come. */
+  readonly complete: boolean
+  /** What has been written to stderr for this request so far. */
+  stderr(): string
+}
+
+/** An app under a gateway. */
+export interface Site {
+  request(one: Case): Promise<Answer>
+  close(): Promise<void>
+}
+
+/** A way from a request to an app and back. */
+export interface Gateway {
+  readonly name: string
+  /** Why a request cannot be made through this gateway; undefined when it can. */
+  cannot?(request: CaseRequest): string | undefined
+  open(style: Style): Promise<Site>
+}
+
+/** The header lines of a case as `name, value, …`, X-Case among them. */
+export function headerList(one: Case): string[] {
+  const lines = [`X-Case: ${one.app}`, ...(one.request?.headers ?? [])]
+  return lines.flatMap((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()]
+  })
+}

@@ -1,0 +1,17 @@
+import { bodyCases } from './bodies.js'
+import type { Case } from './case.js'
+import { environmentCases } from './environment.js'
+import { failureCases } from './failures.js'
+import { headerCases } from './headers.js'
+import { replyCases } from './replies.js'
+import { targetCases } from './targets.js'
+
+/** The shared behaviour suite: what an app may rely on, whichever gateway is in front of it. */
+export const cases: readonly Case[] = [
+  ...targetCases,
+  ...headerCases,
+  ...bodyCases,
+  ...replyCases,
+  ...failureCases,
+  ...environmentCases,
+]

@@ -1,0 +1,4 @@
+import { run } from 'cgiup'
+import { fetchApp } from './apps.js'
+
+run(fetchApp)

@@ -1,0 +1,139 @@
+/** The gateways that need no web server. Others (test/servers) implement {@link Gateway} in the same way. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { emulate, memory, type TestInit, type TestServer } from '../../src/test.js'
+import { until } from '../support/processes.js'
+import { request } from '../support/request.js'
+import { fetchApp, nodeApp } from './apps.js'
+import { type Answer, type Case, type Gateway, headerList, type Style } from './case.js'
+
+const scripts: Readonly<Record<Style, string>> = {
+  fetch: fileURLToPath(new URL('./fetch.js', import.meta.url)),
+  node: fileURLToPath(new URL('./node.js', import.meta.url)),
+}
+
+/** A process a request, as a web server starts it. */
+export const cgi: Gateway = {
+  name: 'cgi',
+  open: async (style) => ({
+    async request(one) {
+      const server = emulate(scripts[style], { interpreter: [process.execPath], ...mountOf(one) })
+      const answer = await fetched(server, one)
+      // The end of the process: what it wrote last is then there.
+      await server.close()
+      return answer
+    },
+    close: async () => {},
+  }),
+}
+
+/** No process and no socket. */
+export const inMemory: Gateway = {
+  name: 'memory',
+  open: async (style) => ({
+    async request(one) {
+      const app = style === 'fetch' ? fetchApp : nodeApp
+      const server = memory(app, { development: false, ...mountOf(one) })
+      const answer = await fetched(server, one)
+      await server.close()
+      return answer
+    },
+    close: async () => {},
+  }),
+}
+
+/** The development server, as `cgiup APP` starts it. */
+export const http: Gateway = {
+  name: 'http',
+  cannot(request) {
+    if (request.mount) return 'the path is an option of the whole server'
+    if (request.env) return 'no server in front could set variables'
+    return request.scheme && 'it has no TLS'
+  },
+  async open(style) {
+    const bin = fileURLToPath(new URL('../../bin/cgiup.js', import.meta.url))
+    const child = spawn(process.execPath, [bin, scripts[style], '--listen', '127.0.0.1:0'], {
+      env: { ...process.env, NODE_ENV: 'production' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const log = textOf(child)
+    await until(() => /http:\S+/.test(log()), 10_000)
+    const port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(log())?.[1])
+    return {
+      async request(one) {
+        const start = log().length
+        const { target, method, headers = [], body, pieces } = one.request ?? {}
+        const reply = await request(
+          { port },
+          {
+            headers: [`X-Case: ${one.app}`, ...headers],
+            ...(target !== undefined && { target }),
+            ...(method !== undefined && { method }),
+            ...(body !== undefined && { body }),
+            ...(pieces && { pieces }),
+          },
+        )
+        const { status, reason, headerAll, complete } = reply
+        return {
+          status,
+          reason,
+          body: reply.body,
+          complete,
+          values: headerAll,
+          stderr: () => log().slice(start),
+        }
+      },
+      close: () => stop(child),
+    }
+  },
+}
+
+export const gateways: readonly Gateway[] = [cgi, http, inMemory]
+
+const mountOf = (one: Case) => (one.request?.mount === undefined ? {} : { mount: one.request.mount })
+
+async function fetched(server: TestServer, one: Case): Promise<Answer> {
+  const { target = '/', method, body, pieces, env, scheme } = one.request ?? {}
+  const init: TestInit = {
+    method: method ?? 'GET',
+    headers: headerList(one),
+    ...(body !== undefined && { body: Buffer.from(body as string) }),
+    ...(pieces && {
+      body: (async function* () {
+        yield* pieces
+      })(),
+    }),
+    ...(env && { env }),
+  }
+  const path = scheme && target.startsWith('/') ? `${scheme}://localhost${target}` : target
+  const response = await server.fetch(path, init)
+  const received: Uint8Array[] = []
+  let complete = true
+  try {
+    for await (const piece of response.body ?? []) received.push(piece)
+  } catch {
+    complete = false
+  }
+  const values = (name: string) => {
+    if (name.toLowerCase() === 'set-cookie') return response.headers.getSetCookie()
+    const value = response.headers.get(name)
+    return value === null ? [] : [value]
+  }
+  const { status, statusText: reason } = response
+  return { status, reason, values, body: Buffer.concat(received), complete, stderr: () => server.stderr() }
+}
+
+function textOf(child: ChildProcess): () => string {
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece
+  })
+  return () => text
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await ended
+}

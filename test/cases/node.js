@@ -1,0 +1,4 @@
+import { run } from 'cgiup'
+import { nodeApp } from './apps.js'
+
+run(nodeApp)

@@ -1,0 +1,66 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { apps } from './cases/apps.js'
+import type { Answer, Case, Expectation, Gateway, Site, Style } from './cases/case.js'
+import { cases } from './cases/cases.js'
+import { gateways } from './cases/gateways.js'
+import { until } from './support/processes.js'
+
+describe.each(gateways)('through $name', (gateway) => {
+  describe.each(['fetch', 'node'] as const)('a %s app', (style) => {
+    let site: Promise<Site> | undefined
+    let open = 0
+    const ours = cases.filter((one) => runs(one, gateway, style))
+
+    // Each test holds the site; the last one closes it.
+    open = ours.length
+    const borrow = async (): Promise<Site> => {
+      site ??= gateway.open(style)
+      onTestFinished(async () => {
+        if (--open === 0) await (await site)?.close()
+      })
+      return site
+    }
+
+    it.concurrent.each(ours.map((one) => [one.name, one.clause, one] as const))(
+      '%s (%s)',
+      async (_, __, one) => {
+        const answer = await (await borrow()).request(one)
+        await check(answer, typeof one.expect === 'function' ? one.expect(style) : one.expect)
+      },
+    )
+  })
+})
+
+function runs(one: Case, gateway: Gateway, style: Style): boolean {
+  if (style === 'node' && apps[one.app]?.node === null) return false
+  if (one.not?.[gateway.name] !== undefined) return false
+  return gateway.cannot?.(one.request ?? {}) === undefined
+}
+
+async function check(answer: Answer, expected: Expectation): Promise<void> {
+  const text = Buffer.from(answer.body).toString()
+  const said = () => `${answer.status} ${text.slice(0, 300)}\n--- stderr\n${answer.stderr().slice(-2000)}`
+  expect(answer.status, said()).toBe(expected.status ?? 200)
+  if (expected.reason !== undefined) expect(answer.reason).toBe(expected.reason)
+  for (const [name, wanted] of Object.entries(expected.headers ?? {})) checkHeader(answer, name, wanted)
+  if (expected.json !== undefined) expect(JSON.parse(text)).toMatchObject(expected.json as object)
+  const { body } = expected
+  if (body instanceof RegExp) expect(text).toMatch(body)
+  else if (body instanceof Uint8Array)
+    expect(Buffer.compare(answer.body, body), 'the bytes of the body').toBe(0)
+  else if (body !== undefined) expect(text).toBe(body)
+  expect(answer.complete, said()).toBe(expected.cut !== true)
+  const { stderr } = expected
+  if (stderr) {
+    await until(() => stderr.test(answer.stderr()))
+    expect(answer.stderr()).toMatch(stderr)
+  }
+}
+
+function checkHeader(answer: Answer, name: string, wanted: string | RegExp | readonly string[] | null): void {
+  const values = answer.values(name)
+  if (wanted === null) expect(values, name).toEqual([])
+  else if (Array.isArray(wanted)) expect(values, name).toEqual(wanted)
+  else if (wanted instanceof RegExp) expect(values.join(', '), name).toMatch(wanted)
+  else expect(values.join(', '), name).toBe(wanted)
+}
