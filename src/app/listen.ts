@@ -24,8 +24,10 @@ export interface ListenTrap {
 /**
  * From now on an HTTP server that is told to listen does not: it says that it listens ('listening', its
  * callback, `address()`), opens nothing, and is handed over. All other servers listen as ever.
+ *
+ * @param off asked at each call; true lets the server listen
  */
-export async function catchListen(): Promise<ListenTrap> {
+export async function catchListen(off: () => boolean = () => false): Promise<ListenTrap> {
   const { Server: NetServer } = await import('node:net')
   const { prototype } = NetServer
   const listen = prototype.listen
@@ -33,7 +35,7 @@ export async function catchListen(): Promise<ListenTrap> {
   let tell: ((caught: CaughtServer | null) => void) | null = null
 
   prototype.listen = function caught(this: Server, ...args: unknown[]): Server {
-    if (!isHttp(this)) return listen.apply(this, args as Parameters<typeof listen>) as Server
+    if (off() || !isHttp(this)) return listen.apply(this, args as Parameters<typeof listen>) as Server
     const asked = readArguments(args)
     pretend(this, asked, args.at(-1))
     found ??= { server: this, asked }

@@ -1,6 +1,7 @@
 /** Runs an app file: what it exports, or what it does itself. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { App } from '../app/handler.js'
+import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
 import { detect, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
@@ -15,10 +16,12 @@ import { beginLaunch, type Running, type RunOptions } from '../run.js'
 export async function launchFile(file: string, options: RunOptions): Promise<Running> {
   if (!existsSync(file)) throw missing(file)
   const launch = beginLaunch(options)
+  const trap = startsServer(file) ? await catchListen(() => launch.running !== undefined) : null
   let exported: Exports
   try {
     exported = await loadModule(file)
   } catch (error) {
+    trap?.release()
     if (launch.running || !isCgi(options)) throw error
     // The web server waits for a reply: the error page, and the reason in its log.
     const failing = handler(() => {
@@ -28,8 +31,30 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   }
   if (launch.running) return launch.running
   const app = await appOf(exported)
+  if (app === undefined && trap !== null) return runCaught(file, trap)
+  trap?.release()
   if (app === undefined) throw noApp(file)
   return run(app as App)
+}
+
+function startsServer(file: string): boolean {
+  try {
+    return mayListen(readFileSync(file, 'latin1'))
+  } catch {
+    return false // Loading it says why.
+  }
+}
+
+/** A program that calls `app.listen()`: as an HTTP server it gets the port it asked for. */
+async function runCaught(file: string, trap: ListenTrap): Promise<Running> {
+  const caught = await trap.first()
+  trap.release()
+  if (caught === null) throw noApp(file)
+  return run(caught.server, placeOf(caught))
+}
+
+function placeOf({ asked: { path, ...place } }: CaughtServer): RunOptions {
+  return path === undefined ? place : { listen: `unix:${path}` }
 }
 
 function isCgi({ server }: RunOptions): boolean {

@@ -130,6 +130,14 @@ test('servers that are not HTTP listen as ever, and all do when the trap is rele
   await Promise.all([plain, free].map((server) => new Promise((resolve) => server.close(resolve))))
 })
 
+test('the trap can be told to let servers listen', async () => {
+  trap = await catchListen(() => true)
+  const server = http.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  expect((server.address() as net.AddressInfo).port).toBeGreaterThan(0)
+  await new Promise((resolve) => server.close(resolve))
+})
+
 test.each<[string, boolean]>([
   ['app.listen(3000)', true],
   ["import './server.js'", true],
