@@ -1,0 +1,183 @@
+/** Time limits, and how scripts are stopped. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type CgiBinOptions, cgiBin } from '../../src/host.js'
+import { isAlive, processes, until } from '../support/processes.js'
+import { scripts, sh, startHost } from './support.js'
+
+const head = 'printf "Content-Type: text/plain\\n\\n"'
+
+async function hosting(body: string, options: CgiBinOptions) {
+  const directory = scripts({ 'x.cgi': sh(body) })
+  const host = await startHost(cgiBin(directory, { killGraceMs: 100, ...options }))
+  const pids = async (name = 'pids') => {
+    const file = join(directory, name)
+    await until(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'))
+    return readFileSync(file, 'utf8').trim().split(/\s+/).map(Number)
+  }
+  return { host, directory, pids }
+}
+
+async function allGone(pids: number[]): Promise<boolean> {
+  return until(() => !pids.some(isAlive))
+}
+
+function noZombies(): Promise<boolean> {
+  return until(() => !processes().some((one) => one.parent === process.pid && one.state === 'Z'))
+}
+
+describe('limits', () => {
+  test('headTimeoutMs: no head in time is 504', async () => {
+    const { host, pids } = await hosting('echo $$ > pids; sleep 30', {
+      headTimeoutMs: 80,
+      development: false,
+    })
+    const reply = await host.get('/x.cgi')
+    expect(reply.status).toBe(504)
+    expect(host.stderr()).toContain('no complete head within 0.08 s (limit headTimeoutMs)')
+    expect(await allGone(await pids())).toBe(true)
+    expect(await noZombies()).toBe(true)
+  })
+
+  test('headTimeoutMs: begins again with every piece of the body the script takes', async () => {
+    const { host } = await hosting(`cat >/dev/null; ${head}; echo ok`, { headTimeoutMs: 250 })
+    const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 6'] })
+    for (let i = 0; i < 6; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 70))
+      await wire.send('x')
+    }
+    expect((await wire.reply()).text).toBe('ok\n')
+    wire.close()
+  })
+
+  test('idleTimeoutMs: silence within the body cuts the reply', async () => {
+    const { host, pids } = await hosting(`echo $$ > pids; ${head}; echo part; sleep 30`, {
+      idleTimeoutMs: 80,
+    })
+    const reply = await host.get('/x.cgi')
+    expect([reply.status, reply.text, reply.complete]).toEqual([200, 'part\n', false])
+    expect(host.stderr()).toContain('wrote nothing within 0.08 s (limit idleTimeoutMs)')
+    expect(await allGone(await pids())).toBe(true)
+  })
+
+  test('idleTimeoutMs: a slow reader is not the silence of the script', async () => {
+    const { host } = await hosting(`${head}; head -c 8000000 /dev/zero`, { idleTimeoutMs: 100 })
+    const wire = await host.open({ target: '/x.cgi', keep: false })
+    await wire.head()
+    wire.pause()
+    await new Promise((resolve) => setTimeout(resolve, 250))
+    wire.resume()
+    const reply = await wire.reply()
+    expect([reply.size, reply.complete]).toEqual([8_000_000, true])
+    wire.close()
+  })
+
+  test('lingerMs: nor is it the end of a script that has exited', async () => {
+    const { host } = await hosting(`${head}; head -c 8000000 /dev/zero`, { lingerMs: 50 })
+    const wire = await host.open({ target: '/x.cgi', keep: false })
+    await wire.head()
+    wire.pause()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    wire.resume()
+    const reply = await wire.reply()
+    expect([reply.size, reply.complete]).toEqual([8_000_000, true])
+    wire.close()
+  })
+
+  test('totalTimeoutMs: 504 before the head, a cut after it', async () => {
+    const early = await hosting('sleep 30', { totalTimeoutMs: 80 })
+    expect((await early.host.get('/x.cgi')).status).toBe(504)
+    const late = await hosting(`${head}; while :; do echo x; sleep 0.02; done`, { totalTimeoutMs: 200 })
+    const reply = await late.host.get('/x.cgi')
+    expect([reply.status, reply.complete]).toEqual([200, false])
+    expect(late.host.stderr()).toContain('did not end within 0.2 s (limit totalTimeoutMs)')
+  })
+
+  test('a script that leaves its output open is held to totalTimeoutMs after its reply, too', async () => {
+    const { host, pids } = await hosting(`echo $$ > pids; ${head}; echo ok; exec >&- 2>&-; sleep 30`, {
+      totalTimeoutMs: 300,
+    })
+    expect((await host.get('/x.cgi')).text).toBe('ok\n')
+    const ids = await pids()
+    expect(ids.every(isAlive)).toBe(true)
+    expect(await allGone(ids)).toBe(true)
+  })
+})
+
+describe('stopping', () => {
+  test('SIGTERM first: a script may end in order', async () => {
+    const { host, directory } = await hosting('trap "echo bye > term; exit" TERM; sleep 30 & wait', {
+      headTimeoutMs: 80,
+      killGraceMs: 5000,
+    })
+    expect((await host.get('/x.cgi')).status).toBe(504)
+    expect(await until(() => existsSync(join(directory, 'term')))).toBe(true)
+  })
+
+  test('SIGKILL after the grace, for those who ignore SIGTERM', async () => {
+    const { host, pids } = await hosting('trap "" TERM; echo $$ > pids; while :; do sleep 1; done', {
+      headTimeoutMs: 80,
+    })
+    expect((await host.get('/x.cgi')).status).toBe(504)
+    expect(await allGone(await pids())).toBe(true)
+    expect(await noZombies()).toBe(true)
+  })
+
+  test('the whole process group, also what outlives its leader', async () => {
+    const { host, pids } = await hosting(
+      '(trap "" TERM; while :; do sleep 1; done) & echo $$ $! > pids; wait',
+      { headTimeoutMs: 80 },
+    )
+    expect((await host.get('/x.cgi')).status).toBe(504)
+    const ids = await pids()
+    expect(ids.length).toBe(2)
+    expect(await allGone(ids)).toBe(true)
+  })
+
+  test.each([
+    ['is silent', 'sleep 30'],
+    ['streams', `${head}; while :; do echo x; done`],
+    ['ignores SIGTERM', `trap "" TERM; ${head}; while :; do echo x; sleep 0.01; done`],
+  ])('when the client leaves while the script %s', async (_, body) => {
+    const { host, pids } = await hosting(`echo $$ > pids; ${body}`, {})
+    const wire = await host.open({ target: '/x.cgi', keep: false })
+    const ids = await pids()
+    wire.close()
+    expect(await allGone(ids)).toBe(true)
+    expect(await noZombies()).toBe(true)
+    expect(host.stderr()).toBe('')
+  })
+
+  test('when the client leaves in the middle of its upload', async () => {
+    const { host, pids } = await hosting('echo $$ > pids; cat >/dev/null; sleep 30', {})
+    const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 100'] })
+    await wire.send('some')
+    const ids = await pids()
+    wire.close()
+    expect(await allGone(ids)).toBe(true)
+  })
+
+  test('when the host closes', async () => {
+    const { host, pids } = await hosting('echo $$ > pids; sleep 30', {})
+    const wire = await host.open({ target: '/x.cgi' })
+    const ids = await pids()
+    await host.server.close({ graceMs: 20 })
+    expect(await allGone(ids)).toBe(true)
+    wire.close()
+  })
+
+  test('a hundred requests leave no process and no descriptor', async () => {
+    const { host } = await hosting(`${head}; echo ok`, {})
+    const descriptors = () =>
+      existsSync('/proc/self/fd') ? import('node:fs').then((fs) => fs.readdirSync('/proc/self/fd').length) : 0
+    await host.get('/x.cgi')
+    const before = await descriptors()
+    for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: 10 }, () => host.get('/x.cgi')))
+    expect(await until(async () => (await descriptors()) <= before + 1)).toBe(true)
+    expect(processes().filter((one) => one.parent === process.pid && one.command.includes('x.cgi'))).toEqual(
+      [],
+    )
+    expect(await noZombies()).toBe(true)
+  })
+})
