@@ -1,4 +1,5 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { afterAll, describe, expect, it } from 'vitest'
 import { apps } from './cases/apps.js'
 import type { Answer, Case, Expectation, Gateway, Site, Style } from './cases/case.js'
 import { cases } from './cases/cases.js'
@@ -8,23 +9,14 @@ import { until } from './support/processes.js'
 describe.each(gateways)('through $name', (gateway) => {
   describe.each(['fetch', 'node'] as const)('a %s app', (style) => {
     let site: Promise<Site> | undefined
-    let open = 0
     const ours = cases.filter((one) => runs(one, gateway, style))
-
-    // Each test holds the site; the last one closes it.
-    open = ours.length
-    const borrow = async (): Promise<Site> => {
-      site ??= gateway.open(style)
-      onTestFinished(async () => {
-        if (--open === 0) await (await site)?.close()
-      })
-      return site
-    }
+    afterAll(async () => (await site)?.close())
 
     it.concurrent.each(ours.map((one) => [one.name, one.clause, one] as const))(
       '%s (%s)',
       async (_, __, one) => {
-        const answer = await (await borrow()).request(one)
+        site ??= gateway.open(style)
+        const answer = await (await site).request(one)
         await check(answer, typeof one.expect === 'function' ? one.expect(style) : one.expect)
       },
     )
@@ -50,7 +42,8 @@ async function check(answer: Answer, expected: Expectation): Promise<void> {
     expect(Buffer.compare(answer.body, body), 'the bytes of the body').toBe(0)
   else if (body !== undefined) expect(text).toBe(body)
   expect(answer.complete, said()).toBe(expected.cut !== true)
-  const { stderr } = expected
+  const { stderr, note } = expected
+  if (note) await checkNote(note)
   if (stderr) {
     await until(() => stderr.test(answer.stderr()))
     expect(answer.stderr()).toMatch(stderr)
@@ -63,4 +56,11 @@ function checkHeader(answer: Answer, name: string, wanted: string | RegExp | rea
   else if (Array.isArray(wanted)) expect(values, name).toEqual(wanted)
   else if (wanted instanceof RegExp) expect(values.join(', '), name).toMatch(wanted)
   else expect(values.join(', '), name).toBe(wanted)
+}
+
+async function checkNote({ file, text }: NonNullable<Expectation['note']>): Promise<void> {
+  const read = () => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+  await until(() => read() === text)
+  expect(read()).toBe(text)
+  rmSync(file)
 }

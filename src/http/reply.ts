@@ -42,8 +42,10 @@ export async function sendReply(
   res.writeHead(prepared.status, prepared.reason, headers)
   if (prepared.dropped) dropBody(prepared.dropped)
 
-  const { body } = prepared
-  if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
+  // Node writes the head together with a body that is text, and then both in UTF-8: bytes keep the head
+  // as it is, Latin-1.
+  const body = typeof prepared.body === 'string' ? Buffer.from(prepared.body) : prepared.body
+  if (body === null || body instanceof Uint8Array) {
     await sendPiece(body, exchange.stdin, res, sent)
   } else {
     await sendStream(body, prepared.length, exchange, res, sent)

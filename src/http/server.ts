@@ -165,6 +165,7 @@ class Service {
     }
     try {
       const { onError } = this.#options
+      if (onError) this.stderr(`${stackOf(error)}\n`)
       const reply = onError ? await onError(error, exchange) : this.#plainError(error)
       return await sendReply(reply, exchange, res, this.#closed !== null)
     } catch (second) {

@@ -84,7 +84,8 @@ export class MemoryServer implements TestServer {
       prepareReply(reply, method)
       return reply
     } catch (error) {
-      if (!this.#options.onError) throw error
+      if (!this.#options.onError || exchange.signal.aborted) throw error
+      exchange.stderr(`${stackOf(error)}\n`)
       return this.#options.onError(error, exchange)
     }
   }
@@ -93,13 +94,16 @@ export class MemoryServer implements TestServer {
     const settled = Promise.resolve(work).then(
       () => {},
       (error) => {
-        this.#stderr += `${error instanceof Error ? error.stack : String(error)}\n`
+        this.#stderr += `${stackOf(error)}\n`
       },
     )
     this.#work.add(settled)
     void settled.then(() => this.#work.delete(settled))
   }
 }
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 function left(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
@@ -172,7 +176,7 @@ function stream(
           done()
           controller.close()
         } catch (error) {
-          exchange.stderr(`The reply was cut off after ${sent} bytes: ${(error as Error)?.stack ?? error}\n`)
+          exchange.stderr(`The reply was cut off after ${sent} bytes: ${stackOf(error)}\n`)
           stop()
           controller.error(error)
         }

@@ -3,6 +3,7 @@
  * start it too. A request names its app in the header X-Case.
  */
 import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 
 const mebibyte = Buffer.alloc(1 << 20, 'cgiup 0123456789\n')
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
@@ -53,6 +54,7 @@ function streamed(pieces, { fail = false, headers = [['Content-Type', 'text/plai
         await turn()
         res.write(piece)
       }
+      await turn()
       if (fail) res.destroy(new Error('broke in the middle'))
       else res.end()
     },
@@ -137,7 +139,7 @@ export const apps = {
   empty: answer(200, [['Content-Type', 'text/plain']], ''),
   binary: answer(200, [['Content-Type', 'application/octet-stream']], everyByte),
   large: answer(200, [['Content-Type', 'text/plain']], mebibyte),
-  teapot: answer(418, [['Content-Type', 'text/plain']], 'short and stout'),
+  tooMany: answer(429, [['Content-Type', 'text/plain']], 'later'),
   reason: answer(200, [['Content-Type', 'text/plain']], 'x', 'Quite Fine'),
   unknownStatus: answer(599, [['Content-Type', 'text/plain']], 'odd'),
   created: answer(201, [['Location', '/things/1']]),
@@ -346,19 +348,13 @@ export const apps = {
     },
     node: null,
   },
-  /** Work that ends after the reply; its end is told on stderr. */
+  /** Work that ends after the reply; its end is noted in the file that the request names. */
   work: {
-    fetch: (_request, _env, context) => {
+    fetch: (request, _env, context) => {
+      const file = request.headers.get('x-note')
       const later = new Promise((resolve) => setTimeout(resolve, 30))
-      context.waitUntil(later.then(() => context.exchange.stderr('work is done\n')))
+      context.waitUntil(later.then(() => writeFileSync(file, 'work is done')))
       return new Response('answered first')
-    },
-    node: null,
-  },
-  failedWork: {
-    fetch: (_request, _env, context) => {
-      context.waitUntil(Promise.reject(new Error('work has failed')))
-      return new Response('answered all the same')
     },
     node: null,
   },

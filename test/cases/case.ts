@@ -33,6 +33,8 @@ export interface Expectation {
   readonly json?: unknown
   /** What is to be found on stderr, in the end. */
   readonly stderr?: RegExp
+  /** A file that the app writes, perhaps after its reply. */
+  readonly note?: { readonly file: string; readonly text: string }
   /** The reply breaks off: the client can see that it is not whole. */
   readonly cut?: true
 }

@@ -66,7 +66,7 @@ export const failureCases: readonly Case[] = [
     name: 'a line break in a header value is refused',
     clause: 'SPEC 4 no. 14: response splitting',
     app: 'badHeader',
-    expect: { ...page, headers: { 'set-cookie': null, 'x-bad': null }, stderr: /X-Bad/i },
+    expect: { ...page, headers: { 'set-cookie': null, 'x-bad': null }, stderr: /header/i },
   },
   {
     name: 'a status that HTTP does not have',

@@ -33,8 +33,8 @@ export const replyCases: readonly Case[] = [
   {
     name: 'a registered status gets its reason',
     clause: 'RFC 3875 6.3.3',
-    app: 'teapot',
-    expect: { status: 418, reason: "I'm a teapot", body: 'short and stout' },
+    app: 'tooMany',
+    expect: { status: 429, reason: 'Too Many Requests', body: 'later' },
   },
   {
     name: "the app's own reason",
