@@ -1,4 +1,6 @@
 import type { Env } from '../exchange.js'
+import { translate } from './request.js'
+import { standsAt, walk } from './walk.js'
 
 /**
  * What servers do to the meta-variables, and what the translator makes of it. Data: the code names the
@@ -53,17 +55,18 @@ export const quirks: readonly Quirk[] = [
     servers: 'Go net/http/cgi',
     seen: 'SCRIPT_NAME "/", or ending in the slash that PATH_INFO lacks',
     done: 'counts as "" and as the path without that slash',
-    isSeen: (env) => env.get('SCRIPT_NAME')?.endsWith('/') === true,
+    isSeen: (env) => env.get('SCRIPT_NAME')?.endsWith('/') === true && Boolean(env.get('PATH_INFO')),
   },
   // The mount path
   {
     name: 'rewritten-script-name',
-    servers: 'Apache, nginx, Caddy with a front controller (.htaccess, try_files, Action, FallbackResource)',
+    servers: 'Apache with .htaccess, Action, FallbackResource or DirectoryIndex; try_files, php_fastcgi',
     seen: 'SCRIPT_NAME is the file of the script, which the client never asked for',
     done: 'the mount path is what stands before PATH_INFO, or else the folder of that file',
     isSeen: (env) => {
-      const script = env.get('SCRIPT_NAME') ?? ''
-      return script.length > 1 && env.get('REQUEST_URI')?.includes(script) === false
+      const script = walk(env.get('SCRIPT_NAME') ?? '', false)
+      const { form, path } = translate(env)
+      return form !== 'authority' && has(env, 'REQUEST_URI') && !standsAt(walk(path, true), script, 0)
     },
   },
   {
@@ -161,7 +164,7 @@ export const quirks: readonly Quirk[] = [
   },
   {
     name: 'length-unknown',
-    servers: 'Apache CGI and mod_proxy_fcgi, nginx without request buffering',
+    servers: 'Apache CGI and mod_proxy_fcgi; others without request buffering',
     seen: 'CONTENT_LENGTH absent or empty, HTTP_TRANSFER_ENCODING=chunked, and a body',
     done: 'contentLength is null: a body of unknown length',
     isSeen: (env) => !env.get('CONTENT_LENGTH') && has(env, 'HTTP_TRANSFER_ENCODING'),
