@@ -23,7 +23,8 @@ export function mountLength(path: string, env: Env): number {
   const found = resolve(path, script, info, env)
   if (found > 0 || path.indexOf('#') < 0) return found
   // quirk: fragment-in-target (nginx and lighttpd resolve only what stands before it)
-  return resolve(path.slice(0, path.indexOf('#')), script, info, env)
+  const length = resolve(path.slice(0, path.indexOf('#')), script, info, env)
+  return path.charCodeAt(length) === 47 ? length : 0
 }
 
 /**

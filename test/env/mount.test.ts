@@ -197,6 +197,11 @@ describe('where it cannot be known', () => {
     expect([request.mount, request.rest]).toEqual(['', '/app%2Fx'])
   })
 
+  test('a fragment right behind the mount path', () => {
+    const request = read({ how: '', uri: '/app#x', script: '/app', mount: '' })
+    expect([request.mount, request.rest]).toEqual(['', '/app#x'])
+  })
+
   test('lighttpd at "/" without fix-root-scriptname: the first segment looks like a script', () => {
     const row = { how: '', uri: '/a/b', script: '/a', info: '/b', mount: '' }
     expect(read(row).mount).toBe('/a')

@@ -80,7 +80,11 @@ describe('any variables at all', () => {
         const request = translate(env, mount === undefined ? undefined : { mount })
         for (const getter of getters) void request[getter]
         expect(request.mount + request.rest).toBe(request.path)
-        if (request.form === 'origin' || request.form === 'absolute') expect(request.path[0]).toBe('/')
+        if (request.form === 'origin' || request.form === 'absolute') {
+          expect(request.path[0]).toBe('/')
+          expect(request.rest === '' || request.rest[0] === '/').toBe(true)
+          expect(new URL(request.relativeUrl).host).toBe(new URL(request.url).host)
+        }
         expect(request.mount === '' || request.mount[0] === '/').toBe(true)
         expect(() => new URL(request.url)).not.toThrow()
         expectHeaders(request)
