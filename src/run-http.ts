@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import type { Detected } from './detect.js'
+import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
 import { serveHttp } from './http/server.js'
 import { recordOutput } from './output.js'
@@ -12,7 +13,7 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const place = placeOf(options)
   const development = options.development ?? process.env.NODE_ENV !== 'production'
   const handler = await toHandler(app, options)
-  const server = await serveHttp(development ? recordOutput(handler) : handler, {
+  const server = await serveHttp(await mounted(development ? recordOutput(handler) : handler, options), {
     ...place,
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
@@ -26,6 +27,12 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     await server.close()
   }
   return { server: 'http', why, url: server.url, address: server.address, close }
+}
+
+async function mounted(handler: Handler, { mount = '' }: RunOptions): Promise<Handler> {
+  if (mount === '' || mount === '/') return handler
+  const { mountedAt } = await import('./host/mounted-at.js')
+  return mountedAt(mount, handler)
 }
 
 function placeOf({ listen, host, port }: RunOptions): Address {

@@ -77,16 +77,18 @@ export function run(app: App, options: RunOptions = {}): Promise<Running> {
   const launch = currentLaunch()
   const running = start(app, { ...options, ...launch?.options })
   if (launch) launch.running = running
-  return new Watched(running)
+  return new Watched(running, launch !== undefined)
 }
 
 /** A promise whose failure is told to the person at the terminal when no program takes it. */
 class Watched extends Promise<Running> {
-  #taken = false
+  #taken: boolean
 
-  constructor(work: Promise<Running> | ConstructorParameters<typeof Promise<Running>>[0]) {
-    super(typeof work === 'function' ? work : (resolve, reject) => void work.then(resolve, reject))
-    if (typeof work !== 'function') super.then(undefined, (error) => setImmediate(() => this.#fail(error)))
+  /** @param taken somebody waits for the work itself */
+  constructor(work: Promise<Running>, taken: boolean) {
+    super((resolve, reject) => void work.then(resolve, reject))
+    this.#taken = taken
+    super.then(undefined, (error) => setImmediate(() => this.#fail(error)))
   }
 
   static override get [Symbol.species](): PromiseConstructor {

@@ -4,6 +4,7 @@ import { extname, resolve } from 'node:path'
 import { type Address, parseAddress } from '../address.js'
 import { UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
+import { mountedAt } from '../host/mounted-at.js'
 import { accessLog, cgiBin, files, type HostOptions, mount, script, serve } from '../host.js'
 import { closeOnSignal } from '../run-http.js'
 import { interpreterOf } from '../test/program.js'
@@ -98,16 +99,7 @@ function routes(at: string, scripts: Handler, directory: string | undefined): Ha
     if (at === '/') throw new UsageError('USAGE', 'With --static, --mount has to be a path below /.')
     return mount({ [at]: scripts, '/': files(directory) })
   }
-  if (at === '/') return scripts
-  const start: Handler = (exchange) =>
-    exchange.env.get('PATH_INFO') === '/'
-      ? { status: 302, headers: ['Location', `${at}/`], body: null }
-      : {
-          status: 404,
-          headers: ['Content-Type', 'text/plain; charset=utf-8'],
-          body: `The scripts are at ${at}/\n`,
-        }
-  return mount({ [at]: scripts, '/': start })
+  return mountedAt(at, scripts)
 }
 
 function optionsOf(parsed: Parsed): HostOptions {

@@ -1,0 +1,21 @@
+/** One handler on a server of its own, but not at its root. */
+import type { Handler } from '../exchange.js'
+import { mount } from './mount.js'
+import { encoded } from './path.js'
+
+/**
+ * Serves a handler at a path, `/` redirects there, all other paths are 404 with a hint.
+ *
+ * @param path `/` for the root, or a path without a slash at its end
+ * @throws UsageError USAGE when it does not begin with "/"
+ */
+export function mountedAt(path: string, handler: Handler): Handler {
+  if (path === '/') return handler
+  const home = `${encoded(path.split('/').slice(1))}/`
+  const elsewhere: Handler = ({ env }) => {
+    if (env.get('PATH_INFO') === '/') return { status: 302, headers: ['Location', home], body: null }
+    const headers = ['Content-Type', 'text/plain; charset=utf-8']
+    return { status: 404, headers, body: `404 Not Found: everything here is below ${home}\n` }
+  }
+  return mount({ [path]: handler, '/': elsewhere })
+}
