@@ -1,0 +1,90 @@
+/**
+ * Writes the tables of docs/environment.md, each between its two marks, from the data that the
+ * translator and its tests go by.
+ *
+ *     npm run docs
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = new URL('../', import.meta.url)
+const documentFile = new URL('docs/environment.md', root)
+const lossesFile = new URL('test/fixtures/captures/losses.json', root)
+
+const cell = (text) => text.replaceAll('|', '\\|').replaceAll('*', '\\*').replaceAll('<', '&lt;')
+const code = (text) => `\`${text}\``
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function variables(metaVariables) {
+  const head = ['variable', 'clause', 'level', 'sent by', 'repeats', 'in the request', 'for scripts']
+  const rows = metaVariables.map((row) => [
+    code(row.name),
+    row.clause,
+    row.level,
+    cell(row.sent),
+    row.repeats === 'last' ? 'last wins' : `joined with ${code(row.repeats)}`,
+    cell(row.request) || '-',
+    row.script,
+  ])
+  return table(head, rows)
+}
+
+function quirkTable(quirks) {
+  const head = ['name', 'servers', 'what arrives', 'what an app gets']
+  return table(
+    head,
+    quirks.map(({ name, servers, seen, done }) => [code(name), cell(servers), cell(seen), cell(done)]),
+  )
+}
+
+function lossTable(losses) {
+  const head = ['servers', 'requests', 'what is lost', 'why']
+  const servers = (modes) => modes.map((mode) => mode.replace(/-$/, '') || 'all').join(', ')
+  return table(
+    head,
+    losses.map(({ modes, requests, fields, why }) => [
+      servers(modes),
+      cell(requests.join(', ')),
+      cell(fields.join(', ')),
+      cell(why),
+    ]),
+  )
+}
+
+function lintTable(rules) {
+  const head = ['code', 'level', 'clause', 'variable', 'what to do']
+  const row = (rule) => [code(rule.code), rule.level, rule.clause, code(rule.variable), cell(rule.fix)]
+  return table(head, rules.map(row))
+}
+
+/** The document with its tables made anew. */
+export function environmentDocument(text, { metaVariables, quirks, lintRules, losses }) {
+  const tables = {
+    variables: variables(metaVariables),
+    quirks: quirkTable(quirks),
+    losses: lossTable(losses),
+    lint: lintTable(lintRules),
+  }
+  let out = text
+  for (const [name, made] of Object.entries(tables)) {
+    const marks = new RegExp(`(<!-- ${name}:[^\\n]*-->\\n)[^]*?(<!-- /${name} -->)`)
+    if (!marks.test(out)) throw new Error(`docs/environment.md has no place for ${name}`)
+    out = out.replace(marks, (_, open, close) => `${open}\n${made}\n\n${close}`)
+  }
+  return out
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const load = (path) => import(new URL(`dist/env/${path}`, root).href)
+  const { metaVariables } = await load('table.js')
+  const { quirks } = await load('quirks.js')
+  const { lintRules } = await load('lint-rules.js')
+  const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
+  const data = { metaVariables, quirks, lintRules, losses }
+  writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))
+  console.error(`Wrote ${fileURLToPath(documentFile)}`)
+}

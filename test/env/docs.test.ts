@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+// @ts-expect-error a script without types
+import { environmentDocument } from '../../scripts/environment-doc.mjs'
+import { lintRules } from '../../src/env/lint-rules.js'
+import { quirks } from '../../src/env/quirks.js'
+import { metaVariables } from '../../src/env/table.js'
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+test('docs/environment.md has the tables that `npm run docs` makes', () => {
+  const losses = JSON.parse(read('test/fixtures/captures/losses.json'))
+  const document = read('docs/environment.md')
+  expect(document).toBe(environmentDocument(document, { metaVariables, quirks, lintRules, losses }))
+})
+
+test('each table is there', () => {
+  const document = read('docs/environment.md')
+  for (const { name } of metaVariables) expect(document).toContain(`| \`${name}\` |`)
+  for (const { name } of quirks) expect(document).toContain(`| \`${name}\` |`)
+  for (const { code } of lintRules) expect(document).toContain(`| \`${code}\` |`)
+})
