@@ -38,6 +38,8 @@ export class ScriptRun {
   #total: NodeJS.Timeout | undefined
   #linger: NodeJS.Timeout | undefined
   #inBody = false
+  /** The script has ended and its output is closed. */
+  #allClosed = false
   #taking: Promise<Uint8Array | null> | null = null
   #over = () => {}
   #finished: Promise<void>
@@ -114,7 +116,7 @@ export class ScriptRun {
   headDone(): void {
     this.#inBody = true
     this.#endSilence()
-    this.#limitSilence(this.#context.options.idleTimeoutMs ?? 60_000)
+    if (!this.#allClosed) this.#limitSilence(this.#context.options.idleTimeoutMs ?? 60_000)
   }
 
   /** After the end of the output: @throws what made it end, if it was not the script's own wish. */
@@ -260,6 +262,9 @@ export class ScriptRun {
     const { stdout, stderr } = this.#process
     const done = () => {
       if (!stdout.closed || !stderr.closed) return
+      // A timer left behind would keep the process of a test, or of a short program, from ending.
+      this.#allClosed = true
+      this.#endSilence()
       clearTimeout(this.#linger)
       this.#linger = undefined
       this.#over()
