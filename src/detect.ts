@@ -2,7 +2,7 @@
  * Which gateway started this process? A table of rules over the environment and file descriptor 0;
  * docs/run.md shows what each launcher gives.
  */
-import { fstatSync, readFileSync, writeSync } from 'node:fs'
+import { type BigIntStats, fstatSync, readFileSync, writeSync } from 'node:fs'
 import { UsageError } from './errors.js'
 import { nearest } from './nearest.js'
 
@@ -79,9 +79,11 @@ function chosen(name: string | undefined, by: string): Detected | undefined {
  * socket whose other end is closed already: the body was short and its sender is done.
  */
 export function stdinKind(): Stdin {
-  let stat: ReturnType<typeof fstatSync>
+  let stat: BigIntStats
   try {
-    stat = fstatSync(0)
+    // As bigint, because Node 20 and 22 keep the last result that is not: after one of a pipe or a
+    // socket, realpathSync (and so require()) no longer resolves symlinks. They look at a stale type.
+    stat = fstatSync(0, { bigint: true })
   } catch {
     return 'closed'
   }
@@ -98,7 +100,7 @@ export function stdinKind(): Stdin {
 }
 
 /** Looks for the socket in the kernel's tables: column 4 is the state (0A is LISTEN), column 10 the inode. */
-function isListeningTcp(inode: number): boolean {
+function isListeningTcp(inode: bigint): boolean {
   return ['/proc/net/tcp', '/proc/net/tcp6'].some((table) => {
     try {
       return readFileSync(table, 'latin1')
