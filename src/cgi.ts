@@ -88,6 +88,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
     sink,
     nph: options.nph ?? isNph(env),
     onError: refused ? undefined : options.onError,
+    onGone: () => gone(new RequestError('REQUEST_ABORTED')),
     interrupted: stop.interrupted,
   })
   stop.forget()

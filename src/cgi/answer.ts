@@ -18,6 +18,8 @@ export interface AnswerOptions {
   /** Write whole HTTP responses (RFC 3875 section 5). */
   readonly nph: boolean
   readonly onError: ((error: unknown, exchange: Exchange) => Reply | Promise<Reply>) | undefined
+  /** Called as soon as the reader has gone, before the body is told. */
+  readonly onGone: () => void
   /** Rejects when the app is not to be waited for any longer. */
   readonly interrupted: Promise<never>
 }
@@ -72,14 +74,15 @@ async function answerError(error: unknown, options: AnswerOptions, outcome: Outc
   }
 }
 
-function breakOff(error: unknown, { exchange }: AnswerOptions, outcome: Outcome): void {
+function breakOff(error: unknown, options: AnswerOptions, outcome: Outcome): void {
   if (error instanceof ReaderGone) {
+    options.onGone()
     outcome.gone = true
     return
   }
   outcome.cut = true
   outcome.failed = true
-  log(exchange, `The reply was cut off after ${outcome.bytes} bytes of its body: ${textOf(error)}`)
+  log(options.exchange, `The reply was cut off after ${outcome.bytes} bytes of its body: ${textOf(error)}`)
 }
 
 async function makeReply(handler: Handler, options: AnswerOptions): Promise<PreparedReply> {
@@ -215,6 +218,9 @@ async function sendStream(
     }
     if (!outcome.started) await start(null)
     if (length !== null && outcome.bytes < length) throw wrongLength(length, `ended after ${outcome.bytes}`)
+  } catch (error) {
+    if (error instanceof ReaderGone) options.onGone()
+    throw error
   } finally {
     if (!ended) outcome.released = release(pieces)
   }

@@ -53,6 +53,8 @@ class Child {
   #abort: AbortController | null = null
   #gone: RequestError | null = null
   #failed = false
+  /** Set when the app called `process.exit()`. */
+  #exitIdleMs: number | null = null
   #interrupt: (reason: unknown) => void = ignore
   readonly #interrupted: Promise<never>
 
@@ -88,7 +90,7 @@ class Child {
 
   async serve(handler: Handler): Promise<void> {
     process.on('SIGTERM', this.#onTerminate)
-    process.on('uncaughtException', this.#onUncaught)
+    process.prependListener('uncaughtException', this.#onUncaught)
     this.#stdio.exiting = () => void this.#exitAsked()
     this.#stdio.ending = (code) => this.#ending(code)
     const refused = this.#checked
@@ -97,9 +99,9 @@ class Child {
       sink: this.#wire,
       nph: this.#options.nph ?? isNph(this.#exchange.env),
       onError: refused ? undefined : this.#options.onError,
+      onGone: () => this.#abortWith(new RequestError('REQUEST_ABORTED')),
       interrupted: this.#interrupted,
     })
-    if (outcome.gone) this.#abortWith(new RequestError('REQUEST_ABORTED'))
     await this.#finish(outcome)
   }
 
@@ -107,7 +109,8 @@ class Child {
     this.#phase = 'draining'
     if (outcome.failed) this.#failed = true
     const whole = !outcome.cut && !outcome.gone
-    if (outcome.released) await settled(outcome.released, this.#options.terminateMs ?? 2000)
+    if (outcome.released)
+      await settled(outcome.released, this.#exitIdleMs ?? this.#options.terminateMs ?? 2000)
     // A cut reply leaves unread what is unread: where stdin and stdout are one socket (mod_cgid), the
     // web server then sees a reset instead of an end.
     if (whole && !this.#stdin.ended) {
@@ -175,14 +178,13 @@ class Child {
     else setTimeout(end, this.#options.terminateMs ?? 2000)
   }
 
+  /** The first of all listeners: those of the app come after it and may call `process.exit()`. */
   readonly #onUncaught = (error: unknown): void => {
-    if (isProcessExit(error)) {
-      this.#stdio.unwinding = true
-      setImmediate(() => {
-        this.#stdio.unwinding = false
-      })
-      return
-    }
+    this.#stdio.unwinding = true
+    setImmediate(() => {
+      this.#stdio.unwinding = false
+    })
+    if (isProcessExit(error)) return
     // The app has listeners of its own: it decides.
     if (process.listenerCount('uncaughtException') > 1) return
     this.#failed = true
@@ -198,6 +200,7 @@ class Child {
   async #exitAsked(): Promise<void> {
     this.#stdio.exiting = ignore
     const idleMs = this.#options.exitIdleMs ?? 50
+    this.#exitIdleMs = idleMs
     let seen = -1
     while (this.#phase === 'answering' && (this.#wire.pending || this.#wire.bytes !== seen)) {
       seen = this.#wire.bytes

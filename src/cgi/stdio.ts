@@ -14,7 +14,7 @@ export interface TakenStdio {
   exiting: (() => void) | null
   /** The process ends, whatever the reason: the last, synchronous chance. */
   ending: ((code: number) => void) | null
-  /** The exception of `process.exit()` is on its way through the app's own listeners. */
+  /** An exception is on its way through the app's own listeners. */
   unwinding: boolean
 }
 
@@ -62,8 +62,7 @@ function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]
   if (stdio.exiting === null) return stdio.exit(code)
   if (code !== undefined) process.exitCode = code as number
   stdio.exiting()
-  // An uncaughtException listener that exits when it sees the exception below: throwing again from
-  // there would end the process on the spot.
+  // In a listener for uncaught exceptions: an exception from there would end the process on the spot.
   if (stdio.unwinding) return undefined as never
   throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is finished first`)
 }
