@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 import { join } from 'node:path'
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { detect, type Stdin, serverNames } from '../../src/detect.js'
 import { UsageError } from '../../src/errors.js'
@@ -121,11 +121,12 @@ describe('fd 0 of a real process', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', waits], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     })
-    child.stdin.end('short body')
-    await once(child.stdin, 'close')
-    ;(child.stdio[3] as Writable).end('.')
+    const [stdin, , stderr, gate] = child.stdio as unknown as [Writable, null, Readable, Writable]
+    stdin.end('short body')
+    await once(stdin, 'close')
+    gate.end('.')
     let said = ''
-    for await (const piece of child.stderr) said += piece
+    for await (const piece of stderr) said += piece
     expect(said).toBe('socket')
   })
 

@@ -1,0 +1,372 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../support/processes.js'
+import { request, send } from '../support/request.js'
+import { tempDir } from '../support/temp.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const app = "{ fetch: (r) => new Response(new URL(r.url).pathname + '\\n') }"
+let directory: string
+
+beforeAll(() => {
+  directory = tempDir('run')
+  mkdirSync(join(directory, 'node_modules'))
+  symlinkSync(root, join(directory, 'node_modules', 'cgiup'))
+})
+
+function program(name: string, text: string): string {
+  const file = join(directory, name)
+  writeFileSync(file, text)
+  return file
+}
+
+/** A process in which nothing tells of a gateway, or what `env` says. */
+const node = (file: string, env: Record<string, string> = {}, input?: string) =>
+  execa(process.execPath, [file], {
+    env: { PATH: process.env.PATH, ...env },
+    extendEnv: false,
+    reject: false,
+    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+  })
+
+const started = new Set<ChildProcess>()
+
+afterEach(() => {
+  for (const child of started) child.kill('SIGKILL')
+  started.clear()
+})
+
+/** Starts a server; resolves when its banner is there. */
+async function serve(file: string, env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [file], { env: { PATH: process.env.PATH, ...env } })
+  started.add(child)
+  let out = ''
+  let log = ''
+  child.stdout.on('data', (text) => (out += text))
+  child.stderr.on('data', (text) => (log += text))
+  const exit = new Promise<number | NodeJS.Signals | null>((resolve) =>
+    child.on('exit', (code, signal) => {
+      started.delete(child)
+      resolve(code ?? signal)
+    }),
+  )
+  await until(() => log.includes('Ctrl-C') || child.exitCode !== null, 10_000)
+  const port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(log)?.[1])
+  return { child, port, exit, log: () => log, out: () => out }
+}
+
+describe('as a development server', () => {
+  it('says where it listens and why, logs requests, leaves stdout to the app', async () => {
+    const file = program(
+      'banner.mjs',
+      `import { run } from 'cgiup'\nconsole.log('mine')\nrun(${app}, { port: 0 })`,
+    )
+    const server = await serve(file)
+    expect((await request({ port: server.port }, { target: '/hello' })).text).toBe('/hello\n')
+    await until(() => server.log().includes('/hello'))
+    const [banner, line] = server.log().split('\n')
+    expect(banner).toBe(
+      `cgiup: http://127.0.0.1:${server.port}/ (HTTP: no gateway started this process; Ctrl-C stops it)`,
+    )
+    expect(line).toMatch(/^\d\d:\d\d:\d\d 127\.0\.0\.1 GET \/hello 200 7 B \S+ ms$/)
+    expect(server.out()).toBe('mine\n')
+    server.child.kill('SIGINT')
+    expect(await server.exit).toBe(0)
+  })
+
+  it('gives the result: server, why, url, address, close', async () => {
+    const file = program(
+      'result.mjs',
+      `import { run } from 'cgiup'
+      const running = await run(${app}, { port: 0, quiet: true })
+      const { server, why, url, address } = running
+      console.log(JSON.stringify({ server, why, url, port: address.port, text: await (await fetch(url + '/x')).text() }))
+      await running.close()`,
+    )
+    const { stdout, stderr, exitCode } = await node(file)
+    const found = JSON.parse(stdout)
+    expect(found).toMatchObject({ server: 'http', why: 'no gateway started this process', text: '/x\n' })
+    expect(found.url).toBe(`http://127.0.0.1:${found.port}`)
+    // After close() nothing keeps the process.
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
+  })
+
+  it('lets running requests end on Ctrl-C, and ends at once on the second', async () => {
+    const file = program(
+      'slow.mjs',
+      `import { run } from 'cgiup'
+      let open
+      run({ fetch(r) {
+        if (new URL(r.url).pathname === '/open') { open(); return new Response('opened') }
+        return new Promise((resolve) => { open = () => resolve(new Response('finished')); console.log('waiting') })
+      } }, { port: 0 })`,
+    )
+    const server = await serve(file)
+    const wire = await send({ port: server.port }, { target: '/slow' })
+    await until(() => server.out().includes('waiting'))
+    const other = net.connect(server.port, '127.0.0.1')
+    await new Promise((resolve) => other.once('connect', resolve))
+    other.write('GET /open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n') // The end of the head follows.
+    await new Promise((resolve) => setImmediate(resolve))
+    server.child.kill('SIGTERM')
+    await until(async () => {
+      const refused = await new Promise((resolve) =>
+        net
+          .connect(server.port, '127.0.0.1')
+          .once('connect', () => resolve(false))
+          .once('error', () => resolve(true)),
+      )
+      return refused === true
+    })
+    expect(server.child.exitCode).toBeNull()
+    other.destroy()
+    server.child.kill('SIGTERM')
+    expect(await server.exit).toBe('SIGTERM')
+    wire.close()
+  })
+
+  it('leaves the end of the process to an app with a signal handler of its own', async () => {
+    const file = program(
+      'own-signal.mjs',
+      `import { run } from 'cgiup'
+      process.on('SIGTERM', () => setTimeout(() => { console.log('cleaned up'); process.exit(7) }, 50))
+      run(${app}, { port: 0 })`,
+    )
+    const server = await serve(file)
+    server.child.kill('SIGTERM')
+    expect(await server.exit).toBe(7)
+    expect(server.out()).toBe('cleaned up\n')
+  })
+
+  it('listens on a Unix socket and takes it away', async () => {
+    const socket = join(directory, 'app.sock')
+    const file = program('unix.mjs', `import { run } from 'cgiup'\nrun(${app}, { listen: 'unix:${socket}' })`)
+    const server = await serve(file)
+    expect((await request({ path: socket }, { target: '/u' })).text).toBe('/u\n')
+    server.child.kill('SIGINT')
+    expect(await server.exit).toBe(0)
+    expect(existsSync(socket)).toBe(false)
+  })
+
+  it('serves below a mount path and sends visitors there', async () => {
+    const text =
+      "{ fetch: (r, env, c) => new Response([new URL(r.url).pathname, c.mount, env.SCRIPT_NAME].join(' ')) }"
+    const file = program('mount.mjs', `import { run } from 'cgiup'\nrun(${text}, { port: 0, mount: '/app' })`)
+    const { port } = await serve(file)
+    expect((await request({ port }, { target: '/app/x' })).text).toBe('/x /app /app')
+    expect((await request({ port }, { target: '/' })).header('location')).toBe('/app/')
+    const outside = await request({ port }, { target: '/apple' })
+    expect(outside.status).toBe(404)
+    expect(outside.text).toContain('/app/')
+  })
+
+  it('shows errors unless NODE_ENV is production', async () => {
+    const failing = "{ fetch() { console.log('about to fail'); throw new Error('on purpose') } }"
+    const file = program('failing.mjs', `import { run } from 'cgiup'\nrun(${failing}, { port: 0 })`)
+    const html = ['Accept: text/html', 'Authorization: Bearer abcdef']
+    const shown = await request({ port: (await serve(file)).port }, { headers: html })
+    expect(shown.status).toBe(500)
+    expect(shown.text).toContain('Error: on purpose')
+    expect(shown.text).toContain('about to fail')
+    expect(shown.text).toContain('failing.mjs:2')
+    expect(shown.text).not.toContain('abcdef')
+    const hidden = await request(
+      { port: (await serve(file, { NODE_ENV: 'production' })).port },
+      { headers: html },
+    )
+    expect(hidden.status).toBe(500)
+    expect(hidden.text).not.toMatch(/on purpose|about to fail/)
+  })
+})
+
+describe('a failed start', () => {
+  it('that nobody waits for: two lines and exit code 1', async () => {
+    const other = net.createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => other.once('listening', resolve))
+    const { port } = other.address() as AddressInfo
+    for (const [name, load] of [
+      ['taken.mjs', "import { run } from 'cgiup'"],
+      ['taken.cjs', "const { run } = require('cgiup')"],
+    ] as const) {
+      // Something else that keeps the process must not keep it alive without its server.
+      const text = `${load}\nsetInterval(() => {}, 1000)\nrun(${app}, { port: ${port} })`
+      const { stdout, stderr, exitCode } = await node(program(name, text))
+      expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 })
+      expect(stderr.split('\n')).toEqual([
+        `cgiup: 127.0.0.1:${port} is taken: another program listens there.`,
+        expect.stringMatching(/^ {7}\S/),
+      ])
+    }
+    other.close()
+  })
+
+  it('that somebody waits for rejects', async () => {
+    const text = (wait: string) => `import { run } from 'cgiup'
+      const promise = run(${app}, { listen: 'nonsense' })
+      ${wait}`
+    for (const wait of [
+      'try { await promise } catch (error) { console.log(error.code) }',
+      'promise.catch((error) => console.log(error.code))',
+      'promise.then(undefined, (error) => console.log(error.code))',
+      'Promise.all([promise]).catch((error) => console.log(error.code))',
+      'promise.finally(() => {}).catch((error) => console.log(error.code))',
+    ]) {
+      const { stdout, stderr, exitCode } = await node(program('waits.mjs', text(wait)))
+      expect({ wait, stdout, stderr, exitCode }).toEqual({
+        wait,
+        stdout: 'ADDRESS_INVALID',
+        stderr: '',
+        exitCode: 0,
+      })
+    }
+  })
+
+  it.each([
+    ['no app', 'run(42)', {}, /The app is a number/],
+    [
+      'an unknown server',
+      `run(${app})`,
+      { CGIUP_SERVER: 'fastcgy' },
+      /CGIUP_SERVER names the server "fastcgy"; known are auto, cgi, http/,
+    ],
+    [
+      'socket activation',
+      `run(${app})`,
+      { LISTEN_FDS: '1' },
+      /Started as a FastCGI or SCGI process: LISTEN_FDS=1/,
+    ],
+  ])('%s', async (_, call, env, message) => {
+    const { stdout, stderr, exitCode } = await node(
+      program('wrong.mjs', `import { run } from 'cgiup'\n${call}`),
+      env,
+    )
+    expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 })
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('a FastCGI launcher (fd 0 listens) is told what to do', async () => {
+    const file = program('fcgi.mjs', `import { run } from 'cgiup'\nrun(${app}, { port: 0 })`)
+    const socket = net.createServer().listen(join(directory, 'fcgi.sock'))
+    await new Promise((resolve) => socket.once('listening', resolve))
+    const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
+    const { stderr, exitCode } = await execa(process.execPath, [file], {
+      stdin: fd as never,
+      env: { PHP_FCGI_CHILDREN: '1' },
+      reject: false,
+    })
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('cgiup: Started as a FastCGI or SCGI process: fd 0 is a listening socket.')
+    await new Promise((resolve) => socket.close(resolve))
+  })
+})
+
+describe('as a CGI script', () => {
+  const request = {
+    GATEWAY_INTERFACE: 'CGI/1.1',
+    REQUEST_METHOD: 'GET',
+    REQUEST_URI: '/x',
+    SERVER_PROTOCOL: 'HTTP/1.1',
+  }
+
+  it.each([
+    ['an ES module', 'script.mjs', "import { run } from 'cgiup'"],
+    ['CommonJS', 'script.cjs', "const { run } = require('cgiup')"],
+    ['CommonJS with another extension', 'script.cgi', "const { run } = require('cgiup')"],
+  ])('%s answers, and is quiet', async (_, name, load) => {
+    const { stdout, stderr, exitCode } = await node(program(name, `${load}\nrun(${app})`), request)
+    expect(stdout).toMatch(/^Status: 200 OK\r\n[\s\S]*\r\n\r\n\/x$/)
+    // No ExperimentalWarning of require(esm), no banner.
+    expect(stderr.replace(/.*no Content-Type.*\n?/, '')).toBe('')
+    expect(exitCode).toBe(0)
+  })
+
+  it('keeps stdout for the reply from the moment cgiup is imported', async () => {
+    const text = `import { run } from 'cgiup'\nconsole.log('first of all')\nprocess.stdout.write('and')\nrun(${app})`
+    const { stdout, stderr } = await node(program('early.mjs', text), request)
+    expect(stdout).toMatch(/^Status: /)
+    expect(stdout).not.toMatch(/first of all|and/)
+    expect(stderr).toContain('first of all\nand')
+  })
+
+  it('answers 500 for what is no app', async () => {
+    const { stdout, stderr, exitCode } = await node(
+      program('no-app.mjs', "import { run } from 'cgiup'\nrun('text')"),
+      request,
+    )
+    expect(stdout).toMatch(/^Status: 500 Internal Server Error\r\n/)
+    expect(stderr).toContain('The app is the text "text"')
+    expect(exitCode).toBe(1)
+  })
+
+  it('shows errors only when NODE_ENV is development', async () => {
+    const failing = `import { run } from 'cgiup'
+      run({ fetch() { console.log('about to fail'); throw new Error('on purpose', { cause: new TypeError('deeper') }) } })`
+    const file = program('failing-cgi.mjs', failing)
+    const env = { ...request, HTTP_ACCEPT: 'text/html', HTTP_COOKIE: 'sid=abcdef' }
+    const plain = await node(file, env)
+    expect(plain.stdout).toMatch(/^Status: 500/)
+    expect(plain.stdout).not.toMatch(/on purpose|about to fail|deeper/)
+    expect(plain.stderr).toMatch(/on purpose/)
+    const shown = await node(file, { ...env, NODE_ENV: 'development' })
+    expect(shown.stdout).toMatch(/Error: on purpose[\s\S]*TypeError: deeper[\s\S]*about to fail/)
+    expect(shown.stdout).not.toContain('abcdef')
+  })
+
+  it('can be told to be a server all the same', async () => {
+    const server = await serve(
+      program('forced.mjs', `import { run } from 'cgiup'\nrun(${app}, { port: 0 })`),
+      {
+        ...request,
+        CGIUP_SERVER: 'http',
+      },
+    )
+    expect(server.log()).toContain('CGIUP_SERVER says so')
+    server.child.kill('SIGTERM')
+    expect(await server.exit).toBe(0)
+  })
+
+  it('can be tried by hand: one variable is enough', async () => {
+    const file = program('by-hand.mjs', `import { run } from 'cgiup'\nrun(${app})`)
+    const { stdout } = await node(file, { REQUEST_METHOD: 'GET', PATH_INFO: '/by/hand' })
+    expect(stdout).toMatch(/\r\n\r\n\/by\/hand$/)
+  })
+})
+
+describe('what plain node does with the extensions of scripts', () => {
+  const esm = `import { run } from 'cgiup'\nrun(${app})`
+  const cjs = `const { run } = require('cgiup')\nrun(${app})`
+  const rows: [style: string, scope: string, extension: string, works: boolean][] = [
+    ['ESM', 'none', '.mjs', true],
+    ['ESM', 'none', '.js', true],
+    ['ESM', 'none', '', true],
+    ['ESM', 'none', '.cgi', false],
+    ['ESM', 'module', '.js', true],
+    ['ESM', 'module', '', true],
+    ['ESM', 'module', '.cgi', false],
+    ['CommonJS', 'none', '.cjs', true],
+    ['CommonJS', 'none', '.js', true],
+    ['CommonJS', 'none', '', true],
+    ['CommonJS', 'none', '.cgi', true],
+    ['CommonJS', 'module', '.cgi', false],
+    ['CommonJS', 'commonjs', '.cgi', true],
+  ]
+  it.concurrent.each(rows)(
+    '%s, package type %s, extension "%s": %s',
+    async (style, scope, extension, works) => {
+      const name = join(`plain-${scope}`, `${style}${extension}`)
+      mkdirSync(join(directory, dirname(name)), { recursive: true })
+      if (scope !== 'none')
+        writeFileSync(join(directory, dirname(name), 'package.json'), `{"type":"${scope}"}`)
+      const file = program(name, `#!/usr/bin/env node\n${style === 'ESM' ? esm : cjs}`)
+      const { stdout, stderr } = await node(file, { REQUEST_METHOD: 'GET', PATH_INFO: '/x' })
+      if (works) expect(stdout).toMatch(/\r\n\r\n\/x$/)
+      else expect(stderr).toMatch(/ERR_UNKNOWN_FILE_EXTENSION/)
+    },
+  )
+})
