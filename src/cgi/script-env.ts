@@ -39,7 +39,7 @@ function assignment(name: string, latin1: string): string {
 }
 
 function octal(latin1: string): string {
-  return latin1.replace(/[^A-Za-z0-9/._-]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
+  return latin1.replace(/[^A-Za-z0-9/._]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`)
 }
 
 /** A byte string as one word of a POSIX shell, safe to copy and paste. */

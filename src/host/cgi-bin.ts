@@ -1,5 +1,5 @@
 /** A directory of scripts, and a single script, as handlers. */
-import { accessSync, constants, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { runScript } from '../cgi/script.js'
 import { textToBytes } from '../env/text.js'
@@ -7,9 +7,10 @@ import { UsageError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { routeOf } from './derive.js'
 import { answering } from './failure.js'
+import { type FilesOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
-import { directoryPath, type HostOptions, interpreterOf, type Settings, settings } from './options.js'
+import { directoryPath, type HostOptions, interpreterOf, runs, type Settings, settings } from './options.js'
 import { plainReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
 import { redirectLocally } from './redirect.js'
@@ -17,8 +18,17 @@ import { redirectLocally } from './redirect.js'
 export interface CgiBinOptions extends HostOptions, FindOptions {
   /** Answer for a directory with a page that lists its scripts. Default: `development`. */
   readonly list?: boolean
-  /** Scripts that answer for a directory, the first that exists. Default `index.cgi`. */
+  /**
+   * Scripts and files that answer for a directory, the first that exists. Default `index.cgi`, `index`
+   * with each extension of `handler`, and with `files` `index.html`.
+   */
   readonly index?: readonly string[]
+  /**
+   * Send what is neither executable nor has an interpreter as a static file, as a site of PHP pages
+   * wants it. Every such file can then be read by anybody, a script that lost its permission too, unless
+   * `refuse` has its extension. Default false: such files are 403.
+   */
+  readonly files?: boolean | FilesOptions
 }
 
 /**
@@ -34,17 +44,24 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
 export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler {
   const root = directoryPath(directory)
   const set = settings(options, root)
+  const statics = options.files === true ? {} : options.files || null
+  const indexes = options.index ?? ['index.cgi', ...indexNames(set), ...(statics ? ['index.html'] : [])]
+  const answerFile = (file: string, depth: number, place: Place, exchange: Exchange, index?: string) => {
+    const isPlain = statics !== null && depth === place.segments.length && !runs(file, set.interpreters)
+    return isPlain
+      ? sendFile(file, exchange, statics)
+      : runAt(file, depth, place, exchange, set, handler, index)
+  }
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return refuse(400, `${place.refused}.`, exchange)
     const found = find(root, place.segments, options)
     if (found.kind === 'none') return refuse(404, `${found.why}.`, exchange)
-    if (found.kind === 'file') return runAt(found.file, found.depth, place, exchange, set, handler)
+    if (found.kind === 'file') return answerFile(found.file, found.depth, place, exchange)
     if (place.segments.at(-1) !== '') return withSlash(exchange, place)
-    for (const name of options.index ?? ['index.cgi']) {
+    for (const name of indexes) {
       const index = find(found.path, [name], options)
-      if (index.kind === 'file')
-        return runAt(index.file, place.segments.length, place, exchange, set, handler, name)
+      if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
     if (options.list ?? set.development) return listing(found.path, root, place, set.interpreters)
     return refuse(404, `${found.path} is a directory.`, exchange)
@@ -86,7 +103,7 @@ function runAt(
   if (hidesDotSegment(rest))
     return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange)
   const run = interpreterOf(file, set.interpreters)
-  if (!run && !isExecutable(file)) {
+  if (!run && !runs(file, set.interpreters)) {
     return refuse(
       403,
       `${file} is not executable: chmod +x it, or give its extension an interpreter (--handler).`,
@@ -118,11 +135,6 @@ function refuse(status: number, why: string, exchange: Exchange): Reply {
   return plainReply(status)
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+function indexNames(set: Settings): string[] {
+  return Array.from(set.interpreters.keys(), (extension) => `index${extension}`)
 }

@@ -33,21 +33,23 @@ const pieceBytes = 64 * 1024
  */
 export function files(directory: string, options: FilesOptions = {}): Handler {
   const root = directoryPath(directory)
-  return async (exchange) => {
-    const method = exchange.env.get('REQUEST_METHOD')
-    if (method !== 'GET' && method !== 'HEAD') return plainReply(405, ['Allow', 'GET, HEAD'])
+  return (exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return plainReply(400)
     const file = fileAt(root, place, exchange, options)
-    if (typeof file !== 'string') return file
-    if ((options.refuse ?? programs).includes(extname(file))) {
-      exchange.stderr(
-        `403: ${file} is a program; run it with cgiBin(), or take its extension out of refuse.\n`,
-      )
-      return plainReply(403)
-    }
-    return send(file, exchange, options)
+    return typeof file === 'string' ? sendFile(file, exchange, options) : file
   }
+}
+
+/** Answers with one file, which has been found and may be seen. */
+export function sendFile(file: string, exchange: Exchange, options: FilesOptions): Reply | Promise<Reply> {
+  const method = exchange.env.get('REQUEST_METHOD')
+  if (method !== 'GET' && method !== 'HEAD') return plainReply(405, ['Allow', 'GET, HEAD'])
+  if ((options.refuse ?? programs).includes(extname(file).toLowerCase())) {
+    exchange.stderr(`403: ${file} is a program; run it with cgiBin(), or take its extension out of refuse.\n`)
+    return plainReply(403)
+  }
+  return send(file, exchange, options)
 }
 
 function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOptions): string | Reply {

@@ -1,9 +1,9 @@
 /** The page that lists the scripts of a directory. */
-import { accessSync, closeSync, constants, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
 import type { Reply } from '../exchange.js'
-import { type Interpreters, interpreterOf } from './options.js'
+import { type Interpreters, runs } from './options.js'
 import { escapeHtml, htmlReply } from './pages.js'
 import { encodeSegment, joined, type Place } from './path.js'
 
@@ -29,16 +29,6 @@ export function listing(path: string, root: string, place: Place, interpreters: 
       ? `<ul>\n${items.join('\n')}\n</ul>`
       : '<p>No file here is executable (chmod +x) or has an interpreter.</p>'
   return htmlReply(200, title, `<h1>${escapeHtml(title)}</h1>\n<p>Each link runs the script.</p>\n${list}`)
-}
-
-function runs(file: string, interpreters: Interpreters): boolean {
-  if (interpreterOf(file, interpreters)) return true
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** The text of the first comment line below `#!`. */

@@ -1,5 +1,5 @@
 /** Options of the handlers that run scripts, and what they become. */
-import { realpathSync } from 'node:fs'
+import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import type { Script, ScriptOptions } from '../cgi/script.js'
 import { UsageError } from '../errors.js'
@@ -83,5 +83,16 @@ export function directoryPath(path: string): string {
     return realpathSync.native(path)
   } catch {
     throw new UsageError('USAGE', `${resolve(path)} does not exist.`)
+  }
+}
+
+/** The file can be run: it has an interpreter, or we may execute it. */
+export function runs(file: string, interpreters: Interpreters): boolean {
+  if (interpreterOf(file, interpreters)) return true
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
 }
