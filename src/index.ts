@@ -17,6 +17,7 @@ export type {
   NodeApp,
 } from './app/handler.js'
 export { handler } from './app/handler.js'
+export type { NodeRequest } from './app/node/request.js'
 export type { ServerName } from './detect.js'
 export { serverNames } from './detect.js'
 export type { ErrorCode } from './errors.js'

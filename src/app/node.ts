@@ -37,19 +37,29 @@ function serve(listener: NodeListener, exchange: Exchange, options: AppOptions):
 }
 
 async function wait(pair: Pair, exchange: Exchange, work: Promise<unknown> | null): Promise<Reply> {
-  const { connection } = pair
-  const { signal } = exchange
-  const leave = () => connection.destroy(new RequestError('REQUEST_ABORTED'))
-  if (signal.aborted) leave()
-  signal.addEventListener('abort', leave, { once: true })
-  const closed = connection.onOver
-  connection.onOver = () => {
-    signal.removeEventListener('abort', leave)
-    closed?.()
-  }
-  const reply = await connection.outgoing.wait()
+  // A signal and its listener cost more than a small response; most need neither, as they are there
+  // before anything could have come from the client.
+  setImmediate(watchClient, pair, exchange)
+  const reply = await pair.connection.outgoing.wait()
   if (work !== null) exchange.waitUntil(work)
   return reply
+}
+
+/** Breaks the response off when the client leaves. */
+function watchClient({ connection }: Pair, exchange: Exchange): void {
+  if (connection.destroyed) return
+  const { signal } = exchange
+  const leave = () => connection.destroy(new RequestError('REQUEST_ABORTED'))
+  if (signal.aborted) {
+    leave()
+    return
+  }
+  signal.addEventListener('abort', leave, { once: true })
+  const before = connection.onOver
+  connection.onOver = () => {
+    signal.removeEventListener('abort', leave)
+    before?.()
+  }
 }
 
 /** An async function: its rejection is the app's error. Anything else tells whether it is an app at all. */
@@ -58,11 +68,16 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
     if (!pair.res.headersSent) checkReturned(returned)
     return null
   }
-  return Promise.resolve(returned)
-    .then((value) => {
-      if (!pair.res.headersSent) checkReturned(value)
-    })
-    .catch((error) => crash(error, pair, exchange))
+  return (returned as Promise<unknown>).then(
+    (value) => {
+      try {
+        if (!pair.res.headersSent) checkReturned(value)
+      } catch (error) {
+        crash(error, pair, exchange)
+      }
+    },
+    (error) => crash(error, pair, exchange),
+  )
 }
 
 /** Before the head: no reply. After it: a body that breaks off. After the end: a line in the log. */
