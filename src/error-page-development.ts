@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import { lintEnv } from './env/lint.js'
 import type { PageType } from './error-page.js'
 import { CgiupError } from './errors.js'
 import type { Exchange } from './exchange.js'
@@ -68,6 +69,11 @@ function variables(exchange: Exchange): [name: string, value: string][] {
     .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
+/** What is wrong with the environment, a line each. */
+function findings(exchange: Exchange): string[] {
+  return lintEnv(exchange.env).map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
+}
+
 const masked = (value: string): string => `(${value.length} characters, not shown)`
 
 function text(errors: Shown[], exchange: Exchange): string {
@@ -77,6 +83,8 @@ function text(errors: Shown[], exchange: Exchange): string {
   const output = outputOf(exchange)
   if (output) parts.push(`Output\n${stripVTControlCharacters(output).replace(/^/gm, '    ')}`)
   const list = variables(exchange).map(([name, value]) => `    ${name}=${value}`)
+  const found = findings(exchange).map((line) => `    ${line}`)
+  if (found.length > 0) parts.push(`Known problems of this environment\n${found.join('\n')}`)
   parts.push(`Environment\n${list.join('\n')}`)
   return `${parts.join('\n\n')}\n`
 }
@@ -86,6 +94,7 @@ function html(errors: Shown[], exchange: Exchange, status: number): string {
   const request = `${env.get('REQUEST_METHOD') ?? ''} ${env.get('REQUEST_URI') ?? env.get('PATH_INFO') ?? ''}`
   const output = stripVTControlCharacters(outputOf(exchange))
   const rows = variables(exchange).map(([name, value]) => `<tr><th>${escaped(name)}<td>${escaped(value)}`)
+  const found = findings(exchange).map((line) => `<li>${escaped(line)}`)
   const title = errors[0]?.title ?? 'Error'
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -94,6 +103,7 @@ function html(errors: Shown[], exchange: Exchange, status: number): string {
 ${errors.map(errorSection).join('\n')}
 ${output ? `<h2>Output of this request</h2><pre>${escaped(output)}</pre>` : ''}
 <h2>Environment</h2><table>${rows.join('\n')}</table>
+${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.join('\n')}</ul>` : ''}
 <footer>This page is for development. With NODE_ENV=production clients see the status only.</footer>
 </body></html>
 `

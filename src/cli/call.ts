@@ -125,7 +125,7 @@ async function callCgi(file: string, request: TestRequest, parsed: Parsed): Prom
   const { explain, isReply } = await import('./explain.js')
   const facts = { method: request.method, output, stderr, exitCode: exit.code, signal: exit.signal }
   const nph = /(^|\/)nph-[^/]*$/.test(file)
-  if (parsed.values.explain) return explain({ ...facts, nph }) ? 1 : 0
+  if (parsed.values.explain) return explain({ ...facts, nph }, list) ? 1 : 0
   return exit.code === 0 && isReply(output, nph) ? 0 : 1
 }
 

@@ -1,9 +1,17 @@
 /** `cgiup call --explain`: what breaks RFC 3875, shown at the lines of the head. */
 import { HeadParser } from '../cgi/head-parser.js'
 import { type Finding, headLines, lint, type ScriptRun } from '../cgi/lint.js'
+import { Environment } from '../env/environment.js'
+import { lintEnv } from '../env/lint.js'
 
-/** Prints the findings on stderr. @returns true when one of them is an error */
-export function explain(run: ScriptRun): boolean {
+/**
+ * Prints the findings on stderr: those about the variables that the script got, then those about what
+ * it wrote. @returns true when one of the latter is an error
+ */
+export function explain(run: ScriptRun, environment: readonly string[]): boolean {
+  for (const { level, seen, fix, clause } of lintEnv(new Environment(environment))) {
+    process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
+  }
   const findings = lint(run)
   process.stderr.write(report(run, findings))
   return findings.some(({ level }) => level === 'error')

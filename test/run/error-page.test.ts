@@ -142,6 +142,14 @@ describe('in development', () => {
     expect(names).toEqual([...(names ?? [])].sort())
   })
 
+  it('tells what is wrong with the environment', async () => {
+    for (const accept of [html, 'text/plain']) {
+      const { body } = await page(new Error('x'), accept, true, { CONTENT_LENGTH: '-1' })
+      expect(body).toContain('Known problems of this environment')
+      expect(body).toContain('(RFC 3875 4.1.2)')
+    }
+  })
+
   it('gives stack and causes as JSON', async () => {
     const { body } = await page(new Error('outer', { cause: new Error('inner') }), 'application/json')
     const { error } = JSON.parse(body)
