@@ -11,6 +11,7 @@ import { checkRequest, isNph } from './cgi/check.js'
 import type { StdinLimits } from './cgi/stdin.js'
 import { Stdin } from './cgi/stdin.js'
 import { StreamSink, StreamSource } from './cgi/streams.js'
+import { within } from './cgi/within.js'
 import { Environment } from './env/environment.js'
 import { contentLengthOf } from './env/headers.js'
 import { RequestError } from './errors.js'
@@ -98,7 +99,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   if (!complete) gone(new RequestError('REQUEST_ABORTED'))
   if (complete) await stdin.drain()
   stdin.cancel()
-  await outcome.released
+  if (outcome.released) await within(releaseMs, outcome.released)
   while (work.size > 0) await Promise.all(work)
   return {
     status: outcome.status,
@@ -108,6 +109,8 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   }
 }
 
+/** How long a body that was stopped may take to clean up, in milliseconds. */
+const releaseMs = 1000
 const noSource = { drainable: false, read: () => Promise.resolve(null) }
 const yes = () => true
 const no = () => false

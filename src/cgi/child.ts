@@ -10,6 +10,7 @@ import { readEnviron } from './environ.js'
 import { Stdin, type StdinLimits } from './stdin.js'
 import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage } from './stdio.js'
 import { Wire } from './wire.js'
+import { within } from './within.js'
 
 export interface ChildOptions extends StdinLimits {
   /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
@@ -110,7 +111,7 @@ class Child {
     if (outcome.failed) this.#failed = true
     const whole = !outcome.cut && !outcome.gone
     if (outcome.released)
-      await settled(outcome.released, this.#exitIdleMs ?? this.#options.terminateMs ?? 2000)
+      await within(this.#exitIdleMs ?? this.#options.terminateMs ?? 2000, outcome.released)
     // A cut reply leaves unread what is unread: where stdin and stdout are one socket (mod_cgid), the
     // web server then sees a reset instead of an end.
     if (whole && !this.#stdin.ended) {
@@ -132,7 +133,7 @@ class Child {
     if (isFlow(2)) detach(2)
     const deadline = Date.now() + (this.#options.waitUntilMs ?? 30_000)
     while (this.#work.size > 0 && Date.now() < deadline) {
-      await settled(Promise.all(this.#work), deadline - Date.now())
+      await within(deadline - Date.now(), Promise.all(this.#work))
     }
     if (this.#work.size === 0) return
     stderr(
@@ -247,16 +248,6 @@ function stderr(text: string): void {
   } catch {
     // Nobody reads it, or the pipe is full and non-blocking.
   }
-}
-
-/** Waits for work, but not longer than so many milliseconds. */
-async function settled(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }
 
 function ignore(): void {}

@@ -2,6 +2,7 @@
 import { RequestError } from '../errors.js'
 import type { Body } from '../exchange.js'
 import type { Spool } from './spool.js'
+import { within } from './within.js'
 
 export interface StdinLimits {
   /** Read ahead and kept in memory while writing is stuck, in bytes. Default 1 MiB; then a file. */
@@ -198,13 +199,4 @@ export class Stdin implements Body {
     void this.#spool?.close()
     this.#spool = null
   }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }

@@ -27,8 +27,10 @@ export class StreamSource implements Source {
       const ready = Math.min(size, stream.readableLength)
       const piece: unknown = ready > 0 ? stream.read(ready) : stream.read()
       if (piece !== null) return bytesOf(piece)
-      if (this.#error) throw this.#error
-      if (stream.readableEnded || stream.destroyed) return null
+      const error = this.#error ?? stream.errored
+      if (error) throw error
+      if (stream.readableEnded) return null
+      if (stream.destroyed) throw new Error('stdin was closed before its end')
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
@@ -76,15 +78,9 @@ export class StreamSink implements Sink {
   }
 
   async send(bytes: Uint8Array): Promise<void> {
+    if (this.#stream.writableNeedDrain) await this.#drained()
     if (!this.#stream.writable || this.#error) throw this.#gone()
-    if (!this.#stream.writableNeedDrain && this.#stream.write(bytes)) return
-    const timer = setTimeout(this.#stuck, stuckMs, true)
-    try {
-      await this.#drained()
-    } finally {
-      clearTimeout(timer)
-      this.#stuck(false)
-    }
+    if (!this.#stream.write(bytes)) await this.#drained()
   }
 
   /** The reply is whole. Resolves when the stream has taken it. @throws ReaderGone */
@@ -97,12 +93,18 @@ export class StreamSink implements Sink {
   }
 
   async #drained(): Promise<void> {
-    while (this.#stream.writableNeedDrain) {
-      if (!this.#stream.writable || this.#error) throw this.#gone()
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-      this.#wake = null
+    const timer = setTimeout(this.#stuck, stuckMs, true)
+    try {
+      while (this.#stream.writableNeedDrain) {
+        if (!this.#stream.writable || this.#error) throw this.#gone()
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+        this.#wake = null
+      }
+    } finally {
+      clearTimeout(timer)
+      this.#stuck(false)
     }
   }
 
