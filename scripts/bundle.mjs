@@ -1,0 +1,151 @@
+/**
+ * Puts the modules that a CGI request needs into one file, dist/core.js: each module file costs a
+ * starting process about half a millisecond (docs/performance.md).
+ *
+ * The modules' own files become re-exports of it, so that there is one instance of each, and all
+ * other files import from it directly. Types are not touched.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { rolldown } from 'rolldown'
+
+/** What a request loads, dynamic imports included; with what these import statically. */
+const roots = [
+  'run.js',
+  'detect.js',
+  'errors.js',
+  'cgi/child.js',
+  'cgi/stdio.js',
+  'app/handler.js',
+  'app/fetch.js',
+]
+
+const read = (file) => readFileSync(file, 'utf8')
+const specifierFrom = (from, to) => {
+  const path = relative(dirname(from), to)
+  return path.startsWith('.') ? path : `./${path}`
+}
+
+/** Static imports and re-exports as tsc writes them: clause, specifier. */
+const STATIC = /^(import|export)\b([^'";]*?)\bfrom '(\.[^']+)';$/gm
+
+function closure(files) {
+  const found = new Set()
+  const visit = (file) => {
+    if (found.has(file)) return
+    found.add(file)
+    for (const [, , , specifier] of read(file).matchAll(STATIC)) visit(resolve(dirname(file), specifier))
+  }
+  for (const file of files) visit(file)
+  return [...found].sort()
+}
+
+/** Names that a module exports, as tsc writes them. */
+function exportsOf(file) {
+  const names = new Set()
+  const text = read(file)
+  for (const [, name] of text.matchAll(/^export (?:async )?(?:class|function\*?|const|let) ([\w$]+)/gm))
+    names.add(name)
+  for (const [, list] of text.matchAll(/^export \{([^}]*)\}/gm)) {
+    for (const item of list.split(',')) if (item.trim()) names.add(item.trim().split(/ as /).at(-1))
+  }
+  if (/^export (?:default|\*)/m.test(text))
+    throw new Error(`${file}: a form of export that this script does not know`)
+  return [...names]
+}
+
+/** file -> name -> name in core.js. Names that two modules have get a number. */
+function coreNames(modules) {
+  const names = new Map()
+  const taken = new Map()
+  for (const file of modules) {
+    const own = new Map()
+    for (const name of exportsOf(file)) {
+      const times = taken.get(name) ?? 0
+      taken.set(name, times + 1)
+      own.set(name, times === 0 ? name : `${name}$${times}`)
+    }
+    names.set(file, own)
+  }
+  return names
+}
+
+/** `import` of a built-in makes all its getters run, for node:fs that loads streams. */
+function withoutBuiltinImports(code) {
+  return code.replace(/^import (.+?) from '(node:[^']+)';$/gm, (_, clause, name) => {
+    const builtin = `process.getBuiltinModule('${name}')`
+    if (clause.startsWith('* as ')) return `const ${clause.slice(5)} = ${builtin};`
+    if (clause.startsWith('{')) return `const ${clause.replace(/ as /g, ': ')} = ${builtin};`
+    return `const ${clause} = ${builtin};`
+  })
+}
+
+/** `a, b as c` of a map of names. */
+const listOf = (pairs) => pairs.map(([from, as]) => (from === as ? from : `${from} as ${as}`)).join(', ')
+
+async function bundleText(names, core) {
+  const entry = [...names].map(([file, own]) =>
+    own.size ? `export { ${listOf([...own])} } from '${file}'` : `import '${file}'`,
+  )
+  const bundle = await rolldown({
+    input: 'cgiup:core',
+    platform: 'neutral',
+    treeshake: false,
+    plugins: [
+      {
+        name: 'cgiup',
+        resolveId(id, from) {
+          if (id === 'cgiup:core') return id
+          if (id.startsWith('node:')) return { id, external: true }
+          const file = id.startsWith('.') ? resolve(dirname(from), id) : id
+          return names.has(file) ? file : { id: specifierFrom(core, file), external: true }
+        },
+        load(id) {
+          return id === 'cgiup:core' ? entry.join('\n') : withoutBuiltinImports(read(id))
+        },
+      },
+    ],
+  })
+  const { output } = await bundle.generate({ format: 'esm', codeSplitting: false, comments: false })
+  if (output.length !== 1)
+    throw new Error(`expected one file, got ${output.map((o) => o.fileName).join(', ')}`)
+  return output[0].code
+}
+
+/** Imports of bundled modules become imports of the bundle. */
+function redirected(file, names, core) {
+  return read(file).replace(STATIC, (whole, keyword, clause, specifier) => {
+    const own = names.get(resolve(dirname(file), specifier))
+    if (!own) return whole
+    const list = /^\s*\{([^}]*)\}\s*$/.exec(clause)
+    if (!list) throw new Error(`${file}: a form of import that this script does not know: ${whole}`)
+    const items = list[1].split(',').map((item) => item.trim().split(/ as /))
+    const renamed = items
+      .filter(([name]) => name)
+      .map(([name, as = name]) => {
+        if (!own.has(name)) throw new Error(`${file}: ${name} is not exported by ${specifier}`)
+        return [own.get(name), as]
+      })
+    return `${keyword} { ${listOf(renamed)} } from '${specifierFrom(file, core)}';`
+  })
+}
+
+const reversed = ([name, as]) => [as, name]
+
+/** Bundles the output of tsc in `dir`. */
+export async function bundle(dir) {
+  const core = join(dir, 'core.js')
+  const names = coreNames(closure(roots.map((file) => join(dir, file))))
+  const text = await bundleText(names, core)
+  for (const entry of readdirSync(dir, { recursive: true })) {
+    const file = join(dir, entry)
+    if (!file.endsWith('.js')) continue
+    const own = names.get(file)
+    const list = own && listOf([...own].map(reversed))
+    writeFileSync(
+      file,
+      own ? `export { ${list} } from '${specifierFrom(file, core)}';\n` : redirected(file, names, core),
+    )
+  }
+  writeFileSync(core, text)
+}
