@@ -70,7 +70,11 @@ export class Stdin implements Body {
       const piece = await this.#take()
       if (piece) return piece
       if (this.#error) throw this.#error
-      if (this.#ended) return null
+      // The last piece may still be on its way into the spool.
+      if (this.#ended && !this.#step) {
+        this.#dropSpool()
+        return null
+      }
       await this.#advance()
     }
   }
