@@ -11,6 +11,12 @@ import { isDigits, isToken } from './text.js'
  * accompanied by a message-body entity." None does just that.
  */
 export function contentLengthOf(env: Env): number | null {
+  const length = announcedLength(env)
+  // quirk: error-document-body (what had a body was the request before the redirect)
+  return length !== 0 && env.get('REDIRECT_REQUEST_METHOD') !== undefined ? 0 : length
+}
+
+function announcedLength(env: Env): number | null {
   const text = env.get('CONTENT_LENGTH') ?? ''
   // quirk: caddy-minus-one, and everything else that is no number, or none that can be exact
   if (text !== '') return isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER ? Number(text) : null

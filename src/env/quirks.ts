@@ -188,6 +188,13 @@ export const quirks: readonly Quirk[] = [
       /^(POST|PUT|PATCH)$/.test(env.get('REQUEST_METHOD') ?? ''),
   },
   {
+    name: 'error-document-body',
+    servers: 'Apache with ErrorDocument',
+    seen: 'REQUEST_METHOD=GET and REDIRECT_REQUEST_METHOD=POST, CONTENT_LENGTH of the POST, and no body',
+    done: 'no body',
+    isSeen: (env) => has(env, 'REDIRECT_REQUEST_METHOD'),
+  },
+  {
     name: 'caddy-invented-type',
     servers: 'Caddy',
     seen: 'CONTENT_TYPE=application/x-www-form-urlencoded when the client sent no type',

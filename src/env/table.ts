@@ -148,7 +148,14 @@ const deFacto: readonly Row[] = [
   ['REDIRECT_URL', 'de facto', 'may', 'Apache: the path before the redirect, decoded', '', 'dropped'],
   ['REDIRECT_URI', 'de facto', 'may', 'lighttpd: the target, normalised', '', 'dropped'],
   ['REDIRECT_QUERY_STRING', 'de facto', 'may', 'Apache: the query before the redirect', '', 'dropped'],
-  ['REDIRECT_REQUEST_METHOD', 'de facto', 'may', 'Apache: the method before ErrorDocument', '', 'dropped'],
+  [
+    'REDIRECT_REQUEST_METHOD',
+    'de facto',
+    'may',
+    'Apache: the method before ErrorDocument',
+    'contentLength: no body',
+    'dropped',
+  ],
   [
     'REDIRECT_HTTP_AUTHORIZATION',
     'de facto',

@@ -16,7 +16,7 @@ const servers: Readonly<Record<string, string>> = {
 }
 
 /** Quirks of configurations that the recordings in test/fixtures do not have. */
-const unrecorded = new Set(['go-root-slash', 'redirect-authorization'])
+const unrecorded = new Set(['error-document-body', 'go-root-slash', 'redirect-authorization'])
 
 test('every quirk has a name of its own', () => {
   expect(new Set(quirks.map((quirk) => quirk.name)).size).toBe(quirks.length)
@@ -65,5 +65,6 @@ test('those of configurations that were not recorded', () => {
   const names = (...list: string[]) => seenQuirks(new Environment(list))
   expect(names('SCRIPT_NAME', '/dir/', 'PATH_INFO', 'x')).toContain('go-root-slash')
   expect(names('REDIRECT_REDIRECT_HTTP_AUTHORIZATION', 'x')).toContain('redirect-authorization')
+  expect(names('REDIRECT_REQUEST_METHOD', 'POST')).toEqual(['error-document-body'])
   expect(names('Authorization', 'x')).toContain('redirect-authorization')
 })

@@ -242,6 +242,8 @@ describe('the length of the body', () => {
     [{ ...post, SERVER_SOFTWARE: 'go' }, null, undefined],
     [{ ...post, SERVER_SOFTWARE: 'go', HTTP_CONTENT_LENGTH: '0' }, 0, undefined],
     [{ SERVER_SOFTWARE: 'go' }, 0, undefined],
+    [{ CONTENT_LENGTH: '7', REDIRECT_REQUEST_METHOD: 'POST' }, 0, undefined],
+    [{ HTTP_TRANSFER_ENCODING: 'chunked', REDIRECT_REQUEST_METHOD: 'POST' }, 0, undefined],
   ])('of %j is %j', (variables: Variables, length, header) => {
     const request = read(variables)
     expect(request.contentLength).toBe(length)
@@ -260,6 +262,20 @@ describe('the length of the body', () => {
     expect(request.contentLength).toBe(bodyLength)
     expect(request.header('content-length')).toBe(header)
   })
+})
+
+test('a header of 1 MiB is one value', () => {
+  const value = 'x'.repeat(2 ** 20)
+  const env = Environment.fromBytes(Buffer.from(`HTTP_X=${value}\0REQUEST_URI=/${value}?${value}\0`))
+  expect(translate(env).header('x')).toBe(value)
+  expect(translate(env).path).toHaveLength(2 ** 20 + 1)
+})
+
+test('100,000 header lines cost time in proportion', () => {
+  const list = Array.from({ length: 100_000 }, (_, i) => [`HTTP_X${i % 50_000}`, 'v']).flat()
+  const before = performance.now()
+  expect(translate(new Environment(list)).headers).toHaveLength(100_000)
+  expect(performance.now() - before).toBeLessThan(3000)
 })
 
 describe('header fields', () => {

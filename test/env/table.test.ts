@@ -61,6 +61,7 @@ function view(request: CgiRequest): string {
 const bases: readonly (readonly string[])[] = [
   [],
   ['REQUEST_URI', '/a/b'],
+  ['CONTENT_LENGTH', '5'],
   ['REQUEST_URI', '/a/b', 'SCRIPT_NAME', '/a/b', 'DOCUMENT_URI', '/a/b'],
   ['REQUEST_URI', '/a/b', 'SCRIPT_NAME', '/a/b', 'SCRIPT_FILENAME', 'proxy:fcgi://h/b'],
   ['SERVER_SOFTWARE', 'nginx/1.22.1', 'REMOTE_USER', 'ann'],
