@@ -5,7 +5,7 @@ import { type Address, parseAddress } from '../address.js'
 import { UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
 import { mountedAt } from '../host/mounted-at.js'
-import { accessLog, cgiBin, files, type HostOptions, mount, script, serve } from '../host.js'
+import { accessLog, type CgiBinOptions, cgiBin, files, mount, script, serve } from '../host.js'
 import { closeOnSignal } from '../run-http.js'
 import { interpreterOf } from '../test/program.js'
 import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
@@ -28,6 +28,7 @@ what a script printed.`,
       help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 takes any free one.',
     },
     static: { value: 'DIR', help: 'Also serve the files of this directory, at /.' },
+    files: { help: 'Also send the other files of DIR, those that do not run, as they are.' },
     env: { short: 'e', value: 'NAME=VALUE', many: true, help: 'A variable for the scripts.' },
     handler: {
       value: '.EXT=PROGRAM',
@@ -44,7 +45,7 @@ what a script printed.`,
   more: `Examples:
   cgiup host cgi-bin --mount /cgi-bin --static public
   cgiup host blog.pl --listen :3000
-  cgiup host site --handler .php=php-cgi --env DB=test.sqlite`,
+  cgiup host site --handler .php=php-cgi --files --env DB=test.sqlite`,
 }
 
 export async function main(args: string[]): Promise<void> {
@@ -80,7 +81,7 @@ function addressOf(parsed: Parsed): Address {
   return listen === undefined ? {} : parseAddress(listen)
 }
 
-function scriptsOf(target: string, options: HostOptions): Handler {
+function scriptsOf(target: string, options: CgiBinOptions): Handler {
   if (statSync(target).isDirectory()) return cgiBin(target, options)
   const interpreter = interpreterOf(target)
   const extension = extname(target)
@@ -102,13 +103,14 @@ function routes(at: string, scripts: Handler, directory: string | undefined): Ha
   return mountedAt(at, scripts)
 }
 
-function optionsOf(parsed: Parsed): HostOptions {
+function optionsOf(parsed: Parsed): CgiBinOptions {
   const handler = Object.entries(pairs(all(parsed, 'handler'), '--handler .ext=PROGRAM'))
   const timeout = one(parsed, 'timeout')
   const ms = timeout === undefined ? undefined : duration(timeout)
   return {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
+    files: parsed.values.files === true,
     passAuthorization: parsed.values['pass-auth'] === true,
     ...(ms !== undefined && { headTimeoutMs: ms, idleTimeoutMs: ms }),
   }

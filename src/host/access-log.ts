@@ -37,7 +37,7 @@ function combined(entry: AccessEntry, now: Date): string {
   const quoted = (text: string | undefined) => `"${visible(text ?? '-').replace(/["\\](?!x)/g, '\\$&')}"`
   const request = `${entry.method} ${entry.target} HTTP/${entry.httpVersion}`
   const bytes = entry.bytes === 0 ? '-' : entry.bytes
-  const line = `${entry.remoteAddress || '-'} - ${entry.user ?? '-'} [${apacheTime(now)}] ${quoted(request)} ${entry.status} ${bytes}`
+  const line = `${entry.remoteAddress || '-'} - - [${apacheTime(now)}] ${quoted(request)} ${entry.status} ${bytes}`
   return `${line} ${quoted(entry.referer)} ${quoted(entry.userAgent)}`
 }
 

@@ -28,7 +28,6 @@ export interface HttpOptions extends ListenOptions, BodyLimits {
 /** One finished request, for the access log. */
 export interface AccessEntry {
   readonly remoteAddress: string
-  readonly user: string | undefined
   readonly method: string
   readonly target: string
   readonly httpVersion: string
@@ -135,7 +134,6 @@ class Service {
     this.#checkIdle()
     this.#options.log?.({
       remoteAddress: remoteAddress ?? '',
-      user: undefined,
       method: req.method ?? '',
       target: req.url ?? '',
       httpVersion: req.httpVersion,

@@ -121,7 +121,6 @@ describe('the listing', () => {
 describe('the access log', () => {
   const entry = {
     remoteAddress: '127.0.0.1',
-    user: undefined,
     method: 'GET',
     target: '/a?b',
     httpVersion: '1.1',
