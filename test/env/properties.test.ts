@@ -164,13 +164,13 @@ describe('a target and a mount path', () => {
     )
   })
 
-  test('a hostile path costs time in proportion to its length', () => {
-    const steps = '/a/../%2e%2e//.'.repeat(60_000)
+  // Anything worse than linear does not end within the time of a test.
+  test('a hostile path is resolved in time that grows with its length only', () => {
+    const steps = '/a/../%2e%2e//.'.repeat(200_000)
     const env = new Environment(['SCRIPT_NAME', '/app', 'PATH_INFO', '/b', 'REQUEST_URI', steps])
-    const before = performance.now()
     expect(translate(env).mount).toBe('')
-    expect(performance.now() - before).toBeLessThan(2000)
-  })
+    expect(translate(env, { mount: '/app' }).mount).toBe('')
+  }, 10_000)
 })
 
 describe('request -> variables -> request', () => {

@@ -271,12 +271,11 @@ test('a header of 1 MiB is one value', () => {
   expect(translate(env).path).toHaveLength(2 ** 20 + 1)
 })
 
-test('100,000 header lines cost time in proportion', () => {
-  const list = Array.from({ length: 100_000 }, (_, i) => [`HTTP_X${i % 50_000}`, 'v']).flat()
-  const before = performance.now()
-  expect(translate(new Environment(list)).headers).toHaveLength(100_000)
-  expect(performance.now() - before).toBeLessThan(3000)
-})
+// Anything worse than linear does not end within the time of a test.
+test('200,000 header lines are read in time that grows with their number only', () => {
+  const list = Array.from({ length: 200_000 }, (_, i) => [`HTTP_X${i % 100_000}`, 'v']).flat()
+  expect(translate(new Environment(list)).headers).toHaveLength(200_000)
+}, 10_000)
 
 describe('header fields', () => {
   test('have lower-case names, Latin-1 values and the order of the environment', () => {
