@@ -19,7 +19,7 @@ export interface AnswerOptions {
   readonly nph: boolean
   readonly onError: ((error: unknown, exchange: Exchange) => Reply | Promise<Reply>) | undefined
   /** Called as soon as the reader has gone, before the body is told. */
-  readonly onGone: () => void
+  readonly onGone?: () => void
   /** Rejects when the app is not to be waited for any longer. */
   readonly interrupted: Promise<never>
 }
@@ -76,7 +76,7 @@ async function answerError(error: unknown, options: AnswerOptions, outcome: Outc
 
 function breakOff(error: unknown, options: AnswerOptions, outcome: Outcome): void {
   if (error instanceof ReaderGone) {
-    options.onGone()
+    options.onGone?.()
     outcome.gone = true
     return
   }
@@ -219,7 +219,7 @@ async function sendStream(
     if (!outcome.started) await start(null)
     if (length !== null && outcome.bytes < length) throw wrongLength(length, `ended after ${outcome.bytes}`)
   } catch (error) {
-    if (error instanceof ReaderGone) options.onGone()
+    if (error instanceof ReaderGone) options.onGone?.()
     throw error
   } finally {
     if (!ended) outcome.released = release(pieces)

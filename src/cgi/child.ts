@@ -121,7 +121,8 @@ class Child {
     this.#stdin.cancel()
     this.#stdio.exiting = null
     this.#phase = 'working'
-    if (this.#work.size > 0) await this.#finishWork()
+    // After process.exit() nothing but the reply is waited for.
+    if (this.#work.size > 0 && this.#exitIdleMs === null) await this.#finishWork()
     // After the microtasks: whoever awaits serveCgi() comes first.
     process.nextTick(() => this.#leave(outcome.cut ? 'SIGTERM' : undefined))
   }

@@ -52,6 +52,8 @@ export function takeStdout(): TakenStdio {
 export class ProcessExit extends Error {
   readonly [exitMark] = true
   override readonly name = 'ProcessExit'
+  /** One line: frameworks log what they catch, and nothing is wrong. */
+  override readonly stack = `${this.name}: ${this.message}`
 }
 
 export function isProcessExit(error: unknown): boolean {

@@ -50,6 +50,12 @@ describe('process.exit() in the app', () => {
     expect(out).toMatchObject({ stderr: 'caught ProcessExit\n', code: 0 })
   })
 
+  it('does not wait for waitUntil work', async () => {
+    const out = await run('exit-with-work')
+    expect(out.body.toString()).toBe('whole')
+    expect(out.code).toBe(2)
+  })
+
   it('in a listener for uncaught exceptions', async () => {
     const out = await run('exit-from-listener')
     expect(out.code).toBe(9)
