@@ -80,6 +80,17 @@ function withoutBuiltinImports(code) {
   })
 }
 
+/** A dynamic import of what is in the same file has nothing to load, and would make all of it lazy. */
+function withoutInnerImports(code, file, names) {
+  const found = []
+  const text = code.replace(/\bimport\('(\.[^']+)'\)/g, (whole, specifier) => {
+    if (!names.has(resolve(dirname(file), specifier))) return whole
+    found.push(`import * as inner${found.length} from '${specifier}';`)
+    return `Promise.resolve(inner${found.length - 1})`
+  })
+  return `${found.join('\n')}\n${text}`
+}
+
 /** `a, b as c` of a map of names. */
 const listOf = (pairs) => pairs.map(([from, as]) => (from === as ? from : `${from} as ${as}`)).join(', ')
 
@@ -101,7 +112,9 @@ async function bundleText(names, core) {
           return names.has(file) ? file : { id: specifierFrom(core, file), external: true }
         },
         load(id) {
-          return id === 'cgiup:core' ? entry.join('\n') : withoutBuiltinImports(read(id))
+          return id === 'cgiup:core'
+            ? entry.join('\n')
+            : withoutInnerImports(withoutBuiltinImports(read(id)), id, names)
         },
       },
     ],
@@ -109,7 +122,8 @@ async function bundleText(names, core) {
   const { output } = await bundle.generate({ format: 'esm', codeSplitting: false, comments: false })
   if (output.length !== 1)
     throw new Error(`expected one file, got ${output.map((o) => o.fileName).join(', ')}`)
-  return output[0].code
+  // Where a module came from, without the name of the folder it was built in.
+  return output[0].code.replaceAll(relative('.', dirname(core)), 'dist')
 }
 
 /** Imports of bundled modules become imports of the bundle. */
