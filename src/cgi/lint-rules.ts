@@ -229,7 +229,8 @@ export const lintRules: readonly LintRule[] = [
     clause: 'RFC 3875 6.2.2',
     fix: 'Print Location alone, or make it an absolute URL.',
     check: (s) => {
-      if (!/^\/(?!\/)/.test(s.field('location') ?? '')) return []
+      // With a Status it is the client that is sent there, in all servers that were tried.
+      if (!/^\/(?!\/)/.test(s.field('location') ?? '') || s.field('status')) return []
       const others = each(s.lines, (line) => isOther(line) && `${line.name} beside a local redirect.`)
       return [...others, ...when(s.body.length > 0, 'A body behind a local redirect.')]
     },

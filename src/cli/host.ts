@@ -20,7 +20,7 @@ what a script printed.`,
     mount: {
       short: 'm',
       value: 'PATH',
-      help: 'Where the scripts lie in the URL. Default /, or /cgi-bin with --static.',
+      help: 'Where the scripts lie. Default /, or /cgi-bin with --static.',
     },
     listen: {
       short: 'l',
