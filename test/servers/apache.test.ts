@@ -8,10 +8,10 @@ import type { Traits } from './traits.js'
 const traits: Traits = {
   streams: true,
   showsBreak: { not: 'Apache ends the reply of a CGI script as whole, whatever became of the script' },
+  showsShort: { not: 'Apache ignores the Content-Length of a CGI script' },
   tellsLeave: true,
   tellsQuietLeave: { not: 'Apache looks for the client only when it writes' },
   leaveBy: 'close',
-  encodedSlash: { not: 'Apache answers 404, AllowEncodedSlashes changes that' },
   streamsUpload: true,
 }
 

@@ -1,11 +1,14 @@
 /** What every app does the same behind every server: requests, replies, bodies. */
 
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { endings } from './endings.js'
 import { streaming } from './streaming.js'
-import type { Subject } from './traits.js'
+import { named, type Subject } from './traits.js'
 
 const MiB = 1 << 20
 
@@ -30,8 +33,6 @@ export function behaves(subject: Subject): void {
 }
 
 function requests({ app, port, mount }: Subject): void {
-  const seesFullUrl = app === 'fetch' || app === 'hono'
-
   it('GET: method, URL, header fields and mount path', async () => {
     const below = '/-/echo/a%20b/%C3%A9;x/~y?q=1&q=%2F+%3d&r'
     const headers = [
@@ -44,8 +45,9 @@ function requests({ app, port, mount }: Subject): void {
     expect(reply).toMatchObject({ status: 200, complete: true })
     const seen = JSON.parse(reply.text)
     expect(seen).toMatchObject({ method: 'GET', mount, remote: '127.0.0.1' })
-    expect(seen.url).toBe((seesFullUrl ? `http://localhost:${port()}` : '') + mount + below)
-    if (!seesFullUrl) expect(seen.below).toBe(below)
+    const origin = app === 'fetch' || app === 'hono' ? `http://localhost:${port()}` : ''
+    expect(seen.url).toBe(origin + mount + below)
+    expect(seen.below).toBe(origin + below)
     expect(seen.headers['x-name']).toBe('caf\xc3\xa9 \xe9')
     expect(seen.headers.authorization).toBe('Basic dTpw')
     expect(seen.headers).not.toHaveProperty('proxy')
@@ -97,18 +99,18 @@ function replies({ site, app, port, mount }: Subject): void {
     expect(reply).toMatchObject({ status: 500, complete: true })
     // Express (stack, outside production) and Fastify (message) tell it themselves.
     if (app !== 'express' && app !== 'fastify') expect(reply.text).not.toContain('secret')
-    if (app !== 'fastify') await expect.poll(() => site().log()).toContain('secret reason')
+    if (app !== 'fastify') expect(await until(() => site().log().includes('secret reason'))).toBe(true)
   })
 
   it('console.log and process.stdout.write do not get into the reply', async () => {
     const reply = await request({ port: port() }, { target: `${mount}/-/print` })
     expect(reply).toMatchObject({ status: 200, complete: true, text: 'clean' })
-    await expect.poll(() => site().log()).toContain('noise from process.stdout')
+    expect(await until(() => site().log().includes('noise from process.stdout'))).toBe(true)
     expect(site().log()).toContain('noise from console.log')
   })
 }
 
-function bodies({ port, mount }: Subject): void {
+function bodies({ site, port, mount, traits }: Subject): void {
   it('POST: 10 MB arrive unchanged', async () => {
     const headers = ['Content-Type: application/octet-stream']
     const reply = await request(
@@ -126,6 +128,21 @@ function bodies({ port, mount }: Subject): void {
       { port: port() },
       { method: 'POST', target: `${mount}/-/sum`, headers, pieces },
     )
+    expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
+  })
+
+  it(named('an upload reaches the app while it is being sent', traits.streamsUpload), async () => {
+    const at = site().docroot.scratch()
+    const { body, sum } = three
+    async function* pieces() {
+      yield body.subarray(0, 100_000)
+      if (traits.streamsUpload === true)
+        expect(await until(() => existsSync(join(at, 'taken')), 10_000)).toBe(true)
+      yield body.subarray(100_000)
+    }
+    const headers = ['Content-Type: application/octet-stream']
+    const target = `${mount}/-/take?at=${at}`
+    const reply = await request({ port: port() }, { method: 'POST', target, headers, pieces: pieces() })
     expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
   })
 

@@ -4,49 +4,79 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { isAlive, until } from '../support/processes.js'
-import { send } from '../support/request.js'
+import { headText, send } from '../support/request.js'
+import { Wire } from '../support/wire.js'
 import { named, type Subject } from './traits.js'
 
+/** What the app has told the test so far. */
+function told(directory: string, name: string): string {
+  const file = join(directory, name)
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
 export function endings({ site, app, port, mount, traits }: Subject): void {
+  /** Sends a request that the test is going to abandon. */
+  async function begin(target: string): Promise<Wire> {
+    if (traits.leaveBy === 'close') return send({ port: port() }, { target })
+    const wire = await Wire.open({ port: port() })
+    await wire.send('GET /no/such/page HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await wire.reply()
+    wire.again()
+    // It has to be waiting for the next request, not reading already; nothing shows when it does.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await wire.send(headText({ target }))
+    return wire
+  }
+
   const left = app === 'fetch' || app === 'hono' ? 'signal\n' : 'close\n'
 
-  it(named('a reply that breaks in its middle does not look whole', traits.showsBreak), async () => {
+  it.each([
+    [
+      named('a reply that breaks in its middle does not look whole', traits.showsBreak),
+      'break',
+      traits.showsBreak,
+    ],
+    [named('nor does one that announced its length', traits.showsShort), 'short', traits.showsShort],
+  ] as const)('%s', async (_, name, shows) => {
     const at = site().docroot.scratch()
-    const wire = await send({ port: port() }, { target: `${mount}/-/break?at=${at}` })
+    const wire = await send({ port: port() }, { target: `${mount}/-/${name}?at=${at}` })
+    await until(() => told(at, 'begun') !== '')
     if (traits.streams === true) await wire.until(() => wire.text === 'part')
     writeFileSync(join(at, 'break'), '')
     const reply = await wire.reply().catch((error: Error) => error)
-    if (reply instanceof Error) expect(traits.showsBreak).toBe(true)
-    else expect(reply.complete && reply.status === 200).toBe(traits.showsBreak !== true)
+    if (reply instanceof Error)
+      expect(reply.message).toBe(shows === true ? 'no reply: connection closed' : '')
+    else if (shows === true) expect(reply.complete).toBe(false)
+    else expect(reply).toMatchObject({ status: 200, complete: true, text: 'part' })
   })
 
   it(
     named('the app hears of a client that leaves in the middle of the reply', traits.tellsLeave),
     async () => {
       const at = site().docroot.scratch()
-      const wire = await send({ port: port() }, { target: `${mount}/-/leave?at=${at}` })
+      const wire = await begin(`${mount}/-/leave?at=${at}`)
       if (traits.streams === true) await wire.until(() => wire.size > 0)
-      else await until(() => existsSync(join(at, 'tick')))
+      else await until(() => told(at, 'tick') !== '')
       if (traits.leaveBy === 'reset') wire.reset()
       else wire.close()
       if (traits.tellsLeave === true) {
         expect(await until(() => existsSync(join(at, 'left')), 10_000)).toBe(true)
         expect(readFileSync(join(at, 'left'), 'utf8')).toBe(left)
       }
-      const pid = Number.parseInt(readFileSync(join(at, 'tick'), 'utf8'), 10)
+      const pid = Number.parseInt(told(at, 'tick'), 10)
       expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
     },
   )
 
   it(named('the app hears of a client that leaves before the reply', traits.tellsQuietLeave), async () => {
     const at = site().docroot.scratch()
-    const wire = await send({ port: port() }, { target: `${mount}/-/quiet?at=${at}` })
-    await until(() => existsSync(join(at, 'waiting')))
+    const wire = await begin(`${mount}/-/quiet?at=${at}`)
+    await until(() => told(at, 'waiting') !== '')
     if (traits.leaveBy === 'reset') wire.reset()
     else wire.close()
     if (traits.tellsQuietLeave === true) {
-      expect(await until(() => existsSync(join(at, 'left')), 10_000)).toBe(true)
-      expect(readFileSync(join(at, 'left'), 'utf8')).toBe(left)
+      await until(() => told(at, 'left') !== '', 10_000)
+      expect(told(at, 'left')).toBe(left)
     }
     writeFileSync(join(at, 'answer'), '')
   })

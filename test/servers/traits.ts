@@ -11,14 +11,17 @@ export interface Traits {
   readonly streams: Can
   /** A reply that broke in its middle does not look whole to the client. */
   readonly showsBreak: Can
+  /** The same for a reply that had announced its length. */
+  readonly showsShort: Can
   /** The app hears of a client that leaves while the reply is streamed. */
   readonly tellsLeave: Can
   /** The app hears of a client that leaves before there is a reply. */
   readonly tellsQuietLeave: Can
-  /** How the client leaves: closing the connection, or with a reset. */
+  /**
+   * How the client leaves: closing the connection, or with a reset on a connection that has been in
+   * use before (lighttpd does not watch one whose first request was there when it was accepted).
+   */
   readonly leaveBy: 'close' | 'reset'
-  /** The app may be asked for a path with an encoded slash. */
-  readonly encodedSlash: Can
   /** A chunked upload reaches the app while it is being sent. */
   readonly streamsUpload: Can
 }

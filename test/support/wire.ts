@@ -35,10 +35,10 @@ export interface WireOptions {
   readonly keep?: boolean
 }
 
-/** One connection with one request on it. */
+/** One connection, with one request at a time on it. */
 export class Wire {
   readonly socket: Socket
-  readonly #parser: ReplyParser
+  #parser: ReplyParser
   #ended = false
   #error: string | undefined
   #wake: (() => void)[] = []
@@ -69,6 +69,13 @@ export class Wire {
         resolve(new Wire(socket, options))
       })
     })
+  }
+
+  /** Makes ready for the reply to another request on the same connection; the last one must be complete. */
+  again(options: WireOptions = {}): void {
+    if (!this.#parser.complete || this.#ended)
+      throw new Error(`not ready for another request: ${this.#state()}`)
+    this.#parser = new ReplyParser(options.method, options.keep)
   }
 
   #finish(): void {
