@@ -21,6 +21,8 @@ export interface EmulateOptions extends AdapterOptions {
   passAuthorization?: boolean
   /** Longest run of one request, in milliseconds. Default 30000. */
   timeoutMs?: number
+  /** The error page shows stack and environment; a script gets NODE_ENV=development. Default true. */
+  development?: boolean
   /** An app in this process: how it sees the request. */
   url?: AppOptions['url']
 }
@@ -40,9 +42,9 @@ export interface EmulateOptions extends AdapterOptions {
  * @throws UsageError USAGE when there is no such file
  */
 export function emulate(target: App | string | URL, options: EmulateOptions = {}): TestServer {
-  const onError = options.onError ?? errorPage(true)
+  const onError = options.onError ?? errorPage(options.development ?? true)
   const isFile = typeof target === 'string' || target instanceof URL
-  const handler = isFile ? scriptHandler(target, options) : inProcess(target, options)
+  const handler = isFile ? scriptHandler(target, options) : inProcess(target, { ...options, onError })
   return new MemoryServer(handler, { ...options, onError })
 }
 
@@ -63,12 +65,18 @@ function scriptHandler(
       pathInfo: env.get('PATH_INFO') ?? '',
       ...(interpreter !== undefined && { interpreter }),
     }
-    return runScript(exchange, script, { ...settings, env: exchange.extra })
+    return runScript(exchange, script, { ...settings, env: { ...settings.env, ...exchange.extra } })
   }
 }
 
-function scriptOptions({ inherit, passAuthorization, timeoutMs }: EmulateOptions): ScriptOptions {
+function scriptOptions({
+  inherit,
+  passAuthorization,
+  timeoutMs,
+  development,
+}: EmulateOptions): ScriptOptions {
   return {
+    env: development === false ? {} : { NODE_ENV: 'development' },
     passAuthorization: passAuthorization ?? true,
     totalTimeoutMs: timeoutMs ?? 30_000,
     stderrPrefix: '',

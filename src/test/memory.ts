@@ -107,6 +107,7 @@ const stackOf = (error: unknown): string =>
 
 function left(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason))
   })
 }

@@ -17,7 +17,11 @@ export const cgi: Gateway = {
   name: 'cgi',
   open: async (style) => ({
     async request(one) {
-      const server = emulate(scripts[style], { interpreter: [process.execPath], ...mountOf(one) })
+      const server = emulate(scripts[style], {
+        interpreter: [process.execPath],
+        development: false,
+        ...mountOf(one),
+      })
       const answer = await fetched(server, one)
       // The end of the process: what it wrote last is then there.
       await server.close()
