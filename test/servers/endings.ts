@@ -60,8 +60,8 @@ export function endings({ site, app, port, mount, traits }: Subject): void {
       if (traits.leaveBy === 'reset') wire.reset()
       else wire.close()
       if (traits.tellsLeave === true) {
-        expect(await until(() => existsSync(join(at, 'left')), 10_000)).toBe(true)
-        expect(readFileSync(join(at, 'left'), 'utf8')).toBe(left)
+        await until(() => told(at, 'left') !== '', 10_000)
+        expect(told(at, 'left')).toBe(left)
       }
       const pid = Number.parseInt(told(at, 'tick'), 10)
       expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
