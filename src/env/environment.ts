@@ -10,10 +10,15 @@ export class Environment implements Env {
   #index: Map<string, string> | undefined
   #object: Record<string, string> | undefined
   #hasRepeats = false
+  readonly #isAscii: boolean
 
-  /** @param list `name, value, name, value, …`; values are Latin-1 strings, one character a byte. */
-  constructor(list: readonly string[]) {
+  /**
+   * @param list `name, value, name, value, …`; values are Latin-1 strings, one character a byte.
+   * @param isAscii all of them are known to be ASCII, so that {@link toObject} need not look. Default false.
+   */
+  constructor(list: readonly string[], isAscii = false) {
     this.list = list
+    this.#isAscii = isAscii
   }
 
   /**
@@ -40,7 +45,8 @@ export class Environment implements Env {
       if (equals > from && equals < end) list.push(text.slice(from, equals), text.slice(equals + 1, end))
       from = end + 1
     }
-    return new Environment(list)
+    // One native call for all: as many bytes in UTF-8 as characters.
+    return new Environment(list, Buffer.byteLength(text) === text.length)
   }
 
   get(name: string): string | undefined {
@@ -56,8 +62,12 @@ export class Environment implements Env {
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
     const object: Record<string, string> = {}
-    for (const [name, value] of this.#index ?? this.#build()) {
-      object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
+    const list = this.hasRepeats ? [...this.#build()].flat() : this.list
+    for (let i = 0; i + 1 < list.length; i += 2) {
+      const name = list[i] as string
+      const value = list[i + 1] as string
+      if (this.#isAscii) object[name] = value
+      else object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
     }
     this.#object = object
     return object
