@@ -29,10 +29,10 @@ const specifierFrom = (from, to) => {
 /** Static imports and re-exports as tsc writes them: clause, specifier. */
 const STATIC = /^(import|export)\b([^'";]*?)\bfrom '(\.[^']+)';$/gm
 
-function closure(files) {
+function closure(files, without) {
   const found = new Set()
   const visit = (file) => {
-    if (found.has(file)) return
+    if (found.has(file) || without.includes(file)) return
     found.add(file)
     for (const [, , , specifier] of read(file).matchAll(STATIC)) visit(resolve(dirname(file), specifier))
   }
@@ -149,17 +149,30 @@ const reversed = ([name, as]) => [as, name]
 /** Bundles the output of tsc in `dir`. */
 export async function bundle(dir) {
   const core = join(dir, 'core.js')
-  const names = coreNames(closure(roots.map((file) => join(dir, file))))
-  const text = await bundleText(names, core)
+  await bundleInto(
+    core,
+    roots.map((file) => join(dir, file)),
+    dir,
+    [],
+  )
+  // Loaded for Node apps only.
+  const node = join(dir, 'app/node.js')
+  await bundleInto(node, [node], dir, [core])
+}
+
+/** @param before bundles that are done: what is in them is imported from there */
+async function bundleInto(target, files, dir, before) {
+  const names = coreNames(closure(files, before))
+  const text = await bundleText(names, target)
   for (const entry of readdirSync(dir, { recursive: true })) {
     const file = join(dir, entry)
-    if (!file.endsWith('.js')) continue
+    if (!file.endsWith('.js') || file === target || before.includes(file)) continue
     const own = names.get(file)
     const list = own && listOf([...own].map(reversed))
     writeFileSync(
       file,
-      own ? `export { ${list} } from '${specifierFrom(file, core)}';\n` : redirected(file, names, core),
+      own ? `export { ${list} } from '${specifierFrom(file, target)}';\n` : redirected(file, names, target),
     )
   }
-  writeFileSync(core, text)
+  writeFileSync(target, text)
 }

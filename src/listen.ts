@@ -14,7 +14,7 @@ import { run } from './index.js'
 const { server } = detect({ env: process.env, stdin: stdinKind, pid: process.pid })
 
 if (server !== 'http') {
-  const trap = await catchListen()
+  const trap = catchListen()
   void trap.first().then((caught) => {
     trap.release()
     if (caught !== null) return run(caught.server)

@@ -62,7 +62,7 @@ export const handlerMark: unique symbol = Symbol.for('cgiup.handler') as never
 export type MarkedHandler = Handler & { readonly [handlerMark]: true }
 
 /** One of the three shapes that `run()` accepts. */
-export type AppShape = FetchApp | NodeApp | MarkedHandler
+type AppShape = FetchApp | NodeApp | MarkedHandler
 
 /** What `run()` accepts: an app, or a module whose default export is one. */
 export type App = AppShape | { readonly default: AppShape }

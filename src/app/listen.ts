@@ -2,7 +2,7 @@
 import type { Server } from 'node:http'
 
 /** Where a program wanted to listen. */
-export interface ListenAddress {
+interface ListenAddress {
   readonly port?: number
   readonly host?: string
   /** A Unix socket. */
@@ -27,9 +27,8 @@ export interface ListenTrap {
  *
  * @param off asked at each call; true lets the server listen
  */
-export async function catchListen(off: () => boolean = () => false): Promise<ListenTrap> {
-  const { Server: NetServer } = await import('node:net')
-  const { prototype } = NetServer
+export function catchListen(off: () => boolean = () => false): ListenTrap {
+  const { prototype } = process.getBuiltinModule('node:net').Server
   const listen = prototype.listen
   let found: CaughtServer | null = null
   let tell: ((caught: CaughtServer | null) => void) | null = null

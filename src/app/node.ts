@@ -80,8 +80,13 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
   )
 }
 
+/** Marks what `process.exit()` throws while a CGI script owes a reply (src/cgi/stdio.ts). */
+const processExit = Symbol.for('cgiup.ProcessExit')
+
 /** Before the head: no reply. After it: a body that breaks off. After the end: a line in the log. */
 function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
+  // Not the app's error: the adapter waits for what is still written.
+  if (typeof thrown === 'object' && thrown !== null && processExit in thrown) return
   const error =
     thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })
   if (pair.res.writableEnded) exchange.stderr(`${error.stack ?? error}\n`)

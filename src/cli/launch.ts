@@ -16,7 +16,7 @@ import { beginLaunch, type Running, type RunOptions } from '../run.js'
 export async function launchFile(file: string, options: RunOptions): Promise<Running> {
   if (!existsSync(file)) throw missing(file)
   const launch = beginLaunch(options)
-  const trap = startsServer(file) ? await catchListen(() => launch.running !== undefined) : null
+  const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null
   let exported: Exports
   try {
     exported = await loadModule(file)

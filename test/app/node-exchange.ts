@@ -50,13 +50,6 @@ export async function readBody(reply: Reply): Promise<Buffer> {
 
 export const text = async (reply: Reply): Promise<string> => (await readBody(reply)).toString()
 
-/** The value of a header of a reply; several are joined. */
-export function header(reply: Reply, name: string): string | undefined {
-  const { headers } = reply
-  const found = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name)
-  return found.length === 0 ? undefined : found.join(', ')
-}
-
 export interface Seen {
   status: number
   reason: string

@@ -388,6 +388,22 @@ describe('a client that leaves', () => {
     expect(log.sort()).toEqual(['close', 'write failed'])
   })
 
+  test('while bytes are on their way: their callback learns it, and there is no finish', async () => {
+    const log: string[] = []
+    const reply = await replyTo((req, res) => {
+      req.on('close', () => log.push('req close'))
+      for (const name of ['close', 'finish']) res.on(name, () => log.push(`res ${name}`))
+      res.write('begun', (error) => log.push(`write ${error ? 'failed' : 'done'}`))
+      setImmediate(() => res.end('more'))
+    })
+    const pieces = iterate(reply)
+    await pieces.next()
+    await turn()
+    await pieces.return?.()
+    await turn()
+    expect(log.sort()).toEqual(['req close', 'res close', 'write failed'])
+  })
+
   test('before the app was called', async () => {
     const exchange = await openExchange('/')
     exchange.abort()
@@ -482,6 +498,18 @@ describe('work after the reply', () => {
     await Promise.all(exchange.work)
     expect(log).toEqual(['finish', 'close'])
   })
+})
+
+test("process.exit() of a CGI script is not the app's error: what was written counts", async () => {
+  const exit = Object.assign(new Error('exit'), { [Symbol.for('cgiup.ProcessExit')]: true })
+  const exchange = await openExchange('/')
+  const serve = await nodeHandler(async (_, res) => {
+    res.write('a')
+    setImmediate(() => res.end('b'))
+    throw exit
+  })
+  expect(await text(await serve(exchange))).toBe('ab')
+  expect(exchange.log).toEqual([])
 })
 
 describe('timeouts', () => {

@@ -14,7 +14,7 @@ let trap: ListenTrap | undefined
 afterEach(() => trap?.release())
 
 async function caught(program: () => unknown): Promise<CaughtServer> {
-  trap = await catchListen()
+  trap = catchListen()
   program()
   return (await trap.first()) as CaughtServer
 }
@@ -119,7 +119,7 @@ test('the first of several servers is the app', async () => {
 })
 
 test('servers that are not HTTP listen as ever, and all do when the trap is released', async () => {
-  trap = await catchListen()
+  trap = catchListen()
   const plain = net.createServer().listen(0, '127.0.0.1')
   await once(plain, 'listening')
   expect((plain.address() as net.AddressInfo).port).toBeGreaterThan(0)
@@ -131,7 +131,7 @@ test('servers that are not HTTP listen as ever, and all do when the trap is rele
 })
 
 test('the trap can be told to let servers listen', async () => {
-  trap = await catchListen(() => true)
+  trap = catchListen(() => true)
   const server = http.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   expect((server.address() as net.AddressInfo).port).toBeGreaterThan(0)
