@@ -23,7 +23,7 @@ export { serverNames } from './detect.js'
 export type { ErrorCode } from './errors.js'
 export { AppError, CgiupError, ProgramError, RequestError, UsageError } from './errors.js'
 export type { Body, Env, Exchange, Gateway, Handler, HeaderList, Reply } from './exchange.js'
-export type { Running, RunOptions } from './run.js'
+export type { CgiOptions, Running, RunOptions } from './run.js'
 export { run } from './run.js'
 
 // A CGI script's stdout is its reply (RFC 3875 section 6.1), and imports run before the script's own

@@ -1,9 +1,13 @@
 /** `run(app)`: joins an app with the server that fits the way this process was started. */
 import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from './app/handler.js'
+import type { ChildOptions } from './cgi/child.js'
 import { type Detected, detect, type ServerName, stdinKind } from './detect.js'
 import { CgiupError, UsageError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
+
+/** Limits of a CGI script; docs/cgi-script.md has their defaults. */
+export type CgiOptions = Omit<ChildOptions, 'onError'>
 
 export interface RunOptions extends AppOptions {
   /** Which server to be. Default `auto`: what started the process. CGIUP_SERVER goes before it. */
@@ -24,6 +28,8 @@ export interface RunOptions extends AppOptions {
   development?: boolean
   /** Makes the reply for an error of the app. Default: the error page. */
   onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** CGI: limits of the script (docs/cgi-script.md). */
+  cgi?: CgiOptions
   /** HTTP: no banner and no access log. Default false. */
   quiet?: boolean
 }
@@ -144,7 +150,7 @@ async function startCgi(app: App, options: RunOptions, { why }: Detected): Promi
     }
   }
   if (development) handler = (await import('./output.js')).recordOutput(handler)
-  await serveCgi(handler, { onError: options.onError ?? errorPage(development) })
+  await serveCgi(handler, { ...options.cgi, onError: options.onError ?? errorPage(development) })
   return { server: 'cgi', why, close: async () => {} }
 }
 
