@@ -24,8 +24,12 @@ export function inProcess(app: App, options: EmulateOptions): Handler {
       onError,
       interrupted,
     })
-    void done.then(({ cut }) => (cut ? pipe.destroy(new Error('The reply was cut off.')) : pipe.end()))
-    return readReply(pipe)
+    const ending = { cut: false }
+    void done.then(({ cut }) => {
+      ending.cut = cut
+      pipe.end()
+    })
+    return readReply(pipe, ending)
   }
 }
 
@@ -63,7 +67,12 @@ function taken(pipe: PassThrough): Promise<void> {
   })
 }
 
-async function readReply(pipe: PassThrough): Promise<Reply> {
+/** How the output ended, known when it has. */
+interface Ending {
+  cut: boolean
+}
+
+async function readReply(pipe: PassThrough, ending: Ending): Promise<Reply> {
   const parser = new HeadParser()
   const pieces = pipe[Symbol.asyncIterator]()
   for (;;) {
@@ -72,19 +81,24 @@ async function readReply(pipe: PassThrough): Promise<Reply> {
     const found = parser.push(value)
     if (!found) continue
     const { status, reason, headers } = found.head
-    const body = rest(found.rest, pieces)
+    const body = rest(found.rest, pieces, ending)
     return { status, headers, body, ...(reason !== undefined && { reason }) }
   }
 }
 
-async function* rest(first: Uint8Array, pieces: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* rest(
+  first: Uint8Array,
+  pieces: AsyncIterator<Uint8Array>,
+  ending: Ending,
+): AsyncGenerator<Uint8Array> {
   try {
     if (first.length > 0) yield first
     for (;;) {
       const { done, value } = await pieces.next()
-      if (done) return
+      if (done) break
       yield value
     }
+    if (ending.cut) throw new Error('The reply was cut off.')
   } finally {
     await pieces.return?.()
   }

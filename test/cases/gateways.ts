@@ -1,7 +1,8 @@
 /** The gateways that need no web server. Others (test/servers) implement {@link Gateway} in the same way. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { emulate, memory, type TestInit, type TestServer } from '../../src/test.js'
+import type { App } from '../../src/app/handler.js'
+import { emulate, type MemoryOptions, memory, type TestInit, type TestServer } from '../../src/test.js'
 import { until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { fetchApp, nodeApp } from './apps.js'
@@ -31,20 +32,21 @@ export const cgi: Gateway = {
   }),
 }
 
-/** No process and no socket. */
-export const inMemory: Gateway = {
-  name: 'memory',
+type Open = (app: App, options: MemoryOptions) => TestServer
+
+/** An app in this process, a new server for each case. */
+const inProcess = (name: string, open: Open): Gateway => ({
+  name,
   open: async (style) => ({
     async request(one) {
-      const app = style === 'fetch' ? fetchApp : nodeApp
-      const server = memory(app, { development: false, ...mountOf(one) })
+      const server = open(style === 'fetch' ? fetchApp : nodeApp, { development: false, ...mountOf(one) })
       const answer = await fetched(server, one)
       await server.close()
       return answer
     },
     close: async () => {},
   }),
-}
+})
 
 /** The development server, as `cgiup APP` starts it. */
 export const http: Gateway = {
@@ -92,7 +94,11 @@ export const http: Gateway = {
   },
 }
 
-export const gateways: readonly Gateway[] = [cgi, http, inMemory]
+/** Without processes and sockets: the same reply, and the reply written and read as CGI output. */
+export const inMemory = inProcess('memory', memory)
+export const asOutput = inProcess('cgi output in memory', emulate)
+
+export const gateways: readonly Gateway[] = [cgi, http, inMemory, asOutput]
 
 const mountOf = (one: Case) => (one.request?.mount === undefined ? {} : { mount: one.request.mount })
 
