@@ -1,0 +1,6 @@
+import type { FetchApp } from '../../src/app/handler.js'
+import type { AskedRequest } from './fetch-exchange.mjs'
+
+export type FetchCase = [app: FetchApp, target: string, request: AskedRequest, wanted: unknown]
+export const cases: FetchCase[]
+export function nameOf(row: FetchCase): string
