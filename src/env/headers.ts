@@ -60,7 +60,7 @@ function isInventedType(env: Env): boolean {
 }
 
 /** The Authorization header, from wherever the server or its configuration has put it. */
-export function authorizationOf(env: Env): string | undefined {
+function authorizationOf(env: Env): string | undefined {
   // quirk: redirect-authorization (Apache puts REDIRECT_ before it at each internal redirect)
   return (
     env.get('HTTP_AUTHORIZATION') ||
