@@ -7,6 +7,9 @@ import type { Reply } from '../exchange.js'
 import type { RequestBody } from './body.js'
 import type { HttpExchange } from './exchange.js'
 
+/** Between the last data of a broken reply and the reset that says so, in milliseconds. */
+const resetDelayMs = 20
+
 export interface Sent {
   status: number
   /** Body bytes handed to the connection. */
@@ -165,10 +168,15 @@ function ownSocket(res: ServerResponse): Promise<Socket | null> {
  */
 export function cutOff(res: ServerResponse, framed: boolean): void {
   const socket = res.socket
-  if (!socket) res.destroy()
-  else if (framed) socket.destroySoon()
-  else if (socket.remoteAddress === undefined) socket.destroy()
-  else socket.resetAndDestroy()
+  if (!socket) {
+    res.destroy()
+    return
+  }
+  // What was written in this turn is still on its way through Node's buffers.
+  if (framed) setImmediate(() => socket.destroySoon())
+  else if (socket.remoteAddress === undefined) setImmediate(() => socket.destroy())
+  // libuv reports a reset that comes together with data as a clean end: let the data be read first.
+  else setTimeout(() => socket.resetAndDestroy(), resetDelayMs)
 }
 
 /** Resolves true when more can be written, false when the connection is gone. */
