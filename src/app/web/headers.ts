@@ -247,9 +247,23 @@ export function listFrom(init: unknown): FlatList {
   const source = init as Record<PropertyKey, unknown>
   const iterator = source[Symbol.iterator]
   const own = headersList(init)
-  if (own && iterator === Headers.prototype.entries) return own.slice()
+  if (own && iterator === Headers.prototype.entries) return combined(own)
   if (typeof iterator === 'function') return listFromPairs(iterator.call(init))
   return listFromRecord(source)
+}
+
+/** A copy has each name once, but for Set-Cookie; the joined value is normalized like any that is given. */
+function combined(list: FlatList): FlatList {
+  const copy: string[] = []
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] as string
+    const value = list[i + 1] as string
+    const at = name === 'set-cookie' ? -1 : indexOfName(copy, name)
+    if (at === -1) copy.push(name, value)
+    else copy[at + 1] = join(name, copy[at + 1] as string, value)
+  }
+  for (let i = 1; i < copy.length; i += 2) copy[i] = toHeaderValue(copy[i], 'Headers constructor')
+  return copy
 }
 
 function listFromPairs(iterator: Iterator<unknown>): string[] {

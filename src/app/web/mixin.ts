@@ -19,6 +19,14 @@ export interface BodyMethods {
   text(): Promise<string>
 }
 
+const hasTextStream = Number.parseInt(process.versions.node, 10) >= 26
+
+/** New with Node 26, and left to it. */
+function textStream(this: { body: ReadableStream | null }): unknown {
+  const made = new (platform().Response)(this.body as never)
+  return (made as unknown as { textStream(): unknown }).textStream()
+}
+
 /** Adds the methods to a class. `parts` throws a TypeError for anything that is no instance of it. */
 export function mixinBody(prototype: object, parts: (self: unknown) => BodyParts): void {
   const bytes = async (self: unknown): Promise<Uint8Array<ArrayBuffer>> =>
@@ -50,7 +58,8 @@ export function mixinBody(prototype: object, parts: (self: unknown) => BodyParts
       return bytes(this)
     },
   }
-  for (const [name, method] of Object.entries(methods)) {
+  const all: Record<string, unknown> = hasTextStream ? { ...methods, textStream } : { ...methods }
+  for (const [name, method] of Object.entries(all)) {
     Object.defineProperty(prototype, name, {
       value: method,
       writable: true,

@@ -217,7 +217,7 @@ const ways: [string, (web: Web, r: Request) => unknown][] = [
     'enumerable members',
     (web) =>
       Object.keys(web.Request.prototype)
-        .filter((n) => n !== 'textStream' && n !== 'attribute')
+        .filter((n) => n !== 'attribute')
         .sort(),
   ],
   ['class facts', (web) => [web.Request.name, web.Request.length, Object.keys(web.Request)]],

@@ -1,0 +1,263 @@
+import { describe, expect, it, vi } from 'vitest'
+import { fetchHandler } from '../../src/app/fetch.js'
+import type { FetchApp } from '../../src/app/handler.js'
+import { Response as LightResponse } from '../../src/app/web/response.js'
+import { Environment } from '../../src/env/environment.js'
+import type { Reply } from '../../src/exchange.js'
+import { type AskedRequest, exchangeOf } from './fetch-exchange.mjs'
+
+const api = { Environment }
+
+function answer(fetch: (request: Request) => unknown, request: AskedRequest = {}, target = '/') {
+  const exchange = exchangeOf(api, target, request)
+  const reply = Promise.resolve(fetchHandler({ fetch } as FetchApp)(exchange))
+  return { exchange, reply }
+}
+
+const replyTo = (returned: unknown): Promise<Reply> => answer(() => returned).reply
+
+const iterate = (reply: Reply): AsyncIterator<Uint8Array> =>
+  (reply.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+
+const light = (body?: unknown, init?: unknown): unknown => new LightResponse(body, init)
+
+describe('what is no Response', () => {
+  it.each([
+    ['undefined', undefined, 'undefined'],
+    ['null', null, 'null'],
+    ['a string', 'text', 'a string'],
+    ['a plain object', { status: 200 }, 'a plain object'],
+    ['a reply of a Handler', { status: 200, headers: [], body: '' }, 'a plain object'],
+    ['a Request', new Request('http://a'), 'an object of class Request'],
+    ['a Map', new Map(), 'an object of class Map'],
+  ])('%s gives an error that names it', async (_, value, name) => {
+    await expect(replyTo(value)).rejects.toMatchObject({
+      name: 'AppError',
+      code: 'RESPONSE_INVALID',
+      message: `The app's fetch() returned ${name}, not a Response.`,
+    })
+  })
+
+  it.each([
+    ["the platform's", () => Response.error()],
+    ['the light', () => LightResponse.error()],
+  ])('Response.error() of %s class', async (_, make) => {
+    await expect(replyTo(make())).rejects.toMatchObject({ code: 'RESPONSE_INVALID' })
+  })
+
+  it.each([
+    ["the platform's", () => new Response('x')],
+    ['the light', () => light('x') as Response],
+  ])('a body of %s class that was read already', async (_, make) => {
+    const response = make()
+    await response.text()
+    await expect(replyTo(response)).rejects.toThrow('already read')
+    const locked = make()
+    locked.body?.getReader()
+    await expect(replyTo(locked)).rejects.toThrow('already read')
+  })
+
+  it('an error of the app goes through', async () => {
+    const error = new RangeError('mine')
+    await expect(answer(() => Promise.reject(error)).reply).rejects.toBe(error)
+    await expect(
+      answer(() => {
+        throw error
+      }).reply,
+    ).rejects.toBe(error)
+  })
+})
+
+describe('Response to Reply', () => {
+  it('keeps a body in one piece', async () => {
+    expect(await replyTo(light('text'))).toMatchObject({ status: 200, body: 'text' })
+    expect(await replyTo(light(new Uint8Array([1, 2])))).toMatchObject({ body: new Uint8Array([1, 2]) })
+    expect((await replyTo(light(null, { status: 204 }))).body).toBeNull()
+  })
+
+  it('keeps it in one piece through another Response, a clone and a look at body', async () => {
+    const first = new LightResponse('text')
+    expect(first.body).not.toBeNull()
+    expect((await replyTo(new LightResponse(first.body, first))).body).toBe('text')
+    const second = new LightResponse('text')
+    second.clone()
+    expect((await replyTo(second)).body).toBe('text')
+  })
+
+  it('marks the body as read', async () => {
+    const response = new LightResponse('text')
+    await replyTo(response)
+    expect(response.bodyUsed).toBe(true)
+    await expect(replyTo(response)).rejects.toThrow('already read')
+  })
+
+  it('keeps the order of header fields, and Set-Cookie apart', async () => {
+    const headers: [string, string][] = [
+      ['Z', '1'],
+      ['Set-Cookie', 'a=1'],
+      ['A', '2'],
+      ['Set-Cookie', 'b=2'],
+    ]
+    const reply = await replyTo(light('', { headers }))
+    expect(reply.headers.slice(0, 8)).toEqual(['z', '1', 'set-cookie', 'a=1', 'a', '2', 'set-cookie', 'b=2'])
+    const platform = await replyTo(new Response('', { headers }))
+    const cookies = platform.headers.filter((_, i) => platform.headers[i - 1] === 'set-cookie')
+    expect(cookies).toEqual(['a=1', 'b=2'])
+  })
+
+  it('gives the reason only where there is one', async () => {
+    expect(await replyTo(light('', { status: 404, statusText: 'Nowhere' }))).toHaveProperty(
+      'reason',
+      'Nowhere',
+    )
+    expect(await replyTo(light(''))).not.toHaveProperty('reason')
+  })
+
+  it('takes responses of classes that are neither', async () => {
+    const other = {
+      status: 201,
+      statusText: 'Other',
+      headers: new Map([['x-a', '1']]),
+      body: (async function* () {
+        yield new Uint8Array([120])
+      })(),
+    }
+    const reply = await replyTo(other)
+    expect(reply).toMatchObject({ status: 201, reason: 'Other', headers: ['x-a', '1'] })
+    expect((await iterate(reply).next()).value).toEqual(new Uint8Array([120]))
+    expect((await replyTo({ ...other, body: 'text' })).body).toBe('text')
+    await expect(replyTo({ ...other, body: 5 })).rejects.toThrow('a number, not a stream')
+  })
+
+  it('takes promises that are not native', async () => {
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
+    const thenable = { then: (done: (value: unknown) => void) => done(light('x')) }
+    expect((await replyTo(thenable)).body).toBe('x')
+  })
+})
+
+describe('streams', () => {
+  const source = () => {
+    const pull = vi.fn((controller: ReadableStreamDefaultController) => {
+      controller.enqueue(new Uint8Array([pull.mock.calls.length]))
+    })
+    const cancel = vi.fn()
+    return { pull, cancel, stream: new ReadableStream({ pull, cancel }, { highWaterMark: 0 }) }
+  }
+
+  it.each([
+    ["the platform's", (body: ReadableStream) => new Response(body)],
+    ['the light', (body: ReadableStream) => light(body)],
+  ])('of %s class are pulled only when a piece is asked for, and cancelled', async (_, wrap) => {
+    const { pull, cancel, stream } = source()
+    const pieces = iterate(await replyTo(wrap(stream)))
+    expect(pull).not.toHaveBeenCalled()
+    expect((await pieces.next()).value).toEqual(new Uint8Array([1]))
+    expect(pull).toHaveBeenCalledTimes(1)
+    await pieces.return?.()
+    expect(cancel).toHaveBeenCalledTimes(1)
+  })
+
+  it('are cancelled while they are silent', async () => {
+    const cancel = vi.fn()
+    const pieces = iterate(await replyTo(light(new ReadableStream({ cancel }))))
+    const next = pieces.next()
+    await pieces.return?.()
+    expect(cancel).toHaveBeenCalledTimes(1)
+    await expect(next).rejects.toMatchObject({ code: 'REQUEST_ABORTED' })
+  })
+
+  it('are cancelled when the client leaves; the reply does not end as if it were whole', async () => {
+    const cancel = vi.fn()
+    const { exchange, reply } = answer(() => light(new ReadableStream({ cancel })))
+    const next = iterate(await reply).next()
+    const reason = new Error('gone')
+    exchange.controller.abort(reason)
+    await expect(next).rejects.toBe(reason)
+    expect(cancel).toHaveBeenCalledWith(reason)
+  })
+
+  it('pass errors on', async () => {
+    const error = new RangeError('mine')
+    const pieces = iterate(
+      await replyTo(
+        light(
+          new ReadableStream({
+            pull(controller) {
+              controller.error(error)
+            },
+          }),
+        ),
+      ),
+    )
+    await expect(pieces.next()).rejects.toBe(error)
+  })
+
+  it('may give strings and buffers, and nothing else', async () => {
+    const pieces: unknown[] = ['é', new Uint16Array([0x6968]), new Uint8Array([33]).buffer, 5]
+    const stream = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(pieces.shift())
+      },
+    })
+    const all = iterate(await replyTo(light(stream)))
+    expect(Buffer.from((await all.next()).value).toString()).toBe('é')
+    expect(Buffer.from((await all.next()).value).toString()).toBe('hi')
+    expect(Buffer.from((await all.next()).value).toString()).toBe('!')
+    await expect(all.next()).rejects.toMatchObject({ code: 'RESPONSE_INVALID' })
+  })
+})
+
+describe('requests', () => {
+  it('are read only as far as the app asks, and cancelled with the stream', async () => {
+    const { exchange, reply } = answer(
+      async (request) => {
+        const reader = (request.body as ReadableStream).getReader()
+        await null
+        expect(exchange.state.reads).toBe(0)
+        await reader.read()
+        await reader.cancel()
+        return light('x')
+      },
+      { method: 'POST', body: 'four' },
+    )
+    await reply
+    expect(exchange.state).toMatchObject({ reads: 1, cancelled: true })
+  })
+
+  it('fail where the body does', async () => {
+    const { exchange, reply } = answer((request) => request.text(), { method: 'POST', body: 'x' })
+    const error = new Error('short')
+    exchange.stdin.read = () => Promise.reject(error)
+    await expect(reply).rejects.toBe(error)
+  })
+
+  it("have the exchange's signal", async () => {
+    let signal: AbortSignal | undefined
+    const { exchange, reply } = answer((request) => {
+      signal = request.signal
+      return light('x')
+    })
+    await reply
+    expect(signal).toBe(exchange.signal)
+  })
+
+  it.each([
+    ['//two//slashes?', 'http://localhost//two//slashes?'],
+    ['/a%2Fb/%7Ec/é?x=%zz&y', 'http://localhost/a%2Fb/%7Ec/%C3%A9?x=%zz&y'],
+    ['/a/../b/./c', 'http://localhost/b/c'],
+    ["/'`{}?'", "http://localhost/'%60%7B%7D?%27"],
+  ])('for %s have the URL %s', async (target, url) => {
+    let seen = ''
+    const request = { env: { PATH_INFO: '', SCRIPT_NAME: '' } }
+    await answer(
+      (r) => {
+        seen = r.url
+        return light('x')
+      },
+      request,
+      target,
+    ).reply
+    expect(seen).toBe(url)
+  })
+})
