@@ -1,7 +1,7 @@
 /** We are the script: this process answers one request and ends. */
 import { writeSync } from 'node:fs'
 import { contentLengthOf } from '../env/headers.js'
-import { RequestError } from '../errors.js'
+import { RequestError, UsageError } from '../errors.js'
 import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
 import { answer, type Outcome } from './answer.js'
 import { checkRequest, isNph } from './check.js'
@@ -36,9 +36,13 @@ const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, mu
 /**
  * Answers the request that the environment of this process describes, on its stdin and stdout, and
  * ends the process: docs/cgi-script.md has the exit codes. The promise resolves just before the end.
+ *
+ * @throws UsageError USAGE when it is called again
  */
-export function serveCgi(handler: Handler, options: ChildOptions = {}): Promise<void> {
-  return new Child(takeStdout(), options).serve(handler)
+export async function serveCgi(handler: Handler, options: ChildOptions = {}): Promise<void> {
+  const stdio = takeStdout()
+  if (stdio.ending) throw new UsageError('USAGE', 'run() was called twice; a CGI script answers one request.')
+  return new Child(stdio, options).serve(handler)
 }
 
 class Child {

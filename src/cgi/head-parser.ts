@@ -33,6 +33,8 @@ export interface HeadParserOptions {
 
 /** Bytes of the output's beginning that are kept for messages. */
 const kept = 101
+/** So much is looked at in one go: a head is small, and what follows it is not ours to decode. */
+const windowBytes = 4096
 
 export class HeadParser {
   readonly #maxBytes: number
@@ -59,20 +61,19 @@ export class HeadParser {
    */
   push(chunk: Uint8Array): { head: ProgramHead; rest: Uint8Array } | null {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    if (this.#start.length < kept)
+    if (this.#start.length < kept) {
       this.#start += bytes.toString('latin1', 0, Math.min(bytes.length, kept - this.#start.length))
-    let from = 0
-    while (from < bytes.length) {
-      const newline = bytes.indexOf(10, from)
-      const stop = newline < 0 ? bytes.length : newline + 1
-      this.#bytes += stop - from
-      if (this.#bytes > this.#maxBytes) this.#tooLarge()
-      const text = bytes.toString('latin1', from, newline < 0 ? stop : newline)
-      from = stop
-      this.#partial = this.#partial === '' ? text : this.#partial + text
-      if (newline < 0) return null
-      const head = this.#endLine()
-      if (head) return { head, rest: chunk.subarray(from) }
+    }
+    for (let from = 0; from < bytes.length; from += windowBytes) {
+      const text = bytes.toString('latin1', from, from + windowBytes)
+      let at = 0
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', at)) {
+        const head = this.#endLine(text.slice(at, end), end + 1 - at)
+        at = end + 1
+        if (head) return { head, rest: chunk.subarray(from + at) }
+      }
+      this.#count(text.length - at)
+      this.#partial += text.slice(at)
     }
     return null
   }
@@ -97,10 +98,16 @@ export class HeadParser {
   }
 
   /** RFC 3875 7.2: lines end with LF or CR LF. */
-  #endLine(): ProgramHead | null {
-    const line = this.#partial
+  #endLine(end: string, bytes: number): ProgramHead | null {
+    this.#count(bytes)
+    const line = this.#partial + end
     this.#partial = ''
     return this.#reader.line(line.endsWith('\r') ? line.slice(0, -1) : line, this.#start)
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    if (this.#bytes > this.#maxBytes) this.#tooLarge()
   }
 
   #tooLarge(): never {

@@ -2,7 +2,8 @@
 import { ProgramError } from '../errors.js'
 import type { ProgramHead } from './head-parser.js'
 
-const field = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*(.*?)[\t ]*$/
+/** RFC 9110 5.6.2 token. */
+const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
 const control = /[^\t\x20-\x7e\x80-\xff]/
 const shownBytes = 100
 
@@ -28,8 +29,8 @@ export class HeadReader {
   line(text: string, start: string): ProgramHead | null {
     this.#number++
     if (text === '' && this.#number > 1) return this.#finish(start)
-    const at = text.search(control)
-    if (at >= 0) {
+    if (control.test(text)) {
+      const at = text.search(control)
       const hex = text.charCodeAt(at).toString(16).padStart(2, '0')
       this.#refuse(
         `has the control character 0x${hex} at column ${at + 1}`,
@@ -44,10 +45,10 @@ export class HeadReader {
   }
 
   #field(text: string, start: string): void {
-    const match = field.exec(text)
-    if (!match) this.#refuseLine(text, start)
-    const name = match[1] as string
-    const value = match[2] as string
+    const colon = text.indexOf(':')
+    const name = text.slice(0, colon)
+    if (colon <= 0 || notToken.test(name)) this.#refuseLine(text, start)
+    const value = withoutWhiteSpace(text, colon + 1)
     // RFC 3875 6.3: "A null field-value is equivalent to a field not being sent".
     if (value === '') return
     const lower = name.toLowerCase()
@@ -162,6 +163,19 @@ export class HeadReader {
       `Line ${this.#number} of the output ${what}: ${quote(text)}; expected ${expected}. The output began with ${quote(start)}.`,
     )
   }
+}
+
+/** The end of a string without white space around it; other than trim(), 0xA0 is a byte like others. */
+function withoutWhiteSpace(text: string, from: number): string {
+  let end = text.length
+  let at = from
+  while (at < end && isWhiteSpace(text.charCodeAt(at))) at++
+  while (end > at && isWhiteSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(at, end)
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 32 || code === 9
 }
 
 /** Bytes made readable: a JSON string of their beginning, all but printable ASCII escaped. */

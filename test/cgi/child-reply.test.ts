@@ -202,6 +202,12 @@ describe('stdout belongs to the reply', () => {
     expect((await run('continues')).stderr).toBe('after run\n')
   })
 
+  it('a second call is refused, and the reply is given once', async () => {
+    const out = await run('twice')
+    expect(out.body.toString()).toBe('once')
+    expect(out.stderr).toContain('run() was called twice')
+  })
+
   it('open handles of the app do not keep the process', async () => {
     expect(await run('open-handle')).toMatchObject({ code: 0 })
   })

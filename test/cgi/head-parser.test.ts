@@ -172,6 +172,7 @@ describe('RFC 3875 6.3: header fields', () => {
   })
 
   it('values are Latin-1 bytes', () => {
+    expect(parse('Content-Type: a/b\nX: \xa0x\xa0 \n\n').headers.at(-1)).toBe('\xa0x\xa0')
     expect(parse('Content-Type: a/b\nX: \xe4\xff\n\n').headers.at(-1)).toBe('\xe4\xff')
   })
 
@@ -254,6 +255,7 @@ describe('limit maxBytes', () => {
   it('a head of just so many bytes passes', () => {
     expect(field(1000)).toHaveLength(1000)
     expect(parse(field(1000), { maxBytes: 1000 }).headers).toHaveLength(4)
+    expect(parse(field(9000)).headers[3]).toHaveLength(8977)
   })
 
   it.each([field(1001), 'x'.repeat(1001), 'a: b\n'.repeat(300)])('one byte more does not', (input) => {
