@@ -87,6 +87,13 @@ describe.skipIf(!needs('apache2')).each(['prefork', 'event'] as const)('Apache, 
     expect(headers).not.toHaveProperty('authorization')
   })
 
+  it('Content-Length of a reply to HEAD, where Apache is told to believe it', async () => {
+    const head = (directory: string) =>
+      request({ port: site().port }, { method: 'HEAD', target: `/${directory}/express.cgi/-/tag` })
+    expect((await head('site')).header('content-length')).toBe('9')
+    expect((await head('cgi-bin')).header('content-length')).toBeUndefined()
+  })
+
   it('the directory itself is answered by DirectoryIndex', async () => {
     const reply = await request({ port: site().port }, { target: '/plain-express/' })
     // The app has no page for "/", and says so itself.

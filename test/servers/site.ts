@@ -97,7 +97,9 @@ function site(frame: Frame, servers: ServerProcess[]): Site {
 /** Apache: mod_cgi in the prefork MPM, mod_cgid in the event MPM. */
 export async function startApache(mpm: 'prefork' | 'event'): Promise<Site> {
   const frame = await makeFrame()
-  const parts = ['apache-scriptalias.conf', 'apache-addhandler.conf', 'apache-authorization.conf']
+  const parts = ['scriptalias', 'addhandler', 'authorization', 'content-length'].map(
+    (name) => `apache-${name}.conf`,
+  )
   const file = writeConfig(frame, 'apache-frame.conf', parts, {
     MPM: mpm,
     CGI: mpm === 'prefork' ? 'cgi' : 'cgid',
@@ -116,7 +118,7 @@ export async function startApache(mpm: 'prefork' | 'event'): Promise<Site> {
 
 export async function startLighttpd(): Promise<Site> {
   const frame = await makeFrame()
-  const parts = ['lighttpd-ext.conf', 'lighttpd-alias.conf', 'lighttpd-rewrite.conf', 'lighttpd-stream.conf']
+  const parts = ['ext', 'alias', 'rewrite', 'path', 'stream'].map((name) => `lighttpd-${name}.conf`)
   const file = writeConfig(frame, 'lighttpd-frame.conf', parts, {
     USER: root ? 'server.username = "www-data"\nserver.groupname = "www-data"' : '',
   })

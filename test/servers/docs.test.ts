@@ -1,0 +1,35 @@
+/** The configurations in docs/deploy-*.md are those that the tests run. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { configDirectory, repository } from './docroot.js'
+
+const docs = join(repository, 'docs')
+const guides = readdirSync(docs).filter((name) => name.startsWith('deploy-'))
+
+/** A template as the reader of a guide would write it. */
+function example(name: string): string {
+  return readFileSync(join(configDirectory, name), 'utf8')
+    .replaceAll('@ROOT@', '/var/www/example')
+    .replaceAll('@SOCK@', '/run/fcgiwrap.socket')
+    .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')
+    .replaceAll('front-express', 'shop')
+}
+
+const marked = guides.flatMap((guide) => {
+  const text = readFileSync(join(docs, guide), 'utf8')
+  const blocks = text.matchAll(/<!-- test\/servers\/config\/(\S+) -->\n```\w*\n(.*?)```/gs)
+  return [...blocks].map(([, name = '', block = '']) => ({ guide, name, block }))
+})
+
+describe('configurations in the guides', () => {
+  it.each(marked)('$guide: $name', ({ name, block }) => {
+    expect(block).toBe(example(name))
+  })
+
+  it('every part that the servers are tested with is shown in a guide', () => {
+    const parts = readdirSync(configDirectory).filter((name) => !name.endsWith('-frame.conf'))
+    expect(marked.map((one) => one.name).sort()).toEqual(parts.sort())
+  })
+})
