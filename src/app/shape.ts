@@ -47,6 +47,16 @@ const mistakes: readonly Mistake[] = [
     is: (it) => isFunction(it.routes) && isFunction(it.allowedMethods),
   },
   {
+    seen: 'a NestJS application',
+    fix: 'Make it ready and give the app inside: await app.init(); run(app.getHttpAdapter().getInstance()).',
+    is: (it) => isFunction(it.getHttpAdapter),
+  },
+  {
+    seen: 'a Hapi server',
+    fix: 'Make it ready and give its listener: await server.initialize(); run(server.listener).',
+    is: (it) => isFunction(it.initialize) && isThing(it.listener),
+  },
+  {
     seen: 'a promise',
     fix: 'Wait for it: export default await createApp(), or run(await createApp()).',
     is: (it) => isFunction(it.then),

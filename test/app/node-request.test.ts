@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 import { describe, expect, test } from 'vitest'
@@ -198,5 +199,20 @@ describe('req.socket', () => {
         valid_to: 'Jan  1 00:00:00 2030 GMT',
       },
     ])
+  })
+
+  test('shows the whole certificate where the server passes it on', async () => {
+    const pem = readFileSync(new URL('../fixtures/tls/client.pem', import.meta.url), 'latin1')
+    const names = { SSL_CLIENT_S_DN: 'CN=ann,O=Club' }
+    const subject = ({ socket }: NodeRequest) =>
+      (socket as unknown as { getPeerCertificate(): { subject: object; raw?: Buffer } }).getPeerCertificate()
+    const whole = await see(subject, '/', { env: { ...names, SSL_CLIENT_CERT: pem } })
+    expect({ ...whole.subject }).toEqual({ CN: 'ann', O: 'Club' })
+    expect(whole.raw?.length).toBeGreaterThan(300)
+    // nginx's $ssl_client_cert
+    const tabs = await see(subject, '/', { env: { SSL_CLIENT_CERT: pem.trim().replaceAll('\n', '\n\t') } })
+    expect(tabs.raw).toEqual(whole.raw)
+    const broken = await see(subject, '/', { env: { ...names, SSL_CLIENT_CERT: '-----BEGIN NONSENSE' } })
+    expect(broken).toMatchObject({ subject: { CN: 'ann', O: 'Club' } })
   })
 })

@@ -68,6 +68,8 @@ describe('anything else is refused with what was seen and what to do', () => {
     ['an Express router', router, 'a router', 'app.use(router)'],
     ['a Koa router', koaRouter, 'a Koa router', 'app.use(router.routes())'],
     ['Koa middleware', koaRoutes, 'Koa middleware', 'app.use(router.routes())'],
+    ['a NestJS application', { getHttpAdapter() {} }, 'a NestJS application', 'app.init()'],
+    ['a Hapi server', { initialize() {}, listener: http.createServer() }, 'a Hapi server', 'server.listener'],
     ['a promise', Promise.resolve(hello), 'a promise', 'await createApp()'],
     ['fetch that is no function', { fetch: true }, 'an object whose fetch is not a function', 'method'],
     ['a Response', new Response('hello'), 'a Response', 'fetch: () => new Response()'],
@@ -131,4 +133,12 @@ test('an http.Server answers with all its request listeners, once() included', a
     expect(reply.body).toBe('hello')
   }
   expect(calls).toEqual(['once', 'on', 'on'])
+})
+
+test('a rejection of any request listener is the error of the app', async () => {
+  const server = http.createServer(async () => {
+    throw new Error('first')
+  })
+  server.on('request', () => {})
+  await expect(replyTo(server)).rejects.toThrow('first')
 })

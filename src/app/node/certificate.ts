@@ -7,12 +7,8 @@ import type { Env } from '../../exchange.js'
  * (Apache: `SSLOptions +ExportCertData`), else names, serial number and dates; `{}` without a certificate.
  */
 export function peerCertificate(env: Env): DetailedPeerCertificate | Record<string, never> {
-  const pem = env.get('SSL_CLIENT_CERT')
-  if (pem?.startsWith('-----BEGIN')) {
-    // nginx ($ssl_client_cert) puts a tab before each line but the first.
-    const { X509Certificate } = process.getBuiltinModule('node:crypto')
-    return new X509Certificate(pem.replaceAll('\t', '')).toLegacyObject() as DetailedPeerCertificate
-  }
+  const whole = parsed(env.get('SSL_CLIENT_CERT'))
+  if (whole !== null) return whole
   if (!env.get('SSL_CLIENT_S_DN') && !env.get('SSL_CLIENT_S_DN_CN')) return {}
   const certificate = {
     subject: nameParts(env, 'SSL_CLIENT_S_DN'),
@@ -22,6 +18,17 @@ export function peerCertificate(env: Env): DetailedPeerCertificate | Record<stri
     valid_to: env.get('SSL_CLIENT_V_END'),
   }
   return certificate as unknown as DetailedPeerCertificate
+}
+
+/** mod_ssl and lighttpd give PEM; nginx ($ssl_client_cert) puts a tab before each line but the first. */
+function parsed(pem: string | undefined): DetailedPeerCertificate | null {
+  if (!pem?.startsWith('-----BEGIN')) return null
+  const { X509Certificate } = process.getBuiltinModule('node:crypto')
+  try {
+    return new X509Certificate(pem.replaceAll('\t', '')).toLegacyObject() as DetailedPeerCertificate
+  } catch {
+    return null
+  }
 }
 
 /** `<name>_CN`, `<name>_O` and so on (mod_ssl), else the parts of `CN=…,O=…`. */

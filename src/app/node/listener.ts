@@ -26,8 +26,7 @@ function server(app: Server): NodeListener {
     throw shapeError("a server without a 'request' listener", 'Give it one: http.createServer(app).')
   }
   return (req, res) => {
-    let returned: unknown
-    for (const listener of app.rawListeners('request')) returned = listener.call(app, req, res)
-    return returned
+    const returned = app.rawListeners('request').map((listener) => listener.call(app, req, res))
+    return returned.length === 1 ? returned[0] : Promise.all(returned)
   }
 }
