@@ -158,6 +158,9 @@ export async function bundle(dir) {
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')
   await bundleInto(node, [node], dir, [core])
+  // What a `#!/usr/bin/env cgiup` script loads besides: the command, and the loader of app files.
+  const command = join(dir, 'cli/run.js')
+  await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [core, node, join(dir, 'index.js')])
 }
 
 /** @param before bundles that are done: what is in them is imported from there */

@@ -1,0 +1,81 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { describe, expect, it } from 'vitest'
+import type { Command } from '../../src/cli/args.js'
+import { command as call } from '../../src/cli/call.js'
+import { command as run } from '../../src/cli/run.js'
+import { tempDir } from '../support/temp.js'
+
+const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
+const commands = page('commands.md')
+const bin = fileURLToPath(new URL('../../bin/cgiup.js', import.meta.url))
+
+/** The part of a page below a heading. */
+const section = (text: string, heading: string) => text.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+
+describe('docs/commands.md', () => {
+  it.each<[string, Command]>([
+    ['cgiup APP', run],
+    ['cgiup call', call],
+  ])('%s lists the options that there are', (heading, command) => {
+    const told = section(commands, heading).match(/^\| `[^|]*`/gm) ?? []
+    const names = told.join().match(/--[a-z-]+/g) ?? []
+    expect([...new Set(names)].sort()).toEqual(
+      Object.keys(command.options)
+        .map((name) => `--${name}`)
+        .sort(),
+    )
+    for (const [name, { short }] of Object.entries(command.options)) {
+      if (short) expect(told.join()).toContain(`\`-${short}\`, \`--${name}`)
+    }
+  })
+
+  it('shows what --explain really prints', async () => {
+    const [, output, report] =
+      /\$ cgiup call \/ \.\/bad\.sh --explain\n([\s\S]*?)\n\n(--- [\s\S]*?)\n```/.exec(commands) ?? []
+    const directory = tempDir('docs')
+    const script = join(directory, 'bad.sh')
+    writeFileSync(script, `#!/bin/sh\ncat <<'END'\n${output}\nEND\nexit 3\n`, { mode: 0o755 })
+    const found = await execa(process.execPath, [bin, 'call', '/', './bad.sh', '--explain'], {
+      cwd: directory,
+      reject: false,
+    })
+    expect(found.stdout).toBe(output)
+    expect(found.stderr.trim()).toBe(report)
+  })
+})
+
+describe('docs/run.md and docs/testing.md', () => {
+  /** Members of an interface with a doc comment or a type, as its source has them. */
+  const members = (file: string, name: string) => {
+    const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8')
+    const body = source.split(new RegExp(`export interface ${name}\\b[^{]*\\{`))[1]?.split('\n}')[0] ?? ''
+    return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??[:(]/gm)].map((match) => match[1] as string)
+  }
+  const rows = (text: string) => text.match(/^\| `[^|]*`/gm)?.join() ?? ''
+
+  it('list the options of run()', () => {
+    const told = rows(section(page('run.md'), 'Options'))
+    const names = [...members('run.ts', 'RunOptions'), ...members('app/handler.ts', 'AppOptions')]
+    expect(names.length).toBeGreaterThan(6)
+    for (const name of names) expect(told).toContain(`\`${name}\``)
+    for (const name of members('run.ts', 'Running')) {
+      expect(section(page('run.md'), 'Options')).toMatch(new RegExp(`\`${name}[\`(]`))
+    }
+  })
+
+  it('list the options of memory() and emulate()', () => {
+    const told = rows(section(page('testing.md'), 'Options'))
+    const names = [
+      'test/emulate.ts EmulateOptions',
+      'test/exchange.ts ServerFacts',
+      'test/memory.ts AdapterOptions',
+    ]
+      .map((one) => one.split(' ') as [string, string])
+      .flatMap(([file, name]) => members(file, name))
+    expect(names.length).toBeGreaterThan(6)
+    for (const name of names) expect(told).toContain(`\`${name}\``)
+  })
+})
