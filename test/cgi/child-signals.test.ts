@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, openSync, readFileSync } from 'node:fs'
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { tempDir } from '../support/temp.js'
@@ -45,41 +45,47 @@ describe('SIGTERM', () => {
 })
 
 describe('waitUntil', () => {
-  const paused = () => ({ PAUSE: '150', NOTE: join(tempDir('work'), 'note') })
+  const waiting = () => ({ NOTE: join(tempDir('work'), 'note') })
+  /** The work waits for this. */
+  const go = ({ NOTE }: { NOTE: string }) => writeFileSync(`${NOTE}.go`, '')
 
   it('keeps the process; stdout and stderr end before the work does', async () => {
-    const env = paused()
+    const env = waiting()
     const child = start(variables('work', env))
     const [stdout, stderr] = await Promise.all([collect(child.stdout), collect(child.stderr)])
     expect(split(stdout).body.toString()).toBe('replied')
     expect(existsSync(env.NOTE)).toBe(false)
+    go(env)
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(readFileSync(env.NOTE, 'utf8')).toBe('done')
     expect(stderr.toString()).toBe('')
   })
 
   it('ends one socket for stdin and stdout, too', async () => {
-    const env = paused()
+    const env = waiting()
     const { child, socket } = await startShared(variables('work', env))
     expect(split(await collect(socket)).body.toString()).toBe('replied')
     expect(existsSync(env.NOTE)).toBe(false)
+    go(env)
     await once(child, 'exit')
     expect(readFileSync(env.NOTE, 'utf8')).toBe('done')
   })
 
   it('leaves a log file open as stderr', async () => {
-    const env = paused()
+    const env = waiting()
     const log = `${env.NOTE}.log`
+    go(env)
     const child = start(variables('work', env), ['ignore', 'pipe', openSync(log, 'w')])
     await outputOf(child)
     expect(readFileSync(log, 'utf8')).toBe('said after the reply\n')
   })
 
   it('goes on after SIGTERM: lighttpd and mod_cgi send it when the reply is whole', async () => {
-    const env = paused()
+    const env = waiting()
     const child = start(variables('work', env))
     await Promise.all([collect(child.stdout), collect(child.stderr)])
     child.kill('SIGTERM')
+    go(env)
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(readFileSync(env.NOTE, 'utf8')).toBe('done')
   })
