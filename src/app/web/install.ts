@@ -18,8 +18,11 @@ export const lightWebIsInstalled = (): boolean => installed
  * already, or somebody else has taken the names.
  */
 export function installLightWeb(): void {
-  if (installed || platformIsLoaded()) return
+  if (installed) return
+  // Also where undici is loaded: `import 'node:http'` in the app's file has done that on Node 22, and
+  // its parser is still being compiled.
   guardWebAssembly()
+  if (platformIsLoaded()) return
   const vm = process.getBuiltinModule('node:vm')
   // A declaration of a script hides the global object's property without touching it: replacing
   // the property would lose the platform's class, reading it would load undici.

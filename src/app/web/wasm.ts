@@ -12,10 +12,13 @@ type Instantiate = (module: object, imports?: Record<string, object>) => Promise
 
 declare const WebAssembly: { instantiate: Instantiate }
 
+let guarding = false
+
 /** Keeps undici's HTTP parser from killing the process where there is no memory for it. */
 export function guardWebAssembly(): void {
   // Node 24 and later make the memory when the first request is sent, and report it there.
-  if (Number.parseInt(process.versions.node, 10) >= 24) return
+  if (guarding || Number.parseInt(process.versions.node, 10) >= 24) return
+  guarding = true
   const original = WebAssembly.instantiate
   const guarded = {
     instantiate(module: object, imports?: Record<string, object>) {
