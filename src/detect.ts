@@ -15,7 +15,7 @@ export type ServerName = (typeof serverNames)[number]
 export type Stdin = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
 
 /** `fastcgi`: the launcher handed over a listening socket. */
-export type DetectedServer = 'cgi' | 'http' | 'fastcgi'
+type DetectedServer = 'cgi' | 'http' | 'fastcgi'
 
 export interface Facts {
   readonly env: Readonly<Record<string, string | undefined>>

@@ -58,7 +58,7 @@ export interface Launch {
 const launchKey = Symbol.for('cgiup.launch')
 
 /** The launch under way, or undefined where a program was started without one. */
-export function currentLaunch(): Launch | undefined {
+function currentLaunch(): Launch | undefined {
   return (globalThis as { [launchKey]?: Launch })[launchKey]
 }
 

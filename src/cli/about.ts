@@ -26,7 +26,7 @@ export async function about(args: readonly string[]): Promise<void> {
 }
 
 /** The version of this package. */
-export function version(): string {
+function version(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }
 

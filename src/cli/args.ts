@@ -3,7 +3,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { UsageError } from '../errors.js'
 import { nearest } from '../nearest.js'
 
-export interface Option {
+interface Option {
   readonly short?: string
   /** What stands for the value in the help, such as `ADDR`; a switch without. */
   readonly value?: string

@@ -18,7 +18,7 @@ export function explain(run: ScriptRun, environment: readonly string[]): boolean
 }
 
 /** The text of the report: the head line by line with its findings, then those about the whole. */
-export function report(run: ScriptRun, findings: readonly Finding[]): string {
+function report(run: ScriptRun, findings: readonly Finding[]): string {
   const out = ['', `--- ${summary(findings)}`]
   for (const { number, text } of headLines(run.output).slice(0, maxLines)) {
     const here = findings.filter(({ line }) => line === number)

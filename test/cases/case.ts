@@ -2,7 +2,7 @@
 
 export type Style = 'fetch' | 'node'
 
-export interface CaseRequest {
+interface CaseRequest {
   /** Default GET. */
   readonly method?: string
   /** Request target, raw. Default `/`. */
@@ -75,6 +75,8 @@ export interface Gateway {
   readonly name: string
   /** Why a request cannot be made through this gateway; undefined when it can. */
   cannot?(request: CaseRequest): string | undefined
+  /** Names of cases that come out otherwise here, for a reason that is the gateway's own. */
+  readonly not?: Readonly<Record<string, string>>
   open(style: Style): Promise<Site>
 }
 

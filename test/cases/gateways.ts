@@ -14,7 +14,7 @@ const scripts: Readonly<Record<Style, string>> = {
 }
 
 /** A process a request, as a web server starts it. */
-export const cgi: Gateway = {
+const cgi: Gateway = {
   name: 'cgi',
   open: async (style) => ({
     async request(one) {
@@ -49,7 +49,7 @@ const inProcess = (name: string, open: Open): Gateway => ({
 })
 
 /** The development server, as `cgiup APP` starts it. */
-export const http: Gateway = {
+const http: Gateway = {
   name: 'http',
   cannot(request) {
     if (request.mount) return 'the path is an option of the whole server'
@@ -95,8 +95,8 @@ export const http: Gateway = {
 }
 
 /** Without processes and sockets: the same reply, and the reply written and read as CGI output. */
-export const inMemory = inProcess('memory', memory)
-export const asOutput = inProcess('cgi output in memory', emulate)
+const inMemory = inProcess('memory', memory)
+const asOutput = inProcess('cgi output in memory', emulate)
 
 export const gateways: readonly Gateway[] = [cgi, http, inMemory, asOutput]
 
