@@ -23,8 +23,13 @@ const env = {
   GIT_COMMITTER_EMAIL: 'a@example.org',
 }
 
+/** Each commit is a minute younger than the one before: what git negotiates depends on it. */
+let clock = 1_700_000_000
+
 async function git(cwd: string, ...args: string[]): Promise<string> {
-  return (await run('git', args, { cwd, env, maxBuffer: 1e8 })).stdout
+  clock += 60
+  const dated = { ...env, GIT_AUTHOR_DATE: `${clock} +0000`, GIT_COMMITTER_DATE: `${clock} +0000` }
+  return (await run('git', args, { cwd, env: dated, maxBuffer: 1e8 })).stdout
 }
 
 describe.skipIf(!needs('git', 'git-http-backend'))('git-http-backend', () => {
