@@ -39,7 +39,7 @@ const noNph = /^(?:go$|nginx\/|SimpleHTTP\/)/
  * RFC 3875 section 5.1 leaves it to the server how a script says that it writes whole HTTP responses:
  * Apache and cgiup know it by a file name that begins with `nph-`; fcgiwrap, Go and Python do not.
  */
-export function isNph(env: Env): boolean {
+export function isNph(env: Pick<Env, 'get'>): boolean {
   const path = env.get('SCRIPT_FILENAME') || env.get('SCRIPT_NAME') || ''
   if (!path.slice(path.lastIndexOf('/') + 1).startsWith('nph-')) return false
   return env.get('FCGI_ROLE') === undefined && !noNph.test(env.get('SERVER_SOFTWARE') ?? '')

@@ -53,6 +53,7 @@ class Child {
   readonly #stdin: Stdin
   readonly #exchange: Exchange
   readonly #checked: RequestError | null
+  readonly #nph: boolean
   readonly #work = new Set<Promise<unknown>>()
   #phase: 'answering' | 'draining' | 'working' = 'answering'
   #abort: AbortController | null = null
@@ -68,6 +69,7 @@ class Child {
     this.#options = options
     const env = readEnviron()
     this.#checked = checkRequest(env)
+    this.#nph = options.nph ?? isNph(env)
     this.#stdin = new Stdin(this.#source, this.#checked ? 0 : contentLengthOf(env), options)
     this.#wire = new Wire({
       fd: 1,
@@ -102,7 +104,7 @@ class Child {
     const outcome = await answer(refused ? () => Promise.reject(refused) : handler, {
       exchange: this.#exchange,
       sink: this.#wire,
-      nph: this.#options.nph ?? isNph(this.#exchange.env),
+      nph: this.#nph,
       onError: refused ? undefined : this.#options.onError,
       onGone: () => this.#abortWith(new RequestError('REQUEST_ABORTED')),
       interrupted: this.#interrupted,
@@ -177,7 +179,7 @@ class Child {
       new RequestError('REQUEST_ABORTED', 'The web server asked this process to stop (SIGTERM).'),
     )
     const end = () => {
-      if (!this.#stdio.written) writePage(this.#stdio)
+      if (!this.#stdio.written) writePage(this.#stdio, this.#nph)
       this.#leave('SIGTERM')
     }
     if (this.#phase === 'draining') end()
@@ -222,10 +224,11 @@ class Child {
   #ending(code: number): void {
     if (this.#phase !== 'answering') return
     if (code === 0) process.exitCode = 1
-    stderr(
-      'cgiup: the process ended before the reply was complete: the app waits for something that never comes.\n',
-    )
-    if (!this.#stdio.written) writePage(this.#stdio)
+    // 13: an await at the top of a module that never settles.
+    const idle = code === 0 || code === 13
+    const why = idle ? 'the app waits for something that never comes' : `exit code ${code}`
+    stderr(`cgiup: the process ended before the reply was complete: ${why}.\n`)
+    if (!this.#stdio.written) writePage(this.#stdio, this.#nph)
     else this.#kill('SIGTERM')
   }
 

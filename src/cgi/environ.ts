@@ -10,7 +10,9 @@ const block = '/proc/self/environ'
  * bytes are read where the system shows them.
  */
 export function readEnviron(env: NodeJS.ProcessEnv = process.env): Environment {
-  return (isLossy(env) && fromBlock(env)) || Environment.fromObject(env)
+  // Each look into process.env asks the system: once is enough.
+  const copy = { ...env }
+  return (isLossy(copy) && fromBlock(copy)) || Environment.fromObject(copy)
 }
 
 function isLossy(env: NodeJS.ProcessEnv): boolean {

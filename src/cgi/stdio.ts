@@ -3,6 +3,7 @@
  * and `process.exit()` waits for the reply. To be done before the app is loaded.
  */
 import { writeSync } from 'node:fs'
+import { isNph } from './check.js'
 
 /** What this process knows of its stdio; one for all copies of the package that it loads. */
 export interface TakenStdio {
@@ -76,14 +77,14 @@ function lastChance(stdio: TakenStdio, code: number): void {
 }
 
 /** A plain page, at once, where everything else has failed. */
-export function writePage(stdio: TakenStdio): void {
+export function writePage(stdio: TakenStdio, nph = isNph({ get: (name) => process.env[name] })): void {
+  const status = nph
+    ? 'HTTP/1.1 500 Internal Server Error\r\nConnection: close'
+    : 'Status: 500 Internal Server Error'
   const body = process.env.REQUEST_METHOD === 'HEAD' ? '' : '500 Internal Server Error\n'
   stdio.written = true
   try {
-    writeSync(
-      1,
-      `Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`,
-    )
+    writeSync(1, `${status}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`)
   } catch {
     // Nobody reads it.
   }

@@ -60,6 +60,10 @@ describe('MUST', () => {
     expect(parser.push(out.bytes)?.head).toMatchObject({ status: 200, nph: true })
   })
 
+  it.each(['throws', 'never', 'throws-early', 'exits-early'])('5.2: also when it fails: %s', async (app) => {
+    expect((await run(app, { SCRIPT_NAME: '/nph-app.cgi' })).head).toMatch(/^HTTP\/1\.1 500 .*\r\n/)
+  })
+
   it('5.2: SCRIPT_FILENAME tells, too; a server that knows no NPH gets none', async () => {
     const file = { SCRIPT_FILENAME: '/srv/cgi/nph-x' }
     expect((await run('hello', file)).head).toMatch(/^HTTP\/1\.1 200 OK/)
