@@ -19,7 +19,7 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     ...(!options.quiet && { log: accessLog() }),
   })
   if (!options.quiet) {
-    process.stderr.write(`cgiup: ${server.url}${options.mount ?? ''}/ (HTTP: ${why}; Ctrl-C stops it)\n`)
+    process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }
   const release = closeOnSignal(() => server.close())
   const close = async () => {
@@ -27,6 +27,11 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     await server.close()
   }
   return { server: 'http', why, url: server.url, address: server.address, close }
+}
+
+/** The address a browser opens; a Unix socket has none. */
+export function homeOf(url: string, mount = ''): string {
+  return url.startsWith('unix:') ? url : `${url}${mount === '/' ? '' : mount}/`
 }
 
 async function mounted(handler: Handler, { mount = '' }: RunOptions): Promise<Handler> {

@@ -26,8 +26,17 @@ export async function loadModule(file: string): Promise<Exports> {
   } catch (error) {
     // Only top-level await is left. The graph is linked and under its URL in the module cache by
     // now, so that import() finds it there and does not ask for the extension.
-    if (code(error) === 'ERR_REQUIRE_ASYNC_MODULE') return await import(pathToFileURL(path).href)
+    if (code(error) === 'ERR_REQUIRE_ASYNC_MODULE') return importLinked(path, error)
     throw explain(error, path)
+  }
+}
+
+async function importLinked(path: string, reason: unknown): Promise<Exports> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (error) {
+    // The file is CommonJS and has required such a module itself: that was the error.
+    throw code(error) === 'ERR_UNKNOWN_FILE_EXTENSION' ? reason : error
   }
 }
 

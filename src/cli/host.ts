@@ -6,7 +6,7 @@ import { UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
 import { mountedAt } from '../host/mounted-at.js'
 import { accessLog, type CgiBinOptions, cgiBin, files, mount, script, serve } from '../host.js'
-import { closeOnSignal } from '../run-http.js'
+import { closeOnSignal, homeOf } from '../run-http.js'
 import { interpreterOf } from '../test/program.js'
 import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
 import { pairs } from './pairs.js'
@@ -64,8 +64,7 @@ export async function main(args: string[]): Promise<void> {
   const quiet = parsed.values.quiet === true
   const server = await serve(handler, { ...addressOf(parsed), ...(!quiet && { log: accessLog() }) })
   if (!quiet) {
-    const path = at === '/' ? '/' : `${at}/`
-    process.stderr.write(`cgiup: ${server.url}${path} runs ${resolve(target)} (Ctrl-C stops it)\n`)
+    process.stderr.write(`cgiup: ${homeOf(server.url, at)} runs ${resolve(target)} (Ctrl-C stops it)\n`)
   }
   closeOnSignal(() => server.close())
 }

@@ -7,7 +7,7 @@ import { detect, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
 import { handler, run } from '../index.js'
 import { nearest } from '../nearest.js'
-import { beginLaunch, type Running, type RunOptions } from '../run.js'
+import { beginLaunch, type Launch, type Running, type RunOptions } from '../run.js'
 
 /**
  * @param options go before those in the file's own call of `run()`
@@ -31,7 +31,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   }
   if (launch.running) return launch.running
   const app = await appOf(exported)
-  if (app === undefined && trap !== null) return runCaught(file, trap)
+  if (app === undefined && trap !== null) return runCaught(file, trap, launch)
   trap?.release()
   if (app === undefined) throw noApp(file)
   return run(app as App)
@@ -46,9 +46,11 @@ function startsServer(file: string): boolean {
 }
 
 /** A program that calls `app.listen()`: as an HTTP server it gets the port it asked for. */
-async function runCaught(file: string, trap: ListenTrap): Promise<Running> {
+async function runCaught(file: string, trap: ListenTrap, launch: Launch): Promise<Running> {
   const caught = await trap.first()
   trap.release()
+  // It has called run() after all, later than it was loaded.
+  if (launch.running) return launch.running
   if (caught === null) throw noApp(file)
   return run(caught.server, placeOf(caught))
 }

@@ -175,6 +175,22 @@ describe('cgiup APP', () => {
     expect(text, log).toBe('listening /x')
   })
 
+  it('a program may call run() some time after it was loaded', async () => {
+    write('app.js', hello)
+    const text = "import { run } from 'cgiup'\nimport app from './app.js'\nsetTimeout(() => run(app), 30)"
+    const file = write('later.mjs', text)
+    expect((await served(['later.mjs', '--listen', ':0'])).text).toMatch(/^GET\|\/x\|/)
+    const env = {
+      GATEWAY_INTERFACE: 'CGI/1.1',
+      REQUEST_METHOD: 'GET',
+      REQUEST_URI: '/y',
+      SERVER_PROTOCOL: 'HTTP/1.1',
+    }
+    const { out, err, code } = await cgiup([file], { env })
+    expect(out).toMatch(/^Status: 200 OK\r\n[\s\S]*GET\|\/y\|/)
+    expect({ err, code }).toEqual({ err: '', code: 0 })
+  })
+
   it('under CGI: the reply on stdout', async () => {
     const file = write('script.cgi', `#!/usr/bin/env cgiup\nconsole.log('log')\n${hello}`, true)
     const env = {

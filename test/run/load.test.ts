@@ -154,6 +154,13 @@ describe('says what is wrong', () => {
     expect(await load(file)).toMatchObject({ name: 'SyntaxError' })
   })
 
+  it('a CommonJS file that requires a module with top-level await: the reason, not the extension', async () => {
+    writeFileSync(join(root, 'none', 'awaits.mjs'), 'await null')
+    const file = join(root, 'none', 'requires.cgi')
+    writeFileSync(file, "require('./awaits.mjs')")
+    expect(await load(file)).toMatchObject({ code: 'ERR_REQUIRE_ASYNC_MODULE' })
+  })
+
   it('TypeScript where Node cannot read it', async () => {
     const file = join(root, 'none', 'typed.ts')
     writeFileSync(file, "const says: string = 'typed'\nexport default { says, fetch() {} }")
