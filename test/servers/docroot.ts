@@ -58,6 +58,7 @@ export function makeDocroot(): Docroot {
   for (const [prefix, htaccess] of Object.entries(fronts)) {
     for (const name of appNames) makeFront(path, `${prefix}-${name}`, scripts[name], htaccess)
   }
+  makeSuite(path)
   const scratch = join(path, 'scratch')
   mkdirSync(scratch)
   let count = 0
@@ -86,4 +87,16 @@ function makeFront(root: string, name: string, script: string, htaccess: string)
   copyFileSync(join(fixtures, 'common.cjs'), join(directory, 'common.cjs'))
   const text = readFileSync(join(configDirectory, htaccess), 'utf8')
   writeFileSync(join(directory, '.htaccess'), text.replaceAll('.cgi', extension))
+}
+
+/** The apps of the shared behaviour suite, as scripts. */
+function makeSuite(root: string): void {
+  const directory = join(root, 'suite')
+  mkdirSync(directory)
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  copyFileSync(join(here, '../cases/apps.js'), join(directory, 'apps.js'))
+  for (const style of ['fetch', 'node']) {
+    const text = readFileSync(join(here, `../cases/${style}.js`), 'utf8')
+    writeFileSync(join(directory, `${style}.mjs`), `#!/usr/bin/env node\n${text}`, { mode: 0o755 })
+  }
 }

@@ -16,6 +16,8 @@ export interface Site {
   readonly port: number
   /** Second port: the same site with streaming switched on, where the server has such a setting. */
   readonly port2: number
+  /** Ports where an app of the shared behaviour suite is mounted at the root, at /app and /cgi-bin/app.cgi. */
+  readonly suite: { readonly fetch: number; readonly node: number }
   /** What the server and the scripts have written as diagnostics. */
   log(): string
   /** Stops everything. Names the processes that had to be killed. */
@@ -27,13 +29,15 @@ interface Frame {
   run: string
   port: number
   port2: number
+  suite: { fetch: number; node: number }
 }
 
 async function makeFrame(): Promise<Frame> {
   const run = tempDir('server')
   // The server gives up root and must still be able to write here.
   chmodSync(run, 0o777)
-  return { docroot: makeDocroot(), run, port: await freePort(), port2: await freePort() }
+  const suite = { fetch: await freePort(), node: await freePort() }
+  return { docroot: makeDocroot(), run, port: await freePort(), port2: await freePort(), suite }
 }
 
 /** Fills the placeholders of a template; all others of config/ are filled beside it, for `include`. */
@@ -41,6 +45,8 @@ export function fill(text: string, frame: Frame, more: Record<string, string> = 
   const values: Record<string, string> = {
     PORT: String(frame.port),
     PORT2: String(frame.port2),
+    FETCH: String(frame.suite.fetch),
+    NODE: String(frame.suite.node),
     ROOT: frame.docroot.path,
     RUN: frame.run,
     PATH: frame.docroot.searchPath,
@@ -74,13 +80,14 @@ function environment(frame: Frame): NodeJS.ProcessEnv {
 const root = process.getuid?.() === 0
 
 function site(frame: Frame, servers: ServerProcess[]): Site {
-  const { docroot, run, port, port2 } = frame
+  const { docroot, run, port, port2, suite } = frame
   const errorLog = join(run, 'error.log')
   return {
     docroot,
     run,
     port,
     port2,
+    suite,
     log: () =>
       (existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '') +
       servers.map((one) => one.output()).join(''),
