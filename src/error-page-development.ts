@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import { ScriptError } from './cgi/script-error.js'
 import { lintEnv } from './env/lint.js'
 import type { PageType } from './error-page.js'
 import { CgiupError } from './errors.js'
@@ -33,6 +34,8 @@ interface Shown {
   readonly stack: string
   readonly code?: string
   readonly fix?: string
+  /** What was seen of a script: name, text. */
+  readonly seen: readonly (readonly [name: string, text: string])[]
 }
 
 /** An error and its causes, outermost first; a loop of causes ends. */
@@ -46,12 +49,23 @@ function chain(error: unknown): Shown[] {
 }
 
 function show(error: unknown): Shown {
-  if (!(error instanceof Error)) return { title: `Thrown: ${printed(error)}`, stack: '' }
+  if (!(error instanceof Error)) return { title: `Thrown: ${printed(error)}`, stack: '', seen: [] }
   const title = `${error.name}: ${error.message}`
   // The stack begins with name and message, as they were when the error was made.
   const stack = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
   const known = error instanceof CgiupError ? { code: error.code, fix: error.fix } : {}
-  return { title, stack: stack.map((line) => line.trim()).join('\n'), ...known }
+  const seen = error instanceof ScriptError ? seenOf(error) : []
+  return { title, stack: stack.map((line) => line.trim()).join('\n'), ...known, seen }
+}
+
+/** Without the command line, which holds the secrets of the environment. */
+function seenOf({ report }: ScriptError): Shown['seen'] {
+  const { file, exit, output, stderr } = report
+  return [
+    ['The script', `${file} ${exit}`],
+    ['First bytes of its output', output || '(nothing)'],
+    ['End of its standard error', stderr || '(nothing)'],
+  ]
 }
 
 function printed(value: unknown): string {
@@ -77,17 +91,26 @@ function findings(exchange: Exchange): string[] {
 const masked = (value: string): string => `(${value.length} characters, not shown)`
 
 function text(errors: Shown[], exchange: Exchange): string {
-  const parts = errors.map(({ title, stack, fix }, index) =>
-    [(index ? 'Caused by: ' : '') + title, fix, stack.replace(/^/gm, '    ')].filter(Boolean).join('\n'),
+  const parts = errors.map(({ title, stack, fix, seen }, index) =>
+    [
+      (index ? 'Caused by: ' : '') + title,
+      fix,
+      ...seen.map(([name, what]) => `${name}\n${indented(what)}`),
+      indented(stack),
+    ]
+      .filter(Boolean)
+      .join('\n'),
   )
   const output = outputOf(exchange)
-  if (output) parts.push(`Output\n${stripVTControlCharacters(output).replace(/^/gm, '    ')}`)
+  if (output) parts.push(`Output\n${indented(stripVTControlCharacters(output))}`)
   const list = variables(exchange).map(([name, value]) => `    ${name}=${value}`)
   const found = findings(exchange).map((line) => `    ${line}`)
   if (found.length > 0) parts.push(`Known problems of this environment\n${found.join('\n')}`)
   parts.push(`Environment\n${list.join('\n')}`)
   return `${parts.join('\n\n')}\n`
 }
+
+const indented = (lines: string): string => lines.replace(/^/gm, '    ')
 
 function html(errors: Shown[], exchange: Exchange, status: number): string {
   const { env, gateway } = exchange
@@ -109,7 +132,7 @@ ${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.joi
 `
 }
 
-function errorSection({ title, stack, code, fix }: Shown, index: number): string {
+function errorSection({ title, stack, code, fix, seen }: Shown, index: number): string {
   const lines = stack.split('\n').map((line) => {
     const foreign = /\bnode:|[/\\]node_modules[/\\]/.test(line)
     return foreign ? `<span class="far">${escaped(line)}</span>` : escaped(line)
@@ -117,6 +140,7 @@ function errorSection({ title, stack, code, fix }: Shown, index: number): string
   return [
     index ? `<h2>Caused by</h2><h3>${escaped(title)}</h3>` : `<h1>${escaped(title)}</h1>`,
     fix ? `<p class="fix">${escaped(fix)} <code>${escaped(code ?? '')}</code>` : '',
+    ...seen.map(([name, what]) => `<h3>${name}</h3><pre>${escaped(what)}</pre>`),
     excerpt(stack),
     stack ? `<pre>${lines.join('\n')}</pre>` : '',
   ].join('\n')

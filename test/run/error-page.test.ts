@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ScriptError } from '../../src/cgi/script-error.js'
 import { errorReply } from '../../src/error-page.js'
 import { AppError, RequestError } from '../../src/errors.js'
 import type { Exchange } from '../../src/exchange.js'
@@ -148,6 +149,24 @@ describe('in development', () => {
       expect(body).toContain('Known problems of this environment')
       expect(body).toContain('(RFC 3875 4.1.2)')
     }
+  })
+
+  it('shows what was seen of a script, but not its environment', async () => {
+    const report = {
+      file: '/cgi/x.pl',
+      output: '<b>oops',
+      stderr: 'at line 7',
+      exit: 'exited with code 3',
+      command: 'TOP=1 x',
+    }
+    const error = new ScriptError('PROGRAM_HEAD_INVALID', 'No head.', report)
+    for (const accept of [html, 'text/plain']) {
+      const { status, body } = await page(error, accept)
+      expect(status).toBe(502)
+      expect(body).toMatch(/\/cgi\/x\.pl exited with code 3[\s\S]*(<|&#60;)b(>|&#62;)oops[\s\S]*at line 7/)
+      expect(body).not.toContain('TOP=1')
+    }
+    expect((await page(error, html)).body).not.toContain('<b>oops')
   })
 
   it('gives stack and causes as JSON', async () => {
