@@ -77,7 +77,8 @@ export class ScriptProcess {
   ended(ms: number): Promise<boolean> {
     if (this.exit) return Promise.resolve(true)
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), ms)
+      // In a late loop timers come before what has already happened: look at that first.
+      const timer = setTimeout(() => setImmediate(() => resolve(this.exit !== null)), ms)
       this.onExit(() => {
         clearTimeout(timer)
         resolve(true)

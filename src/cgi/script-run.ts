@@ -23,6 +23,8 @@ export interface RunContext {
 
 /** Output ends when the process does, a moment before its exit is known. In milliseconds. */
 const exitNoticeMs = 100
+/** How long a script that failed is given to end and to say why. In milliseconds. */
+const lastWordsMs = 500
 /** First bytes of the output that error pages show. */
 const shownBytes = 512
 /** How long a client may leave output untaken before the request body is read ahead, in milliseconds. */
@@ -100,7 +102,8 @@ export class ScriptRun {
     this.#taking = taking
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, ms, null)
+      // In a late loop timers come before what has already arrived: look at that first.
+      timer = setTimeout(() => setImmediate(resolve, null), ms)
     })
     const piece = await Promise.race([taking, late])
     clearTimeout(timer)
@@ -144,6 +147,18 @@ export class ScriptRun {
     this.#output.discard()
   }
 
+  /**
+   * The reply has no body, but the script may write one (HEAD of an endless stream): it may go on for as
+   * long as it may be silent in a body.
+   */
+  discardBody(): void {
+    this.discard()
+    const ms = this.#context.options.idleTimeoutMs ?? 60_000
+    if (ms === 0) return
+    const timer = setTimeout(() => this.#process.stop(), ms)
+    this.#process.onExit(() => clearTimeout(timer))
+  }
+
   /** The reply is not wanted any more: the script is stopped. */
   abandon(): void {
     this.#stop(new RequestError('REQUEST_ABORTED'))
@@ -162,7 +177,7 @@ export class ScriptRun {
     // How it ended, and its last words, are part of the report: they come a moment later.
     if (!this.#failure) {
       this.#output.discard()
-      await this.#closed(exitNoticeMs)
+      await this.#closed(lastWordsMs)
     }
     const exit = exitText(this.#process.exit)
     this.#stop(error)

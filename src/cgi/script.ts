@@ -46,7 +46,10 @@ export interface ScriptOptions extends SpoolLimits, StderrLimits {
    * milliseconds; then 504. Default 60000; 0 for none.
    */
   readonly headTimeoutMs?: number
-  /** Longest silence within the body, in milliseconds; then the reply is cut. Default 60000; 0 for none. */
+  /**
+   * Longest silence within the body, in milliseconds; then the reply is cut. Also how long a script may go
+   * on whose reply has no body (HEAD). Default 60000; 0 for none.
+   */
   readonly idleTimeoutMs?: number
   /** Longest run of the script, in milliseconds; then 504, or the reply is cut. Default 0: none. */
   readonly totalTimeoutMs?: number
@@ -216,7 +219,7 @@ function answer(
   // RFC 3875 5.2: "The server MUST ensure that the script output is sent to the client unmodified".
   if (head.nph) return { ...base, body: new ScriptBody(run, raw, null), verbatim: true }
   if (head.kind === 'local-redirect') {
-    run.discard()
+    run.discardBody()
     if (options.localRedirect) return options.localRedirect(head.location as string, headers)
     throw new ProgramError(
       'PROGRAM_HEAD_INVALID',
@@ -226,7 +229,7 @@ function answer(
   // RFC 3875 4.3.3: the body of a reply to HEAD is discarded; 6.2.3: a client redirect has none.
   const isHead = exchange.env.get('REQUEST_METHOD') === 'HEAD'
   if (isHead || isNullBodyStatus(status) || head.kind === 'client-redirect') {
-    run.discard()
+    run.discardBody()
     return { ...base, body: null }
   }
   return { ...base, body: new ScriptBody(run, rest.byteLength > 0 ? [rest] : [], lengthOf(headers)) }

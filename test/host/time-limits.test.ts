@@ -85,6 +85,14 @@ describe('limits', () => {
     wire.close()
   })
 
+  test('idleTimeoutMs: HEAD of an endless stream does not leave it running', async () => {
+    const { host, pids } = await hosting(`echo $$ > pids; ${head}; while :; do echo x; sleep 0.02; done`, {
+      idleTimeoutMs: 100,
+    })
+    expect((await host.get('/x.cgi', { method: 'HEAD' })).status).toBe(200)
+    expect(await allGone(await pids())).toBe(true)
+  })
+
   test('totalTimeoutMs: 504 before the head, a cut after it', async () => {
     const early = await hosting('sleep 30', { totalTimeoutMs: 80 })
     expect((await early.host.get('/x.cgi')).status).toBe(504)
