@@ -11,8 +11,8 @@ export interface SpoolLimits {
   readonly spoolMemoryBytes?: number
 }
 
-export const defaultSpoolBytes = 1024 * 1024 * 1024
-export const defaultSpoolMemory = 1024 * 1024
+const defaultSpoolBytes = 1024 * 1024 * 1024
+const defaultSpoolMemory = 1024 * 1024
 
 /**
  * A body of unknown length, read to its end. RFC 3875 4.2: the server removes the transfer-coding

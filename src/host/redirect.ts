@@ -7,7 +7,7 @@ import type { HeaderList, Reply } from '../exchange.js'
 import { DerivedExchange, emptyBody, type Route, setRoute, withVariables } from './derive.js'
 
 /** How many local redirects one request may take; the next is an error (Go follows them for ever). */
-export const maxLocalRedirects = 10
+const maxLocalRedirects = 10
 
 /**
  * "The server MUST generate the response that it would have produced in response to a request
