@@ -33,8 +33,8 @@ const faults = [
   ],
 ]
 
-/** FormError is a RequestError with the name of the limit. */
-const subclasses = { FormError: 'RequestError' }
+/** Errors with more to tell: FormError names the limit, ScriptError has a report. */
+const subclasses = { FormError: 'RequestError', ScriptError: 'ProgramError' }
 
 /** For codes that a function puts into the error: the class by the first word. */
 const byPrefix = { PROGRAM: 'ProgramError', REQUEST: 'RequestError' }
