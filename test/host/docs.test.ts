@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
+import { cgiBin } from '../../src/host.js'
 import { needs } from '../support/needs.js'
 import { until } from '../support/processes.js'
 import { tempDir } from '../support/temp.js'
-import { fixtures } from './support.js'
+import { fixtures, startHost } from './support.js'
 
 const text = readFileSync(new URL('../../docs/local-host.md', import.meta.url), 'utf8')
 const cli = fileURLToPath(new URL('../../bin/cgiup.js', import.meta.url))
@@ -98,6 +99,22 @@ test.skipIf(!needs('perl'))('the library example', async () => {
   expect(await get(`${url.trim()}/cgi-bin/hello.sh`)).toBe('hello from sh\n')
   expect(await get(`${url.trim()}/blog/x`)).toBe('hello from perl\n')
   expect(await get(`${url.trim()}/a.txt`)).toBe('public')
+})
+
+test('a directory of scripts served by a CGI script', async () => {
+  const root = site()
+  mkdirSync(join(root, 'node_modules'))
+  symlinkSync(fileURLToPath(new URL('../..', import.meta.url)), join(root, 'node_modules/cgiup'))
+  writeFileSync(
+    join(root, 'front.mjs'),
+    `import { handler, run } from 'cgiup'\nimport { cgiBin } from 'cgiup/host'\nrun(handler(cgiBin('cgi-bin')))\n`,
+  )
+  const host = await startHost(cgiBin(root, { handler: { '.mjs': process.execPath } }))
+  expect((await host.get('/front.mjs/hello.sh')).text).toBe('hello from sh\n')
+  const echo = await host.get('/front.mjs/echo.pl', { method: 'POST', body: 'x'.repeat(300_000) })
+  expect([echo.size, echo.complete]).toEqual([300_000, true])
+  expect((await host.get('/front.mjs/../a.txt')).status).toBe(403)
+  expect((await host.get('/front.mjs/.hidden.sh')).status).toBe(404)
 })
 
 describe.skipIf(!needs('git', 'git-http-backend'))('git', () => {
