@@ -188,8 +188,21 @@ async function sendStream(
   const { sink, interrupted } = options
   const pieces = body[Symbol.asyncIterator]()
   let ended = false
+  // One reaction for all pieces: a race for each would keep memory for each as long as the stream lasts.
+  let stop: (reason: unknown) => void = () => {}
+  let stopped: { reason: unknown } | null = null
+  interrupted.catch((reason: unknown) => {
+    stopped = { reason }
+    stop(reason)
+  })
+  const next = () =>
+    new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+      stop = reject
+      if (stopped) reject(stopped.reason)
+      else pieces.next().then(resolve, reject)
+    })
   const pull = async (): Promise<Uint8Array | null> => {
-    const { done, value } = await Promise.race([pieces.next(), interrupted])
+    const { done, value } = await next()
     if (!done) return checkPiece(value)
     ended = true
     return null

@@ -7,7 +7,7 @@ import type { HeaderList } from '../exchange.js'
 import { HeadReader, quote } from './head-read.js'
 
 /** The four responses of RFC 3875 section 6.2. */
-export type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
+type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
 
 /** What a program said before its body. */
 export interface ProgramHead {
