@@ -8,9 +8,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
+import { asScript, commonEntry, moduleEntry } from './core-script.mjs'
 
 /** What a request loads, dynamic imports included; with what these import statically. */
 const roots = [
+  'begin.js',
   'run.js',
   'detect.js',
   'errors.js',
@@ -94,7 +96,7 @@ function withoutInnerImports(code, file, names) {
 /** `a, b as c` of a map of names. */
 const listOf = (pairs) => pairs.map(([from, as]) => (from === as ? from : `${from} as ${as}`)).join(', ')
 
-async function bundleText(names, core) {
+async function bundleText(names, core, dir) {
   const entry = [...names].map(([file, own]) =>
     own.size ? `export { ${listOf([...own])} } from '${file}'` : `import '${file}'`,
   )
@@ -123,7 +125,7 @@ async function bundleText(names, core) {
   if (output.length !== 1)
     throw new Error(`expected one file, got ${output.map((o) => o.fileName).join(', ')}`)
   // Where a module came from, without the name of the folder it was built in.
-  return output[0].code.replaceAll(relative('.', dirname(core)), 'dist')
+  return output[0].code.replaceAll(relative('.', dir), 'dist')
 }
 
 /** Imports of bundled modules become imports of the bundle. */
@@ -149,24 +151,29 @@ const reversed = ([name, as]) => [as, name]
 /** Bundles the output of tsc in `dir`. */
 export async function bundle(dir) {
   const core = join(dir, 'core.js')
-  await bundleInto(
-    core,
-    roots.map((file) => join(dir, file)),
-    dir,
-    [],
-  )
+  const index = join(dir, 'index.js')
+  const published = exportsOf(index)
+  const files = roots.map((file) => join(dir, file))
+  await bundleInto(core, files, dir, [])
+  const { code, hash } = asScript(read(core))
+  const missing = published.filter((name) => !exportsOf(core).includes(name))
+  if (missing.length > 0) throw new Error(`${missing.join(', ')}: exported by index.js, but not by the bundle`)
+  writeFileSync(join(dir, 'core.code.js'), code)
+  writeFileSync(core, moduleEntry(hash, exportsOf(core)))
+  writeFileSync(index, moduleEntry(hash, published, true))
+  writeFileSync(join(dir, 'index.cjs'), commonEntry(hash, published))
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')
-  await bundleInto(node, [node], dir, [core])
+  await bundleInto(node, [node], dir, [core, index])
   // What a `#!/usr/bin/env cgiup` script loads besides: the command, and the loader of app files.
   const command = join(dir, 'cli/run.js')
-  await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [core, node, join(dir, 'index.js')])
+  await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [core, node, index])
 }
 
 /** @param before bundles that are done: what is in them is imported from there */
 async function bundleInto(target, files, dir, before) {
   const names = coreNames(closure(files, before))
-  const text = await bundleText(names, target)
+  const text = await bundleText(names, target, dir)
   for (const entry of readdirSync(dir, { recursive: true })) {
     const file = join(dir, entry)
     if (!file.endsWith('.js') || file === target || before.includes(file)) continue

@@ -4,9 +4,7 @@
  * @module
  */
 
-import { installLightWeb } from './app/web/install.js'
-import { takeStdout } from './cgi/stdio.js'
-import { detect, stdinKind } from './detect.js'
+import { beginScript } from './begin.js'
 
 export type {
   App,
@@ -26,17 +24,4 @@ export type { Body, Env, Exchange, Gateway, Handler, HeaderList, Reply } from '.
 export type { CgiOptions, Running, RunOptions } from './run.js'
 export { run } from './run.js'
 
-// A CGI script's stdout is its reply (RFC 3875 section 6.1), and imports run before the script's own
-// code: this is the last moment to take it, and to spare the process the platform's web classes.
-if (startedAsCgi()) {
-  takeStdout()
-  installLightWeb()
-}
-
-function startedAsCgi(): boolean {
-  try {
-    return detect({ env: process.env, stdin: stdinKind, pid: process.pid }).server === 'cgi'
-  } catch {
-    return false // CGIUP_SERVER names no server: run() says so.
-  }
-}
+beginScript()

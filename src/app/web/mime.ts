@@ -13,7 +13,7 @@ const QUOTED_STRING_CHARS = /^[\t\x20-\x7e\x80-\xff]*$/
 const trim = (text: string): string => text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
 
 /** https://mimesniff.spec.whatwg.org/#parse-a-mime-type; null on failure. */
-export function parseMimeType(input: string): MimeType | null {
+function parseMimeType(input: string): MimeType | null {
   const text = trim(input)
   const end = text.indexOf(';')
   const [type, subtype] = splitOnce(end === -1 ? text : text.slice(0, end), '/')

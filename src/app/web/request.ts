@@ -27,7 +27,7 @@ interface State {
 }
 
 /** The inside of a light Request; undefined for anything else. */
-export let requestState: (value: object) => Readonly<State> | undefined
+let requestState: (value: object) => Readonly<State> | undefined
 
 /** A request that was received: any method, and a body with any of them. */
 export function createRequest(

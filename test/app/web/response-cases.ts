@@ -2,7 +2,7 @@ import { bodies } from './body-cases.js'
 import { bytes, type Case, type FullResponse, last, streamIn, streamOf, type Web } from './observe.js'
 
 type Init = ConstructorParameters<typeof Response>[1]
-export type BodyArgument = ConstructorParameters<typeof Response>[0]
+type BodyArgument = ConstructorParameters<typeof Response>[0]
 
 const inits: [string, unknown][] = [
   ['undefined', undefined],
