@@ -79,6 +79,14 @@ const programs = [
   ['Hono by hand', [node], 'hono-by-hand.mjs', `${hono}${byHand('app.fetch')}`],
   ['Express, loaded only', [node], 'express-load.mjs', express],
   ['cgiup, Express', [node], 'express.mjs', `${express}import { run } from 'cgiup'\nrun(app)`, 3.6],
+  ['Express, loaded only, CommonJS', [node], 'express-load.cjs', expressCommon],
+  [
+    'cgiup, Express, CommonJS',
+    [node],
+    'express.cjs',
+    `${expressCommon}const { run } = require('cgiup')\nrun(app)`,
+    3.6,
+  ],
   [
     'Perl, print',
     ['perl'],
