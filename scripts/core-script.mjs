@@ -34,7 +34,8 @@ export function asScript(bundle) {
  */
 const loader = (hash) => `
 const key = Symbol.for('cgiup.core.${hash}');
-const flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join('').replace(/\\W+/g, '-').slice(0, 80);
+const given = process.execArgv.join('') + (process.env.NODE_OPTIONS ?? '');
+const flags = given && given.replace(/\\W+/g, '-').slice(0, 80);
 const folder = directory + '/.cache';
 const cache = folder + '/${hash}-' + process.version + '-' + process.arch + flags;
 

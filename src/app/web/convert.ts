@@ -1,18 +1,20 @@
 /**
  * Web IDL conversions that Headers, Request and Response need (https://webidl.spec.whatwg.org).
  */
+import { isToken } from '../../env/text.js'
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const NOT_BYTES = /[^\0-\xff]/
-const VALUE_FORBIDDEN = /[\0\r\n]/
-const EDGES = /^[\t\n\r ]+|[\t\n\r ]+$/g
-const NOT_REASON = /[^\t\x20-\x7e\x80-\xff]/
+export { isToken }
 
-/** RFC 9110 section 5.6.2. */
-export const isToken = (text: string): boolean => TOKEN.test(text)
+// Loops, not regular expressions: those are compiled anew in every process.
 
 /** HTTP reason phrase: HTAB, SP, VCHAR, obs-text (RFC 9112 section 4). */
-export const isReasonPhrase = (text: string): boolean => !NOT_REASON.test(text)
+export function isReasonPhrase(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if ((code < 32 && code !== 9) || code === 127 || code > 255) return false
+  }
+  return true
+}
 
 /** Object in the sense of Web IDL: functions too. */
 export const isObject = (value: unknown): value is object =>
@@ -27,11 +29,13 @@ export function toDOMString(value: unknown, where: string): string {
 
 export function toByteString(value: unknown, where: string): string {
   const text = toDOMString(value, where)
-  const at = text.search(NOT_BYTES)
-  if (at !== -1) {
-    throw new TypeError(
-      `Cannot convert ${where} to a ByteString: the character at index ${at} has a value of ${text.charCodeAt(at)} which is greater than 255.`,
-    )
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 255) {
+      throw new TypeError(
+        `Cannot convert ${where} to a ByteString: the character at index ${i} has a value of ${code} which is greater than 255.`,
+      )
+    }
   }
   return text
 }
@@ -43,12 +47,23 @@ export function toHeaderName(value: unknown, where: string): string {
   return name.toLowerCase()
 }
 
+/** HTTP white space (https://fetch.spec.whatwg.org/#http-whitespace). */
+const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
+
 /** Header value without the white space at its edges. */
 export function toHeaderValue(value: unknown, where: string): string {
-  const text = toByteString(value, where).replace(EDGES, '')
-  if (VALUE_FORBIDDEN.test(text))
-    throw new TypeError(`${where}: ${JSON.stringify(text)} is an invalid header value.`)
-  return text
+  const text = toByteString(value, where)
+  let start = 0
+  let end = text.length
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  for (let i = start; i < end; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0 || code === 10 || code === 13) {
+      throw new TypeError(`${where}: ${JSON.stringify(text)} is an invalid header value.`)
+    }
+  }
+  return text.slice(start, end)
 }
 
 /** `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. */
