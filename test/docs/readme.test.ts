@@ -1,0 +1,123 @@
+/**
+ * The README, run from top to bottom as a reader would: files are written, commands are run, and
+ * what they print is compared. A block names its part after the language: a file name, or `server`
+ * for a command that goes on until the end of its section.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { needs } from '../support/needs.js'
+import { freePort } from '../support/ports.js'
+import { tempDir } from '../support/temp.js'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+interface Block {
+  language: string
+  part: string
+  text: string
+}
+
+function blocksOf(text: string): Block[] {
+  return [...text.matchAll(/^```(\w*) ?(.*)\n([\s\S]*?)^```$/gm)].map(
+    ([, language = '', part = '', text = '']) => ({
+      language,
+      part,
+      text,
+    }),
+  )
+}
+
+/** A project as `npm install cgiup hono` leaves it. */
+function project(): string {
+  const room = tempDir('readme')
+  mkdirSync(join(room, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(root, join(room, 'node_modules/cgiup'))
+  symlinkSync(join(root, 'node_modules/hono'), join(room, 'node_modules/hono'))
+  symlinkSync('../cgiup/bin/cgiup.js', join(room, 'node_modules/.bin/cgiup'))
+  return room
+}
+
+const env = { ...process.env, npm_config_loglevel: 'error', npm_config_offline: 'true' }
+
+/** stdout and stderr together, as a terminal shows them. */
+async function terminal(command: string, cwd: string): Promise<string> {
+  const script = `exec 2>&1\n${command}`
+  const { stdout } = await promisify(execFile)('sh', ['-e', '-c', script], { cwd, env })
+  return stdout.replaceAll('\r\n', '\n')
+}
+
+/** Starts a server in a process group of its own and waits until it answers on the port. */
+async function serve(command: string, cwd: string, port: number): Promise<ChildProcess> {
+  const child = spawn('sh', ['-e', '-c', command], { cwd, env, stdio: 'ignore', detached: true })
+  const answers = () =>
+    new Promise<boolean>((resolve) => {
+      const probe = createConnection({ port, host: '127.0.0.1' })
+      probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      probe.once('connect', () => probe.destroy())
+    })
+  await expect.poll(answers, { timeout: 15_000 }).toBe(true)
+  return child
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  process.kill(-(child.pid as number))
+  await ended
+}
+
+/** The default port may be taken here: the same commands with another one. */
+function withPort(command: string, port: number): string {
+  return command
+    .replace(/^node (\S+)$/m, `npx cgiup $1 --listen 127.0.0.1:${port}`)
+    .replace(/^npx cgiup host .*$/m, (line) => `${line} --listen 127.0.0.1:${port}`)
+    .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
+}
+
+const examples = readme
+  .split(/^### /m)
+  .slice(1)
+  .map((text) => ({ title: text.slice(0, text.indexOf('\n')), blocks: blocksOf(text) }))
+
+describe.skipIf(!needs('python3', 'curl'))('README', () => {
+  test('has six examples', () => {
+    expect(examples).toHaveLength(6)
+  })
+
+  const room = project()
+  test.each(examples)('$title', async ({ blocks }) => {
+    const port = await freePort()
+    const servers: ChildProcess[] = []
+    let printed = ''
+    try {
+      for (const { language, part, text } of blocks) {
+        if (language === 'text') expect(printed).toBe(text)
+        else if (part === 'server') servers.push(await serve(withPort(text, port), room, port))
+        else if (language === 'sh' && part === '') printed = await terminal(withPort(text, port), room)
+        else {
+          mkdirSync(dirname(join(room, part)), { recursive: true })
+          writeFileSync(join(room, part), text)
+        }
+      }
+    } finally {
+      await Promise.all(servers.map(stop))
+    }
+    expect(blocks.some(({ language, part }) => language === 'sh' && part !== '') || printed !== '').toBe(true)
+  })
+})
+
+test('the set-up commands of the README are scripts of the package', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const [setUp] = blocksOf(readme)
+  expect(setUp?.text).toMatch(/^npm ci && npm start .*\nnpm ci && npm test .*\n$/)
+  expect(scripts.start).toBe('node bin/cgiup.js host examples')
+  expect(scripts.test).toMatch(/^npm run build && vitest run/)
+  expect(scripts.prepare).toBe('npm run build')
+})
