@@ -74,7 +74,7 @@ export function errorsDocument(table) {
     '  await work()',
     '} catch (error) {',
     '  if (!(error instanceof CgiupError)) throw error',
-    '  console.error(`${error.code}: ${error.message} ${error.fix}`)',
+    '  console.error(error.code, error.message, error.fix)',
     '}',
     '```',
   ]

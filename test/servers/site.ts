@@ -41,7 +41,7 @@ async function makeFrame(): Promise<Frame> {
 }
 
 /** Fills the placeholders of a template; all others of config/ are filled beside it, for `include`. */
-export function fill(text: string, frame: Frame, more: Record<string, string> = {}): string {
+function fill(text: string, frame: Frame, more: Record<string, string> = {}): string {
   const values: Record<string, string> = {
     PORT: String(frame.port),
     PORT2: String(frame.port2),

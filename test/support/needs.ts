@@ -11,7 +11,7 @@ interface Program {
 }
 
 /** Every program outside Node that a test may start. scripts/install-servers.sh installs the packages. */
-export const programs = {
+const programs = {
   apache2: { debian: 'apache2' },
   lighttpd: { debian: 'lighttpd' },
   nginx: { debian: 'nginx' },
@@ -64,7 +64,7 @@ export function needs(...names: ProgramName[]): boolean {
 }
 
 /** One line for the summary that the run ends with; at once when there is no run around it. */
-export function say(line: string): void {
+function say(line: string): void {
   const file = process.env.CGIUP_TEST_NOTES
   if (file) appendFileSync(file, `${line}\n`)
   else console.log(line)
