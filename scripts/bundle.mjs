@@ -163,6 +163,8 @@ export async function bundle(dir) {
   writeFileSync(core, moduleEntry(hash, exportsOf(core)))
   writeFileSync(index, moduleEntry(hash, published, true))
   writeFileSync(join(dir, 'index.cjs'), commonEntry(hash, published))
+  // Types of their own for require(): those of index.d.ts say "ES module".
+  writeFileSync(join(dir, 'index.d.cts'), "export * from './index.js'\n")
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')
   await bundleInto(node, [node], dir, [core, index])
