@@ -132,10 +132,17 @@ ${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.joi
 `
 }
 
+/** This package's own files, wherever it is installed. */
+const here = fileURLToPath(new URL('.', import.meta.url))
+
+/** A line of a stack that is not of the app: Node's, a package's, ours. */
+function isForeign(line: string): boolean {
+  return /\bnode:|[/\\]node_modules[/\\]/.test(line) || line.includes(here)
+}
+
 function errorSection({ title, stack, code, fix, seen }: Shown, index: number): string {
   const lines = stack.split('\n').map((line) => {
-    const foreign = /\bnode:|[/\\]node_modules[/\\]/.test(line)
-    return foreign ? `<span class="far">${escaped(line)}</span>` : escaped(line)
+    return isForeign(line) ? `<span class="far">${escaped(line)}</span>` : escaped(line)
   })
   return [
     index ? `<h2>Caused by</h2><h3>${escaped(title)}</h3>` : `<h1>${escaped(title)}</h1>`,
@@ -148,7 +155,7 @@ function errorSection({ title, stack, code, fix, seen }: Shown, index: number): 
 
 /** The lines around the place where the app's own code failed. */
 function excerpt(stack: string): string {
-  const own = stack.split('\n').find((line) => !/\bnode:|[/\\]node_modules[/\\]/.test(line)) ?? ''
+  const own = stack.split('\n').find((line) => !isForeign(line)) ?? ''
   const place = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*?):(\d+):\d+\)?$/.exec(own)
   if (!place?.[1]) return ''
   const number = Number(place[2])
@@ -179,6 +186,7 @@ h1{font-size:1.4rem;white-space:pre-wrap}h2{font-size:1.05rem;margin-top:2rem}h3
 header,footer,.far{opacity:.6}.fix{border-left:.25rem solid #c60;padding-left:.75rem}
 pre{overflow:auto;padding:.75rem;background:#8881;border-radius:.25rem;font-size:13px}
 mark{display:inline-block;min-width:100%;background:#fc38;color:inherit}
-table{border-collapse:collapse;font-size:13px}th{text-align:left;vertical-align:top;font-weight:600}
-th,td{padding:.15rem .75rem .15rem 0;border-bottom:1px solid #8883;overflow-wrap:anywhere}
+table{border-collapse:collapse;font-size:13px}
+th,td{padding:.15rem .75rem .15rem 0;border-bottom:1px solid #8883;vertical-align:top}
+th{text-align:left;font-weight:600;white-space:nowrap}td{overflow-wrap:anywhere}
 `

@@ -11,7 +11,7 @@ import { type FilesOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
 import { directoryPath, type HostOptions, interpreterOf, runs, type Settings, settings } from './options.js'
-import { plainReply } from './pages.js'
+import { plainReply, reasonReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
 import { redirectLocally } from './redirect.js'
 
@@ -54,9 +54,9 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
   }
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
-    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange)
+    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange, set)
     const found = find(root, place.segments, options)
-    if (found.kind === 'none') return refuse(404, `${found.why}.`, exchange)
+    if (found.kind === 'none') return refuse(404, `${found.why}.`, exchange, set)
     if (found.kind === 'file') return answerFile(found.file, found.depth, place, exchange)
     if (place.segments.at(-1) !== '') return withSlash(exchange, place)
     for (const name of indexes) {
@@ -64,7 +64,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
       if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
     if (options.list ?? set.development) return listing(found.path, root, place, set.interpreters)
-    return refuse(404, `${found.path} is a directory.`, exchange)
+    return refuse(404, `${found.path} is a directory.`, exchange, set)
   }
   const handler: Handler = (exchange) => answering(handle, exchange, set.development)
   return handler
@@ -82,7 +82,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
   const set = settings(options, dirname(file))
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
-    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange)
+    if ('refused' in place) return refuse(400, `${place.refused}.`, exchange, set)
     return runAt(file, 0, place, exchange, set, handler)
   }
   const handler: Handler = (exchange) => answering(handle, exchange, set.development)
@@ -101,13 +101,14 @@ function runAt(
   const rest = place.segments.slice(depth)
   // A script that splits PATH_INFO must not be led out of its directory by what was hidden in it.
   if (hidesDotSegment(rest))
-    return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange)
+    return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange, set)
   const run = interpreterOf(file, set.interpreters)
   if (!run && !runs(file, set.interpreters)) {
     return refuse(
       403,
       `${file} is not executable: chmod +x it, or give its extension an interpreter (--handler).`,
       exchange,
+      set,
     )
   }
   const way = place.segments.slice(0, depth).filter((segment) => segment !== '')
@@ -130,9 +131,10 @@ function runAt(
   )
 }
 
-function refuse(status: number, why: string, exchange: Exchange): Reply {
+/** The reason is for the log, and in development for the page too: it tells of files and their paths. */
+function refuse(status: number, why: string, exchange: Exchange, { development }: Settings): Reply {
   exchange.stderr(`${status}: ${why}\n`)
-  return plainReply(status)
+  return development ? reasonReply(status, why) : plainReply(status)
 }
 
 function indexNames(set: Settings): string[] {

@@ -1,6 +1,6 @@
 /** The page that lists the scripts of a directory. */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
 import type { Reply } from '../exchange.js'
 import { type Interpreters, runs } from './options.js'
@@ -23,12 +23,12 @@ export function listing(path: string, root: string, place: Place, interpreters: 
       items.push(`<li><a href="${href}">${escapeHtml(name)}</a> <small>${escapeHtml(summary(file))}</small>`)
     }
   }
-  const title = bytesToText(place.mount + joined(place.segments))
+  const title = `${basename(root)}${bytesToText(joined(place.segments))}`
   const list =
     items.length > 0
       ? `<ul>\n${items.join('\n')}\n</ul>`
       : '<p>No file here is executable (chmod +x) or has an interpreter.</p>'
-  return htmlReply(200, title, `<h1>${escapeHtml(title)}</h1>\n<p>Each link runs the script.</p>\n${list}`)
+  return htmlReply(200, title, `<h1>${escapeHtml(title)}</h1>\n<p>Each link runs a script.</p>\n${list}`)
 }
 
 /** The text of the first comment line below `#!`. */

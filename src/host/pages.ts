@@ -9,6 +9,12 @@ export function plainReply(status: number, headers: HeaderList = []): Reply {
   return htmlReply(status, title, `<h1>${title}</h1>`, headers)
 }
 
+/** In development: the status, and why. */
+export function reasonReply(status: number, why: string): Reply {
+  const title = `${status} ${reasonPhrase(status)}`
+  return htmlReply(status, title, `<h1>${title}</h1>\n<p>${escapeHtml(why)}</p>`)
+}
+
 /** @param body HTML, already escaped. */
 export function htmlReply(status: number, title: string, body: string, headers: HeaderList = []): Reply {
   const page = `<!doctype html>

@@ -83,6 +83,20 @@ describe('the page of a failed script', () => {
   })
 })
 
+describe('a path that leads nowhere', () => {
+  test('says why in development, and nothing in production', async () => {
+    const bin = scripts({ 'hello.cgi': '#!/bin/sh\n' })
+    const open = await startHost(cgiBin(bin, { development: true }))
+    const shown = await open.get('/helo.cgi')
+    expect(shown.status).toBe(404)
+    expect(shown.text).toContain(`${bin}/helo.cgi does not exist.`)
+    const closed = await startHost(cgiBin(bin, { development: false }))
+    const hidden = await closed.get('/helo.cgi')
+    expect(hidden.status).toBe(404)
+    expect(hidden.text).not.toContain(bin)
+  })
+})
+
 describe('the listing', () => {
   const bin = () =>
     scripts({
