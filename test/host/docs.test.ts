@@ -101,7 +101,7 @@ test.skipIf(!needs('perl'))('the library example', async () => {
   expect(await get(`${url.trim()}/a.txt`)).toBe('public')
 })
 
-test('a directory of scripts served by a CGI script', async () => {
+test.skipIf(!needs('perl'))('a directory of scripts served by a CGI script', async () => {
   const root = site()
   mkdirSync(join(root, 'node_modules'))
   symlinkSync(fileURLToPath(new URL('../..', import.meta.url)), join(root, 'node_modules/cgiup'))
