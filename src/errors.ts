@@ -200,7 +200,7 @@ export const errorTable = {
   },
   USAGE: {
     title: 'An option or argument has a value that cannot be used',
-    fix: 'See the documentation of the option.',
+    fix: 'See its documentation, or --help of the command.',
     status: 500,
   },
 } as const satisfies Record<string, ErrorRow>

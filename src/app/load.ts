@@ -27,7 +27,9 @@ export async function loadModule(file: string): Promise<Exports> {
     // Only top-level await is left. The graph is linked and under its URL in the module cache by
     // now, so that import() finds it there and does not ask for the extension.
     if (code(error) === 'ERR_REQUIRE_ASYNC_MODULE') return importLinked(path, error)
-    throw explain(error, path)
+    const reason = explain(error, path)
+    if (reason instanceof SyntaxError) (await import('./syntax-error.js')).locate(reason, path)
+    throw reason
   }
 }
 

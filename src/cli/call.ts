@@ -1,5 +1,5 @@
 /** `cgiup call`: one request as a web server would make it. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { launch } from '../cgi/script-env.js'
 import { isProgram, startFailure } from '../cgi/script-error.js'
@@ -60,6 +60,9 @@ export async function main(args: string[]): Promise<void> {
   }
   if (extra !== undefined) throw new UsageError('USAGE', `One app at a time: ${extra} is too many.`)
   if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file}.${swapped(path, file)}`)
+  if (statSync(file).isDirectory()) {
+    throw new UsageError('USAGE', `${file} is a directory; cgiup call runs one file.`)
+  }
   const request = await requestOf(path, parsed)
   const as = one(parsed, 'as') ?? 'cgi'
   if (as === 'http') {

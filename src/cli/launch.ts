@@ -1,5 +1,5 @@
 /** Runs an app file: what it exports, or what it does itself. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { App } from '../app/handler.js'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
@@ -14,7 +14,9 @@ import { beginLaunch, type Launch, type Running, type RunOptions } from '../run.
  * @throws UsageError APP_FILE, APP_MISSING, and what `run()` throws; whatever the file throws
  */
 export async function launchFile(file: string, options: RunOptions): Promise<Running> {
-  if (!existsSync(file)) throw missing(file)
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found === undefined) throw missing(file)
+  if (found.isDirectory()) throw directory(file)
   const launch = beginLaunch(options)
   const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null
   let exported: Exports
@@ -67,6 +69,10 @@ function missing(file: string): UsageError {
   const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host', 'help'])
   const hint = near === undefined ? '' : ` Did you mean the command ${near}?`
   return new UsageError('APP_FILE', `There is no file ${file}.${hint}`)
+}
+
+function directory(file: string): UsageError {
+  return new UsageError('APP_FILE', `${file} is a directory. To serve the scripts in it: cgiup host ${file}`)
 }
 
 function noApp(file: string): UsageError {

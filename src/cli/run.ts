@@ -41,8 +41,15 @@ async function readArgs(args: string[]): Promise<{ file: string; options: RunOpt
   }
   const [file, extra] = parsed.positionals
   if (file === undefined) throw new UsageError('USAGE', 'Which app? cgiup APP, or cgiup --help.')
-  if (extra !== undefined) throw new UsageError('USAGE', `One app at a time: ${extra} is too many.`)
+  if (extra !== undefined) throw await tooMany(file, extra)
   return { file, options: optionsOf(parsed) }
+}
+
+async function tooMany(file: string, extra: string): Promise<UsageError> {
+  const { nearest } = await import('../nearest.js')
+  const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host'])
+  const hint = near === undefined ? '' : ` Did you mean cgiup ${near}?`
+  return new UsageError('USAGE', `One app at a time: ${extra} is too many.${hint}`)
 }
 
 function optionsOf({ values }: Parsed): RunOptions {

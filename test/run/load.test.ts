@@ -16,7 +16,7 @@ try {
   try { app.fetch() } catch (error) { place = /([^/]+:\\d+):\\d+/.exec(error.stack.split('\\n')[1])[1] }
   console.log(JSON.stringify({ says: app?.says, place }))
 } catch (error) {
-  console.log(JSON.stringify({ code: error.code, name: error.name, message: error.message }))
+  console.log(JSON.stringify({ code: error.code, name: error.name, message: error.message, stack: error.stack }))
 }`
 
 async function load(file: string) {
@@ -152,6 +152,17 @@ describe('says what is wrong', () => {
     expect(await load(file)).toMatchObject({ name: 'RangeError', message: 'of its own' })
     writeFileSync(file, 'this is not JavaScript')
     expect(await load(file)).toMatchObject({ name: 'SyntaxError' })
+  })
+
+  it.each([
+    ['an ES module', "import './relative.mjs'\nexport default = 3"],
+    ['a CommonJS file', 'const fs = require("fs")\nconst x = = 3'],
+  ])('a syntax error of %s is shown with its place', async (_, source) => {
+    const file = join(root, 'none', 'wrong.cgi')
+    writeFileSync(file, source)
+    const { stack } = (await load(file)) as Error
+    expect(stack?.split('\n').slice(0, 2)).toEqual([`${file}:2`, source.split('\n')[1]])
+    expect(stack).toMatch(/\n *\^\n[\s\S]*SyntaxError: Unexpected token '='/)
   })
 
   it('a CommonJS file that requires a module with top-level await: the reason, not the extension', async () => {
