@@ -14,6 +14,12 @@ export class FormError extends RequestError {
     super(code, detail, options)
     this.limit = options?.limit
   }
+
+  /** The message as a plain reply with the error's status. Hono asks for it where nobody catches the error. */
+  getResponse(): Response {
+    const headers = { 'content-type': 'text/plain; charset=utf-8' }
+    return new Response(`${this.message}\n`, { status: this.status, headers })
+  }
 }
 
 /** The error for a crossed limit; `what` is the thing that is too large or too many. */
