@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { processesIn } from '../support/processes.js'
 import { request } from '../support/request.js'
+import { isListening } from '../support/server-process.js'
 import { startApache, startLighttpd, startNginx } from './site.js'
 
 describe.each([
@@ -25,5 +27,7 @@ describe.each([
     }
     expect(processesIn(docroot.path)).toEqual([])
     expect(processesIn(run)).toEqual([])
+    expect(existsSync(docroot.path) || existsSync(run)).toBe(false)
+    expect(await isListening({ port })).toBe(false)
   })
 })

@@ -53,6 +53,8 @@ const wholeAnyway = 'without a length this server ends what the script has writt
 const apache = {
   'repeated cookies are joined with a semicolon': 'Apache joins them with a comma',
   'a body that breaks is cut off, not ended': wholeAnyway,
+  'a body shorter than its Content-Length is cut off':
+    'Apache counts anew when it finds the script ended at its first look',
 }
 
 const lighttpd = {

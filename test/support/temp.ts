@@ -12,7 +12,7 @@ const made = new Set<string>()
  * Removed after the last test of the file that imports this module.
  */
 export function tempDir(name = 'test'): string {
-  const path = realpathSync(mkdtempSync(join(tmpdir(), `cgiup-${name}-`)))
+  const path = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)))
   chmodSync(path, 0o755)
   made.add(path)
   return path
