@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFil
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tempDir } from '../support/temp.js'
+import { provideNode, providePackages } from './packages.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 export const repository = resolve(here, '../..')
@@ -40,15 +41,10 @@ export interface Docroot {
 
 export function makeDocroot(): Docroot {
   const path = tempDir('docroot')
-  const modules = join(path, 'node_modules')
-  mkdirSync(modules)
-  // Links: Node resolves them, so that what a package needs is found where it really lies.
-  symlinkSync(repository, join(modules, 'cgiup'))
-  for (const name of ['express', 'koa', 'fastify', 'hono']) {
-    symlinkSync(join(repository, 'node_modules', name), join(modules, name))
-  }
+  providePackages(repository, ['express', 'koa', 'fastify', 'hono'], join(path, 'node_modules'))
   mkdirSync(join(path, 'bin'))
-  symlinkSync(join(repository, 'bin/cgiup.js'), join(path, 'bin/cgiup'))
+  symlinkSync('../node_modules/cgiup/bin/cgiup.js', join(path, 'bin/cgiup'))
+  provideNode(join(path, 'bin'))
   for (const place of ['cgi-bin', 'site']) {
     mkdirSync(join(path, place))
     for (const script of [...Object.values(scripts), 'default.cgi', 'plain.cgi'])
