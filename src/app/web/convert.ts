@@ -66,12 +66,15 @@ export function toHeaderValue(value: unknown, where: string): string {
   return text.slice(start, end)
 }
 
-/** `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. */
+/**
+ * `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. Negative numbers stay
+ * negative, as the platform has it (Web IDL would wrap them), and so are out of every range.
+ */
 export function toUnsignedShort(value: unknown, where: string): number {
   if (typeof value === 'symbol') throw new TypeError(`${where} is not a number.`)
   const number = Math.trunc(Number(value))
   if (!Number.isFinite(number)) return 0
-  return ((number % 65536) + 65536) % 65536
+  return number % 65536
 }
 
 /** A dictionary argument: undefined and null are the empty one. */
