@@ -7,15 +7,14 @@ import { UsageError } from './errors.js'
 import { nearest } from './nearest.js'
 
 /** Names that `run()`, `--server` and CGIUP_SERVER take. */
-export const serverNames = ['auto', 'cgi', 'http'] as const
+export const serverNames = ['auto', 'cgi', 'fastcgi', 'scgi', 'http'] as const
 
 export type ServerName = (typeof serverNames)[number]
 
 /** What fd 0 is. `listening`: a socket that waits for connections; `device`: a terminal, /dev/null. */
 export type Stdin = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
 
-/** `fastcgi`: the launcher handed over a listening socket. */
-type DetectedServer = 'cgi' | 'http' | 'fastcgi'
+export type DetectedServer = 'cgi' | 'fastcgi' | 'scgi' | 'http'
 
 export interface Facts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -31,6 +30,8 @@ export interface Detected {
   readonly server: DetectedServer
   /** One line for people: what decided. */
   readonly why: string
+  /** FastCGI and SCGI: the listening socket that the launcher handed over; none where one is to be made. */
+  readonly fd?: number
 }
 
 /**
@@ -41,14 +42,13 @@ export interface Detected {
 export function detect(facts: Facts): Detected {
   const { env } = facts
   const forced = chosen(env.CGIUP_SERVER, 'CGIUP_SERVER') ?? chosen(facts.server, 'the option "server"')
-  if (forced !== undefined) return forced
-  if (env.LISTEN_FDS && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(facts.pid))) {
-    return { server: 'fastcgi', why: `LISTEN_FDS=${env.LISTEN_FDS} hands over a listening socket` }
+  if (forced !== undefined) {
+    if (forced.server === 'cgi' || forced.server === 'http') return forced
+    const handed = handedOver(facts)
+    return handed === undefined ? forced : { ...forced, fd: handed.fd as number }
   }
-  // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
-  // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
-  // the variables: a FastCGI process that a CGI script started inherits that script's environment.
-  if (facts.stdin?.() === 'listening') return { server: 'fastcgi', why: 'fd 0 is a listening socket' }
+  const handed = handedOver(facts)
+  if (handed !== undefined) return handed
   // FCGI_ROLE and PHP_FCGI_CHILDREN are no signs of FastCGI: fcgiwrap passes the former to CGI
   // scripts, lighttpd sets the latter for whatever it starts.
   // RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always set; h2o forgets it, so the method counts too.
@@ -57,17 +57,37 @@ export function detect(facts: Facts): Detected {
   return { server: 'http', why: 'no gateway started this process' }
 }
 
+/** The first descriptor that systemd hands over (sd_listen_fds(3): SD_LISTEN_FDS_START). */
+const LISTEN_FDS_START = 3
+
+/** A socket that listens already, from systemd or on fd 0. */
+function handedOver({ env, stdin, pid }: Facts): Detected | undefined {
+  if (env.LISTEN_FDS && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(pid))) {
+    const why = `LISTEN_FDS=${env.LISTEN_FDS} hands over a listening socket`
+    return { server: 'fastcgi', why, fd: LISTEN_FDS_START }
+  }
+  // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
+  // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
+  // the variables: a FastCGI process that a CGI script started inherits that script's environment.
+  if (stdin?.() === 'listening') return { server: 'fastcgi', why: 'fd 0 is a listening socket', fd: 0 }
+  return undefined
+}
+
 function chosen(name: string | undefined, by: string): Detected | undefined {
   if (!name) return undefined
   const server = name.toLowerCase()
   if (server === 'auto') return undefined
-  if (server === 'cgi' || server === 'http') return { server, why: `${by} says so` }
+  if (isServer(server)) return { server, why: `${by} says so` }
   const near = nearest(server, serverNames)
   throw new UsageError(
     'SERVER_UNKNOWN',
     `${by} names the server ${JSON.stringify(name)}; known are ${serverNames.join(', ')}.` +
       (near === undefined ? '' : ` Did you mean ${JSON.stringify(near)}?`),
   )
+}
+
+function isServer(name: string): name is DetectedServer {
+  return name !== 'auto' && (serverNames as readonly string[]).includes(name)
 }
 
 /**

@@ -73,6 +73,46 @@ export const errorTable = {
     fix: 'Send application/x-www-form-urlencoded or multipart/form-data, not compressed.',
     status: 415,
   },
+  FCGI_VERSION: {
+    title: 'The peer of a FastCGI connection does not speak FastCGI 1.0',
+    fix: 'Point the web server at this port with its FastCGI module (fastcgi_pass, fcgi://).',
+    status: 400,
+  },
+  FCGI_PROTOCOL: {
+    title: 'The peer of a FastCGI connection broke the protocol',
+    fix: 'The connection was closed; look for the web server or proxy that sent this.',
+    status: 400,
+  },
+  FCGI_PARAMS_LIMIT: {
+    title: 'A FastCGI request has more or larger parameters than the limits allow',
+    fix: 'Raise maxParamsBytes or maxParams if such requests are to be served.',
+    status: 431,
+  },
+  SCGI_NETSTRING: {
+    title: 'The peer of an SCGI connection does not speak SCGI',
+    fix: 'Point the web server at this port with its SCGI module (scgi_pass, scgi://).',
+    status: 400,
+  },
+  SCGI_HEADERS: {
+    title: 'The headers of an SCGI request break the protocol',
+    fix: 'Look at the SCGI parameters of the web server: each name once, CONTENT_LENGTH first, SCGI=1.',
+    status: 400,
+  },
+  SCGI_LIMIT: {
+    title: 'An SCGI request has more or larger headers than the limits allow',
+    fix: 'Raise maxParamsBytes or maxParams if such requests are to be served.',
+    status: 431,
+  },
+  REQUEST_TIMEOUT: {
+    title: 'A request took longer than allowed',
+    fix: 'Make the app faster, or raise the limit that the message names.',
+    status: 503,
+  },
+  REQUEST_BODY_LONG: {
+    title: 'The request body is longer than its announced length',
+    fix: 'The web server or a proxy in front of it is at fault; look at its log.',
+    status: 400,
+  },
   HEADER_INVALID: {
     title: 'A response header has a name or a value that HTTP does not allow',
     fix: 'Remove control characters (CR, LF, NUL) from the value and use letters, digits and "-" in the name.',
@@ -161,11 +201,6 @@ export const errorTable = {
   SERVER_UNKNOWN: {
     title: 'There is no server of that name',
     fix: 'Use one of the names in serverNames, or leave the choice to "auto".',
-    status: 500,
-  },
-  SERVER_UNSUPPORTED: {
-    title: 'This process was started as a FastCGI or SCGI process, which this version cannot be',
-    fix: 'Let the web server run it as a CGI script, or set CGIUP_SERVER=http and use it as a reverse proxy.',
     status: 500,
   },
   ADDRESS_INVALID: {

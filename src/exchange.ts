@@ -34,6 +34,8 @@ export interface Env {
 export interface Body {
   /** Announced length in bytes; 0 when there is no body; null when a body of unknown length follows. */
   readonly length: number | null
+  /** The memory of a piece of 4096 bytes or more is the reader's alone: it may be transferred. */
+  readonly owned?: boolean
   /**
    * The next piece (never empty), or null at the end.
    * @throws RequestError when the body ended early, is too large, or the client left.

@@ -2,9 +2,10 @@
 import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from './app/handler.js'
 import type { ChildOptions } from './cgi/child.js'
-import { type Detected, detect, type ServerName, stdinKind } from './detect.js'
-import { CgiupError, UsageError } from './errors.js'
+import { type Detected, type DetectedServer, detect, type ServerName, stdinKind } from './detect.js'
+import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
+import type { ServiceOptions } from './server/limits.js'
 
 /** Limits of a CGI script; docs/cgi-script.md has their defaults. */
 export type CgiOptions = Omit<ChildOptions, 'onError'>
@@ -12,12 +13,12 @@ export type CgiOptions = Omit<ChildOptions, 'onError'>
 export interface RunOptions extends AppOptions {
   /** Which server to be. Default `auto`: what started the process. CGIUP_SERVER goes before it. */
   server?: ServerName
-  /** HTTP: address to listen on. Default `127.0.0.1`: only this machine can connect. */
+  /** Address to listen on. Default `127.0.0.1`: only this machine can connect. */
   host?: string
-  /** HTTP: TCP port; 0 takes any free one. Default 8080. */
+  /** TCP port; 0 takes any free one. Default 8080 (HTTP), 9000 (FastCGI), 4000 (SCGI). */
   port?: number
   /**
-   * HTTP: where to listen, in one word: `host:port`, `:port`, `[::1]:port`, `unix:/path` or `/path`.
+   * Where to listen, in one word: `host:port`, `:port`, `[::1]:port`, `unix:/path` or `/path`.
    * Goes before `host` and `port`.
    */
   listen?: string
@@ -30,13 +31,25 @@ export interface RunOptions extends AppOptions {
   onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /** CGI: limits of the script (docs/cgi-script.md). */
   cgi?: CgiOptions
-  /** HTTP: no banner and no access log. Default false. */
+  /** No banner and no access log. Default false. */
   quiet?: boolean
+  /**
+   * FastCGI and SCGI over TCP: addresses and networks that may connect, such as `10.0.0.0/8`. Default:
+   * all that can reach the socket. FCGI_WEB_SERVER_ADDRS is obeyed as well.
+   */
+  allow?: readonly string[]
+  /** FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). */
+  limits?: Omit<ServiceOptions, 'onError' | 'stderr'>
+  /**
+   * FastCGI and SCGI: how long running requests may take after the signal to end, in milliseconds.
+   * Default 7000 under Apache mod_fcgid, which sends SIGKILL about 8 s after its SIGTERM, else 30000.
+   */
+  graceMs?: number
 }
 
 /** What `run()` gives once the app is being served (HTTP) or its one request is answered (CGI). */
 export interface Running {
-  readonly server: 'cgi' | 'http'
+  readonly server: DetectedServer
   /** One line: what decided for this server. */
   readonly why: string
   /** HTTP: `http://127.0.0.1:8080`, or `unix:/run/app.sock`. */
@@ -76,7 +89,7 @@ export function beginLaunch(options: RunOptions): Launch {
  * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
  * it, the failure is printed in two lines and the process exits with 1.
  *
- * @throws UsageError SERVER_UNKNOWN, SERVER_UNSUPPORTED, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED
+ * @throws UsageError SERVER_UNKNOWN, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED
  * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
  */
 export function run(app: App, options: RunOptions = {}): Promise<Running> {
@@ -131,7 +144,8 @@ async function start(app: App, options: RunOptions): Promise<Running> {
     const { startHttp } = await import('./run-http.js')
     return startHttp(app, options, found)
   }
-  throw new UsageError('SERVER_UNSUPPORTED', `Started as a FastCGI or SCGI process: ${found.why}.`)
+  const { startDaemon } = await import('./run-daemon.js')
+  return startDaemon(app, options, found)
 }
 
 async function startCgi(app: App, options: RunOptions, { why }: Detected): Promise<Running> {

@@ -1,12 +1,11 @@
 /** Fetch apps as Handlers: `fetch(request, env, context)` of Hono, h3 and plain objects. */
 import { type CgiRequest, translate } from '../env/request.js'
-import { RequestError } from '../errors.js'
 import type { Exchange, Handler } from '../exchange.js'
-import type { AppOptions, FetchApp, FetchContext } from './handler.js'
+import type { AppOptions, FetchApp } from './handler.js'
+import { addServerProperties, Context, receiveRequest } from './received.js'
 import { replyFrom } from './response.js'
-import { BodyState } from './web/body.js'
+import { normalUrl } from './url.js'
 import { lightWebIsInstalled } from './web/install.js'
-import { createRequest } from './web/request.js'
 import { streamOfBody } from './web/streams.js'
 
 /**
@@ -18,61 +17,26 @@ import { streamOfBody } from './web/streams.js'
  */
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
   const full = options.url === 'full'
-  return async (exchange) => {
-    const cgi = translate(exchange.env, translateOptions(options, exchange.stdin.length))
+  const { mount } = options
+  return (exchange) => {
+    const bodyLength = exchange.stdin.length
+    const cgi = translate(exchange.env, mount === undefined ? { bodyLength } : { bodyLength, mount })
     const request = requestFrom(cgi, exchange, full)
-    const context = contextOf(exchange, cgi, full)
-    addServerProperties(request, exchange, context)
-    const returned: unknown = await app.fetch(request, exchange.env.toObject(), context)
-    return replyFrom(returned, exchange)
+    const context = new Context(exchange, cgi, full)
+    const returned: unknown = app.fetch(request, exchange.env.toObject(), context)
+    // An app that answers at once is answered at once: promises would be a tenth of a small request.
+    if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function')
+      return replyFrom(returned, exchange)
+    return Promise.resolve(returned as PromiseLike<unknown>).then((value) => replyFrom(value, exchange))
   }
-}
-
-function translateOptions({ mount }: AppOptions, bodyLength: number | null) {
-  return mount === undefined ? { bodyLength } : { bodyLength, mount }
-}
-
-function contextOf(exchange: Exchange, cgi: CgiRequest, full: boolean): FetchContext {
-  return {
-    waitUntil: (work) => exchange.waitUntil(work),
-    passThroughOnException() {},
-    props: {},
-    exchange,
-    get mount() {
-      return full ? '' : cgi.mount
-    },
-    get url() {
-      return normalUrl(cgi.url)
-    },
-  }
-}
-
-/** What h3 and others built on srvx look for on the Request itself. */
-function addServerProperties(request: Request, exchange: Exchange, context: FetchContext): void {
-  Object.defineProperties(request, {
-    waitUntil: { value: context.waitUntil, writable: true, configurable: true },
-    ip: { value: exchange.env.get('REMOTE_ADDR') || undefined, writable: true, configurable: true },
-  })
 }
 
 function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Request {
-  const { stdin } = exchange
+  if (lightWebIsInstalled()) return receiveRequest(exchange, cgi, full)
   const url = normalUrl(full ? cgi.url : cgi.relativeUrl)
-  if (lightWebIsInstalled()) {
-    const body = stdin.length === 0 ? null : BodyState.incoming(stdin)
-    return createRequest(cgi.method, url, cgi.headers, body, exchange) as unknown as Request
-  }
-  return platformRequestFrom(cgi.method, url, cgi.headers, exchange)
-}
-
-/** The URL as a Request has it: parsed and serialized (https://url.spec.whatwg.org). */
-function normalUrl(url: string): string {
-  try {
-    return new URL(url).href
-  } catch (cause) {
-    const detail = `The request is for ${JSON.stringify(url)}, which is not a valid URL.`
-    throw new RequestError('REQUEST_URL_INVALID', detail, { cause })
-  }
+  const request = platformRequestFrom(cgi.method, url, cgi.headers, exchange)
+  addServerProperties(request, exchange)
+  return request
 }
 
 /** Methods that the platform's Request refuses to be made with; a gateway passes them on. */

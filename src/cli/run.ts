@@ -9,11 +9,11 @@ export const command: Command = {
   about: `Runs the app that a file exports: as a CGI script when a web server starts it, else as an HTTP
 server for development. The file may also call run(app) or app.listen() itself.`,
   options: {
-    server: { short: 's', value: 'NAME', help: 'auto (default), cgi or http.' },
+    server: { short: 's', value: 'NAME', help: 'auto (default), cgi, fastcgi, scgi or http.' },
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 takes any free one.',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000); port 0 takes any free one.',
     },
     mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
     quiet: { short: 'q', help: 'HTTP: no banner and no access log.' },

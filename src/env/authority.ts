@@ -147,10 +147,16 @@ function isPortMissing(host: string, env: Env): boolean {
   return hostLength(host) === host.length && isStockHost(env.list)
 }
 
+let lastSoftware = ''
+let lastIsOldNginx = false
+
 function isOldNginx(software: string): boolean {
-  if (!software.startsWith('nginx/')) return false
+  // It is the same server every time.
+  if (software === lastSoftware) return lastIsOldNginx
+  lastSoftware = software
   const [major, minor] = software.slice(6).split('.', 2)
-  return Number(major) <= 1 && Number(minor) < 30
+  lastIsOldNginx = software.startsWith('nginx/') && Number(major) <= 1 && Number(minor) < 30
+  return lastIsOldNginx
 }
 
 /** HTTP_HOST stands where those two files have it, and not where the Host header line itself would. */

@@ -1,4 +1,5 @@
 import type { Env } from '../exchange.js'
+import { type Layout, layoutOf } from './layout.js'
 import { bytesToText, textToBytes } from './text.js'
 
 /**
@@ -7,9 +8,10 @@ import { bytesToText, textToBytes } from './text.js'
  */
 export class Environment implements Env {
   readonly list: readonly string[]
+  #layout: Layout | undefined
+  /** Only where names are repeated. */
   #index: Map<string, string> | undefined
   #object: Record<string, string> | undefined
-  #hasRepeats = false
   readonly #isAscii: boolean
 
   /**
@@ -50,44 +52,46 @@ export class Environment implements Env {
   }
 
   get(name: string): string | undefined {
-    return (this.#index ?? this.#build()).get(name)
+    this.#layout ??= layoutOf(this.list)
+    if (this.#layout.hasRepeats) return this.#joined().get(name)
+    const place = this.#layout.places.get(name)
+    return place === undefined ? undefined : this.list[place]
   }
 
   /** A name stands more than once in the list. */
   get hasRepeats(): boolean {
-    if (this.#index === undefined) this.#build()
-    return this.#hasRepeats
+    this.#layout ??= layoutOf(this.list)
+    return this.#layout.hasRepeats
   }
 
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
-    const object: Record<string, string> = {}
-    const list = this.hasRepeats ? [...this.#build()].flat() : this.list
-    for (let i = 0; i + 1 < list.length; i += 2) {
-      const name = list[i] as string
-      const value = list[i + 1] as string
-      if (this.#isAscii) object[name] = value
-      else object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
-    }
+    const object = this.#isAscii && !this.hasRepeats ? this.#filled() : this.#decoded()
     this.#object = object
     return object
   }
 
-  #build(): Map<string, string> {
-    const list = this.list
-    let index = new Map<string, string>()
-    let count = 0
+  #filled(): Record<string, string> {
+    const { list } = this
+    const object = (this.#layout as Layout).blank()
+    for (let i = 0; i + 1 < list.length; i += 2) object[list[i] as string] = list[i + 1] as string
+    return object
+  }
+
+  #decoded(): Record<string, string> {
+    const object: Record<string, string> = {}
+    const list = this.hasRepeats ? [...this.#joined()].flat() : this.list
     for (let i = 0; i + 1 < list.length; i += 2) {
-      index.set(list[i] as string, list[i + 1] as string)
-      // Only a repeated name leaves the size as it was; without one this loop is all there is to do.
-      if (index.size === count++) {
-        this.#hasRepeats = true
-        index = joinedIndex(list)
-        break
-      }
+      const name = list[i] as string
+      const value = list[i + 1] as string
+      object[bytesToText(name)] = name.startsWith('HTTP_') ? value : bytesToText(value)
     }
-    this.#index = index
-    return index
+    return object
+  }
+
+  #joined(): Map<string, string> {
+    this.#index ??= joinedIndex(this.list)
+    return this.#index
   }
 }
 

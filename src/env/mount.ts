@@ -19,6 +19,9 @@ export function mountLength(path: string, env: Env): number {
   } else if (info !== '' && path.length === script.length + info.length) {
     // Nearly every request: nothing in it to decode, nothing rewritten.
     if (info.charCodeAt(0) === 47 && path.startsWith(script) && path.endsWith(info)) return script.length
+  } else if (info === '' && script === path && !/[%#]/.test(path) && isUnsplit(env)) {
+    // The same behind nginx without fastcgi_split_path_info.
+    if (env.get('SCRIPT_FILENAME')?.startsWith('proxy:') !== true) return 0
   }
   const found = resolve(path, script, info, env)
   if (found > 0 || path.indexOf('#') < 0) return found

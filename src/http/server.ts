@@ -1,11 +1,11 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { type ListenOptions, listen } from '../server/listen.js'
 import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
-import { type Listening, type ListenOptions, listen } from './listen.js'
 import { cutOff, type Sent, sendReply } from './reply.js'
 
 export interface HttpOptions extends ListenOptions, BodyLimits {
@@ -65,6 +65,18 @@ export async function serveHttp(handler: Handler, options: HttpOptions = {}): Pr
   return service.start()
 }
 
+/** Serves connections that somebody else accepts. */
+export interface HttpAcceptor {
+  accept(socket: Socket): void
+  /** As {@link HttpServer.close}. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/** As {@link serveHttp}, without listening. */
+export function acceptHttp(handler: Handler, options: HttpOptions = {}): HttpAcceptor {
+  return new Service(handler, options).acceptor()
+}
+
 class Service {
   #handler: Handler
   #options: HttpOptions
@@ -94,11 +106,20 @@ class Service {
   async start(): Promise<HttpServer> {
     const place = await listen(this.#server, this.#options)
     this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
-    const close = (options?: CloseOptions) => {
-      this.#closed ??= this.#close(place, options?.graceMs ?? 5000)
-      return this.#closed
-    }
+    const close = (options?: CloseOptions) => this.#closeOnce(() => place.cleanUp(), options)
     return { url: place.url, address: place.address, close }
+  }
+
+  acceptor(): HttpAcceptor {
+    return {
+      accept: (socket) => void this.#server.emit('connection', socket),
+      close: (options) => this.#closeOnce(async () => {}, options),
+    }
+  }
+
+  #closeOnce(cleanUp: () => Promise<void>, options: CloseOptions | undefined): Promise<void> {
+    this.#closed ??= this.#close(cleanUp, options?.graceMs ?? 5000)
+    return this.#closed
   }
 
   stderr(text: string): void {
@@ -196,10 +217,10 @@ class Service {
     if (this.#closed) this.#server.closeIdleConnections()
   }
 
-  async #close(place: Listening, graceMs: number): Promise<void> {
+  async #close(cleanUp: () => Promise<void>, graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
-    await place.cleanUp()
+    await cleanUp()
     if (this.#running.size > 0 || this.#work.size > 0) await this.#quiet(graceMs)
     for (const exchange of this.#running)
       exchange.abort(new RequestError('REQUEST_ABORTED', 'The server stops.'))

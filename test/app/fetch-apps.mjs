@@ -31,6 +31,7 @@ import { stream, streamSSE, streamText } from 'hono/streaming'
 import { timeout } from 'hono/timeout'
 import { validator } from 'hono/validator'
 
+const members = ['exchange', 'mount', 'passThroughOnException', 'props', 'url', 'waitUntil']
 const work = []
 
 export const hono = new Hono()
@@ -215,7 +216,7 @@ export const plain = {
   async fetch(request, env, context) {
     const { pathname } = new URL(request.url)
     if (pathname === '/context')
-      return Response.json([Object.keys(context).sort(), typeof env.REQUEST_METHOD])
+      return Response.json([members.filter((name) => name in context), typeof env.REQUEST_METHOD])
     if (pathname === '/get-body') return new Response(`${request.method}:${await request.text()}`)
     if (pathname === '/redirect') return Response.redirect('http://a.example/x', 307)
     if (pathname === '/blob') return new Response(new Blob(['blob'], { type: 'text/x' }))

@@ -10,7 +10,7 @@ const api = { Environment }
 
 function answer(fetch: (request: Request) => unknown, request: AskedRequest = {}, target = '/') {
   const exchange = exchangeOf(api, target, request)
-  const reply = Promise.resolve(fetchHandler({ fetch } as FetchApp)(exchange))
+  const reply = (async () => fetchHandler({ fetch } as FetchApp)(exchange))()
   return { exchange, reply }
 }
 

@@ -122,7 +122,7 @@ describe('a wrong command line', () => {
 
   it('an unknown server is named with the known ones', async () => {
     const { err, code } = await cgiup(['x.js', '--server', 'cg'])
-    expect(err).toContain('known are auto, cgi, http. Did you mean "cgi"?')
+    expect(err).toContain('known are auto, cgi, fastcgi, scgi, http. Did you mean "cgi"?')
     expect(code).toBe(2)
   })
 })

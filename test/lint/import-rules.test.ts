@@ -70,6 +70,19 @@ const arrows: [from: string, to: string, allowed: boolean][] = [
   ['src/http/server.ts', '../app/handler.js', false],
   ['src/http/server.ts', '../host/files.js', false],
   ['src/http/server.ts', '../cgi/script.js', false],
+  ['src/fastcgi/record.ts', '../errors.js', true],
+  ['src/fastcgi/record.ts', 'node:net', false],
+  ['src/fastcgi/responder.ts', '../server/service.js', false],
+  ['src/fastcgi/connection.ts', '../server/service.js', true],
+  ['src/fastcgi/connection.ts', 'node:net', true],
+  ['src/fastcgi/connection.ts', '../app/handler.js', false],
+  ['src/scgi/netstring.ts', './connection.js', true],
+  ['src/scgi/netstring.ts', '../server/service.js', false],
+  ['src/scgi/connection.ts', '../host/files.js', false],
+  ['src/server/service.ts', '../cgi/spool.js', true],
+  ['src/server/service.ts', '../fastcgi/connection.js', false],
+  ['src/daemon/gate.ts', '../fastcgi/connection.js', true],
+  ['src/daemon/gate.ts', '../app/handler.js', false],
   ['src/app/fetch.ts', '../env/request.js', true],
   ['src/app/fetch.ts', './web/request.js', true],
   ['src/app/fetch.ts', 'node:http', true],
@@ -141,7 +154,7 @@ describe('import rules', () => {
   test.each(['setTimeout(go)', 'await Promise.resolve()', 'process.env'])(
     'sans-IO code has no %s',
     (code) => {
-      for (const path of ['src/env/request.ts', 'src/cgi/head.ts']) {
+      for (const path of ['src/env/request.ts', 'src/cgi/head.ts', 'src/fastcgi/record.ts']) {
         expect(wrongArrows({ [path]: `export const x = ${code}\n` })).toEqual([`${path}:1`])
       }
       expect(wrongArrows({ 'src/cgi/child.ts': `export const x = ${code}\n` })).toEqual([])

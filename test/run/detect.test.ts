@@ -70,13 +70,13 @@ describe('detect', () => {
   it('refuses unknown names with the known ones and the nearest', () => {
     const attempt = () => detect({ env: { CGIUP_SERVER: 'htpp' } })
     expect(attempt).toThrow(UsageError)
-    expect(attempt).toThrow(/"htpp".*auto, cgi, http.*Did you mean "http"\?/)
+    expect(attempt).toThrow(/"htpp".*auto, cgi, fastcgi, scgi, http.*Did you mean "http"\?/)
     expect(() => detect({ env: {}, server: 'websocket' })).toThrow(/option "server" names.*"websocket"/)
     expect(() => detect({ env: {}, server: 'websocket' })).not.toThrow(/Did you mean/)
   })
 
   it('lists its names', () => {
-    expect(serverNames).toEqual(['auto', 'cgi', 'http'])
+    expect(serverNames).toEqual(['auto', 'cgi', 'fastcgi', 'scgi', 'http'])
   })
 })
 

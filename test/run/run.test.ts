@@ -240,13 +240,13 @@ describe('a failed start', () => {
       'an unknown server',
       `run(${app})`,
       { CGIUP_SERVER: 'fastcgy' },
-      /CGIUP_SERVER names the server "fastcgy"; known are auto, cgi, http/,
+      /CGIUP_SERVER names the server "fastcgy"; known are auto, cgi, fastcgi, scgi, http/,
     ],
     [
-      'socket activation',
+      'socket activation without a socket',
       `run(${app})`,
       { LISTEN_FDS: '1' },
-      /Started as a FastCGI or SCGI process: LISTEN_FDS=1/,
+      /Descriptor 3 is no socket that listens/,
     ],
   ])('%s', async (_, call, env, message) => {
     const { stdout, stderr, exitCode } = await node(
@@ -257,20 +257,51 @@ describe('a failed start', () => {
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n\s+at /)
   })
+})
 
-  it('a FastCGI launcher (fd 0 listens) is told what to do', async () => {
-    const file = program('fcgi.mjs', `import { run } from 'cgiup'\nrun(${app}, { port: 0 })`)
-    const socket = net.createServer().listen(join(directory, 'fcgi.sock'))
+describe('as a FastCGI process', () => {
+  it('where fd 0 listens: FastCGI, SCGI and HTTP on one socket; SIGTERM ends it, silent connections or not', async () => {
+    const file = program('fcgi.mjs', `import { run } from 'cgiup'\nrun(${app})`)
+    const socket = net.createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => socket.once('listening', resolve))
+    const { port } = socket.address() as net.AddressInfo
     const { fd } = (socket as unknown as { _handle: { fd: number } })._handle
-    const { stderr, exitCode } = await execa(process.execPath, [file], {
+    const child = execa(process.execPath, [file], {
       stdin: fd as never,
       env: { PHP_FCGI_CHILDREN: '1' },
       reject: false,
     })
-    expect(exitCode).toBe(1)
-    expect(stderr).toContain('cgiup: Started as a FastCGI or SCGI process: fd 0 is a listening socket.')
-    await new Promise((resolve) => socket.close(resolve))
+    const talk = (bytes: string) =>
+      new Promise<string>((resolve) => {
+        let got = ''
+        net
+          .connect(port, '127.0.0.1')
+          .on('data', (chunk) => {
+            got += chunk.toString('latin1')
+          })
+          .on('close', () => resolve(got))
+          .end(bytes, 'latin1')
+      })
+    const head = 'CONTENT_LENGTH\x000\0SCGI\x001\0REQUEST_URI\0/\0'
+    socket.close() // From now on only the process accepts.
+    const silent = net.connect(port, '127.0.0.1').on('error', () => {})
+    try {
+      const http = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+      expect(await talk(http)).toMatch(/^HTTP\/1\.1 200 OK/)
+      const open = net.connect(port, '127.0.0.1')
+      let scgi = ''
+      open.on('data', (chunk) => {
+        scgi += chunk.toString('latin1')
+      })
+      open.write(`${head.length}:${head},`)
+      await new Promise((resolve) => open.once('close', resolve))
+      expect(scgi).toMatch(/^Status: 200 OK/)
+    } finally {
+      child.kill('SIGTERM')
+    }
+    const { exitCode, stderr } = await child
+    silent.destroy()
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   })
 })
 
@@ -367,7 +398,7 @@ describe('what plain node does with the extensions of scripts', () => {
   it.concurrent.each(rows)(
     '%s, package type %s, extension "%s": %s',
     async (style, scope, extension, works) => {
-      const name = join(`plain-${scope}`, `${style}${extension}`)
+      const name = join(`plain-${scope}-${style}${extension}`, `${style}${extension}`)
       mkdirSync(join(directory, dirname(name)), { recursive: true })
       if (scope !== 'none')
         writeFileSync(join(directory, dirname(name), 'package.json'), `{"type":"${scope}"}`)

@@ -77,9 +77,7 @@ export class Connection extends Duplex {
   /** Node's own flag on `res` is taken back only by its own sockets; pipeline() goes by it. */
   #showNeedDrain(): void {
     this.#needsDrain = true
-    const outgoing = this.#outgoing
-    const get = () => outgoing.needDrain
-    if (this.#res) Object.defineProperty(this.#res, 'writableNeedDrain', { configurable: true, get })
+    if (this.#res) Object.defineProperty(this.#res, 'writableNeedDrain', needDrain)
   }
 
   override uncork(): void {
@@ -263,6 +261,15 @@ Object.defineProperties(Connection.prototype, {
     },
   },
 })
+
+/** One getter for all: each of its own would give each response a hidden class of its own. */
+const needDrain: PropertyDescriptor = {
+  configurable: true,
+  get(this: ServerResponse) {
+    const { socket } = this
+    return socket !== null && (socket as unknown as Connection).outgoing.needDrain
+  },
+}
 
 /** `this` is the response; all that it had to say was written. */
 function onPrefinish(this: ServerResponse): void {

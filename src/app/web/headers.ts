@@ -4,6 +4,7 @@
 import {
   finishInterface,
   isObject,
+  isPlainHeaderValue,
   needArguments,
   toDOMString,
   toHeaderName,
@@ -282,7 +283,8 @@ function listFromRecord(record: Record<PropertyKey, unknown>): string[] {
   const list: string[] = []
   for (const key of Reflect.ownKeys(record)) {
     const name = toHeaderName(toDOMString(key, 'Headers constructor: a key'), 'Headers constructor')
-    list.push(name, toHeaderValue(record[key], `Headers constructor: ${name}`))
+    const value = record[key]
+    list.push(name, isPlainHeaderValue(value) ? value : toHeaderValue(value, `Headers constructor: ${name}`))
   }
   return list
 }

@@ -12,9 +12,12 @@ import {
   type SendOptions,
 } from './request-init.js'
 
-const CREATE = Symbol('create')
+/** First argument of a Request that is made from its state, the second one. */
+export const receive = Symbol('receive')
+const CREATE = receive
 
-interface State {
+/** The inside of a light Request. It may be worked out when it is asked for. */
+export interface RequestState {
   method: string
   url: string
   headers: Headers
@@ -26,28 +29,21 @@ interface State {
   send: SendOptions
 }
 
+type State = RequestState
+
 /** The inside of a light Request; undefined for anything else. */
 let requestState: (value: object) => Readonly<State> | undefined
 
-/** A request that was received: any method, and a body with any of them. */
-export function createRequest(
-  method: string,
-  url: string,
-  headers: readonly string[],
-  body: BodyState | null,
-  source: { readonly signal: AbortSignal },
-): Request {
-  const state: State = {
-    method,
-    url,
-    headers: createHeaders(headers, 'request'),
-    body,
-    follows: source,
-    same: true,
-    send: defaultSendOptions,
-  }
-  return new Request(CREATE, state)
-}
+/** A copy that is no longer worked out. */
+const settled = ({ method, url, headers, body, follows, same, send }: Readonly<State>): State => ({
+  method,
+  url,
+  headers,
+  body,
+  follows,
+  same,
+  send,
+})
 
 class Request implements BodyMethods {
   declare arrayBuffer: BodyMethods['arrayBuffer']
@@ -152,7 +148,7 @@ class Request implements BodyMethods {
     if (body?.unusable) throw new TypeError('unusable')
     const list = [...(headersList(headers) as readonly string[])]
     return new Request(CREATE, {
-      ...this.#state,
+      ...settled(this.#state),
       headers: createHeaders(list, 'request'),
       body: body?.clone() ?? null,
       follows: this,
@@ -237,7 +233,7 @@ function withBody(state: State, given: unknown, duplex: unknown, list: readonly 
 function stateOf(input: unknown): State | null {
   if (typeof input !== 'object' || input === null) return null
   const own = requestState(input)
-  if (own) return { ...own, follows: input as Request, same: false }
+  if (own) return { ...settled(own), follows: input as Request, same: false }
   if (!(input instanceof Request)) return null
   const { method, url, headers, body } = input as Request
   const { referrer, referrerPolicy, mode, credentials, cache, redirect, integrity, keepalive } =

@@ -29,13 +29,17 @@ export function streamOfBody(body: Body): ReadableStream {
         const piece = await body.read()
         if (piece === null) close(controller)
         // enqueue() takes the memory away from its owner, who may have more in it.
-        else controller.enqueue(new Uint8Array(piece))
+        else controller.enqueue(body.owned && piece.length >= 4096 ? plain(piece) : new Uint8Array(piece))
       },
       cancel: () => body.cancel(),
     },
     { highWaterMark: 0 },
   )
 }
+
+/** Not a Buffer. */
+const plain = (piece: Uint8Array): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(piece.buffer as ArrayBuffer, piece.byteOffset, piece.byteLength)
 
 /** Async iterables and Node Readables: what they yield is turned into bytes as Buffer.from does. */
 export function streamOfIterable(iterable: AsyncIterable<unknown>): ReadableStream {

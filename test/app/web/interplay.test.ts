@@ -156,14 +156,20 @@ describe('what console.log shows', () => {
 
 describe('what only the light classes allow, for requests that came in', () => {
   it('a copy of one with a body', async () => {
-    const { createRequest } = await import('../../../src/app/web/request.js')
+    const { Request: Light, receive } = await import('../../../src/app/web/request.js')
+    const { createHeaders } = await import('../../../src/app/web/headers.js')
+    const { defaultSendOptions } = await import('../../../src/app/web/request-init.js')
     const { extractBody } = await import('../../../src/app/web/body.js')
-    const source = { signal: new AbortController().signal }
-    const received = () =>
-      createRequest('GET', url, [], extractBody('body').body, source) as unknown as Request
+    const follows = { signal: new AbortController().signal }
+    const come = (method: string, body: ReturnType<typeof extractBody>['body'] | null) => {
+      const headers = createHeaders([], 'request')
+      const state = { method, url, headers, body, follows, same: true, send: defaultSendOptions }
+      return new Light(receive, state) as unknown as Request
+    }
+    const received = () => come('GET', extractBody('body').body)
     expect(await new light.Request(received()).text()).toBe('body')
     expect(await new light.Request('http://other.example/', received()).text()).toBe('body')
-    const trace = createRequest('TRACE', url, [], null, source) as unknown as Request
+    const trace = come('TRACE', null)
     expect(new light.Request('http://other.example/', trace).method).toBe('TRACE')
   })
 })

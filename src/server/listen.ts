@@ -9,6 +9,8 @@ export interface ListenOptions {
   readonly host?: string
   /** TCP port; 0 takes any free one. Default 8080. */
   readonly port?: number
+  /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
+  readonly fd?: number
   /** Path of a Unix socket; then host and port are not used. A stale socket there is replaced. */
   readonly path?: string
   /** Mode of the Unix socket. Default 0o660. */
@@ -28,6 +30,7 @@ export interface Listening {
 
 /** @throws UsageError LISTEN_TAKEN, LISTEN_FAILED */
 export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
+  if (options.fd !== undefined) return listenInherited(server, options.fd)
   if (options.path !== undefined) return listenUnix(server, options.path, options)
   const host = options.host ?? '127.0.0.1'
   const port = options.port ?? 8080
@@ -38,6 +41,21 @@ export async function listen(server: Server, options: ListenOptions): Promise<Li
   }
   const address = server.address() as AddressInfo
   return { url: tcpUrl(address), address, cleanUp: async () => {} }
+}
+
+/** The socket is the launcher's: nothing is removed. */
+async function listenInherited(server: Server, fd: number): Promise<Listening> {
+  try {
+    await listening(server, { fd })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new UsageError('LISTEN_FAILED', `Descriptor ${fd} is no socket that listens (${code}).`, { cause })
+  }
+  const address = server.address()
+  if (address !== null && typeof address === 'object')
+    return { url: tcpUrl(address), address, cleanUp: async () => {} }
+  const path = address || `fd ${fd}`
+  return { url: `unix:${path}`, address: path, cleanUp: async () => {} }
 }
 
 function tcpUrl({ address, family, port }: AddressInfo): string {

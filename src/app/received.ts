@@ -1,0 +1,144 @@
+/** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
+import type { CgiRequest } from '../env/request.js'
+import type { Exchange } from '../exchange.js'
+import type { FetchContext } from './handler.js'
+import { checkUrl, requestUrl } from './url.js'
+import { BodyState } from './web/body.js'
+import { createHeaders, type Headers } from './web/headers.js'
+import { Request, type RequestState, receive } from './web/request.js'
+import { defaultSendOptions, type SendOptions } from './web/request-init.js'
+
+/** The inside of a light Request that was received. */
+class ReceivedState implements RequestState {
+  readonly exchange: Exchange
+  readonly #cgi: CgiRequest
+  readonly #full: boolean
+  #url: string | undefined
+  #headers: Headers | undefined
+  #body: BodyState | null | undefined
+
+  constructor(exchange: Exchange, cgi: CgiRequest, full: boolean) {
+    this.exchange = exchange
+    this.#cgi = cgi
+    this.#full = full
+  }
+
+  get method(): string {
+    return this.#cgi.method
+  }
+
+  get url(): string {
+    this.#url ??= requestUrl(this.#cgi, this.#full)
+    return this.#url
+  }
+
+  get headers(): Headers {
+    this.#headers ??= createHeaders(this.#cgi.headers, 'request')
+    return this.#headers
+  }
+
+  get body(): BodyState | null {
+    if (this.#body === undefined) {
+      const { stdin } = this.exchange
+      this.#body = stdin.length === 0 ? null : BodyState.incoming(stdin)
+    }
+    return this.#body
+  }
+
+  get follows(): { readonly signal: AbortSignal } {
+    return this.exchange
+  }
+
+  get same(): boolean {
+    return true
+  }
+
+  get send(): SendOptions {
+    return defaultSendOptions
+  }
+}
+
+/** A light Request with what h3 and others built on srvx look for on the Request itself. */
+class ReceivedRequest extends Request {
+  readonly #exchange: Exchange
+
+  constructor(state: ReceivedState) {
+    super(receive, state)
+    this.#exchange = state.exchange
+  }
+
+  get ip(): string | undefined {
+    return this.#exchange.env.get('REMOTE_ADDR') || undefined
+  }
+
+  set ip(value: unknown) {
+    own(this, 'ip', value)
+  }
+
+  get waitUntil(): FetchContext['waitUntil'] {
+    return keeper(this.#exchange)
+  }
+
+  set waitUntil(value: unknown) {
+    own(this, 'waitUntil', value)
+  }
+}
+
+Object.defineProperty(ReceivedRequest.prototype, 'constructor', { value: Request })
+
+const own = (target: object, name: string, value: unknown): void => {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true })
+}
+
+/** Works without its object too: `const { waitUntil } = context`. */
+const keeper =
+  (exchange: Exchange): FetchContext['waitUntil'] =>
+  (work) =>
+    exchange.waitUntil(work)
+
+/**
+ * A light Request: any method, and a body with any of them.
+ *
+ * @throws RequestError REQUEST_URL_INVALID
+ */
+export function receiveRequest(exchange: Exchange, cgi: CgiRequest, full: boolean): globalThis.Request {
+  checkUrl(cgi, full)
+  return new ReceivedRequest(new ReceivedState(exchange, cgi, full)) as unknown as globalThis.Request
+}
+
+/**
+ * A class and not a literal: getters and functions made for each request cost more than the rest of it,
+ * and what they hold outlives it by far (each literal with getters has a hidden class of its own).
+ */
+export class Context implements FetchContext {
+  readonly exchange: Exchange
+  readonly props: Record<string, unknown> = {}
+  readonly #cgi: CgiRequest
+  readonly #full: boolean
+
+  constructor(exchange: Exchange, cgi: CgiRequest, full: boolean) {
+    this.exchange = exchange
+    this.#cgi = cgi
+    this.#full = full
+  }
+
+  get waitUntil(): FetchContext['waitUntil'] {
+    return keeper(this.exchange)
+  }
+
+  passThroughOnException(): void {}
+
+  get mount(): string {
+    return this.#full ? '' : this.#cgi.mount
+  }
+
+  get url(): string {
+    return requestUrl(this.#cgi, true)
+  }
+}
+
+/** What {@link ReceivedRequest} has, on the platform's Request. */
+export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
+  own(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
+  own(request, 'waitUntil', keeper(exchange))
+}

@@ -1,0 +1,71 @@
+/** URLs of requests as a Request has them: parsed and serialized (https://url.spec.whatwg.org). */
+import type { CgiRequest } from '../env/request.js'
+import { byteSet } from '../env/text.js'
+import { RequestError } from '../errors.js'
+
+/** `http://host:port` as CGI tells it -> as the URL parser writes it. The same few come again and again. */
+const origins = { http: new Map<string, string>(), https: new Map<string, string>() }
+const MAX_ORIGINS = 100
+
+/** The origin as the URL parser writes it; null when it has to see the whole URL. */
+function originOf(cgi: CgiRequest): string | null {
+  const { scheme, authority } = cgi
+  const known = origins[scheme]
+  let origin = known.get(authority)
+  if (origin === undefined) {
+    const root = `${scheme}://${authority}/`
+    if (!URL.canParse(root)) return null
+    const { href } = new URL(root)
+    origin = href.slice(0, -1)
+    if (known.size >= MAX_ORIGINS) known.clear()
+    known.set(authority, origin)
+  }
+  return origin
+}
+
+/** @throws RequestError REQUEST_URL_INVALID. Only an authority can make a URL invalid. */
+export function checkUrl(cgi: CgiRequest, full: boolean): void {
+  if (originOf(cgi) === null) normalUrl(full ? cgi.url : cgi.relativeUrl)
+}
+
+/**
+ * The URL of the request.
+ *
+ * @param full with the mount path.
+ * @throws RequestError REQUEST_URL_INVALID
+ */
+export function requestUrl(cgi: CgiRequest, full: boolean): string {
+  const path = full ? cgi.path : cgi.rest || '/'
+  const { query } = cgi
+  if (path.charCodeAt(0) === 47 && isPlainPath(path) && (query === null || isPlain(query, 0))) {
+    const origin = originOf(cgi)
+    if (origin !== null) return query === null ? origin + path : `${origin}${path}?${query}`
+  }
+  return normalUrl(full ? cgi.url : cgi.relativeUrl)
+}
+
+export function normalUrl(url: string): string {
+  try {
+    return new URL(url).href
+  } catch (cause) {
+    const detail = `The request is for ${JSON.stringify(url)}, which is not a valid URL.`
+    throw new RequestError('REQUEST_URL_INVALID', detail, { cause })
+  }
+}
+
+/** What the URL parser leaves as it is, in a path and in a query. */
+const plainBytes = byteSet('!$&()*+,-./:;=?@_~%')
+
+function isPlain(text: string, from: number): boolean {
+  for (let i = from; i < text.length; i++) if (plainBytes[text.charCodeAt(i)] !== 1) return false
+  return true
+}
+
+/** Nothing to encode, and no dot segment, be it `/.` or `/%2e`: both begin right after a slash. */
+function isPlainPath(path: string): boolean {
+  for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) {
+    const next = path.charCodeAt(i + 1)
+    if (next === 46 || next === 37) return false
+  }
+  return isPlain(path, 0)
+}

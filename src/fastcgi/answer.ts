@@ -1,0 +1,139 @@
+/** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
+import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
+import { AppError } from '../errors.js'
+import type { Reply } from '../exchange.js'
+import type { Service } from '../server/service.js'
+import type { FastcgiExchange } from './exchange.js'
+import type { Output } from './output.js'
+import { MAX_ALIGNED, RecordType } from './record.js'
+import { SMALL_BODY, streamText } from './stdout.js'
+
+/** What an answer needs of its connection. */
+export interface Line {
+  readonly service: Service
+  readonly output: Output
+  /** END_REQUEST. */
+  finish(exchange: FastcgiExchange, appStatus: number): void
+  /** The end of a reply that broke in its middle: never one that looks whole. */
+  cut(exchange: FastcgiExchange): void
+}
+
+/** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
+const SMALL_PIECE = 4096
+
+/** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
+export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
+  if (exchange.finished) {
+    dropBody(reply.body)
+    return
+  }
+  let prepared: PreparedReply
+  try {
+    prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
+  } catch (error) {
+    dropBody(reply?.body)
+    answerError(line, exchange, error)
+    return
+  }
+  if (prepared.notes !== null) for (const note of prepared.notes) line.service.log(`fastcgi: ${note}`)
+  if (prepared.dropped !== null) dropBody(prepared.dropped)
+  exchange.headSent = true
+  const { body } = prepared
+  const head = encodeHead(prepared)
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array)
+    whole(line, exchange, head, body)
+  else {
+    sendText(line, exchange.request.id, head)
+    void stream(line, exchange, body, prepared.length)
+  }
+}
+
+const whole = (
+  line: Line,
+  exchange: FastcgiExchange,
+  head: string,
+  body: string | Uint8Array | null,
+): void => {
+  const { id } = exchange.request
+  const small = smallBody(body)
+  if (small !== null) sendText(line, id, head + small)
+  else {
+    sendText(line, id, head)
+    line.output.bytes(id, typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array))
+  }
+  line.finish(exchange, 0)
+}
+
+const sendText = (line: Line, id: number, text: string): void => {
+  if (text.length <= MAX_ALIGNED) line.output.send(streamText(RecordType.STDOUT, id, text))
+  else
+    for (let at = 0; at < text.length; at += MAX_ALIGNED)
+      line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + MAX_ALIGNED)))
+}
+
+const stream = async (
+  line: Line,
+  exchange: FastcgiExchange,
+  body: AsyncIterable<Uint8Array>,
+  length: number | null,
+): Promise<void> => {
+  const { id } = exchange.request
+  const { output } = line
+  let sent = 0
+  try {
+    for await (const piece of body) {
+      if (exchange.finished) return
+      if (piece.length === 0) continue
+      sent += piece.length
+      if (length !== null && sent > length) throw wrongLength(length, `more than that`)
+      let more = true
+      if (piece.length <= SMALL_PIECE) {
+        output.send(streamText(RecordType.STDOUT, id, latin1(piece)))
+        more = !output.full
+      } else more = output.bytes(id, piece)
+      if (!more && !(await output.drained())) return
+      if (exchange.finished) return
+    }
+    if (length !== null && sent < length) throw wrongLength(length, `${sent}`)
+    line.finish(exchange, 0)
+  } catch (error) {
+    if (!exchange.finished) cutOff(line, exchange, error, sent)
+  }
+}
+
+const wrongLength = (length: number, got: string): AppError =>
+  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
+
+/** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
+export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
+  if (exchange.finished) return
+  if (exchange.headSent) cutOff(line, exchange, error, null)
+  else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
+}
+
+const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
+  const after = sent === null ? '' : ` after ${sent} bytes of body`
+  line.service.log(`fastcgi: the reply was cut off${after}: ${stackOf(error)}`)
+  line.cut(exchange)
+}
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+/** A small body as Latin-1 text of its bytes; null for a large one. */
+const smallBody = (body: string | Uint8Array | null): string | null => {
+  if (body === null) return ''
+  if (body.length > SMALL_BODY) return null
+  if (typeof body !== 'string') return latin1(body)
+  return Buffer.byteLength(body) === body.length ? body : Buffer.from(body, 'utf8').toString('latin1')
+}
+
+const dropBody = (body: Reply['body'] | undefined): void => {
+  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
+  body[Symbol.asyncIterator]()
+    .return?.()
+    ?.catch?.(() => {})
+}

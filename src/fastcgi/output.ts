@@ -1,0 +1,89 @@
+/** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
+import type { Socket } from 'node:net'
+import { writeRecords } from './stdout.js'
+
+export class Output {
+  readonly #socket: Socket
+  #text = ''
+  #scheduled = false
+  #ending = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** What is sent from now on waits for {@link release}: more of it is about to be ready. */
+  hold(): void {
+    this.#scheduled = true
+  }
+
+  release(): void {
+    this.#flush()
+  }
+
+  /** Records as Latin-1 text, written at the end of this turn. */
+  send(text: string): void {
+    this.#text += text
+    if (this.#scheduled) return
+    this.#scheduled = true
+    process.nextTick(this.#flush)
+  }
+
+  /** Large content as STDOUT records, at once and not copied, behind what waits. False when enough waits. */
+  bytes(id: number, bytes: Uint8Array): boolean {
+    const socket = this.#socket
+    let more = true
+    socket.cork()
+    this.#write()
+    writeRecords(id, bytes, (piece) => {
+      more = socket.write(piece)
+    })
+    socket.uncork()
+    return more
+  }
+
+  /** More waits to be written than the socket likes. */
+  get full(): boolean {
+    return this.#socket.writableLength + this.#text.length >= this.#socket.writableHighWaterMark
+  }
+
+  /** Resolves true when more can be written, false when the connection is gone. */
+  drained(): Promise<boolean> {
+    const socket = this.#socket
+    this.#write()
+    if (socket.destroyed) return Promise.resolve(false)
+    if (!socket.writableNeedDrain) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const settle = () => {
+        socket.off('drain', settle)
+        socket.off('close', settle)
+        resolve(!socket.destroyed)
+      }
+      socket.on('drain', settle)
+      socket.on('close', settle)
+    })
+  }
+
+  /** Closes the connection once all is written. */
+  end(): void {
+    this.#ending = true
+    this.send('')
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false
+    this.#write()
+    const socket = this.#socket
+    if (!this.#ending || socket.destroyed) return
+    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
+    if (socket.writableLength === 0) socket.destroy()
+    else socket.destroySoon()
+  }
+
+  #write(): void {
+    const text = this.#text
+    if (text === '') return
+    this.#text = ''
+    if (this.#socket.writable) this.#socket.write(text, 'latin1')
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Name-value pairs (FastCGI 1.0 section 3.4) as a byte stream: pairs may be cut anywhere, also inside
+ * a length, and spread over any number of records.
+ */
+import { nameAt } from '../env/names.js'
+import { RequestError } from '../errors.js'
+
+export interface ParamLimits {
+  /** Bytes of all names and values of one request, lengths not counted. */
+  readonly maxParamsBytes: number
+  /** Name-value pairs of one request. */
+  readonly maxParams: number
+}
+
+/** No bytes; never changed. */
+const NONE: number[] = []
+
+/** Collects pairs into a flat list `name, value, name, value, …` of Latin-1 strings. */
+export class PairReader {
+  readonly list: string[] = []
+  readonly #limits: ParamLimits
+  #bytes = 0
+  // A pair cut by the end of a piece: its length bytes, then its text so far.
+  #lengths: number[] = NONE
+  #name = -1
+  #value = 0
+  #text = ''
+  /** All bytes so far are ASCII, as far as was looked. */
+  isAscii = true
+
+  constructor(limits: ParamLimits) {
+    this.#limits = limits
+  }
+
+  /** True when no pair is half read. */
+  get whole(): boolean {
+    return this.#name < 0 && this.#lengths.length === 0
+  }
+
+  /**
+   * @throws RequestError FCGI_PARAMS_LIMIT before anything of a pair over the limits is kept.
+   */
+  push(chunk: Uint8Array, start: number, end: number): void {
+    let at = start
+    if (!this.whole) at = this.#resume(chunk, at, end)
+    if (at >= end) return
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const text = buffer.toString('latin1', at, end)
+    const base = at
+    const list = this.list
+    // One native call for all: as many bytes in UTF-8 as characters. The lengths of long values are not ASCII.
+    if (this.isAscii) this.isAscii = Buffer.byteLength(text) === text.length
+    while (at < end) {
+      const pair = at
+      let name = chunk[at++] as number
+      // 3.4: "The high-order bit of the first byte of a length indicates the length's encoding."
+      if (name > 127) {
+        if (end - at < 3) {
+          this.#keep(chunk, pair, end)
+          return
+        }
+        name = readLong(name, chunk, at)
+        at += 3
+      }
+      if (at >= end) {
+        this.#keep(chunk, pair, end)
+        return
+      }
+      let value = chunk[at++] as number
+      if (value > 127) {
+        if (end - at < 3) {
+          this.#keep(chunk, pair, end)
+          return
+        }
+        value = readLong(value, chunk, at)
+        at += 3
+      }
+      this.#admit(name, value)
+      if (end - at < name + value) {
+        this.#name = name
+        this.#value = value
+        this.#text = text.slice(at - base)
+        return
+      }
+      const split = at - base + name
+      list.push(nameAt(text, at - base, split), text.slice(split, split + value))
+      at += name + value
+    }
+  }
+
+  /** A pair whose lengths are cut: keep the few bytes there are. */
+  #keep(chunk: Uint8Array, from: number, end: number): void {
+    this.#lengths = Array.from(chunk.subarray(from, end))
+  }
+
+  /** Goes on with a cut pair; returns where the next one begins. */
+  #resume(chunk: Uint8Array, start: number, end: number): number {
+    let at = start
+    while (this.#name < 0) {
+      if (at >= end) return at
+      if (this.#lengths === NONE) this.#lengths = []
+      this.#lengths.push(chunk[at++] as number)
+      this.#tryLengths()
+    }
+    const missing = this.#name + this.#value - this.#text.length
+    const stop = Math.min(end, at + missing)
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    this.#text += buffer.toString('latin1', at, stop)
+    if (this.#text.length < this.#name + this.#value) return stop
+    this.list.push(nameAt(this.#text, 0, this.#name), this.#text.slice(this.#name))
+    if (this.isAscii) this.isAscii = Buffer.byteLength(this.#text) === this.#text.length
+    this.#name = -1
+    this.#text = ''
+    return stop
+  }
+
+  #tryLengths(): void {
+    const bytes = this.#lengths
+    const nameSize = (bytes[0] as number) > 127 ? 4 : 1
+    if (bytes.length <= nameSize) return
+    const valueSize = (bytes[nameSize] as number) > 127 ? 4 : 1
+    if (bytes.length < nameSize + valueSize) return
+    const name = nameSize === 1 ? (bytes[0] as number) : readLong(bytes[0] as number, bytes, 1)
+    const first = bytes[nameSize] as number
+    const value = valueSize === 1 ? first : readLong(first, bytes, nameSize + 1)
+    this.#admit(name, value)
+    this.#lengths = NONE
+    this.#name = name
+    this.#value = value
+  }
+
+  #admit(name: number, value: number): void {
+    const { maxParamsBytes, maxParams } = this.#limits
+    this.#bytes += name + value
+    if (this.#bytes > maxParamsBytes)
+      throw new RequestError(
+        'FCGI_PARAMS_LIMIT',
+        `parameters of ${this.#bytes} bytes or more; maxParamsBytes is ${maxParamsBytes}`,
+      )
+    if (this.list.length / 2 >= maxParams)
+      throw new RequestError('FCGI_PARAMS_LIMIT', `more parameters than maxParams (${maxParams})`)
+  }
+}
+
+/** 31 bits, the high one is the flag. */
+const readLong = (first: number, bytes: ArrayLike<number>, at: number): number =>
+  ((first & 127) << 24) |
+  ((bytes[at] as number) << 16) |
+  ((bytes[at + 1] as number) << 8) |
+  (bytes[at + 2] as number)
+
+const lengthText = (length: number): string =>
+  length < 128
+    ? String.fromCharCode(length)
+    : String.fromCharCode((length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255)
+
+/** One pair in Latin-1; 3.4: lengths up to 127 take one byte. */
+export const encodePair = (name: string, value: string): string =>
+  lengthText(name.length) + lengthText(value.length) + name + value
+
+/** A flat list of pairs in Latin-1. */
+export const encodePairs = (list: readonly string[]): string => {
+  let text = ''
+  for (let i = 0; i + 1 < list.length; i += 2) text += encodePair(list[i] as string, list[i + 1] as string)
+  return text
+}

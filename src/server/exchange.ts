@@ -1,0 +1,66 @@
+/** A request that came over a socket as an {@link Exchange}. What is costly is made on demand. */
+import { Environment } from '../env/environment.js'
+import { RequestError } from '../errors.js'
+import type { Env, Exchange, Gateway } from '../exchange.js'
+import type { PushedBody } from './body.js'
+import type { Service } from './service.js'
+
+export abstract class SocketExchange implements Exchange {
+  readonly service: Service
+  readonly gateway: Gateway
+  abstract readonly stdin: PushedBody
+  /** Counted among the requests of the service. */
+  admitted = false
+  /** The head of the reply is out. */
+  headSent = false
+  /** The reply is out, or the connection is gone: nothing more can be sent. */
+  finished = false
+  /** Clock of that; 0 before. */
+  finishedAt = 0
+  /** Clock at which the request began. */
+  readonly began: number
+  readonly #params: readonly string[]
+  readonly #isAscii: boolean
+  #env: Env | undefined
+  #abort: AbortController | undefined
+  #gone: Error | undefined
+
+  constructor(service: Service, gateway: Gateway, params: readonly string[], isAscii = false) {
+    this.service = service
+    this.gateway = gateway
+    this.#params = params
+    this.#isAscii = isAscii
+    this.began = service.now()
+  }
+
+  get env(): Env {
+    this.#env ??= new Environment(this.#params, this.#isAscii)
+    return this.#env
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#gone !== undefined) this.#abort.abort(this.#gone)
+    }
+    return this.#abort.signal
+  }
+
+  get aborted(): boolean {
+    return this.#gone !== undefined
+  }
+
+  abstract stderr(text: string): void
+
+  waitUntil(work: Promise<unknown>): void {
+    this.service.waitUntil(work)
+  }
+
+  /** Tells the handler to stop. @param reason why; "the client left" when absent. */
+  abort(reason?: Error): void {
+    if (this.#gone !== undefined) return
+    this.#gone = reason ?? new RequestError('REQUEST_ABORTED')
+    this.stdin.fail(this.#gone)
+    this.#abort?.abort(this.#gone)
+  }
+}

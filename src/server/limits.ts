@@ -1,0 +1,63 @@
+/** The limits of FastCGI and SCGI servers: names, units, defaults. */
+import type { Exchange, Reply } from '../exchange.js'
+
+export interface ServiceOptions {
+  /** Bytes of all parameters of one request. Default 1 MiB. */
+  readonly maxParamsBytes?: number
+  /** Parameters of one request. Default 1000. */
+  readonly maxParams?: number
+  /** Largest request body, in bytes; larger ones get 413. Default none. */
+  readonly maxBodyBytes?: number
+  /** Bytes of STDIN kept for an app that does not read; then the connection waits. Default 256 KiB. */
+  readonly maxUnreadBytes?: number
+  /** Bytes of STDIN kept in a file so that other requests of a connection need not wait. Default 1 GiB. */
+  readonly maxSpoolBytes?: number
+  /** Bytes of an unwanted body that are read and thrown away so that the reply arrives. Default 64 MiB. */
+  readonly maxDiscardBytes?: number
+  /** Requests served at the same time; further ones get 503. Default 1000. */
+  readonly maxRequests?: number
+  /** Open connections; requests on further ones get 503. Default 1000. */
+  readonly maxConnections?: number
+  /** Requests at the same time on one connection; more break it. Default 100. */
+  readonly maxRequestsPerConnection?: number
+  /** Several requests at the same time on one connection. Default true. */
+  readonly multiplex?: boolean
+  /** Silence after which a connection without requests is closed, in milliseconds. Default 300000; 0: never. */
+  readonly idleTimeoutMs?: number
+  /** Time from the first byte of a request to the end of its parameters, in milliseconds. Default 30000; 0: no limit. */
+  readonly paramsTimeoutMs?: number
+  /** Time for one whole request, in milliseconds; then its signal aborts. Default 0: no limit. */
+  readonly requestTimeoutMs?: number
+  /** Time for the rest of an unwanted body to come, in milliseconds; then the connection is closed. Default 10000. */
+  readonly discardTimeoutMs?: number
+  /** Makes the reply for an error of the handler. Default: a plain page. */
+  readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** Where lines about connections and broken replies go. Default: `process.stderr`. */
+  readonly stderr?: (text: string) => void
+}
+
+/** All limits, with their defaults put in; times without a limit are Infinity. */
+export type Limits = Readonly<Required<Omit<ServiceOptions, 'onError' | 'stderr'>>>
+
+export const limitsFrom = (options: ServiceOptions): Limits => ({
+  maxParamsBytes: options.maxParamsBytes ?? 1 << 20,
+  maxParams: options.maxParams ?? 1000,
+  maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
+  maxUnreadBytes: options.maxUnreadBytes ?? 256 * 1024,
+  maxSpoolBytes: options.maxSpoolBytes ?? 1 << 30,
+  maxDiscardBytes: options.maxDiscardBytes ?? 64 << 20,
+  maxRequests: options.maxRequests ?? 1000,
+  maxConnections: options.maxConnections ?? 1000,
+  maxRequestsPerConnection: options.maxRequestsPerConnection ?? 100,
+  multiplex: options.multiplex ?? true,
+  idleTimeoutMs: time(options.idleTimeoutMs, 300_000),
+  paramsTimeoutMs: time(options.paramsTimeoutMs, 30_000),
+  requestTimeoutMs: time(options.requestTimeoutMs, 0),
+  discardTimeoutMs: time(options.discardTimeoutMs, 10_000),
+})
+
+/** 0 stands for no limit. */
+const time = (value: number | undefined, standard: number): number => {
+  const ms = value ?? standard
+  return ms === 0 ? Number.POSITIVE_INFINITY : ms
+}

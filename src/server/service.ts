@@ -1,0 +1,176 @@
+/** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
+import { prepareReply } from '../cgi/head.js'
+import { CgiupError, RequestError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { SocketExchange } from './exchange.js'
+import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
+
+/** A connection, as the service sees it. */
+export interface Served {
+  /** The process is to end: an idle connection ends now, a busy one after its last reply. */
+  stop(): void
+  /** Looks at time limits. @param now the service's clock, in milliseconds */
+  sweep(now: number): void
+  destroy(): void
+}
+
+const SWEEP_MS = 500
+
+const text503: Reply = {
+  status: 503,
+  headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],
+  body: 'Service Unavailable: too many requests at a time.\n',
+}
+
+const text500: Reply = {
+  status: 500,
+  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  body: 'Internal Server Error\n',
+}
+
+export class Service {
+  readonly limits: Limits
+  /** Every reply is the last one of its connection. */
+  stopping = false
+  readonly connections = new Set<Served>()
+  readonly #handler: Handler
+  readonly #options: ServiceOptions
+  readonly #work = new Set<Promise<unknown>>()
+  readonly #timer: NodeJS.Timeout
+  #running = 0
+  #empty: (() => void) | null = null
+  #stopped: Promise<void> | undefined
+
+  constructor(handler: Handler, options: ServiceOptions = {}) {
+    this.#handler = handler
+    this.#options = options
+    this.limits = limitsFrom(options)
+    this.#timer = setInterval(() => {
+      const now = this.now()
+      for (const connection of this.connections) connection.sweep(now)
+    }, SWEEP_MS)
+    this.#timer.unref()
+  }
+
+  /** Requests that are being served. */
+  get running(): number {
+    return this.#running
+  }
+
+  opened(connection: Served): void {
+    this.connections.add(connection)
+  }
+
+  closed(connection: Served): void {
+    this.connections.delete(connection)
+    if (this.connections.size === 0) this.#empty?.()
+  }
+
+  /** Gives a request to the handler, or its refusal to `reply` or `fail`. */
+  serve(exchange: SocketExchange, reply: (reply: Reply) => void, fail: (error: unknown) => void): void {
+    const { maxRequests, maxConnections, maxBodyBytes } = this.limits
+    exchange.admitted = true
+    this.#running++
+    const { length } = exchange.stdin
+    if (this.#running > maxRequests || this.connections.size > maxConnections) {
+      // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
+      reply(text503)
+      return
+    }
+    if (length !== null && length > maxBodyBytes) {
+      fail(tooLarge(length, maxBodyBytes))
+      return
+    }
+    let result: Reply | Promise<Reply>
+    try {
+      result = this.#handler(exchange)
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (result instanceof Promise) result.then(reply, fail)
+    else reply(result)
+  }
+
+  /** The request is over. May be called twice. */
+  done(exchange: SocketExchange): void {
+    if (!exchange.admitted) return
+    exchange.admitted = false
+    this.#running--
+  }
+
+  #onError(error: unknown, exchange: Exchange): Reply | Promise<Reply> {
+    if (this.#options.onError !== undefined) return this.#options.onError(error, exchange)
+    this.log(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
+    return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: `${status}\n` }
+  }
+
+  /** A page that can be sent, whatever becomes of the one that is asked for. */
+  async errorReply(error: unknown, exchange: Exchange): Promise<Reply> {
+    try {
+      const reply = await this.#onError(error, exchange)
+      prepareReply(reply, 'GET')
+      return reply
+    } catch (second) {
+      this.log(`the error page failed: ${second instanceof Error ? second.stack : String(second)}`)
+      return text500
+    }
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    const settled = Promise.resolve(work).then(
+      () => {},
+      (error: unknown) =>
+        this.log(`work after the reply failed: ${error instanceof Error ? error.stack : String(error)}`),
+    )
+    this.#work.add(settled)
+    void settled.then(() => this.#work.delete(settled))
+  }
+
+  /** A line for the log of the process. */
+  log(line: string): void {
+    const text = line.endsWith('\n') ? line : `${line}\n`
+    if (this.#options.stderr !== undefined) this.#options.stderr(text)
+    else process.stderr.write(text)
+  }
+
+  now(): number {
+    return performance.now()
+  }
+
+  /**
+   * Ends idle connections, lets running requests and the work after them end.
+   *
+   * @param graceMs how long they may take, in milliseconds; then connections are broken off.
+   */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs)
+    return this.#stopped
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.stopping = true
+    for (const connection of this.connections) connection.stop()
+    let late: NodeJS.Timeout | undefined
+    const tooLate = new Promise<void>((resolve) => {
+      late = setTimeout(() => {
+        for (const connection of this.connections) connection.destroy()
+        resolve()
+      }, graceMs)
+    })
+    if (this.connections.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#empty = resolve
+      })
+    await Promise.race([Promise.all(this.#work), tooLate])
+    clearTimeout(late)
+    clearInterval(this.#timer)
+  }
+}
+
+export const tooLarge = (length: number, max: number): RequestError =>
+  new RequestError(
+    'REQUEST_TOO_LARGE',
+    `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,
+  )
