@@ -5,8 +5,9 @@
 set -eu
 
 packages="apache2 libapache2-mod-fcgid lighttpd nginx fcgiwrap spawn-fcgi php-cgi
+  caddy h2o haproxy multiwatch libfcgi-bin systemd
   git gitweb perl libcgi-pm-perl python3 curl openssl"
-services="apache2 lighttpd nginx fcgiwrap"
+services="apache2 lighttpd nginx fcgiwrap caddy h2o haproxy"
 
 if ! command -v apt-get > /dev/null; then
   echo "There is no apt-get here. Install these, under the names your system has for them:" $packages >&2
