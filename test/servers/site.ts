@@ -24,7 +24,7 @@ export interface Site {
   stop(): Promise<string[]>
 }
 
-interface Frame {
+export interface Frame {
   docroot: Docroot
   run: string
   port: number
@@ -32,7 +32,7 @@ interface Frame {
   suite: { fetch: number; node: number }
 }
 
-async function makeFrame(): Promise<Frame> {
+export async function makeFrame(): Promise<Frame> {
   const run = tempDir('server')
   // The server gives up root and must still be able to write here.
   chmodSync(run, 0o777)
@@ -57,7 +57,7 @@ function fill(text: string, frame: Frame, more: Record<string, string> = {}): st
   return text.replace(/@([A-Z0-9]+)@/g, (whole, name: string) => values[name] ?? whole)
 }
 
-function writeConfig(
+export function writeConfig(
   frame: Frame,
   main: string,
   parts: readonly string[],
@@ -73,13 +73,13 @@ function writeConfig(
 }
 
 /** Only what a server started at boot has: nothing of this process leaks into scripts by accident. */
-function environment(frame: Frame): NodeJS.ProcessEnv {
+export function environment(frame: Frame): NodeJS.ProcessEnv {
   return { PATH: frame.docroot.searchPath, LANG: 'C.UTF-8' }
 }
 
-const root = process.getuid?.() === 0
+export const root = process.getuid?.() === 0
 
-function site(frame: Frame, servers: ServerProcess[]): Site {
+export function site(frame: Frame, servers: ServerProcess[]): Site {
   const { docroot, run, port, port2, suite } = frame
   const errorLog = join(run, 'error.log')
   return {
