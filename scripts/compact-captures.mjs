@@ -1,7 +1,7 @@
 /**
  * Makes test/fixtures/captures from recordings of real servers: keeps what each server handed over (the
- * environment block, the records of PARAMS, the netstring) and the oracle beside it; leaves out bodies,
- * answers, timing and requests that never reached a program.
+ * environment block, the FastCGI records, the netstring) and the oracle beside it; leaves out bodies over
+ * 1 KB, answers, timing and requests that never reached a program.
  *
  *   node scripts/compact-captures.mjs DIRECTORY-OF-RECORDINGS
  */
@@ -15,14 +15,13 @@ if (from === undefined) throw new Error('usage: node scripts/compact-captures.mj
 const to = fileURLToPath(new URL('../test/fixtures/captures/', import.meta.url))
 mkdirSync(to, { recursive: true })
 
-/** FastCGI record types kept: BEGIN_REQUEST and PARAMS. */
-const keptTypes = new Set([1, 4])
+/** Contents of STDIN records over 1 KB are left out: [header, padding]. Which bytes they are tells nothing. */
+const record = (one) => (typeof one === 'string' ? one : [one.header_base64, one.padding_base64 ?? ''])
 
-function environment(received) {
+function bytes(received) {
   if (received.kind === 'cgi') return received.environ_base64
   if (received.kind === 'scgi') return received.scgi_base64
-  const records = received.fastcgi_records.filter((record) => typeof record === 'string')
-  return records.filter((record) => keptTypes.has(Buffer.from(record, 'base64')[1]))
+  return received.fastcgi_records.map(record)
 }
 
 function compact(request) {
@@ -35,10 +34,10 @@ function compact(request) {
       ...{ method, url, url_form, url_authority, http_version, path_raw, query_raw, script_name },
       ...{ path_info_raw, remote_addr, remote_port, scheme, server_addr, server_port, headers },
       authority: pseudo_headers?.[':authority'],
-      body: { length: body.length, framing: body.framing, complete: body.complete },
+      body: { length: body.length, framing: body.framing, complete: body.complete, base64: body.base64 },
     },
     kind: request.received.kind,
-    received: environment(request.received),
+    received: bytes(request.received),
     read: request.received.stdin?.length,
   }
 }

@@ -1,33 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { translate } from '../../src/env/request.js'
 import { environmentOf, recordings } from './captures.js'
+import { isMountOnly, type Loss, losses, lossOf } from './losses.js'
 import { type Deviation, deviations } from './oracle.js'
-
-/** Where the server itself destroyed what an application should have seen. */
-interface Loss {
-  /** Beginnings of mode names. */
-  readonly modes: readonly string[]
-  /** `*`: many, if not all. */
-  readonly requests: readonly string[]
-  readonly fields: readonly string[]
-  readonly why: string
-}
-
-const losses: readonly Loss[] = JSON.parse(
-  readFileSync(new URL('../fixtures/captures/losses.json', import.meta.url), 'utf8'),
-)
-
-/** Losses that a configured mount path makes good. */
-const isMountOnly = (loss: Loss) => loss.requests.includes('*') && loss.fields.includes('mount')
-
-const lossOf = (mode: string, request: string, field: string) =>
-  losses.find(
-    (loss) =>
-      loss.modes.some((prefix) => mode.startsWith(prefix)) &&
-      (loss.requests.includes(request) || loss.requests.includes('*')) &&
-      loss.fields.includes(field),
-  )
 
 const found = recordings.map((recording) => ({
   mode: recording.mode,

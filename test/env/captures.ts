@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { Environment } from '../../src/env/environment.js'
@@ -15,7 +16,13 @@ export interface Oracle {
   readonly script_name: string | null
   readonly path_info_raw: string | null
   readonly headers: readonly (readonly [string, string])[]
-  readonly body: { readonly length: number; readonly framing: string; readonly complete: boolean }
+  readonly body: {
+    readonly length: number
+    readonly framing: string
+    readonly complete: boolean
+    /** Only of bodies up to 1 KB. */
+    readonly base64?: string
+  }
   readonly remote_addr: string
   readonly remote_port: number
   readonly scheme: string
@@ -23,14 +30,19 @@ export interface Oracle {
   readonly server_port: number
 }
 
-interface RecordedRequest {
+/** A FastCGI record, base64; of a long STDIN record only what stands around its content. */
+type RecordedRecord = string | readonly [header: string, padding: string]
+
+export interface RecordedRequest {
   readonly name: string
   readonly expected: Oracle
   readonly kind: 'cgi' | 'fastcgi' | 'scgi'
-  readonly received: string | readonly string[]
+  readonly received: string | readonly RecordedRecord[]
+  /** Bytes of the body that the recorder read. */
+  readonly read: number
 }
 
-interface Recording {
+export interface Recording {
   readonly server: string
   readonly mode: string
   readonly mount_point: string
@@ -48,14 +60,15 @@ export const recordings: readonly Recording[] = readdirSync(directory)
 /** The variables that a server handed over in one recorded request. */
 export function environmentOf(request: RecordedRequest): Environment {
   const { kind, received } = request
-  if (kind === 'fastcgi') return new Environment(decodePairs(paramsOf(received as readonly string[])))
+  if (kind === 'fastcgi') return new Environment(decodePairs(paramsOf(received as readonly RecordedRecord[])))
   const bytes = Buffer.from(received as string, 'base64')
   return kind === 'cgi' ? Environment.fromBytes(bytes) : new Environment(decodeNetstring(bytes))
 }
 
 /** Content of the PARAMS records (FastCGI 1.0 section 3.3). */
-function paramsOf(records: readonly string[]): Buffer {
+function paramsOf(records: readonly RecordedRecord[]): Buffer {
   const contents = records
+    .filter((record) => typeof record === 'string')
     .map((record) => Buffer.from(record, 'base64'))
     .filter((record) => record[1] === 4)
     .map((record) => record.subarray(8, 8 + record.readUInt16BE(4)))
@@ -89,3 +102,46 @@ function decodeNetstring(bytes: Buffer): string[] {
     .split('\0')
     .slice(0, -1)
 }
+
+/** What a server sent over a connection for one request. */
+export interface Sent {
+  readonly bytes: Buffer
+  /** The body as sent on; other bytes than the recorded ones where it is longer than 1 KB. */
+  readonly body: Buffer
+  /** The server sent all that it announced: it did not break off because the client had left. */
+  readonly whole: boolean
+}
+
+/** The bytes of a FastCGI or SCGI recording. */
+export function sentBytes(request: RecordedRequest): Sent {
+  return request.kind === 'fastcgi' ? sentRecords(request) : sentNetstring(request)
+}
+
+function sentRecords({ received }: RecordedRequest): Sent {
+  const pieces: Buffer[] = []
+  const body: Buffer[] = []
+  let whole = false
+  for (const record of received as readonly RecordedRecord[]) {
+    const [first, padding] = typeof record === 'string' ? [record, null] : record
+    const bytes = Buffer.from(first, 'base64')
+    const length = bytes.readUInt16BE(4)
+    const content = padding === null ? bytes.subarray(8, 8 + length) : filler(length)
+    pieces.push(bytes)
+    if (padding !== null) pieces.push(content, Buffer.from(padding, 'base64'))
+    if (bytes[1] !== 5) continue
+    body.push(content)
+    whole = length === 0
+  }
+  return { bytes: Buffer.concat(pieces), body: Buffer.concat(body), whole }
+}
+
+function sentNetstring({ received, expected }: RecordedRequest): Sent {
+  const head = Buffer.from(received as string, 'base64')
+  const { length, base64, complete } = expected.body
+  const body = base64 === undefined ? filler(length) : Buffer.from(base64, 'base64')
+  return { bytes: Buffer.concat([head, body]), body, whole: complete }
+}
+
+/** Bytes in place of those that were not kept. */
+const filler = (length: number): Buffer =>
+  createHash('shake256', { outputLength: length }).update('body').digest()

@@ -1,0 +1,27 @@
+/** What the servers of the recordings destroy, with the reason. */
+import { readFileSync } from 'node:fs'
+
+/** Where the server itself destroyed what an application should have seen. */
+export interface Loss {
+  /** Beginnings of mode names. */
+  readonly modes: readonly string[]
+  /** `*`: many, if not all. */
+  readonly requests: readonly string[]
+  readonly fields: readonly string[]
+  readonly why: string
+}
+
+export const losses: readonly Loss[] = JSON.parse(
+  readFileSync(new URL('../fixtures/captures/losses.json', import.meta.url), 'utf8'),
+)
+
+/** Losses that a configured mount path makes good. */
+export const isMountOnly = (loss: Loss) => loss.requests.includes('*') && loss.fields.includes('mount')
+
+export const lossOf = (mode: string, request: string, field: string): Loss | undefined =>
+  losses.find(
+    (loss) =>
+      loss.modes.some((prefix) => mode.startsWith(prefix)) &&
+      (loss.requests.includes(request) || loss.requests.includes('*')) &&
+      loss.fields.includes(field),
+  )
