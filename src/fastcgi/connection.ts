@@ -15,7 +15,7 @@ import { endText, endTextWithStderr, stderrText } from './stdout.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** How long data may follow an empty STDIN record, in milliseconds. */
+/** How long data may follow an empty STDIN record that came too early, in milliseconds. */
 const EMPTY_STDIN_MS = 1000
 
 /** How long a body that nobody reads may hold up a kept connection, in milliseconds. */
@@ -71,6 +71,7 @@ export class Connection implements ResponderEvents, Line, Served {
     const exchange = request.peer as FastcgiExchange
     const { stdin } = exchange
     const { maxBodyBytes, maxDiscardBytes } = this.service.limits
+    exchange.emptyStdinAt = 0
     if (exchange.finished) {
       if (request.received - exchange.readBeforeFinish > maxDiscardBytes) {
         this.service.log(
@@ -86,13 +87,9 @@ export class Connection implements ResponderEvents, Line, Served {
 
   onStdinEnd(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange
-    // mod_fcgid sends an empty STDIN record before the data of an HTTP/2 request without a length.
-    if (
-      request.received === 0 &&
-      exchange.emptyStdinAt === 0 &&
-      !exchange.finished &&
-      (exchange.stdin.length ?? 0) > 0
-    ) {
+    // mod_fcgid sends empty STDIN records before and between the data of an HTTP/2 request without a length.
+    // It never keeps connections; nobody who does sends such.
+    if (!request.keepConnection && request.received < (exchange.stdin.length ?? 0)) {
       exchange.emptyStdinAt = this.service.now()
       return
     }
@@ -192,8 +189,9 @@ export class Connection implements ResponderEvents, Line, Served {
 
   #sweepRequest(exchange: FastcgiExchange, now: number): void {
     const { requestTimeoutMs, discardTimeoutMs } = this.service.limits
-    if (exchange.emptyStdinAt > 0 && !exchange.request.stdinEnded && exchange.request.received === 0) {
-      if (now - exchange.emptyStdinAt >= EMPTY_STDIN_MS) this.#stdinEnded(exchange)
+    if (exchange.emptyStdinAt > 0 && now - exchange.emptyStdinAt >= EMPTY_STDIN_MS) {
+      exchange.emptyStdinAt = 0
+      this.#stdinEnded(exchange)
     }
     if (exchange.finished) {
       if (now - exchange.finishedAt > discardTimeoutMs) this.#socket.destroy()

@@ -16,7 +16,7 @@ export class FastcgiExchange extends SocketExchange {
   readonly stdin: PushedBody
   /** Bytes of STDIN that had come when the reply was finished. */
   readBeforeFinish = 0
-  /** Clock of an empty STDIN record that came before any data where CONTENT_LENGTH promises some; else 0. */
+  /** Clock of an empty STDIN record after which CONTENT_LENGTH promises more data; 0 when none is open. */
   emptyStdinAt = 0
   /** FCGI_STDERR was used and wants its own end. */
   stderrUsed = false

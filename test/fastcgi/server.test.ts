@@ -146,6 +146,23 @@ describe('6.2 Responder', () => {
     expect((await p.ended(1)).body).toBe('12345678')
   })
 
+  test('... nor are those between the data, whether the app reads it or not', async () => {
+    for (const [handler, body] of [
+      [echo, '12345678'],
+      [() => text('unread'), 'unread'],
+    ] as const) {
+      const { peer } = await serve(handler)
+      const p = peer()
+      p.send(begin(1, 1, 0) + params(1, ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '8']) + stdinEnd(1))
+      p.send(stdin(1, '1234') + stdinEnd(1) + stdinEnd(1))
+      if (body === 'unread') await p.ended(1)
+      expect(p.closed).toBe(false)
+      p.send(stdin(1, '5678') + stdinEnd(1))
+      expect((await p.ended(1)).body).toBe(body)
+      await p.close()
+    }
+  })
+
   test('... and a body that really is short does not hang', async () => {
     const { peer } = await serve(echo)
     const p = peer()
