@@ -22,6 +22,15 @@ export const scripts = {
 
 export type AppName = keyof typeof scripts
 
+/** The same for persistent processes: `.fcgi` is CommonJS for Node. */
+export const fcgiScripts: Readonly<Record<AppName, string>> = {
+  fetch: 'fetch.mjs',
+  hono: 'hono.mjs',
+  express: 'express.fcgi',
+  koa: 'koa.fcgi',
+  fastify: 'fastify.fcgi',
+}
+
 export const appNames = Object.keys(scripts) as AppName[]
 
 /** Front controllers of shared hosting: prefix of the directory and its .htaccess. */
@@ -54,6 +63,7 @@ export function makeDocroot(): Docroot {
   for (const [prefix, htaccess] of Object.entries(fronts)) {
     for (const name of appNames) makeFront(path, `${prefix}-${name}`, scripts[name], htaccess)
   }
+  makeFcgi(path)
   makeSuite(path)
   const scratch = join(path, 'scratch')
   mkdirSync(scratch)
@@ -78,11 +88,22 @@ function placeScript(script: string, target: string): void {
 function makeFront(root: string, name: string, script: string, htaccess: string): void {
   const directory = join(root, name)
   mkdirSync(directory)
-  const extension = script.slice(script.lastIndexOf('.'))
+  const text = readFileSync(join(configDirectory, htaccess), 'utf8')
+  const own = text.includes('.fcgi') ? '.fcgi' : '.cgi'
+  const extension = script.slice(script.lastIndexOf('.')).replace('.cgi', own)
   placeScript(script, join(directory, `app${extension}`))
   copyFileSync(join(fixtures, 'common.cjs'), join(directory, 'common.cjs'))
-  const text = readFileSync(join(configDirectory, htaccess), 'utf8')
-  writeFileSync(join(directory, '.htaccess'), text.replaceAll('.cgi', extension))
+  writeFileSync(join(directory, '.htaccess'), text.replaceAll(own, extension))
+}
+
+/** The apps as scripts that are started once: `fcgi/`, and front controllers of their directory. */
+function makeFcgi(root: string): void {
+  const directory = join(root, 'fcgi')
+  mkdirSync(directory)
+  for (const script of [...Object.values(scripts), 'default.cgi'])
+    placeScript(script, join(directory, script.replace('.cgi', '.fcgi')))
+  copyFileSync(join(fixtures, 'common.cjs'), join(directory, 'common.cjs'))
+  for (const name of appNames) makeFront(root, `fcgid-${name}`, scripts[name], 'htaccess-front-fcgid')
 }
 
 /** The apps of the shared behaviour suite, as scripts. */

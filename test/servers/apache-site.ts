@@ -1,0 +1,28 @@
+/** Apache in front of persistent processes: mod_fcgid, which starts them. */
+
+import { which } from '../support/needs.js'
+import { startServer } from '../support/server-process.js'
+import { environment, makeFrame, root, type Site, site, writeConfig } from './site.js'
+
+/** What templates of Apache need beyond those of every server. */
+const common = {
+  MODULES: '/usr/lib/apache2/modules',
+  USER: root ? 'User www-data\nGroup www-data' : '',
+}
+
+/** mod_fcgid in the event MPM; the second port has FcgidOutputBufferSize 0 and HTTP/2. */
+export async function startFcgid(): Promise<Site> {
+  const frame = await makeFrame()
+  const parts = ['fcgid', 'fcgid-authorization', 'fcgid-stream', 'fcgid-wrapper'].map(
+    (name) => `apache-${name}.conf`,
+  )
+  const file = writeConfig(frame, 'apache-fcgid-frame.conf', parts, common)
+  const { port, port2, run, docroot } = frame
+  const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
+    listens: [{ port }, { port: port2 }],
+    env: environment(frame),
+    cwd: run,
+    directory: docroot.path,
+  })
+  return site(frame, [server])
+}
