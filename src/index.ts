@@ -16,6 +16,7 @@ export type {
 } from './app/handler.js'
 export { handler } from './app/handler.js'
 export type { NodeRequest } from './app/node/request.js'
+export type { RecycleOptions } from './daemon/recycle.js'
 export type { ServerName } from './detect.js'
 export { serverNames } from './detect.js'
 export type { ErrorCode } from './errors.js'

@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from './app/handler.js'
 import type { ChildOptions } from './cgi/child.js'
+import type { RecycleOptions } from './daemon/recycle.js'
 import { type Detected, type DetectedServer, detect, type ServerName, stdinKind } from './detect.js'
 import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
@@ -45,6 +46,26 @@ export interface RunOptions extends AppOptions {
    * Default 7000 under Apache mod_fcgid, which sends SIGKILL about 8 s after its SIGTERM, else 30000.
    */
   graceMs?: number
+  /**
+   * FastCGI and SCGI: processes that share the socket and serve the app, 0 to 1024. Default 0: this
+   * process serves it itself.
+   */
+  workers?: number
+  /**
+   * FastCGI and SCGI: when a process makes room for a fresh one: `maxRequests`, `maxMemory` (bytes of
+   * RSS), `maxAgeMs`. It finishes what it has begun. Default: never.
+   */
+  recycle?: RecycleOptions
+  /**
+   * FastCGI and SCGI: a change of the app's file, or of `tmp/restart.txt` beside it, makes the process
+   * finish and end, so that a fresh one is started with the new code (docs/process.md). Default: in
+   * development, where something starts the fresh one: Apache mod_fcgid, lighttpd, or workers.
+   */
+  restartOnChange?: boolean
+  /** Mode of the Unix socket that is listened on. Default 0o660. */
+  socketMode?: number
+  /** Group of that Unix socket, by name or number; this user has to be in it. Default: its own. */
+  socketGroup?: string | number
 }
 
 /** What `run()` gives once the app is being served (HTTP) or its one request is answered (CGI). */
@@ -89,7 +110,7 @@ export function beginLaunch(options: RunOptions): Launch {
  * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
  * it, the failure is printed in two lines and the process exits with 1.
  *
- * @throws UsageError SERVER_UNKNOWN, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED
+ * @throws UsageError SERVER_UNKNOWN, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
  * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
  */
 export function run(app: App, options: RunOptions = {}): Promise<Running> {

@@ -1,28 +1,6 @@
 /** `cgiup APP`: runs an app file. Also what web servers start for `#!/usr/bin/env cgiup` scripts. */
-import type { ServerName } from '../detect.js'
 import { UsageError } from '../errors.js'
 import type { RunOptions } from '../run.js'
-import type { Command, Parsed } from './args.js'
-
-export const command: Command = {
-  usage: ['cgiup APP [--server NAME] [--listen ADDR] [--mount PATH]'],
-  about: `Runs the app that a file exports: as a CGI script when a web server starts it, else as an HTTP
-server for development. The file may also call run(app) or app.listen() itself.`,
-  options: {
-    server: { short: 's', value: 'NAME', help: 'auto (default), cgi, fastcgi, scgi or http.' },
-    listen: {
-      short: 'l',
-      value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000); port 0 takes any free one.',
-    },
-    mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
-    quiet: { short: 'q', help: 'HTTP: no banner and no access log.' },
-  },
-  more: `Examples:
-  cgiup app.js                    http://127.0.0.1:8080
-  cgiup app.js --listen :3000
-  REQUEST_METHOD=GET cgiup app.js  what the app answers as a CGI script`,
-}
 
 export async function main(args: string[]): Promise<void> {
   const { file, options } = await readArgs(args)
@@ -33,7 +11,10 @@ export async function main(args: string[]): Promise<void> {
 async function readArgs(args: string[]): Promise<{ file: string; options: RunOptions }> {
   const own = ownArgs(args)
   if (own.length === 1 && own[0] && !own[0].startsWith('-')) return { file: own[0], options: {} }
-  const { parse, helpText } = await import('./args.js')
+  const [{ parse, helpText }, { command, readOptions }] = await Promise.all([
+    import('./args.js'),
+    import('./run-options.js'),
+  ])
   const parsed = parse(own, command)
   if (parsed.values.help) {
     process.stdout.write(helpText(command))
@@ -42,7 +23,7 @@ async function readArgs(args: string[]): Promise<{ file: string; options: RunOpt
   const [file, extra] = parsed.positionals
   if (file === undefined) throw new UsageError('USAGE', 'Which app? cgiup APP, or cgiup --help.')
   if (extra !== undefined) throw await tooMany(file, extra)
-  return { file, options: optionsOf(parsed) }
+  return { file, options: readOptions(parsed) }
 }
 
 async function tooMany(file: string, extra: string): Promise<UsageError> {
@@ -52,14 +33,9 @@ async function tooMany(file: string, extra: string): Promise<UsageError> {
   return new UsageError('USAGE', `One app at a time: ${extra} is too many.${hint}`)
 }
 
-function optionsOf({ values }: Parsed): RunOptions {
-  return {
-    ...(values.server !== undefined && { server: values.server as ServerName }),
-    ...(values.listen !== undefined && { listen: values.listen as string }),
-    ...(values.mount !== undefined && { mount: values.mount as string }),
-    ...(values.quiet === true && { quiet: true }),
-  }
-}
+/** Options that have a value; here and not asked of their table, which no CGI request need load. */
+export const valued =
+  /^(--(server|listen|mount|workers|socket-mode|socket-group|allow|max-requests|max-memory|max-age)|-[slmw])$/
 
 /**
  * RFC 3875 section 4.4: a web server may append the words of the query to the command line, so that
@@ -68,6 +44,6 @@ function optionsOf({ values }: Parsed): RunOptions {
 function ownArgs(args: string[]): string[] {
   if (!process.env.GATEWAY_INTERFACE && !process.env.REQUEST_METHOD) return args
   let at = 0
-  while (args[at]?.startsWith('-')) at += /^(--(server|listen|mount)|-[slm])$/.test(args[at] ?? '') ? 2 : 1
+  while (args[at]?.startsWith('-')) at += valued.test(args[at] ?? '') ? 2 : 1
   return args.slice(0, at + 1)
 }

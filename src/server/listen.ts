@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly path?: string
   /** Mode of the Unix socket. Default 0o660. */
   readonly socketMode?: number
+  /** Group of the Unix socket, by name or number. Default: that of the process. */
+  readonly socketGroup?: string | number
   /** Connections the kernel keeps waiting. Default 511. */
   readonly backlog?: number
 }

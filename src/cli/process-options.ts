@@ -1,0 +1,101 @@
+/** The options of `cgiup APP` about a persistent process: read from text, with errors that say what to write. */
+import { availableParallelism } from 'node:os'
+import { UsageError } from '../errors.js'
+import type { RunOptions } from '../run.js'
+import { all, type Command, one, type Parsed } from './args.js'
+
+export const processOptions: Command['options'] = {
+  workers: {
+    short: 'w',
+    value: 'N',
+    help: 'Processes that share the socket; auto is one for each CPU.\nDefault 0: this process serves.',
+  },
+  'socket-mode': { value: 'MODE', help: 'Permissions of the Unix socket, octal. Default 0660.' },
+  'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
+  allow: {
+    value: 'ADDR,…',
+    many: true,
+    help: 'TCP: addresses and networks that may connect, such as\n127.0.0.1,10.0.0.0/8. Default: all that reach the socket.',
+  },
+  'max-requests': { value: 'N', help: 'A fresh process after so many requests.' },
+  'max-memory': { value: 'SIZE', help: 'A fresh process when this one is larger: 256M, 1G.' },
+  'max-age': { value: 'TIME', help: 'A fresh process after this time: 90s, 30m, 12h.' },
+  'restart-on-change': { help: 'A fresh process when the app file or tmp/restart.txt\nchanges.' },
+}
+
+/** @throws UsageError USAGE */
+export function readProcessOptions(parsed: Parsed): RunOptions {
+  const workers = read(parsed, 'workers', workerCount)
+  const socketMode = read(parsed, 'socket-mode', mode)
+  const socketGroup = read(parsed, 'socket-group', group)
+  const allow = all(parsed, 'allow').flatMap((list) => list.split(',').map((entry) => entry.trim()))
+  const maxRequests = read(parsed, 'max-requests', positive)
+  const maxMemory = read(parsed, 'max-memory', size)
+  const maxAgeMs = read(parsed, 'max-age', time)
+  const recycle = {
+    ...(maxRequests !== undefined && { maxRequests }),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(maxAgeMs !== undefined && { maxAgeMs }),
+  }
+  return {
+    ...(workers !== undefined && { workers }),
+    ...(socketMode !== undefined && { socketMode }),
+    ...(socketGroup !== undefined && { socketGroup }),
+    ...(allow.length > 0 && { allow }),
+    ...(Object.keys(recycle).length > 0 && { recycle }),
+    ...(parsed.values['restart-on-change'] === true && { restartOnChange: true }),
+  }
+}
+
+/** The value of an option; undefined where it was not given. */
+function read<T>(parsed: Parsed, name: string, reader: Reader<T>): T | undefined {
+  const text = one(parsed, name)
+  if (text === undefined) return undefined
+  const value = reader.read(text.trim())
+  if (value !== undefined) return value
+  throw new UsageError('USAGE', `--${name} takes ${reader.takes}, not ${JSON.stringify(text)}.`)
+}
+
+interface Reader<T> {
+  readonly takes: string
+  read(text: string): T | undefined
+}
+
+const whole = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined)
+
+const workerCount: Reader<number> = {
+  takes: 'a number from 0 to 1024, or auto',
+  read: (text) => {
+    if (text === 'auto') return availableParallelism()
+    const count = whole(text)
+    return count !== undefined && count <= 1024 ? count : undefined
+  },
+}
+
+const positive: Reader<number> = { takes: 'a whole number above 0', read: (text) => whole(text) || undefined }
+
+const mode: Reader<number> = {
+  takes: 'an octal mode such as 0660',
+  read: (text) => (/^(0o?)?[0-7]{3}$/.test(text) ? Number.parseInt(text.slice(-3), 8) : undefined),
+}
+
+const group: Reader<string | number> = {
+  takes: 'the name or number of a group',
+  read: (text) => whole(text) ?? (text === '' ? undefined : text),
+}
+
+const unit = (units: Readonly<Record<string, number>>) => (text: string) => {
+  const [, digits = '', name = ''] = /^(\d{1,12}(?:\.\d+)?)\s*([a-z]*)$/i.exec(text) ?? []
+  const factor = units[name.toLowerCase()]
+  return digits === '' || factor === undefined ? undefined : Math.round(Number(digits) * factor) || undefined
+}
+
+const size: Reader<number> = {
+  takes: 'a size such as 256M or 1G',
+  read: unit({ '': 1, k: 1 << 10, kb: 1 << 10, m: 1 << 20, mb: 1 << 20, g: 1 << 30, gb: 1 << 30 }),
+}
+
+const time: Reader<number> = {
+  takes: 'a time such as 90s, 30m or 12h',
+  read: unit({ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }),
+}

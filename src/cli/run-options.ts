@@ -1,0 +1,41 @@
+/** The options of `cgiup APP`: their table for parser and help, and what they say to `run()`. */
+import type { ServerName } from '../detect.js'
+import type { RunOptions } from '../run.js'
+import type { Command, Parsed } from './args.js'
+import { processOptions, readProcessOptions } from './process-options.js'
+
+export const command: Command = {
+  usage: ['cgiup APP [--server NAME] [--listen ADDR] [--mount PATH]'],
+  about: `Runs the app that a file exports: as a CGI script when a web server starts it, as a FastCGI process
+when it is given a socket that listens or --server fastcgi, else as an HTTP server for development.
+The file may also call run(app) or app.listen() itself.`,
+  options: {
+    server: { short: 's', value: 'NAME', help: 'auto (default), cgi, fastcgi, scgi or http.' },
+    listen: {
+      short: 'l',
+      value: 'ADDR',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000); port 0 takes any free one.',
+    },
+    mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
+    quiet: { short: 'q', help: 'No banner and no access log.' },
+    ...processOptions,
+  },
+  more: `The options from --workers on are for FastCGI and SCGI: docs/process.md.
+
+Examples:
+  cgiup app.js                    http://127.0.0.1:8080
+  cgiup app.js --listen :3000
+  cgiup app.js --server fastcgi --listen /run/app.sock --socket-group www-data
+  REQUEST_METHOD=GET cgiup app.js  what the app answers as a CGI script`,
+}
+
+export function readOptions(parsed: Parsed): RunOptions {
+  const { values } = parsed
+  return {
+    ...(values.server !== undefined && { server: values.server as ServerName }),
+    ...(values.listen !== undefined && { listen: values.listen as string }),
+    ...(values.mount !== undefined && { mount: values.mount as string }),
+    ...(values.quiet === true && { quiet: true }),
+    ...readProcessOptions(parsed),
+  }
+}
