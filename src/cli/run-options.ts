@@ -14,7 +14,7 @@ The file may also call run(app) or app.listen() itself.`,
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000); port 0 takes any free one.',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 takes any free one.',
     },
     mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
