@@ -1,11 +1,12 @@
 /** What is done when the package is imported, before the app's own code runs. */
 import { installLightWeb } from './app/web/install.js'
-import { takeStdout } from './cgi/stdio.js'
+import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
 
 /**
  * In a process that a web server started: spares it the platform's web classes and, as a CGI script,
- * takes stdout, which is the reply (RFC 3875 section 6.1). Imports run before the script's
+ * takes stdout, which is the reply (RFC 3875 section 6.1); a FastCGI process has none that anybody
+ * reads (FastCGI 1.0 section 2.2). Imports run before the script's
  * own code, so this is the last moment for both.
  *
  * @param ended called when a CGI script ends.
@@ -14,7 +15,10 @@ export function beginScript(ended?: () => void): void {
   const server = serverThatStarts()
   if (server === 'http') return
   installLightWeb()
-  if (server !== 'cgi') return
+  if (server !== 'cgi') {
+    printToStderr()
+    return
+  }
   takeStdout()
   if (ended) process.once('exit', ended)
 }

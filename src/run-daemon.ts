@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { installLightWeb } from './app/web/install.js'
+import { printToStderr } from './cgi/stdio.js'
 import { serveDaemon } from './daemon/daemon.js'
 import type { Protocol } from './daemon/gate.js'
 import { managerName, watchManager } from './daemon/manager.js'
@@ -20,11 +21,13 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   const development = options.development ?? process.env.NODE_ENV === 'development'
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
+  printToStderr()
   const handler = await toHandler(app, options)
   const webServerAddrs = process.env.FCGI_WEB_SERVER_ADDRS
   const daemon = await serveDaemon(handler, {
     ...(fd === undefined ? placeOf(options, server) : { fd }),
     protocols: protocolsOf(options, server, fd),
+    logErrors: fd === undefined,
     onError: options.onError ?? errorPage(development),
     ...(options.allow && { allow: options.allow }),
     ...(webServerAddrs && { webServerAddrs }),

@@ -40,7 +40,7 @@ export interface RunOptions extends AppOptions {
    */
   allow?: readonly string[]
   /** FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). */
-  limits?: Omit<ServiceOptions, 'onError' | 'stderr'>
+  limits?: Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors'>
   /**
    * FastCGI and SCGI: how long running requests may take after the signal to end, in milliseconds.
    * Default 7000 under Apache mod_fcgid, which sends SIGKILL about 8 s after its SIGTERM, else 30000.

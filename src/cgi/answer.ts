@@ -1,6 +1,7 @@
 /** From a handler to a reply on the wire: the part that does not care what the wire is. */
 import { AppError, CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
 import { ReaderGone } from './wire.js'
 
@@ -268,16 +269,5 @@ function wrongLength(length: number | null, what: string): AppError {
 }
 
 function log(exchange: Exchange, text: string): void {
-  const { env } = exchange
-  const target = env.get('REQUEST_URI') ?? `${env.get('SCRIPT_NAME') ?? ''}${env.get('PATH_INFO') ?? ''}`
-  // No line breaks of the client's in the log.
-  const line = `${env.get('REQUEST_METHOD') ?? '-'} ${target}`.replace(/[^ -~]/g, '?').slice(0, 200)
-  exchange.stderr(`cgiup: ${line}: ${text}\n`)
-}
-
-/** With its stack where it is a defect of the app; a request's fault needs none. */
-function textOf(error: unknown): string {
-  if (error instanceof RequestError) return `${error.message} (${error.code})`
-  if (error instanceof CgiupError) return `${error.stack ?? error.message}\n${error.fix}`
-  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  exchange.stderr(logLine(exchange.env, text))
 }

@@ -34,16 +34,21 @@ export function takeStdout(): TakenStdio {
   const stdio: TakenStdio = { exit, written: false, exiting: null, ending: null, unwinding: false }
   holder[key] = stdio
 
-  Object.defineProperty(process, 'stdout', {
-    configurable: true,
-    enumerable: true,
-    get: () => process.stderr,
-  })
+  printToStderr()
   process.exit = (code) => guardedExit(stdio, code)
   process.on('exit', (code) => lastChance(stdio, code))
   // httpoxy, CVE-2016-5385: the client's Proxy header, and HTTP libraries believe it.
   delete process.env.HTTP_PROXY
   return stdio
+}
+
+/** `console.log` and `process.stdout` write to stderr from now on: a server has no use for fd 1. */
+export function printToStderr(): void {
+  Object.defineProperty(process, 'stdout', {
+    configurable: true,
+    enumerable: true,
+    get: () => process.stderr,
+  })
 }
 
 /**

@@ -35,7 +35,7 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
     answerError(line, exchange, error)
     return
   }
-  if (prepared.notes !== null) for (const note of prepared.notes) line.service.log(`fastcgi: ${note}`)
+  if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
   if (prepared.dropped !== null) dropBody(prepared.dropped)
   exchange.headSent = true
   const { body } = prepared

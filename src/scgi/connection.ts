@@ -143,7 +143,7 @@ export class ScgiConnection implements Served {
       this.#fail(exchange, error)
       return
     }
-    if (prepared.notes !== null) for (const note of prepared.notes) this.service.log(`scgi: ${note}`)
+    if (prepared.notes !== null) for (const note of prepared.notes) this.service.lines.once(`cgiup: ${note}`)
     if (prepared.dropped !== null) dropBody(prepared.dropped)
     exchange.headSent = true
     const head = encodeHead(prepared)

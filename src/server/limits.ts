@@ -32,12 +32,17 @@ export interface ServiceOptions {
   readonly discardTimeoutMs?: number
   /** Makes the reply for an error of the handler. Default: a plain page. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /**
+   * FastCGI: errors of requests, which go to the web server's log (FCGI_STDERR), go to `stderr` as well.
+   * False where both end in the same file. Default true.
+   */
+  readonly logErrors?: boolean
   /** Where lines about connections and broken replies go. Default: `process.stderr`. */
   readonly stderr?: (text: string) => void
 }
 
 /** All limits, with their defaults put in; times without a limit are Infinity. */
-export type Limits = Readonly<Required<Omit<ServiceOptions, 'onError' | 'stderr'>>>
+export type Limits = Readonly<Required<Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors'>>>
 
 export const limitsFrom = (options: ServiceOptions): Limits => ({
   maxParamsBytes: options.maxParamsBytes ?? 1 << 20,

@@ -1,9 +1,11 @@
 /** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
+import { logLine, textOf } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import type { SocketExchange } from './exchange.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
+import { Log } from './log.js'
 
 /** A connection, as the service sees it. */
 export interface Served {
@@ -30,6 +32,7 @@ const text500: Reply = {
 
 export class Service {
   readonly limits: Limits
+  readonly lines: Log
   /** Every reply is the last one of its connection. */
   stopping = false
   readonly connections = new Set<Served>()
@@ -45,9 +48,11 @@ export class Service {
     this.#handler = handler
     this.#options = options
     this.limits = limitsFrom(options)
+    this.lines = new Log(options.stderr, this.now)
     this.#timer = setInterval(() => {
       const now = this.now()
       for (const connection of this.connections) connection.sweep(now)
+      this.lines.sweep()
     }, SWEEP_MS)
     this.#timer.unref()
   }
@@ -101,19 +106,19 @@ export class Service {
 
   #onError(error: unknown, exchange: Exchange): Reply | Promise<Reply> {
     if (this.#options.onError !== undefined) return this.#options.onError(error, exchange)
-    this.log(error instanceof Error ? (error.stack ?? error.message) : String(error))
     const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
     return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: `${status}\n` }
   }
 
   /** A page that can be sent, whatever becomes of the one that is asked for. */
   async errorReply(error: unknown, exchange: Exchange): Promise<Reply> {
+    this.report(exchange, textOf(error))
     try {
       const reply = await this.#onError(error, exchange)
       prepareReply(reply, 'GET')
       return reply
     } catch (second) {
-      this.log(`the error page failed: ${second instanceof Error ? second.stack : String(second)}`)
+      if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
       return text500
     }
   }
@@ -128,16 +133,19 @@ export class Service {
     void settled.then(() => this.#work.delete(settled))
   }
 
-  /** A line for the log of the process. */
-  log(line: string): void {
-    const text = line.endsWith('\n') ? line : `${line}\n`
-    if (this.#options.stderr !== undefined) this.#options.stderr(text)
-    else process.stderr.write(text)
+  /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
+  report(exchange: Exchange, text: string): void {
+    const line = logLine(exchange.env, text)
+    exchange.stderr(line)
+    if (exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false) this.log(line)
   }
 
-  now(): number {
-    return performance.now()
+  /** A line for the log of the process. */
+  log(line: string): void {
+    this.lines.line(line)
   }
+
+  readonly now = (): number => performance.now()
 
   /**
    * Ends idle connections, lets running requests and the work after them end.

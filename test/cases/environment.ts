@@ -84,6 +84,6 @@ export const environmentCases: readonly Case[] = [
     name: 'the gateway is told',
     clause: 'DESIGN: Gateway',
     app: 'gateway',
-    expect: { json: { role: 'responder' }, body: /"protocol":"(cgi|http|memory)"/ },
+    expect: { json: { role: 'responder' }, body: /"protocol":"(cgi|fastcgi|scgi|http|memory)"/ },
   },
 ]

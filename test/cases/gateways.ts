@@ -1,17 +1,11 @@
 /** The gateways that need no web server. Others (test/servers) implement {@link Gateway} in the same way. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { App } from '../../src/app/handler.js'
 import { emulate, type MemoryOptions, memory, type TestInit, type TestServer } from '../../src/test.js'
-import { until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { fetchApp, nodeApp } from './apps.js'
-import { type Answer, type Case, type Gateway, headerList, type Style } from './case.js'
-
-const scripts: Readonly<Record<Style, string>> = {
-  fetch: fileURLToPath(new URL('./fetch.js', import.meta.url)),
-  node: fileURLToPath(new URL('./node.js', import.meta.url)),
-}
+import { type Answer, type Case, type Gateway, headerList } from './case.js'
+import { scripts, startProgram } from './program.js'
+import { fastcgi, fastcgiMultiplexed, scgi } from './sockets.js'
 
 /** A process a request, as a web server starts it. */
 const cgi: Gateway = {
@@ -57,13 +51,7 @@ const http: Gateway = {
     return request.scheme && 'it has no TLS'
   },
   async open(style) {
-    const bin = fileURLToPath(new URL('../../bin/cgiup.js', import.meta.url))
-    const child = spawn(process.execPath, [bin, scripts[style], '--listen', '127.0.0.1:0'], {
-      env: { ...process.env, NODE_ENV: 'production' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const log = textOf(child)
-    await until(() => /http:\S+/.test(log()), 10_000)
+    const { log, stop } = await startProgram([scripts[style], '--listen', '127.0.0.1:0'])
     const port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(log())?.[1])
     return {
       async request(one) {
@@ -89,7 +77,7 @@ const http: Gateway = {
           stderr: () => log().slice(start),
         }
       },
-      close: () => stop(child),
+      close: stop,
     }
   },
 }
@@ -98,7 +86,7 @@ const http: Gateway = {
 const inMemory = inProcess('memory', memory)
 const asOutput = inProcess('cgi output in memory', emulate)
 
-export const gateways: readonly Gateway[] = [cgi, http, inMemory, asOutput]
+export const gateways: readonly Gateway[] = [cgi, fastcgi, fastcgiMultiplexed, scgi, http, inMemory, asOutput]
 
 const mountOf = (one: Case) => (one.request?.mount === undefined ? {} : { mount: one.request.mount })
 
@@ -131,19 +119,4 @@ async function fetched(server: TestServer, one: Case): Promise<Answer> {
   }
   const { status, statusText: reason } = response
   return { status, reason, values, body: Buffer.concat(received), complete, stderr: () => server.stderr() }
-}
-
-function textOf(child: ChildProcess): () => string {
-  let text = ''
-  child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
-    text += piece
-  })
-  return () => text
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await ended
 }

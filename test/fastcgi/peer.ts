@@ -61,8 +61,8 @@ export class Peer {
   #content = ''
   #changed: (() => void)[] = []
 
-  constructor(path: string) {
-    this.socket = connect(path)
+  constructor(path: string | number) {
+    this.socket = typeof path === 'number' ? connect(path, '127.0.0.1') : connect(path)
     this.socket.on('data', (chunk) => {
       this.bytes += chunk.length
       this.#reader.push(chunk, (type, id, bytes, start, end, remaining) => {
