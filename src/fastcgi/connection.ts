@@ -181,8 +181,13 @@ export class Connection implements ResponderEvents, Line, Served {
     for (const exchange of this.open) this.#sweepRequest(exchange, now)
   }
 
-  /** A peer that keeps the connection may have sent another request behind the body that nobody reads. */
+  /**
+   * The body that nobody reads goes to a file from now on: a peer that keeps the connection may have sent
+   * another request behind it.
+   */
   #mayBeMultiplexed(): void {
+    // mod_fcgid reads nothing of a reply before it has sent all of the body: the app goes on only then.
+    if (this.output.full) this.#responder.multiplexed = true
     for (const { request } of this.open) if (request.keepConnection) this.#responder.multiplexed = true
     this.wants()
   }

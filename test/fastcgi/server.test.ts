@@ -186,6 +186,25 @@ describe('6.2 Responder', () => {
     await p.close()
   })
 
+  test('a body echoed to a server that reads nothing before it has sent it all', async () => {
+    const { peer } = await serve(({ stdin: body }) =>
+      text(
+        (async function* () {
+          for (let piece = await body.read(); piece !== null; piece = await body.read()) yield piece
+        })(),
+      ),
+    )
+    const p = peer()
+    await once(p.socket, 'connect')
+    p.socket.pause()
+    const size = 5_000_000
+    await new Promise<void>((sent) => {
+      p.socket.write(post(1, 'x'.repeat(size), [], false), 'latin1', () => sent())
+    })
+    p.socket.resume()
+    expect((await p.ended(1)).body.length).toBe(size)
+  })
+
   test('maxDiscardBytes', async () => {
     const { peer, log } = await serve(() => text('no', 413), { maxDiscardBytes: 1000 })
     const p = peer()
