@@ -1,8 +1,8 @@
 /** Apache in front of persistent processes: mod_fcgid, which starts them. */
 
-import { which } from '../support/needs.js'
-import { startServer } from '../support/server-process.js'
-import { environment, makeFrame, root, type Site, site, writeConfig } from './site.js'
+import { which } from '../../support/needs.js'
+import { startServer } from '../../support/server-process.js'
+import { environment, makeFrame, root, type Site, site, writeConfig } from '../site.js'
 
 /** What templates of Apache need beyond those of every server. */
 const common = {
