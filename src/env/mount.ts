@@ -14,6 +14,7 @@ import { standsAt, type Walk, walk } from './walk.js'
 export function mountLength(path: string, env: Env): number {
   const script = withoutSlash(env.get('SCRIPT_NAME') ?? '')
   const info = env.get('PATH_INFO') ?? ''
+  if (info === '' && isHaproxyUnsplit(env)) return 0
   if (script === '') {
     if (info === '' || info === path) return 0
   } else if (info !== '' && path.length === script.length + info.length) {
@@ -109,6 +110,18 @@ function isUnsplit(env: Env): boolean {
   return (
     env.get('PATH_INFO') === undefined &&
     env.get('DOCUMENT_URI') !== undefined &&
+    env.get('FCGI_ROLE') === undefined
+  )
+}
+
+/**
+ * quirk: haproxy-whole-path. Where no `path-info` fits, HAProxy sends the whole path as SCRIPT_NAME,
+ * behind a slash with its `index` added.
+ */
+function isHaproxyUnsplit(env: Env): boolean {
+  return (
+    env.get('PATH_INFO') === undefined &&
+    env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true &&
     env.get('FCGI_ROLE') === undefined
   )
 }

@@ -77,6 +77,13 @@ export const quirks: readonly Quirk[] = [
     isSeen: (env) => has(env, 'DOCUMENT_URI') && !has(env, 'PATH_INFO') && !has(env, 'FCGI_ROLE'),
   },
   {
+    name: 'haproxy-whole-path',
+    servers: 'HAProxy where no path-info fits',
+    seen: 'SCRIPT_NAME is the whole path, with the index behind a slash, and there is no PATH_INFO',
+    done: 'the mount path is the root',
+    isSeen: (env) => software(env, 'HAProxy ') && !has(env, 'PATH_INFO') && !has(env, 'FCGI_ROLE'),
+  },
+  {
     name: 'apache-proxy-script-filename',
     servers: 'Apache mod_proxy_fcgi, mod_proxy_scgi',
     seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest, and with ProxyPass the whole path in SCRIPT_NAME',
@@ -142,10 +149,12 @@ export const quirks: readonly Quirk[] = [
   },
   {
     name: 'unchecked-user',
-    servers: "nginx, Python's host",
-    seen: 'REMOTE_USER from whatever credentials were sent, nobody checked them',
-    done: 'user is set only when AUTH_TYPE is there too; env has REMOTE_USER as it came',
-    isSeen: (env) => software(env, 'nginx') && Boolean(env.get('REMOTE_USER')) && !env.get('AUTH_TYPE'),
+    servers: "nginx, HAProxy, Python's host",
+    seen: 'REMOTE_USER from whatever credentials were sent, nobody checked them; HAProxy sets AUTH_TYPE too',
+    done: 'user is set only by nginx with AUTH_TYPE; env has REMOTE_USER as it came',
+    isSeen: (env) =>
+      Boolean(env.get('REMOTE_USER')) &&
+      (software(env, 'HAProxy ') || (software(env, 'nginx') && !env.get('AUTH_TYPE'))),
   },
   // The body
   {

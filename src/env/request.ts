@@ -199,8 +199,8 @@ export class CgiRequest {
 
   /**
    * REMOTE_USER, when the server has authenticated the client.
-   * quirk: unchecked-user (nginx and Python's host set it from any credentials sent; believed there only
-   * with AUTH_TYPE, which a configuration sets beside `auth_basic`).
+   * quirk: unchecked-user (nginx, HAProxy and Python's host set it from any credentials sent; believed
+   * only of nginx with AUTH_TYPE, which a configuration sets beside `auth_basic`).
    */
   get user(): string | undefined {
     const user = this.env.get('REMOTE_USER') || this.env.get('REDIRECT_REMOTE_USER')
@@ -225,7 +225,7 @@ function isHttps(env: Env): boolean {
 function isUncheckedUser(env: Env): boolean {
   const software = env.get('SERVER_SOFTWARE') ?? ''
   if (software.startsWith('nginx')) return !env.get('AUTH_TYPE')
-  return software.startsWith('SimpleHTTP/') || software.startsWith('BaseHTTP/')
+  return /^(?:HAProxy |SimpleHTTP\/|BaseHTTP\/)/.test(software)
 }
 
 function address(value: string | undefined): string | undefined {

@@ -19,6 +19,7 @@ function read(row: Case, mount?: string) {
 }
 
 const nginx = { DOCUMENT_URI: '/x', SERVER_SOFTWARE: 'nginx/1.22.1' }
+const haproxy = { SERVER_SOFTWARE: 'HAProxy 2.6.12' }
 const proxy = (rest: string) => ({
   SCRIPT_FILENAME: `proxy:fcgi://127.0.0.1:9000${rest}`,
   DOCUMENT_ROOT: '/srv/www',
@@ -116,6 +117,16 @@ const unsplit: Case[] = [
   { how: 'nginx fastcgi_params', uri: '/a/b', script: '/a/b', more: nginx, mount: '' },
   { how: 'nginx, path to resolve', uri: '//a/./b', script: '/a/b', more: nginx, mount: '' },
   { how: 'nginx try_files', uri: '/a/b', script: '/app.fcgi', more: nginx, mount: '' },
+  { how: 'HAProxy', uri: '/a/b%20c', script: '/a/b c', more: haproxy, mount: '' },
+  { how: 'HAProxy with an index', uri: '/a/', script: '/a/app.fcgi', more: haproxy, mount: '' },
+  { how: 'HAProxy with path-info', uri: '/a/b', script: '/a', info: '/b', more: haproxy, mount: '/a' },
+  {
+    how: 'HAProxy and fcgiwrap: a script',
+    uri: '/a.cgi',
+    script: '/a.cgi',
+    more: { ...haproxy, FCGI_ROLE: 'RESPONDER' },
+    mount: '/a.cgi',
+  },
   {
     how: 'nginx and fcgiwrap: a script',
     uri: '/a.cgi',

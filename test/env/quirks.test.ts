@@ -16,7 +16,12 @@ const servers: Readonly<Record<string, string>> = {
 }
 
 /** Quirks of configurations that the recordings in test/fixtures do not have. */
-const unrecorded = new Set(['error-document-body', 'go-root-slash', 'redirect-authorization'])
+const unrecorded = new Set([
+  'error-document-body',
+  'go-root-slash',
+  'haproxy-whole-path',
+  'redirect-authorization',
+])
 
 test('every quirk has a name of its own', () => {
   expect(new Set(quirks.map((quirk) => quirk.name)).size).toBe(quirks.length)
@@ -64,6 +69,7 @@ test('an environment in order shows none', () => {
 test('those of configurations that were not recorded', () => {
   const names = (...list: string[]) => seenQuirks(new Environment(list))
   expect(names('SCRIPT_NAME', '/dir/', 'PATH_INFO', 'x')).toContain('go-root-slash')
+  expect(names('SCRIPT_NAME', '/x', 'SERVER_SOFTWARE', 'HAProxy 2.6.12')).toEqual(['haproxy-whole-path'])
   expect(names('REDIRECT_REDIRECT_HTTP_AUTHORIZATION', 'x')).toContain('redirect-authorization')
   expect(names('REDIRECT_REQUEST_METHOD', 'POST')).toEqual(['error-document-body'])
   expect(names('Authorization', 'x')).toContain('redirect-authorization')

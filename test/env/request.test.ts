@@ -269,6 +269,7 @@ describe('type, addresses, protocol, user, file', () => {
     [{ REMOTE_USER: 'ann', SERVER_SOFTWARE: 'Apache/2.4' }, 'ann'],
     [{ REMOTE_USER: 'ann', SERVER_SOFTWARE: 'nginx/1.22.1' }, undefined],
     [{ REMOTE_USER: 'ann', SERVER_SOFTWARE: 'nginx/1.22.1', AUTH_TYPE: 'Basic' }, 'ann'],
+    [{ REMOTE_USER: 'ann', SERVER_SOFTWARE: 'HAProxy 2.6.12', AUTH_TYPE: 'Basic' }, undefined],
     [{ REMOTE_USER: 'ann', SERVER_SOFTWARE: 'SimpleHTTP/0.6 Python/3.11', AUTH_TYPE: 'Basic' }, undefined],
   ])('user of %j', (variables: Variables, user) => {
     expect(read(variables).user).toBe(user)
