@@ -1,35 +1,90 @@
 /** Apache with mod_fcgid, which starts the processes: one request at a time in each. */
 
-import { describe } from 'vitest'
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
-import { behaves } from './behaviour.js'
+import { request } from '../support/request.js'
 import { appNames, fcgiScripts } from './docroot.js'
 import { useSite } from './site.js'
 import { startFcgid } from './sites/apache-fcgid.js'
-import type { Traits } from './traits.js'
 
-const unbuffered: Traits = {
-  streams: true,
-  showsBreak: true,
-  showsShort: true,
-  tellsLeave: true,
-  tellsQuietLeave: { not: 'mod_fcgid looks for the client only when it writes' },
-  leaveBy: 'close',
-  streamsUpload: { not: 'mod_fcgid reads the whole body before it asks the app' },
-}
-
-const buffered: Traits = {
-  ...unbuffered,
-  streams: { not: 'mod_fcgid holds back up to 64 KiB; FcgidOutputBufferSize 0' },
-}
+const run = promisify(execFile)
 
 describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
   const site = useSite(startFcgid)
-  describe('FcgidOutputBufferSize 0', () => {
-    for (const app of appNames)
-      behaves({ site, app, port: () => site().port2, mount: `/fcgi/${fcgiScripts[app]}`, traits: unbuffered })
+
+  async function echo(mount: string, below: string, port = site().port) {
+    const headers = ['Host: example.org', 'Authorization: Bearer t0ken']
+    const reply = await request({ port }, { target: mount + below, headers })
+    expect(reply, site().log()).toMatchObject({ status: 200, complete: true })
+    return JSON.parse(reply.text)
+  }
+
+  describe.each([
+    ['a script with ExecCGI', (app: keyof typeof fcgiScripts) => `/fcgi/${fcgiScripts[app]}`],
+    ['.htaccess, everything to app.fcgi', (app: string) => `/fcgid-${app}`],
+  ] as const)('%s', (_, mountOf) => {
+    it.each(appNames)('%s sees its address', async (app) => {
+      const mount = mountOf(app)
+      const below = '/-/echo//a%20b/%c3%a9/x+y?'
+      const origin = app === 'fetch' || app === 'hono' ? 'http://example.org' : ''
+      const seen = await echo(mount, below)
+      expect(seen).toMatchObject({ mount, url: origin + mount + below, below: origin + below })
+    })
   })
-  describe('as it comes', () => {
-    behaves({ site, app: 'fetch', port: () => site().port, mount: '/fcgid-fetch', traits: buffered })
+
+  it.each([
+    ['.htaccess with E=HTTP_AUTHORIZATION', '/fcgid-fetch', 'port', 'Bearer t0ken'],
+    ['FcgidPassHeader', '/fcgi/fetch.mjs', 'port2', 'Bearer t0ken'],
+    ['neither: withheld', '/fcgi/fetch.mjs', 'port', undefined],
+  ] as const)('Authorization, %s', async (_, mount, port, expected) => {
+    const { headers } = await echo(mount, '/-/echo', site()[port])
+    expect(headers.authorization).toBe(expected)
   })
+
+  it('#!/usr/bin/env cgiup and export default', async () => {
+    expect(await echo('/fcgi/default.fcgi', '/a?b')).toEqual({
+      url: 'http://example.org/fcgi/default.fcgi/a?b',
+      mount: '/fcgi/default.fcgi',
+    })
+  })
+
+  it('FcgidWrapper: an app that is no file below the document root', async () => {
+    const seen = await echo('/wrapped', '/-/echo/a/b?c')
+    expect(seen).toMatchObject({
+      url: 'http://example.org/wrapped/-/echo/a/b?c',
+      mount: '/wrapped',
+      below: 'http://example.org/-/echo/a/b?c',
+    })
+    expect((await request({ port: site().port }, { target: '/wrapped' })).text).toBe('no such page')
+  })
+
+  it('FcgidInitialEnv: an error page of Express says nothing in production', async () => {
+    const reply = await request({ port: site().port }, { target: '/fcgid-express/-/throw' })
+    expect(reply.status).toBe(500)
+    expect(reply.text).not.toContain('secret')
+  })
+
+  it('an upload above FcgidMaxRequestLen is refused by Apache', async () => {
+    const { port } = site()
+    const body = Buffer.alloc(65 << 20)
+    const target = '/fcgi/fetch.mjs/-/sum'
+    const reply = await request({ port }, { method: 'POST', target, body })
+    expect(reply.status).toBe(500)
+    expect(site().log()).toContain('exceeds MaxRequestLen')
+  })
+
+  it.runIf(needs('curl')).each([8, 300_000])(
+    'HTTP/2: an upload of %i bytes without a length',
+    async (size) => {
+      const url = `http://127.0.0.1:${site().port2}/fcgi/fetch.mjs/-/sum`
+      const child = run('curl', ['-sS', '--http2-prior-knowledge', '-m', '10', '-T', '-', '-X', 'POST', url])
+      const body = Buffer.alloc(size, 'body ')
+      child.child.stdin?.end(body)
+      const sum = createHash('sha256').update(body).digest('hex')
+      expect((await child).stdout).toBe(`${size} ${sum}`)
+    },
+  )
 })
