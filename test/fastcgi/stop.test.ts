@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest'
+import { get } from './peer.js'
+import { gate, serve, text } from './serving.js'
+
+describe('stop', () => {
+  test('idle connections end at once, running requests are answered, work after the reply is awaited', async () => {
+    const held = gate()
+    let worked = false
+    const entered = gate()
+    const { peer, stop } = await serve(async (exchange) => {
+      if (exchange.env.get('QUERY_STRING') === 'idle') return text('')
+      entered.open()
+      await held.passed
+      exchange.waitUntil(
+        new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+          worked = true
+        }),
+      )
+      return text('last')
+    })
+    const idle = peer()
+    idle.send(get(1, ['QUERY_STRING', 'idle']))
+    await idle.ended(1)
+    const busy = peer()
+    busy.send(get(1))
+    await entered.passed
+    const stopped = stop(5000)
+    await idle.close()
+    held.open()
+    expect((await busy.ended(1)).body).toBe('last')
+    await busy.close()
+    await stopped
+    expect(worked).toBe(true)
+  })
+})
