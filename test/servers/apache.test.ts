@@ -2,7 +2,8 @@ import { describe } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
 import { appNames, scripts } from './docroot.js'
-import { startApache, useSite } from './site.js'
+import { useSite } from './site.js'
+import { startApache } from './sites/apache.js'
 import type { Traits } from './traits.js'
 
 const traits: Traits = {

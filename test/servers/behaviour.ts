@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { until } from '../support/processes.js'
 import { request } from '../support/request.js'
+import { early } from './early.js'
 import { endings } from './endings.js'
 import { streaming } from './streaming.js'
 import { named, type Subject } from './traits.js'
@@ -29,6 +30,7 @@ export function behaves(subject: Subject): void {
     bodies(subject)
     streaming(subject)
     endings(subject)
+    if (subject.traits.persistent) early(subject)
   })
 }
 
@@ -146,7 +148,9 @@ function bodies({ site, port, mount, traits }: Subject): void {
     expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
   })
 
-  it('a body echoed while it arrives: 10 MB both ways', async () => {
+  const echoes = traits.echoes ?? true
+  const echo = echoes === true ? it : it.skip
+  echo(named('a body echoed while it arrives: 10 MB both ways', echoes), async () => {
     const headers = ['Content-Type: application/octet-stream']
     const reply = await request(
       { port: port() },

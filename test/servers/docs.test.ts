@@ -13,6 +13,8 @@ function example(name: string): string {
   return readFileSync(join(configDirectory, name), 'utf8')
     .replaceAll('@ROOT@', '/var/www/example')
     .replaceAll('@SOCK@', '/run/fcgiwrap.socket')
+    .replaceAll('@APP@', 'app')
+    .replaceAll('@APPSOCK@', '/run/app.sock')
     .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')
     .replaceAll('front-express', 'shop')
 }

@@ -14,6 +14,13 @@ function told(directory: string, name: string): string {
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
+/** True when the app tells nothing more of it: it has stopped working for a client that left. */
+async function standsStill(directory: string, name: string): Promise<boolean> {
+  const before = told(directory, name)
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  return told(directory, name) === before
+}
+
 export function endings({ site, app, port, mount, traits }: Subject): void {
   /** Sends a request that the test is going to abandon. */
   async function begin(target: string): Promise<Wire> {
@@ -64,7 +71,11 @@ export function endings({ site, app, port, mount, traits }: Subject): void {
         expect(told(at, 'left')).toBe(left)
       }
       const pid = Number.parseInt(told(at, 'tick'), 10)
-      expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
+      if (!traits.persistent) expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
+      else {
+        expect(isAlive(pid)).toBe(true)
+        if (traits.tellsLeave === true) expect(await until(() => standsStill(at, 'tick'))).toBe(true)
+      }
     },
   )
 

@@ -2,7 +2,8 @@ import { describe } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
 import { appNames, scripts } from './docroot.js'
-import { startLighttpd, useSite } from './site.js'
+import { useSite } from './site.js'
+import { startLighttpd } from './sites/lighttpd.js'
 import type { Traits } from './traits.js'
 
 const buffered: Traits = {

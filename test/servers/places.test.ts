@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { request } from '../support/request.js'
 import { type AppName, appNames, scripts } from './docroot.js'
-import { type Site, startApache, startLighttpd, startNginx, useSite } from './site.js'
+import { type Site, useSite } from './site.js'
+import { startApache } from './sites/apache.js'
+import { startLighttpd } from './sites/lighttpd.js'
+import { startNginx } from './sites/nginx.js'
 
 interface Seen {
   url: string

@@ -1,11 +1,10 @@
-/** Starts web servers with their own configuration in a temporary directory, on free ports of loopback. */
+/** What every web server of the tests has: a temporary directory, a configuration, free ports of loopback. */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
-import { type ServerProcess, startServer } from '../support/server-process.js'
+import type { ServerProcess } from '../support/server-process.js'
 import { removeTempDir, tempDir } from '../support/temp.js'
 import { configDirectory, type Docroot, makeDocroot } from './docroot.js'
 
@@ -18,6 +17,8 @@ export interface Site {
   readonly port2: number
   /** Ports where an app of the shared behaviour suite is mounted at the root, at /app and /cgi-bin/app.cgi. */
   readonly suite: { readonly fetch: number; readonly node: number }
+  /** Further ports, by the names that the configuration has for them. */
+  readonly ports: Readonly<Record<string, number>>
   /** What the server and the scripts have written as diagnostics. */
   log(): string
   /** Stops everything. Names the processes that had to be killed. */
@@ -30,19 +31,24 @@ export interface Frame {
   port: number
   port2: number
   suite: { fetch: number; node: number }
+  ports: Readonly<Record<string, number>>
 }
 
-export async function makeFrame(): Promise<Frame> {
+/** @param names of further ports: `KEEP` is `@KEEP@` in a template and `site.ports.KEEP` in a test */
+export async function makeFrame(names: readonly string[] = []): Promise<Frame> {
   const run = tempDir('server')
   // The server gives up root and must still be able to write here.
   chmodSync(run, 0o777)
   const suite = { fetch: await freePort(), node: await freePort() }
-  return { docroot: makeDocroot(), run, port: await freePort(), port2: await freePort(), suite }
+  const ports: Record<string, number> = {}
+  for (const name of names) ports[name] = await freePort()
+  return { docroot: makeDocroot(), run, port: await freePort(), port2: await freePort(), suite, ports }
 }
 
 /** Fills the placeholders of a template; all others of config/ are filled beside it, for `include`. */
 function fill(text: string, frame: Frame, more: Record<string, string> = {}): string {
-  const values: Record<string, string> = {
+  const values: Record<string, string | number> = {
+    ...frame.ports,
     PORT: String(frame.port),
     PORT2: String(frame.port2),
     FETCH: String(frame.suite.fetch),
@@ -54,22 +60,26 @@ function fill(text: string, frame: Frame, more: Record<string, string> = {}): st
     SOCK: join(frame.run, 'fcgiwrap.sock'),
     ...more,
   }
-  return text.replace(/@([A-Z0-9]+)@/g, (whole, name: string) => values[name] ?? whole)
+  return text.replace(/@([A-Z0-9]+)@/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
+/** Writes filled templates where the server can include them. Gives the path of the main one. */
 export function writeConfig(
   frame: Frame,
   main: string,
   parts: readonly string[],
   more: Record<string, string>,
 ): string {
+  for (const name of [main, ...parts]) writePart(frame, name, name, more)
+  return join(frame.run, 'config', main)
+}
+
+/** Writes one filled template under another name, for one that is needed several times. */
+export function writePart(frame: Frame, template: string, name: string, more: Record<string, string>): void {
   const directory = join(frame.run, 'config')
-  mkdirSync(directory)
-  for (const name of [main, ...parts]) {
-    const text = readFileSync(join(configDirectory, name), 'utf8')
-    writeFileSync(join(directory, name), fill(text, frame, more))
-  }
-  return join(directory, main)
+  mkdirSync(directory, { recursive: true })
+  const text = readFileSync(join(configDirectory, template), 'utf8')
+  writeFileSync(join(directory, name), fill(text, frame, more))
 }
 
 /** Only what a server started at boot has: nothing of this process leaks into scripts by accident. */
@@ -79,8 +89,12 @@ export function environment(frame: Frame): NodeJS.ProcessEnv {
 
 export const root = process.getuid?.() === 0
 
-export function site(frame: Frame, servers: ServerProcess[]): Site {
-  const { docroot, run, port, port2, suite } = frame
+/** A process that belongs to a site: the web server, or an app behind it. */
+export type Member = Pick<ServerProcess, 'output' | 'stop'>
+
+/** @param members in the order in which they are stopped: the server first, then the apps behind it */
+export function site(frame: Frame, members: readonly Member[]): Site {
+  const { docroot, run, port, port2, suite, ports } = frame
   const errorLog = join(run, 'error.log')
   return {
     docroot,
@@ -88,81 +102,25 @@ export function site(frame: Frame, servers: ServerProcess[]): Site {
     port,
     port2,
     suite,
+    ports,
     log: () =>
       (existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '') +
-      servers.map((one) => one.output()).join(''),
+      members.map((one) => one.output()).join(''),
     async stop() {
       const killed: string[] = []
-      for (const server of servers) killed.push(...(await server.stop()))
+      const failures: unknown[] = []
+      for (const member of members) {
+        try {
+          killed.push(...(await member.stop()))
+        } catch (error) {
+          failures.push(error)
+        }
+      }
       removeTempDir(docroot.path)
       removeTempDir(run)
+      if (failures.length > 0) throw failures[0]
       return killed
     },
-  }
-}
-
-/** Apache: mod_cgi in the prefork MPM, mod_cgid in the event MPM. */
-export async function startApache(mpm: 'prefork' | 'event'): Promise<Site> {
-  const frame = await makeFrame()
-  const parts = ['scriptalias', 'addhandler', 'authorization', 'content-length'].map(
-    (name) => `apache-${name}.conf`,
-  )
-  const file = writeConfig(frame, 'apache-frame.conf', parts, {
-    MPM: mpm,
-    CGI: mpm === 'prefork' ? 'cgi' : 'cgid',
-    MODULES: '/usr/lib/apache2/modules',
-    USER: root ? 'User www-data\nGroup www-data' : '',
-  })
-  const { port, run, docroot } = frame
-  const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
-    listens: { port },
-    env: environment(frame),
-    cwd: run,
-    directory: docroot.path,
-  })
-  return site(frame, [server])
-}
-
-export async function startLighttpd(): Promise<Site> {
-  const frame = await makeFrame()
-  const parts = ['ext', 'alias', 'rewrite', 'path', 'stream'].map((name) => `lighttpd-${name}.conf`)
-  const file = writeConfig(frame, 'lighttpd-frame.conf', parts, {
-    USER: root ? 'server.username = "www-data"\nserver.groupname = "www-data"' : '',
-  })
-  const { port, port2, run, docroot } = frame
-  const server = await startServer(which('lighttpd') ?? 'lighttpd', ['-D', '-f', file], {
-    listens: [{ port }, { port: port2 }],
-    env: environment(frame),
-    cwd: run,
-    directory: docroot.path,
-  })
-  return site(frame, [server])
-}
-
-/** nginx in front of fcgiwrap, which starts the scripts. */
-export async function startNginx(): Promise<Site> {
-  const frame = await makeFrame()
-  const parts = ['nginx-fcgiwrap.conf', 'nginx-fcgiwrap-front.conf', 'nginx-fcgiwrap-stream.conf']
-  const file = writeConfig(frame, 'nginx-frame.conf', parts, { USER: root ? 'user www-data;' : '' })
-  const { port, port2, run, docroot } = frame
-  const socket = join(run, 'fcgiwrap.sock')
-  const env = environment(frame)
-  const wrap = await startServer(which('fcgiwrap') ?? 'fcgiwrap', ['-c', '6', '-s', `unix:${socket}`], {
-    listens: { path: socket },
-    env,
-    cwd: run,
-    directory: docroot.path,
-    stopChildren: true,
-  })
-  chmodSync(socket, 0o777)
-  try {
-    const args = ['-e', join(run, 'error.log'), '-p', run, '-c', file]
-    const listens = [{ port }, { port: port2 }]
-    const server = await startServer(which('nginx') ?? 'nginx', args, { listens, env, cwd: run })
-    return site(frame, [server, wrap])
-  } catch (error) {
-    await wrap.stop()
-    throw error
   }
 }
 

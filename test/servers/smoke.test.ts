@@ -4,7 +4,9 @@ import { needs } from '../support/needs.js'
 import { processesIn } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { isListening } from '../support/server-process.js'
-import { startApache, startLighttpd, startNginx } from './site.js'
+import { startApache } from './sites/apache.js'
+import { startLighttpd } from './sites/lighttpd.js'
+import { startNginx } from './sites/nginx.js'
 
 describe.each([
   { name: 'Apache mod_cgi', programs: ['apache2'], start: () => startApache('prefork') },

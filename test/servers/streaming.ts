@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { type RawRequest, request, send } from '../support/request.js'
 import type { Wire } from '../support/wire.js'
-import { named, type Subject } from './traits.js'
+import { type Can, named, type Subject } from './traits.js'
 
 const MiB = 1 << 20
 
@@ -27,22 +27,23 @@ export function streaming(subject: Subject): void {
     return wire
   }
 
-  const ask = async (name: string, shape: (text: string) => string) => {
+  const ask = async (name: string, streams: Can, shape: (text: string) => string) => {
     const at = site().docroot.scratch()
     const asked = { target: `${mount}/-/${name}?at=${at}` }
-    if (traits.streams === true) return (await inPieces(asked, at, shape)).reply()
+    if (streams === true) return (await inPieces(asked, at, shape)).reply()
     open(at, 'two')
     open(at, 'three')
     return request({ port: port() }, asked)
   }
 
   it(named('pieces of a reply come as they are written', traits.streams), async () => {
-    const reply = await ask('pieces', (text) => `${text}\n`)
+    const reply = await ask('pieces', traits.streams, (text) => `${text}\n`)
     expect(reply).toMatchObject({ status: 200, complete: true, text: 'one\ntwo\nthree\n' })
   })
 
-  it(named('server-sent events come as they are written', traits.streams), async () => {
-    const reply = await ask('events', (text) => `data: ${text}\n\n`)
+  const events = traits.streamsEvents ?? traits.streams
+  it(named('server-sent events come as they are written', events), async () => {
+    const reply = await ask('events', events, (text) => `data: ${text}\n\n`)
     expect(reply).toMatchObject({
       status: 200,
       complete: true,
@@ -62,6 +63,8 @@ export function streaming(subject: Subject): void {
     expect(reply).toMatchObject({ status: 200, complete: true, size: 100 * MiB, error: undefined })
   })
 
+  // In a persistent process it ends the requests of others too.
+  if (traits.persistent) return
   it('process.exit() right after the reply loses nothing', async () => {
     const reply = await request({ port: port() }, { target: `${mount}/-/exit` })
     expect(reply).toMatchObject({ status: 200, complete: true, size: MiB })

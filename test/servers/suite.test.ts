@@ -4,7 +4,10 @@ import type { Case, Gateway } from '../cases/case.js'
 import { suite } from '../cases/suite.js'
 import { needs } from '../support/needs.js'
 import { request } from '../support/request.js'
-import { type Site, startApache, startLighttpd, startNginx } from './site.js'
+import type { Site } from './site.js'
+import { startApache } from './sites/apache.js'
+import { startLighttpd } from './sites/lighttpd.js'
+import { startNginx } from './sites/nginx.js'
 
 /** A server as a gateway; a new one for each style. */
 function gateway(name: string, start: () => Promise<Site>, not: Record<string, string>): Gateway {

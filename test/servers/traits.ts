@@ -1,7 +1,6 @@
 /** What differs between servers for reasons that are the server's own, with the reason. */
 
-import type { AppName } from './docroot.js'
-import type { Site } from './site.js'
+import type { AppName, Docroot } from './docroot.js'
 
 /** true: it works; else the reason why this server makes it impossible, for the name of the test. */
 export type Can = true | { readonly not: string }
@@ -9,6 +8,8 @@ export type Can = true | { readonly not: string }
 export interface Traits {
   /** Replies reach the client piece by piece, as the app writes them. */
   readonly streams: Can
+  /** Server-sent events do, where other replies do not. Default: as {@link streams}. */
+  readonly streamsEvents?: Can
   /** A reply that broke in its middle does not look whole to the client. */
   readonly showsBreak: Can
   /** The same for a reply that had announced its length. */
@@ -24,14 +25,27 @@ export interface Traits {
   readonly leaveBy: 'close' | 'reset'
   /** A chunked upload reaches the app while it is being sent. */
   readonly streamsUpload: Can
+  /** A body of 10 MB and a reply of 10 MB flow at the same time. Default true. */
+  readonly echoes?: Can
+  /** The app's process serves many requests: it lives on when a client leaves. */
+  readonly persistent?: true
+  /** A reply to a body of 10 MB arrives whole although the app reads none of it. Default true. */
+  readonly answersEarly?: Can
+}
+
+/** What the tests need of a running server. */
+export interface Place {
+  readonly docroot: Pick<Docroot, 'scratch'>
+  /** What the server and the apps have written as diagnostics. */
+  log(): string
 }
 
 /** One app behind one server mode. */
 export interface Subject {
-  readonly site: () => Site
+  readonly site: () => Place
   readonly app: AppName
   readonly port: () => number
-  /** Path of the script, which is where the app is mounted. */
+  /** Path where the app is mounted: that of its script, or what the server says. */
   readonly mount: string
   readonly traits: Traits
 }

@@ -26,6 +26,8 @@ export interface ServerProcess {
   readonly pid: number
   /** All it has written to stdout and stderr so far. */
   output(): string
+  /** How it ended; undefined while it runs. */
+  exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
   /** Stops it and waits until it is gone. Tells which processes had to be killed; may be called twice. */
   stop(): Promise<string[]>
 }
@@ -67,7 +69,8 @@ export async function startServer(
     await stop()
     throw new Error(`${program} ${listens ? 'ended' : 'did not listen'}: ${output}`)
   }
-  return { pid: child.pid ?? 0, output: () => output, stop }
+  const exit = () => (ended(child) ? { code: child.exitCode, signal: child.signalCode } : undefined)
+  return { pid: child.pid ?? 0, output: () => output, exit, stop }
 }
 
 function ended(child: ChildProcess): boolean {

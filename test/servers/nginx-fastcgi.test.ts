@@ -1,0 +1,47 @@
+/** nginx in front of persistent processes: fastcgi_pass and scgi_pass. */
+
+import { describe } from 'vitest'
+import { needs } from '../support/needs.js'
+import { behaves } from './behaviour.js'
+import { appNames } from './docroot.js'
+import { leavesAreSeen } from './early.js'
+import { losesNone } from './losses.js'
+import { useSite } from './site.js'
+import { startNginxPersistent } from './sites/nginx-persistent.js'
+import type { Traits } from './traits.js'
+
+const plain: Traits = {
+  persistent: true,
+  streams: { not: 'nginx holds the reply back, unless it says X-Accel-Buffering: no' },
+  streamsEvents: true,
+  showsBreak: { not: 'nginx takes the end of the connection for the end of the reply' },
+  showsShort: true,
+  tellsLeave: true,
+  tellsQuietLeave: true,
+  leaveBy: 'close',
+  streamsUpload: { not: 'nginx reads the whole upload first' },
+  echoes: { not: 'nginx sends no more of the body once the reply has begun' },
+}
+
+/** A side effect of fastcgi_keep_conn: what comes is passed on. */
+const kept: Traits = { ...plain, streams: true, showsBreak: true }
+
+const streamed: Traits = { ...plain, streams: true, streamsUpload: true }
+
+const ways = [
+  { name: 'fastcgi_pass', port: 'PLAIN', traits: plain },
+  { name: 'fastcgi_pass, connections kept', port: 'KEEP', traits: kept },
+  { name: 'fastcgi_pass without buffering', port: 'STREAM', traits: streamed },
+  { name: 'scgi_pass', port: 'SCGI', traits: plain },
+] as const
+
+describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
+  const site = useSite(startNginxPersistent)
+
+  describe.each(ways)('$name', ({ port: name, traits }) => {
+    const port = () => site().ports[name] as number
+    for (const app of appNames) behaves({ site, app, port, mount: `/${app}`, traits })
+    losesNone({ site, port, mount: '/fetch' })
+    leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })
+  })
+})

@@ -1,0 +1,119 @@
+/** A test app as a persistent process, started as a user starts it: through the built package. */
+
+import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { which } from '../support/needs.js'
+import { type Address, startServer } from '../support/server-process.js'
+import { type AppName, appNames, scripts } from './docroot.js'
+import { environment, type Frame, type Member } from './site.js'
+
+export interface ResponderOptions {
+  /** The app file; its directory is where it runs. */
+  readonly file: string
+  readonly listens: Address
+  /**
+   * What it speaks on a socket of its own: `cgiup APP --server … --listen …`. Without it spawn-fcgi makes
+   * the socket and starts the file with it as fd 0, where FastCGI, SCGI and HTTP are told apart.
+   */
+  readonly server?: 'fastcgi' | 'scgi' | 'http'
+  /** Further words of the command line of `cgiup`. */
+  readonly args?: readonly string[]
+  /** Added to the environment of a server started at boot. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export interface Responder extends Member {
+  readonly pid: number
+  readonly listens: Address
+  /**
+   * Ends it with SIGTERM (or another signal) and waits until it is gone.
+   * @throws when it did not exit with 0, had to be killed, or left its socket behind
+   */
+  stop(signal?: NodeJS.Signals): Promise<string[]>
+}
+
+export async function startResponder(frame: Frame, options: ResponderOptions): Promise<Responder> {
+  const { listens, file } = options
+  const [program, args] = command(frame, options)
+  const server = await startServer(program, args, {
+    listens,
+    cwd: join(file, '..'),
+    env: { ...environment(frame), NODE_ENV: 'production', ...options.env },
+  })
+  // The server's user has to be able to connect.
+  if ('path' in listens) chmodSync(listens.path, 0o666)
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (server.exit() === undefined && signal !== 'SIGTERM') process.kill(server.pid, signal)
+    const killed = await server.stop()
+    const left = 'path' in listens && existsSync(listens.path)
+    if (left) rmSync(listens.path)
+    const { code, signal: by } = server.exit() ?? {}
+    if (killed.length > 0 || code !== 0 || (left && options.server))
+      throw new Error(
+        `${basename(file)} did not end well: ${JSON.stringify({ code, by, killed, left })}\n${server.output()}`,
+      )
+    return killed
+  }
+  return { pid: server.pid, listens, output: server.output, stop }
+}
+
+function command(frame: Frame, { file, listens, server, args = [] }: ResponderOptions): [string, string[]] {
+  if (server === undefined) {
+    const socket =
+      'path' in listens
+        ? ['-s', listens.path]
+        : ['-a', listens.host ?? '127.0.0.1', '-p', String(listens.port)]
+    return [which('spawn-fcgi') ?? 'spawn-fcgi', ['-n', ...socket, '--', file]]
+  }
+  const place = 'path' in listens ? `unix:${listens.path}` : `${listens.host ?? '127.0.0.1'}:${listens.port}`
+  const cgiup = join(frame.docroot.path, 'bin/cgiup')
+  return [cgiup, [file, '--server', server, '--listen', place, ...args]]
+}
+
+/** Where the Unix socket of an app is. */
+export const socketOf = (frame: Frame, app: string): string => join(frame.run, `${app}.sock`)
+
+/**
+ * The five apps, each a process on the Unix socket {@link socketOf}; some 0.8 s on two cores. By default
+ * on a socket of spawn-fcgi, so that one process serves FastCGI, SCGI and HTTP.
+ */
+export function startResponders(
+  frame: Frame,
+  apps: readonly AppName[] = appNames,
+  server?: ResponderOptions['server'],
+): Promise<Responder[]> {
+  return startAll(
+    apps.map((app) => () => {
+      const file = join(frame.docroot.path, 'site', scripts[app])
+      return startResponder(frame, {
+        file,
+        listens: { path: socketOf(frame, app) },
+        ...(server && { server }),
+      })
+    }),
+  )
+}
+
+/** The two apps of the shared behaviour suite, on `suite-fetch` and `suite-node`. */
+export function startSuiteResponders(
+  frame: Frame,
+  server?: ResponderOptions['server'],
+): Promise<Responder[]> {
+  return startAll(
+    ['fetch', 'node'].map((style) => () => {
+      const file = join(frame.docroot.path, 'suite', `${style}.mjs`)
+      const listens = { path: socketOf(frame, `suite-${style}`) }
+      return startResponder(frame, { file, listens, ...(server && { server }) })
+    }),
+  )
+}
+
+/** All or none. */
+async function startAll(starts: readonly (() => Promise<Responder>)[]): Promise<Responder[]> {
+  const results = await Promise.allSettled(starts.map((start) => start()))
+  const started = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = results.find((one) => one.status === 'rejected')
+  if (failed === undefined) return started
+  for (const one of started) await one.stop()
+  throw failed.reason
+}
