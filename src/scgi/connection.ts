@@ -1,48 +1,31 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
 import type { Socket } from 'node:net'
-import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
-import { AppError, RequestError } from '../errors.js'
-import type { Gateway, Reply } from '../exchange.js'
-import { PushedBody } from '../server/body.js'
-import { SocketExchange } from '../server/exchange.js'
+import { RequestError } from '../errors.js'
+import { readShared } from '../server/read.js'
 import type { Served, Service } from '../server/service.js'
+import { answer, answerError, type Line } from './answer.js'
+import { ScgiExchange } from './exchange.js'
 import { NetstringReader, type ScgiHead } from './netstring.js'
 
-const gateway: Gateway = { protocol: 'scgi', role: 'responder', runOnce: false, multiprocess: false }
-
-class ScgiExchange extends SocketExchange {
-  readonly stdin: PushedBody
-  /** Bytes of the body that are still to come. */
-  left: number
-
-  constructor(connection: ScgiConnection, head: ScgiHead) {
-    super(connection.service, gateway, head.params)
-    this.left = head.contentLength
-    this.stdin = new PushedBody(head.contentLength, connection)
-    if (head.contentLength === 0) this.stdin.end()
-  }
-
-  /** SCGI has no way for it but the log. */
-  stderr(text: string): void {
-    if (text !== '') this.service.log(text)
-  }
-}
-
-export class ScgiConnection implements Served {
+export class ScgiConnection implements Served, Line {
   readonly service: Service
-  readonly #socket: Socket
+  readonly socket: Socket
   readonly #reader: NetstringReader
   readonly #openedAt: number
   #exchange: ScgiExchange | null = null
+  /** Bytes of the body that came after the reply. */
   #discarded = 0
+  /** Bytes have come that are no part of the request. */
+  #surplus = false
 
   constructor(socket: Socket, service: Service) {
-    this.#socket = socket
+    this.socket = socket
     this.service = service
     this.#reader = new NetstringReader(service.limits)
     this.#openedAt = service.now()
     service.opened(this)
-    socket.on('data', (chunk: Buffer) => this.data(chunk))
+    if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
+    else socket.on('data', (chunk: Buffer) => this.data(chunk))
     socket.on('end', () => this.#gone())
     socket.on('error', () => this.#gone())
     socket.on('close', () => this.#closed())
@@ -50,40 +33,50 @@ export class ScgiConnection implements Served {
 
   /** The app asks for more of the body. */
   wants(): void {
-    if (this.#socket.isPaused() && !this.#full()) this.#socket.resume()
+    if (this.socket.isPaused() && !this.#full()) this.socket.resume()
   }
 
   stop(): void {
-    if (this.#exchange === null && this.#reader.idle) this.#socket.destroySoon()
+    if (this.#exchange === null && this.#reader.idle) this.socket.destroySoon()
   }
 
+  /** Time limits; called about once a second. */
   sweep(now: number): void {
-    const { idleTimeoutMs, paramsTimeoutMs, requestTimeoutMs, discardTimeoutMs } = this.service.limits
+    const { idleTimeoutMs, paramsTimeoutMs } = this.service.limits
     const exchange = this.#exchange
-    if (exchange === null) {
-      const age = now - this.#openedAt
-      if (this.#reader.idle ? age > idleTimeoutMs : age > paramsTimeoutMs)
-        this.#refuse(`the headers of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
-    } else if (exchange.finished) {
-      if (now - exchange.finishedAt > discardTimeoutMs) this.#socket.destroy()
+    const age = now - this.#openedAt
+    if (exchange !== null) this.#sweepRequest(exchange, now)
+    else if (this.#reader.idle) {
+      if (age > idleTimeoutMs) this.socket.destroySoon()
+    } else if (age > paramsTimeoutMs)
+      this.#refuse(`the headers of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
+  }
+
+  #sweepRequest(exchange: ScgiExchange, now: number): void {
+    const { requestTimeoutMs, discardTimeoutMs } = this.service.limits
+    if (exchange.finished) {
+      if (now - exchange.finishedAt > discardTimeoutMs) this.socket.destroy()
     } else if (now - exchange.began > requestTimeoutMs) {
       const error = new RequestError(
         'REQUEST_TIMEOUT',
         `The request took longer than ${requestTimeoutMs} ms (requestTimeoutMs).`,
       )
       exchange.abort(error)
-      this.#fail(exchange, error)
+      answerError(this, exchange, error)
     }
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.socket.destroy()
   }
 
-  /** Bytes of the peer; the first ones may have been read before the protocol was known. */
+  /**
+   * Bytes of the peer; the first ones may have been read before the protocol was known. The chunk need be
+   * good only until this returns: what is kept of it is copied.
+   */
   data(chunk: Buffer): void {
     if (this.#exchange !== null) {
-      this.#body(this.#exchange, chunk)
+      this.#body(this.#exchange, chunk, 0)
       return
     }
     let head: ScgiHead | null
@@ -94,121 +87,76 @@ export class ScgiConnection implements Served {
       return
     }
     if (head === null) return
-    const exchange = new ScgiExchange(this, head)
+    const exchange = new ScgiExchange(this.service, head, this)
     this.#exchange = exchange
-    if (head.bodyAt < chunk.length) this.#body(exchange, chunk.subarray(head.bodyAt))
+    if (head.bodyAt < chunk.length) this.#body(exchange, chunk, head.bodyAt)
     this.service.serve(
       exchange,
-      (reply) => this.#reply(exchange, reply),
-      (error) => this.#fail(exchange, error),
+      (reply) => answer(this, exchange, reply),
+      (error) => answerError(this, exchange, error),
     )
   }
 
   #refuse(why: string): void {
     this.service.log(`scgi: ${why}; the connection is closed`)
-    this.#socket.destroy()
+    this.socket.destroy()
   }
 
-  /** What follows CONTENT_LENGTH bytes is no part of the request. */
-  #body(exchange: ScgiExchange, chunk: Uint8Array): void {
-    if (exchange.left === 0) return
-    const piece = chunk.length > exchange.left ? chunk.subarray(0, exchange.left) : chunk
-    exchange.left -= piece.length
-    if (exchange.finished) this.#discarded += piece.length
-    else exchange.stdin.push(piece)
-    if (exchange.left === 0) {
-      exchange.stdin.end()
-      if (exchange.finished) this.#socket.destroySoon()
-    } else if (this.#discarded > this.service.limits.maxDiscardBytes) {
-      this.#refuse(
-        `more than ${this.service.limits.maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`,
-      )
-    } else if (this.#full()) this.#socket.pause()
+  #body(exchange: ScgiExchange, chunk: Uint8Array, from: number): void {
+    const taken = exchange.take(chunk, from)
+    const surplus = chunk.length - from - taken
+    if (surplus > 0) this.#ignore(exchange, surplus)
+    if (exchange.finished) this.#discard(exchange, taken + surplus)
+    else if (this.#full()) this.socket.pause()
+  }
+
+  /** What follows CONTENT_LENGTH bytes is no part of the request, and no other request either. */
+  #ignore(exchange: ScgiExchange, bytes: number): void {
+    if (this.#surplus) return
+    this.#surplus = true
+    const { length } = exchange.stdin
+    this.service.log(
+      `scgi: ${bytes} bytes or more behind the body of ${length} bytes that CONTENT_LENGTH announces; they are ignored`,
+    )
+  }
+
+  #discard(exchange: ScgiExchange, bytes: number): void {
+    const { maxDiscardBytes } = this.service.limits
+    this.#discarded += bytes
+    if (this.#discarded > maxDiscardBytes)
+      this.#refuse(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
+    else if (exchange.left === 0 && !this.#surplus) this.socket.destroySoon()
   }
 
   #full(): boolean {
     return (this.#exchange?.stdin.queued ?? 0) > this.service.limits.maxUnreadBytes
   }
 
-  #reply(exchange: ScgiExchange, reply: Reply): void {
-    if (exchange.finished) {
-      dropBody(reply.body)
-      return
-    }
-    let prepared: PreparedReply
-    try {
-      prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
-    } catch (error) {
-      dropBody(reply?.body)
-      this.#fail(exchange, error)
-      return
-    }
-    if (prepared.notes !== null) for (const note of prepared.notes) this.service.lines.once(`cgiup: ${note}`)
-    if (prepared.dropped !== null) dropBody(prepared.dropped)
-    exchange.headSent = true
-    const head = encodeHead(prepared)
-    const { body } = prepared
-    if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
-      this.#socket.cork()
-      this.#socket.write(head, 'latin1')
-      if (body !== null && body.length > 0) this.#socket.write(body)
-      this.#socket.uncork()
-      this.#finish(exchange)
-    } else {
-      this.#socket.write(head, 'latin1')
-      void this.#stream(exchange, body, prepared.length)
-    }
-  }
-
-  async #stream(
-    exchange: ScgiExchange,
-    body: AsyncIterable<Uint8Array>,
-    length: number | null,
-  ): Promise<void> {
-    const socket = this.#socket
-    let sent = 0
-    try {
-      for await (const piece of body) {
-        if (exchange.finished) return
-        if (piece.length === 0) continue
-        sent += piece.length
-        if (length !== null && sent > length) throw wrongLength(length, 'more than that')
-        if (!socket.write(piece)) await drained(socket)
-        if (exchange.finished) return
-      }
-      if (length !== null && sent < length) throw wrongLength(length, String(sent))
-      this.#finish(exchange)
-    } catch (error) {
-      if (!exchange.finished) this.#cut(error)
-    }
-  }
-
-  #fail(exchange: ScgiExchange, error: unknown): void {
-    if (exchange.finished) return
-    if (exchange.headSent) this.#cut(error)
-    else void this.service.errorReply(error, exchange).then((reply) => this.#reply(exchange, reply))
-  }
-
-  /** A close looks like the end of the reply in SCGI; a reset does not. */
-  #cut(error: unknown): void {
-    this.service.log(`scgi: the reply was cut off: ${error instanceof Error ? error.stack : String(error)}`)
-    if (this.#socket.remoteAddress === undefined) this.#socket.destroy()
-    else this.#socket.resetAndDestroy()
-  }
-
-  #finish(exchange: ScgiExchange): void {
+  /** The reply is out: the end of the connection ends it. */
+  finish(exchange: ScgiExchange): void {
+    const { socket } = this
     exchange.finished = true
     exchange.finishedAt = this.service.now()
     exchange.stdin.cancel()
-    // A connection closed with unread bytes in it is reset, and the reply is lost with it.
-    if (exchange.left === 0) this.#socket.destroySoon()
-    else this.#socket.resume()
     this.service.done(exchange)
+    if (exchange.left > 0 || this.#surplus) {
+      // A connection closed with unread bytes in it is reset, and the reply is lost with it: the rest is read.
+      socket.end()
+      socket.resume()
+    } else if (socket.writableLength === 0) socket.destroy()
+    else socket.destroySoon()
   }
 
+  /** A close looks like the end of the reply in SCGI; a reset does not. */
+  cut(): void {
+    if (this.socket.remoteAddress === undefined) this.socket.destroy()
+    else this.socket.resetAndDestroy()
+  }
+
+  /** The peer has closed: the only sign of a client's leaving. */
   #gone(): void {
-    this.#exchange?.abort()
-    if (!this.#socket.destroyed) this.#socket.destroySoon()
+    if (this.#exchange?.finished === false) this.#exchange.abort()
+    if (!this.socket.destroyed) this.socket.destroySoon()
   }
 
   #closed(): void {
@@ -221,27 +169,4 @@ export class ScgiConnection implements Served {
     }
     this.service.closed(this)
   }
-}
-
-const wrongLength = (length: number, got: string): AppError =>
-  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
-
-const drained = (socket: Socket): Promise<void> => {
-  if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve()
-  return new Promise((resolve) => {
-    const settle = () => {
-      socket.off('drain', settle)
-      socket.off('close', settle)
-      resolve()
-    }
-    socket.on('drain', settle)
-    socket.on('close', settle)
-  })
-}
-
-const dropBody = (body: Reply['body'] | undefined): void => {
-  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
-  body[Symbol.asyncIterator]()
-    .return?.()
-    ?.catch?.(() => {})
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RequestError } from '../../src/errors.js'
-import { encodeScgiHead, NetstringReader } from '../../src/scgi/netstring.js'
+import { NetstringReader } from '../../src/scgi/netstring.js'
+import { encodeScgiHead } from './peer.js'
 
 const limits = { maxParamsBytes: 100_000, maxParams: 100 }
 
@@ -20,9 +21,10 @@ const read = (text: string, cuts: number[] = [], l = limits) => {
   return null
 }
 
-const message = (text: string, l = limits) => {
+const message = (text: string, l = limits, cuts: number[] = []) => {
   try {
-    return read(text, [], l)
+    read(text, cuts, l)
+    return undefined
   } catch (e) {
     if (!(e instanceof RequestError)) throw e
     return e.message
@@ -88,26 +90,69 @@ describe('SCGI request head', () => {
   })
 
   test.each([
-    ['GET / HTTP/1.1\r\n', 'HTTP'],
-    ['\x16\x03\x01', 'TLS'],
-    ['\x01\x01\0\x01', 'fastcgi_pass'],
-    [':,', 'digit'],
-    ['026:CONTENT_LENGTH\x000\0SCGI\x001\0,', 'digit'],
-    ['1x', 'or ":"'],
-    [`${'CONTENT_LENGTH\x000\0SCGI\x001\0'.length}:CONTENT_LENGTH\x000\0SCGI\x001\0;`, '"," was expected'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001'), 'end with NUL'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001\0X\0'), 'no value'],
-    [net('CONTENT_LENGTH\x000\0\x001\0'), 'empty header name'],
-    [net('SCGI\x001\0CONTENT_LENGTH\x000\0'), 'CONTENT_LENGTH was expected'],
-    [net('CONTENT_LENGTH\0\0SCGI\x001\0'), 'CONTENT_LENGTH is ""'],
-    [net('CONTENT_LENGTH\0-1\0SCGI\x001\0'), 'CONTENT_LENGTH is "-1"'],
-    [net('CONTENT_LENGTH\x000\0'), 'SCGI'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x002\0'), 'SCGI'],
-    [net('CONTENT_LENGTH\x000\0A\0SCGI\x001\0x\0'), 'SCGI'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001\0A\x001\0A\x002\0'), 'A stands twice'],
-    ['99999999999999999999999', 'maxParamsBytes'],
-  ])('%j is refused: %s', (text, words) => {
-    expect(message(text)).toContain(words)
+    ['GET / HTTP/1.1\r\n', 'byte 0 is 71', 'use scgi_pass, not proxy_pass'],
+    ['\x16\x03\x01', 'byte 0 is 22', 'TLS'],
+    ['\x01\x01\0\x01', 'byte 0 is 1', 'fastcgi_pass'],
+    [':,', 'byte 0 is 58', 'digit'],
+    ['026:CONTENT_LENGTH\x000\0SCGI\x001\0,', 'byte 0 is 48', 'digit'],
+    ['0:,', 'byte 0 is 48', 'digit'],
+    ['1x', 'byte 1 is 120', 'or ":"'],
+    ['24:CONTENT_LENGTH\x000\0SCGI\x001\0;', 'byte 27 is 59', '"," was expected'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001'), '(byte 25)', 'do not end with NUL'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0X'), '(byte 27)', 'do not end with NUL'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0X\0'), '(byte 27)', '"X" has no value'],
+    [net('CONTENT_LENGTH\x000\0\x001\0'), '(byte 20)', 'a header name is empty'],
+    [net('SCGI\x001\0CONTENT_LENGTH\x000\0'), '(byte 3)', 'CONTENT_LENGTH was expected'],
+    [net('content_length\x000\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH was expected'],
+    [net('CONTENT_LENGTH\0\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH is ""'],
+    [net('CONTENT_LENGTH\0-1\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH is "-1"'],
+    [net('CONTENT_LENGTH\x000x1\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH is "0x1"'],
+    [net(`CONTENT_LENGTH\0${'9'.repeat(16)}\0SCGI\x001\0`), '(byte 3)', 'where a number'],
+    [net('CONTENT_LENGTH\x000\0'), '(byte 20)', 'no header SCGI'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x002\0'), '(byte 20)', 'SCGI is "2"'],
+    [net('CONTENT_LENGTH\x000\0A\0SCGI\x001\0x\0'), '(byte 31)', 'no header SCGI'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0A\x001\0A\x002\0'), '(byte 31)', 'A stands twice'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0CONTENT_LENGTH\x005\0'), '(byte 27)', 'stands twice'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0SCGI\x001\0'), '(byte 27)', 'stands twice'],
+    ['99999999999999999999999', 'maxParamsBytes', 'headers of 999999 bytes or more'],
+  ])('%j is refused: %s, %s', (text, ...words) => {
+    for (const word of words) expect(message(text)).toContain(word)
+    // However it is cut: the same words.
+    const first = message(text)
+    for (let i = 1; i < text.length; i++) expect(message(text, limits, [i])).toBe(first)
+    expect(
+      message(
+        text,
+        limits,
+        [...text].map((_, i) => i),
+      ),
+    ).toBe(first)
+  })
+
+  test('a length of 007 is 7: nginx and Apache hand on what the client sent', () => {
+    expect(read(net('CONTENT_LENGTH\x00007\0SCGI\x001\0'))?.length).toBe(7)
+  })
+
+  test('a half read head takes memory for what came, not for what was announced', () => {
+    const reader = new NetstringReader(limits)
+    reader.push(Buffer.from('99999:CONTENT_LENGTH\0'))
+    expect(reader.retained).toBeLessThan(1024)
+    for (let sent = 0; sent < 90_000; sent++) reader.push(Buffer.from('x'))
+    expect(reader.retained).toBeLessThanOrEqual(100_000)
+  })
+
+  test('isAscii tells whether all bytes are', () => {
+    const isAscii = (value: string) =>
+      new NetstringReader(limits).push(Buffer.from(encodeScgiHead(['A', value], 0), 'latin1'))?.isAscii
+    expect(isAscii('plain')).toBe(true)
+    expect(isAscii('\xfc')).toBe(false)
+  })
+
+  test('maxParamsBytes counts the netstring', () => {
+    const text = encodeScgiHead(['A', '1'], 0)
+    const length = Number(text.split(':')[0])
+    expect(message(text, { ...limits, maxParamsBytes: length })).toBeUndefined()
+    expect(message(text, { ...limits, maxParamsBytes: length - 1 })).toContain('maxParamsBytes')
   })
 
   test('maxParams', () => {
