@@ -98,7 +98,7 @@ export class ScgiConnection implements Served, Line {
   }
 
   #refuse(why: string): void {
-    this.service.log(`scgi: ${why}; the connection is closed`)
+    this.service.lines.complaint(`scgi: ${why}; the connection is closed`)
     this.socket.destroy()
   }
 
@@ -115,7 +115,7 @@ export class ScgiConnection implements Served, Line {
     if (this.#surplus) return
     this.#surplus = true
     const { length } = exchange.stdin
-    this.service.log(
+    this.service.lines.complaint(
       `scgi: ${bytes} bytes or more behind the body of ${length} bytes that CONTENT_LENGTH announces; they are ignored`,
     )
   }
