@@ -52,7 +52,7 @@ process.on('message', (message) => {
   if (message === 'collect') for (let i = 0; i < 4; i++) globalThis.gc?.()
   const { user, system } = process.cpuUsage()
   const { heapUsed, external, rss } = process.memoryUsage()
-  process.send({ cpu: user + system, rss, heap: heapUsed + external })
+  process.send({ user, system, cpu: user + system, rss, heap: heapUsed + external })
 })
 process.on('disconnect', () => process.exit())
 process.on('exit', () => {

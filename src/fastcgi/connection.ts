@@ -8,10 +8,11 @@ import { RequestError } from '../errors.js'
 import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import { answer, answerError, type Line } from './answer.js'
+import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
 import { Output } from './output.js'
 import { Responder, type ResponderEvents, type ResponderRequest } from './responder.js'
-import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
+import { endText, endTextWithStderr, stderrText } from './stdout.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -23,7 +24,7 @@ const PAUSE_MS = 500
 
 export class Connection implements ResponderEvents, Line, Served {
   readonly service: Service
-  readonly open = new Set<FastcgiExchange>()
+  readonly open = new ById<FastcgiExchange>()
   /** Clock of the last byte in or out. */
   lastActive: number
   readonly #socket: Socket
@@ -63,7 +64,7 @@ export class Connection implements ResponderEvents, Line, Served {
   onRequest(request: ResponderRequest): void {
     const exchange = new FastcgiExchange(this, request)
     request.peer = exchange
-    this.open.add(exchange)
+    this.open.add(request.id, exchange)
     this.#fresh.push(exchange)
   }
 
@@ -178,7 +179,7 @@ export class Connection implements ResponderEvents, Line, Served {
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
     if (this.#paused && now - this.#pausedAt > PAUSE_MS) this.#mayBeMultiplexed()
-    for (const exchange of this.open) this.#sweepRequest(exchange, now)
+    for (const exchange of this.open.all()) this.#sweepRequest(exchange, now)
   }
 
   /**
@@ -188,7 +189,7 @@ export class Connection implements ResponderEvents, Line, Served {
   #mayBeMultiplexed(): void {
     // mod_fcgid reads nothing of a reply before it has sent all of the body: the app goes on only then.
     if (this.output.full) this.#responder.multiplexed = true
-    for (const { request } of this.open) if (request.keepConnection) this.#responder.multiplexed = true
+    for (const { request } of this.open.all()) if (request.keepConnection) this.#responder.multiplexed = true
     this.wants()
   }
 
@@ -252,7 +253,7 @@ export class Connection implements ResponderEvents, Line, Served {
   /** Some request's reader is behind, and the connection has to wait for it. */
   #full(): boolean {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
-    for (const { stdin } of this.open) {
+    for (const { stdin } of this.open.all()) {
       if (stdin.queued <= maxUnreadBytes) continue
       // Other requests must not wait: the body goes to a file. A kept file writer is waited for shortly.
       if (!this.#responder.multiplexed || stdin.queued > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes)
@@ -278,17 +279,10 @@ export class Connection implements ResponderEvents, Line, Served {
 
   // --- replies out ---
 
-  /**
-   * Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5).
-   * nginx and others take the end of the connection for the end of the reply; a record that no
-   * application sends makes nginx break off, and is skipped by those that see the break anyway.
-   */
+  /** Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5). */
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
-    else {
-      this.send(abortText(exchange.request.id))
-      this.output.end()
-    }
+    else this.output.end()
   }
 
   /** END_REQUEST, and what follows from it for the connection. */
@@ -299,17 +293,8 @@ export class Connection implements ResponderEvents, Line, Served {
     this.send(exchange.stderrUsed ? endTextWithStderr(request.id, appStatus) : endText(request.id, appStatus))
     exchange.stdin.cancel()
     if (request.stdinEnded || request.keepConnection) this.#release(exchange)
-    else {
-      exchange.finishedAt = this.service.now()
-      // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
-      if (this.#allFinished()) this.output.endWriting()
-    }
+    else exchange.finishedAt = this.service.now()
     this.service.done(exchange)
-  }
-
-  #allFinished(): boolean {
-    for (const exchange of this.open) if (!exchange.finished) return false
-    return true
   }
 
   /** The request is over on both sides. */
@@ -317,19 +302,19 @@ export class Connection implements ResponderEvents, Line, Served {
     const { request } = exchange
     // With a kept connection the rest of an unread STDIN is ignored by its id until the next BEGIN.
     this.#responder.finish(request)
-    this.open.delete(exchange)
+    this.open.delete(request.id)
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
     if ((!request.keepConnection || this.service.stopping) && this.open.size === 0) this.output.end()
   }
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */
   #gone(): void {
-    for (const exchange of this.open) if (!exchange.finished) exchange.abort()
+    for (const exchange of this.open.all()) exchange.abort()
     if (!this.#socket.destroyed) this.#socket.destroySoon()
   }
 
   #closed(): void {
-    for (const exchange of this.open) {
+    for (const exchange of this.open.all()) {
       exchange.abort()
       exchange.stdin.cancel()
       exchange.finished = true

@@ -3,6 +3,7 @@
  * in, events and answer bytes out. Requests on one connection are independent of each other (3.3).
  */
 import { RequestError } from '../errors.js'
+import { ById } from './by-id.js'
 import { encodePairs, PairReader, type ParamLimits } from './params.js'
 import { headerText, paddingFor, RecordReader, RecordType, recordTypeName } from './record.js'
 
@@ -84,7 +85,7 @@ export interface ResponderEvents {
 }
 
 export class Responder {
-  readonly requests = new Map<number, ResponderRequest>()
+  readonly requests = new ById<ResponderRequest>()
   /** The peer has sent several requests at a time, or asked whether it may. */
   multiplexed = false
   readonly #events: ResponderEvents
@@ -107,7 +108,7 @@ export class Responder {
   /** A record or the parameters of a request are half read. */
   get pending(): boolean {
     if (!this.#records.idle && this.requests.size === 0) return true
-    for (const request of this.requests.values()) if (request.reader !== null) return true
+    for (const request of this.requests.all()) if (request.reader !== null) return true
     return false
   }
 
@@ -167,7 +168,7 @@ export class Responder {
           `more than ${this.#options.maxRequestsPerConnection} requests at a time (maxRequestsPerConnection)`,
         )
     }
-    this.requests.set(id, new ResponderRequest(id, role, keep, this.#options))
+    this.requests.add(id, new ResponderRequest(id, role, keep, this.#options))
   }
 
   #params(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {

@@ -18,10 +18,7 @@ export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 
     ['chunked', { pieces: [tenMB.subarray(0, 50_000), tenMB.subarray(50_000)] }],
   ])(named('an early 413 to an upload of 10 MB, %s', can), async (_, upload) => {
     const asked = { method: 'POST', target: `${mount}/-/refuse`, headers: octets, ...upload }
-    const start = performance.now()
     const reply = await request({ port: port() }, asked).catch((error: Error) => error)
-    // Nobody waits for the rest of the upload until a time limit.
-    expect(performance.now() - start).toBeLessThan(8000)
     if (can === true) expect(reply).toMatchObject({ status: 413, complete: true, text: 'too large' })
   })
 }

@@ -1,7 +1,7 @@
 /** The socket of `req` and `res`: a stand-in for net.Socket and tls.TLSSocket over an exchange. */
+import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
 import type { DetailedPeerCertificate } from 'node:tls'
 import type { CgiRequest } from '../../env/request.js'
 import { AppError } from '../../errors.js'
@@ -9,10 +9,11 @@ import type { Exchange } from '../../exchange.js'
 import { peerCertificate } from './certificate.js'
 import type { Incoming } from './incoming.js'
 import { Outgoing } from './outgoing.js'
+import { LightSocket } from './socket.js'
 
 type Callback = ((error?: Error | null) => void) | undefined
 
-export class Connection extends Duplex {
+export class Connection extends LightSocket {
   readonly #exchange: Exchange
   readonly request: CgiRequest
   #incoming: Incoming | null = null
@@ -50,20 +51,32 @@ export class Connection extends Duplex {
     return this.#outgoing
   }
 
+  get readable(): boolean {
+    return this.reading
+  }
+
+  get writableLength(): number {
+    return this.#outgoing.length
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#outgoing.needDrain
+  }
+
   // What http.IncomingMessage asks of its socket: `resume()` when it wants more of the body.
 
-  override resume(): this {
+  resume(): this {
     this.#incoming?.pull()
     return this
   }
 
-  override pause(): this {
+  pause(): this {
     return this
   }
 
   // What http.ServerResponse asks of its socket: `write`, `cork`, `uncork`, `destroy`.
 
-  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+  write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
     const text = typeof encoding === 'string' ? encoding : undefined
     const done = (typeof encoding === 'function' ? encoding : callback) as Callback
     const outgoing = this.#outgoing
@@ -92,7 +105,7 @@ export class Connection extends Duplex {
   }
 
   /** A response that has ended goes out first; one that has not is broken off. */
-  override end(): this {
+  end(): this {
     return this.#outgoing.ended ? this : this.destroy()
   }
 
@@ -105,7 +118,7 @@ export class Connection extends Duplex {
   }
 
   /** Breaks request and response off. They learn it as they would from a lost client. */
-  override destroy(error?: Error | null): this {
+  destroy(error?: Error | null): this {
     if (this.destroyed) return this
     this.#outgoing.fail(error ?? new AppError('RESPONSE_DESTROYED'))
     this.#over()
@@ -121,11 +134,9 @@ export class Connection extends Duplex {
 
   #over(): void {
     if (this.#idle !== null) clearTimeout(this.#idle)
-    super.destroy()
+    this.shut()
     this.onOver?.()
   }
-
-  override _read(): void {}
 
   // What apps ask.
 
@@ -217,7 +228,7 @@ export class Connection extends Duplex {
   }
 
   #onIdle(): void {
-    const heard = [this.#incoming?.req, this.#res, this].filter((one) => one?.emit('timeout'))
+    const heard = [this.#incoming?.req, this.#res, this as EventEmitter].filter((one) => one?.emit('timeout'))
     if (heard.length === 0) this.destroy()
   }
 
@@ -242,25 +253,6 @@ export class Connection extends Duplex {
     return this
   }
 }
-
-// Accessors of Duplex, which its types call properties: a class cannot override them.
-Object.defineProperties(Connection.prototype, {
-  readable: {
-    get(this: Connection): boolean {
-      return this.reading
-    },
-  },
-  writableLength: {
-    get(this: Connection): number {
-      return this.outgoing.length
-    },
-  },
-  writableNeedDrain: {
-    get(this: Connection): boolean {
-      return this.outgoing.needDrain
-    },
-  },
-})
 
 /** One getter for all: each of its own would give each response a hidden class of its own. */
 const needDrain: PropertyDescriptor = {
