@@ -14,7 +14,8 @@ function example(name: string): string {
     .replaceAll('@ROOT@', '/var/www/example')
     .replaceAll('@SOCK@', '/run/fcgiwrap.socket')
     .replaceAll('@APP@', 'app')
-    .replaceAll('@APPSOCK@', '/run/app.sock')
+    .replaceAll('@APPSOCK@', name.startsWith('lighttpd') ? '/run/lighttpd/app.sock' : '/run/app.sock')
+    .replaceAll('@SCRIPT@', '/srv/app/app.mjs')
     .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')
     .replaceAll('front-express', 'shop')
 }

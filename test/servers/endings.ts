@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { isAlive, until } from '../support/processes.js'
 import { headText, send } from '../support/request.js'
 import { Wire } from '../support/wire.js'
-import { named, type Subject } from './traits.js'
+import { named, type Subject, type Traits } from './traits.js'
 
 /** What the app has told the test so far. */
 function told(directory: string, name: string): string {
@@ -21,20 +21,29 @@ async function standsStill(directory: string, name: string): Promise<boolean> {
   return told(directory, name) === before
 }
 
-export function endings({ site, app, port, mount, traits }: Subject): void {
-  /** Sends a request that the test is going to abandon. */
-  async function begin(target: string): Promise<Wire> {
-    if (traits.leaveBy === 'close') return send({ port: port() }, { target })
-    const wire = await Wire.open({ port: port() })
-    await wire.send('GET /no/such/page HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    await wire.reply()
-    wire.again()
-    // It has to be waiting for the next request, not reading already; nothing shows when it does.
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    await wire.send(headText({ target }))
-    return wire
-  }
+/** Sends a request that the test is going to abandon. */
+export async function begin(
+  { port, traits }: Pick<Subject, 'port' | 'traits'>,
+  target: string,
+): Promise<Wire> {
+  if (traits.leaveBy === 'close') return send({ port: port() }, { target })
+  const wire = await Wire.open({ port: port() })
+  await wire.send('GET /no/such/page HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await wire.reply()
+  wire.again()
+  // It has to be waiting for the next request, not reading already; nothing shows when it does.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await wire.send(headText({ target }))
+  return wire
+}
 
+export function leave(wire: Wire, { leaveBy }: Traits): void {
+  if (leaveBy === 'reset') wire.reset()
+  else wire.close()
+}
+
+export function endings(subject: Subject): void {
+  const { site, app, port, mount, traits } = subject
   const left = app === 'fetch' || app === 'hono' ? 'signal\n' : 'close\n'
 
   it.each([
@@ -61,11 +70,10 @@ export function endings({ site, app, port, mount, traits }: Subject): void {
     named('the app hears of a client that leaves in the middle of the reply', traits.tellsLeave),
     async () => {
       const at = site().docroot.scratch()
-      const wire = await begin(`${mount}/-/leave?at=${at}`)
+      const wire = await begin(subject, `${mount}/-/leave?at=${at}`)
       if (traits.streams === true) await wire.until(() => wire.size > 0)
       else await until(() => told(at, 'tick') !== '')
-      if (traits.leaveBy === 'reset') wire.reset()
-      else wire.close()
+      leave(wire, traits)
       if (traits.tellsLeave === true) {
         await until(() => told(at, 'left') !== '', 10_000)
         expect(told(at, 'left')).toBe(left)
@@ -81,10 +89,9 @@ export function endings({ site, app, port, mount, traits }: Subject): void {
 
   it(named('the app hears of a client that leaves before the reply', traits.tellsQuietLeave), async () => {
     const at = site().docroot.scratch()
-    const wire = await begin(`${mount}/-/quiet?at=${at}`)
+    const wire = await begin(subject, `${mount}/-/quiet?at=${at}`)
     await until(() => told(at, 'waiting') !== '')
-    if (traits.leaveBy === 'reset') wire.reset()
-    else wire.close()
+    leave(wire, traits)
     if (traits.tellsQuietLeave === true) {
       await until(() => told(at, 'left') !== '', 10_000)
       expect(told(at, 'left')).toBe(left)

@@ -23,8 +23,10 @@ export interface Traits {
    * use before (lighttpd does not watch one whose first request was there when it was accepted).
    */
   readonly leaveBy: 'close' | 'reset'
-  /** A chunked upload reaches the app while it is being sent. */
+  /** An upload reaches the app while it is being sent. */
   readonly streamsUpload: Can
+  /** Uploads without a length are taken. Default true. */
+  readonly takesChunked?: Can
   /** A body of 10 MB and a reply of 10 MB flow at the same time. Default true. */
   readonly echoes?: Can
   /** The app's process serves many requests: it lives on when a client leaves. */
