@@ -155,18 +155,23 @@ export class ScgiConnection implements Served, Line {
 
   /** The peer has closed: the only sign of a client's leaving. */
   #gone(): void {
-    if (this.#exchange?.finished === false) this.#exchange.abort()
+    this.#leave()
     if (!this.socket.destroyed) this.socket.destroySoon()
   }
 
-  #closed(): void {
+  /** Nothing more can be sent: a reply that fails from now on is no news. */
+  #leave(): void {
     const exchange = this.#exchange
-    if (exchange !== null) {
-      if (!exchange.finished) exchange.abort()
-      exchange.stdin.cancel()
-      exchange.finished = true
-      this.service.done(exchange)
-    }
+    if (exchange === null || exchange.finished) return
+    exchange.finished = true
+    exchange.finishedAt = this.service.now()
+    exchange.abort()
+    exchange.stdin.cancel()
+    this.service.done(exchange)
+  }
+
+  #closed(): void {
+    this.#leave()
     this.service.closed(this)
   }
 }

@@ -1,0 +1,106 @@
+/** Bytes through the responder without IO: what it tells and what it answers. */
+import { RequestError } from '../../src/errors.js'
+import { Responder, type ResponderOptions, type ResponderRequest } from '../../src/fastcgi/responder.js'
+
+export const options: ResponderOptions = {
+  maxParamsBytes: 1 << 20,
+  maxParams: 1000,
+  multiplex: true,
+  maxRequestsPerConnection: 100,
+  maxConnections: 7,
+  maxRequests: 9,
+}
+
+export interface Conversation {
+  /** Events in order; the pieces of a stream count by what they are in all, told at its end. */
+  readonly events: readonly string[]
+  /** Answers, Latin-1. */
+  readonly sent: string
+  /** Why the connection was closed. */
+  readonly error: string | undefined
+  readonly idle: boolean
+}
+
+/** A responder that writes down what it is told, to be fed piece by piece. */
+export class Listener {
+  readonly events: string[] = []
+  sent = ''
+  readonly responder: Responder
+  readonly #streams = new Map<ResponderRequest, { stdin: string; data: string }>()
+
+  constructor(given: Partial<ResponderOptions> = {}) {
+    const take =
+      (stream: 'stdin' | 'data') => (r: ResponderRequest, chunk: Uint8Array, from: number, to: number) => {
+        const streams = this.#of(r)
+        streams[stream] += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString(
+          'latin1',
+          from,
+          to,
+        )
+      }
+    const end = (stream: 'stdin' | 'data') => (r: ResponderRequest) => {
+      this.events.push(`${stream} ${r.id} ${JSON.stringify(this.#of(r)[stream])}`)
+      this.#of(r)[stream] = ''
+    }
+    this.responder = new Responder(
+      {
+        onRequest: (r) => {
+          this.events.push(
+            `request ${r.id} role ${r.role} keep ${r.keepConnection} ${JSON.stringify(r.params)}`,
+          )
+        },
+        onStdin: take('stdin'),
+        onStdinEnd: end('stdin'),
+        onData: take('data'),
+        onDataEnd: end('data'),
+        onAbort: (r) => {
+          const { stdin, data } = this.#of(r)
+          this.events.push(`abort ${r.id} ${JSON.stringify([stdin, data])}`)
+        },
+        send: (text) => {
+          this.sent += text
+        },
+      },
+      { ...options, ...given },
+    )
+  }
+
+  #of(request: ResponderRequest) {
+    const streams = this.#streams.get(request) ?? { stdin: '', data: '' }
+    this.#streams.set(request, streams)
+    return streams
+  }
+
+  /** What is unfinished. */
+  get open(): string[] {
+    return [...this.#streams].flatMap(([{ id }, { stdin, data }]) =>
+      stdin === '' && data === '' ? [] : [`${id} ${JSON.stringify([stdin, data])}`],
+    )
+  }
+}
+
+/** @param cuts places at which the bytes are cut, in any order */
+export const converse = (
+  bytes: Uint8Array,
+  cuts: readonly number[] = [],
+  given: Partial<ResponderOptions> = {},
+): Conversation & { readonly open: readonly string[] } => {
+  const listener = new Listener(given)
+  const places = [...new Set(cuts.filter((c) => c > 0 && c < bytes.length))].sort((a, b) => a - b)
+  let error: string | undefined
+  try {
+    let at = 0
+    for (const cut of [...places, bytes.length]) {
+      // A copy that is wiped afterwards: nothing may be kept of it.
+      const chunk = Uint8Array.prototype.slice.call(bytes, at, cut)
+      listener.responder.push(chunk)
+      chunk.fill(0xff)
+      at = cut
+    }
+  } catch (e) {
+    if (!(e instanceof RequestError)) throw e
+    error = e.message
+  }
+  const { events, sent, open } = listener
+  return { events, sent, error, open, idle: listener.responder.idle }
+}
