@@ -17,10 +17,19 @@ export function beginScript(ended?: () => void): void {
   installLightWeb()
   if (server !== 'cgi') {
     printToStderr()
+    process.on('SIGUSR1', endEarly)
     return
   }
   takeStdout()
   if (ended) process.once('exit', ended)
+}
+
+/**
+ * multiwatch and libfcgi's programs end on SIGUSR1, Node starts its debugger: not in a process that is
+ * told to end before it serves. Once it does, that has a handler of its own.
+ */
+function endEarly(): void {
+  if (process.listenerCount('SIGUSR1') === 1) process.exit(0)
 }
 
 function serverThatStarts(): DetectedServer {

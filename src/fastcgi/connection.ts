@@ -12,7 +12,7 @@ import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
 import { Output } from './output.js'
 import { Responder, type ResponderEvents, type ResponderRequest } from './responder.js'
-import { endText, endTextWithStderr, stderrText } from './stdout.js'
+import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -279,10 +279,17 @@ export class Connection implements ResponderEvents, Line, Served {
 
   // --- replies out ---
 
-  /** Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5). */
+  /**
+   * Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5).
+   * nginx and others take the end of the connection for the end of the reply; a record that no
+   * application sends makes nginx break off, and is skipped by those that see the break anyway.
+   */
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
-    else this.output.end()
+    else {
+      this.send(abortText(exchange.request.id))
+      this.output.end()
+    }
   }
 
   /** END_REQUEST, and what follows from it for the connection. */
@@ -293,8 +300,17 @@ export class Connection implements ResponderEvents, Line, Served {
     this.send(exchange.stderrUsed ? endTextWithStderr(request.id, appStatus) : endText(request.id, appStatus))
     exchange.stdin.cancel()
     if (request.stdinEnded || request.keepConnection) this.#release(exchange)
-    else exchange.finishedAt = this.service.now()
+    else {
+      exchange.finishedAt = this.service.now()
+      // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
+      if (this.#allFinished()) this.output.endWriting()
+    }
     this.service.done(exchange)
+  }
+
+  #allFinished(): boolean {
+    for (const exchange of this.open.all()) if (!exchange.finished) return false
+    return true
   }
 
   /** The request is over on both sides. */
@@ -309,7 +325,7 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */
   #gone(): void {
-    for (const exchange of this.open.all()) exchange.abort()
+    for (const exchange of this.open.all()) if (!exchange.finished) exchange.abort()
     if (!this.#socket.destroyed) this.#socket.destroySoon()
   }
 

@@ -6,7 +6,7 @@ export class Output {
   readonly #socket: Socket
   #text = ''
   #scheduled = false
-  #ending = false
+  #ending: 'no' | 'half' | 'whole' = 'no'
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -66,7 +66,13 @@ export class Output {
 
   /** Closes the connection once all is written. */
   end(): void {
-    this.#ending = true
+    this.#ending = 'whole'
+    this.send('')
+  }
+
+  /** Tells the peer that nothing more comes, once all is written; what it still sends is read. */
+  endWriting(): void {
+    if (this.#ending === 'no') this.#ending = 'half'
     this.send('')
   }
 
@@ -74,7 +80,11 @@ export class Output {
     this.#scheduled = false
     this.#write()
     const socket = this.#socket
-    if (!this.#ending || socket.destroyed) return
+    if (this.#ending === 'no' || socket.destroyed) return
+    if (this.#ending === 'half') {
+      socket.end()
+      return
+    }
     // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
     if (socket.writableLength === 0) socket.destroy()
     else socket.destroySoon()

@@ -39,6 +39,9 @@ const makeEnd = (id: number, appStatus: number): string =>
 export const endTextWithStderr = (id: number, appStatus: number): string =>
   headerText(RecordType.STDERR, id, 0, 0) + endText(id, appStatus)
 
+/** A record that only servers send: to them it says that the reply is no good. */
+export const abortText = (id: number): string => headerText(RecordType.ABORT_REQUEST, id, 0, 0)
+
 /** Text of any length and any characters (sent as UTF-8) as STDERR records. */
 export const stderrText = (id: number, text: string): string => {
   const bytes = Buffer.from(text, 'utf8').toString('latin1')

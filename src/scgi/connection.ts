@@ -1,5 +1,6 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
 import type { Socket } from 'node:net'
+import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import { readShared } from '../server/read.js'
 import type { Served, Service } from '../server/service.js'
@@ -63,6 +64,10 @@ export class ScgiConnection implements Served, Line {
       )
       exchange.abort(error)
       answerError(this, exchange, error)
+    } else if (this.socket.isPaused() && this.socket.writableNeedDrain && !exchange.stdin.spilling) {
+      // mod_proxy_scgi reads nothing of a reply before it has sent all of the body: the app goes on only then.
+      exchange.stdin.spill(new Spool(0))
+      this.wants()
     }
   }
 
@@ -129,7 +134,10 @@ export class ScgiConnection implements Served, Line {
   }
 
   #full(): boolean {
-    return (this.#exchange?.stdin.queued ?? 0) > this.service.limits.maxUnreadBytes
+    const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
+    const stdin = this.#exchange?.stdin
+    if (stdin === undefined || stdin.queued <= maxUnreadBytes) return false
+    return !stdin.spilling || stdin.queued > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes
   }
 
   /** The reply is out: the end of the connection ends it. */

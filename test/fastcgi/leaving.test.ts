@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Handler } from '../../src/exchange.js'
 import { RecordType } from '../../src/fastcgi/record.js'
-import { begin, get, params, record } from './peer.js'
+import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
 import { gate, readAll, serve, text } from './serving.js'
 
 describe('5.4 the client leaves', () => {
@@ -44,6 +44,26 @@ describe('5.4 the client leaves', () => {
   })
 })
 
+describe('a reply before the body has come', () => {
+  test('without KEEP_CONN our side is closed behind it, and the rest of the body is still read', async () => {
+    const { peer } = await serve(() => text('enough'))
+    const p = peer()
+    p.socket.allowHalfOpen = true
+    const ended = new Promise((resolve) => p.socket.once('end', resolve))
+    p.send(begin(1) + params(1, ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '300000']))
+    // nginx sends no more of the body from here on, and waits for the end.
+    await ended
+    expect(p.answer(1)).toMatchObject({ protocolStatus: 0, body: 'enough' })
+    // Others do: they must not meet a reset.
+    p.send(stdin(1, 'x'.repeat(300_000)))
+    expect(p.closed).toBe(false)
+    p.send(stdinEnd(1))
+    p.socket.end()
+    await p.close()
+    expect(p.socket.errored).toBe(null)
+  })
+})
+
 describe('replies that break', () => {
   const broken: Handler = () =>
     text(
@@ -60,6 +80,8 @@ describe('replies that break', () => {
     await p.close()
     expect(p.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false })
     expect(p.answer(1).body).toBe('some')
+    // nginx takes the end of the connection for the end of the reply; at this record it breaks off.
+    expect(p.answer(1).types.at(-1)).toBe(RecordType.ABORT_REQUEST)
     expect(log.join()).toContain('cut off after 4 bytes')
   })
 

@@ -207,3 +207,14 @@ test("pieces of 4096 bytes or more are the reader's own memory", async () => {
   await ask(open(), scgiRequest('x'.repeat(200_000)))
   for (const piece of pieces) if (piece.length >= 4096) expect(piece.buffer.byteLength).toBe(piece.length)
 })
+
+test('a body echoed to a server that reads nothing before it has sent it all', async () => {
+  async function* pieces({ stdin }: Exchange) {
+    for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) yield piece
+  }
+  const { open } = await serveScgi((exchange) => textReply(pieces(exchange)))
+  const socket = open()
+  const size = 5_000_000
+  await new Promise((sent) => socket.write(scgiRequest('x'.repeat(size)), sent))
+  expect(bodyOf(await all(socket))).toHaveLength(size)
+})

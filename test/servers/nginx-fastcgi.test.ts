@@ -14,7 +14,7 @@ const plain: Traits = {
   persistent: true,
   streams: { not: 'nginx holds the reply back, unless it says X-Accel-Buffering: no' },
   streamsEvents: true,
-  showsBreak: { not: 'nginx takes the end of the connection for the end of the reply' },
+  showsBreak: true,
   showsShort: true,
   tellsLeave: true,
   tellsQuietLeave: true,
@@ -24,15 +24,20 @@ const plain: Traits = {
 }
 
 /** A side effect of fastcgi_keep_conn: what comes is passed on. */
-const kept: Traits = { ...plain, streams: true, showsBreak: true }
+const kept: Traits = { ...plain, streams: true }
 
 const streamed: Traits = { ...plain, streams: true, streamsUpload: true }
+
+const scgi: Traits = {
+  ...plain,
+  showsBreak: { not: 'in SCGI the end of the connection is the end of the reply' },
+}
 
 const ways = [
   { name: 'fastcgi_pass', port: 'PLAIN', traits: plain },
   { name: 'fastcgi_pass, connections kept', port: 'KEEP', traits: kept },
   { name: 'fastcgi_pass without buffering', port: 'STREAM', traits: streamed },
-  { name: 'scgi_pass', port: 'SCGI', traits: plain },
+  { name: 'scgi_pass', port: 'SCGI', traits: scgi },
 ] as const
 
 describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {

@@ -1,0 +1,70 @@
+/** An app file for programs that start one on a socket of theirs, and requests over that socket. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { loadApp } from '../../fastcgi/load.js'
+import { get, Peer } from '../../fastcgi/peer.js'
+import { tempDir } from '../../support/temp.js'
+import { repository } from '../docroot.js'
+
+export const directory = tempDir('launch')
+
+/** The environment that launchers pass on. */
+export const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, LANG: 'C.UTF-8' }
+
+const from = pathToFileURL(join(repository, 'dist/index.js')).href
+
+/** Answers everything, and `/slow` when the file named in its query is there. Says when it has ended. */
+export const app = join(directory, 'app.mjs')
+writeFileSync(
+  app,
+  `#!/usr/bin/env node
+import { appendFileSync, existsSync } from 'node:fs'
+import { run } from '${from}'
+process.on('exit', (code) => appendFileSync('${directory}/exits', process.pid + ' ' + code + '\\n'))
+console.log('printed')
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
+async function slow(request) {
+  const at = new URL(request.url).searchParams.get('at')
+  appendFileSync(at + '.begun', String(process.pid))
+  while (!existsSync(at)) await pause()
+  return new Response('slow ' + process.pid)
+}
+const fast = ${loadApp.replace('await run(', '').replace(/\)\n$/, '')}
+await run({ fetch: (request) => (request.url.includes('/slow') ? slow(request) : fast.fetch(request)) })
+`,
+  { mode: 0o755 },
+)
+
+/** An app that never comes as far as to serve. It makes a file once it has begun. */
+export const loading = (begun: string): string => `#!/usr/bin/env node
+import { writeFileSync } from 'node:fs'
+import { run } from '${from}'
+writeFileSync('${begun}', '')
+await new Promise((resolve) => setTimeout(resolve, 60_000))
+await run({ fetch: () => new Response() })
+`
+
+/** How a process ended: its exit code, undefined while it runs and when a signal killed it. */
+export function exitOf(pid: number): number | undefined {
+  const line = new RegExp(`^${pid} (\\d+)$`, 'm').exec(exits())
+  return line === null ? undefined : Number(line[1])
+}
+
+function exits(): string {
+  try {
+    return readFileSync(join(directory, 'exits'), 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** The process that answers a request on a connection of its own. */
+export async function answering(place: string | number): Promise<number> {
+  const peer = new Peer(place)
+  peer.send(get(1, ['REQUEST_URI', '/'], false))
+  const { stdout } = await peer.ended(1)
+  peer.socket.destroy()
+  return Number(/^x-pid: (\d+)/im.exec(stdout)?.[1])
+}
