@@ -2,6 +2,7 @@
 import { installLightWeb } from './app/web/install.js'
 import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
+import { firstParent } from './parent.js'
 
 /**
  * In a process that a web server started: spares it the platform's web classes and, as a CGI script,
@@ -18,6 +19,7 @@ export function beginScript(ended?: () => void): void {
   if (server !== 'cgi') {
     printToStderr()
     process.on('SIGUSR1', endEarly)
+    firstParent()
     return
   }
   takeStdout()
@@ -28,7 +30,7 @@ export function beginScript(ended?: () => void): void {
  * multiwatch and libfcgi's programs end on SIGUSR1, Node starts its debugger: not in a process that is
  * told to end before it serves. Once it does, that has a handler of its own.
  */
-function endEarly(): void {
+export function endEarly(): void {
   if (process.listenerCount('SIGUSR1') === 1) process.exit(0)
 }
 

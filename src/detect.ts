@@ -30,9 +30,18 @@ export interface Detected {
   readonly server: DetectedServer
   /** One line for people: what decided. */
   readonly why: string
-  /** FastCGI and SCGI: the listening socket that the launcher handed over; none where one is to be made. */
-  readonly fd?: number
+  /** Listening sockets that the launcher handed over, at least one; absent where one is to be made. */
+  readonly sockets?: readonly HandedSocket[]
 }
+
+/** A listening socket that a launcher handed over. */
+export interface HandedSocket {
+  readonly fd: number
+  /** What alone is spoken there, by its name in LISTEN_FDNAMES; else each connection's first byte tells. */
+  readonly protocol?: SocketProtocol
+}
+
+export type SocketProtocol = 'fastcgi' | 'scgi' | 'http'
 
 /**
  * The first rule that fits decides: CGIUP_SERVER, the caller's choice, a listening socket, a CGI
@@ -43,9 +52,8 @@ export function detect(facts: Facts): Detected {
   const { env } = facts
   const forced = chosen(env.CGIUP_SERVER, 'CGIUP_SERVER') ?? chosen(facts.server, 'the option "server"')
   if (forced !== undefined) {
-    if (forced.server === 'cgi' || forced.server === 'http') return forced
-    const handed = handedOver(facts)
-    return handed === undefined ? forced : { ...forced, fd: handed.fd as number }
+    const sockets = forced.server === 'cgi' ? undefined : handedOver(facts)?.sockets
+    return sockets === undefined ? forced : { ...forced, sockets }
   }
   const handed = handedOver(facts)
   if (handed !== undefined) return handed
@@ -54,22 +62,33 @@ export function detect(facts: Facts): Detected {
   // RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always set; h2o forgets it, so the method counts too.
   if (env.GATEWAY_INTERFACE) return { server: 'cgi', why: `GATEWAY_INTERFACE=${env.GATEWAY_INTERFACE}` }
   if (env.REQUEST_METHOD) return { server: 'cgi', why: `REQUEST_METHOD=${env.REQUEST_METHOD}` }
-  return { server: 'http', why: 'no gateway started this process' }
+  const other = env.LISTEN_FDS && env.LISTEN_PID ? ` (LISTEN_FDS is for process ${env.LISTEN_PID})` : ''
+  return { server: 'http', why: `no gateway started this process${other}` }
 }
 
 /** The first descriptor that systemd hands over (sd_listen_fds(3): SD_LISTEN_FDS_START). */
 const LISTEN_FDS_START = 3
 
-/** A socket that listens already, from systemd or on fd 0. */
+const socketProtocols = ['fastcgi', 'scgi', 'http'] as const
+
+/** Sockets that listen already, from systemd or on fd 0. */
 function handedOver({ env, stdin, pid }: Facts): Detected | undefined {
-  if (env.LISTEN_FDS && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(pid))) {
-    const why = `LISTEN_FDS=${env.LISTEN_FDS} hands over a listening socket`
-    return { server: 'fastcgi', why, fd: LISTEN_FDS_START }
+  const count = /^[1-9]\d{0,3}$/.test(env.LISTEN_FDS ?? '') ? Number(env.LISTEN_FDS) : 0
+  // sd_listen_fds(3): they are meant for the process that LISTEN_PID names, not for its children.
+  if (count > 0 && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(pid))) {
+    const names = env.LISTEN_FDNAMES?.split(':') ?? []
+    const sockets = Array.from({ length: count }, (_, i): HandedSocket => {
+      const protocol = socketProtocols.find((name) => name === names[i]?.toLowerCase())
+      return { fd: LISTEN_FDS_START + i, ...(protocol && { protocol }) }
+    })
+    const what = count === 1 ? 'a listening socket' : 'listening sockets'
+    return { server: 'fastcgi', why: `LISTEN_FDS=${count} hands over ${what}`, sockets }
   }
   // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
   // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
   // the variables: a FastCGI process that a CGI script started inherits that script's environment.
-  if (stdin?.() === 'listening') return { server: 'fastcgi', why: 'fd 0 is a listening socket', fd: 0 }
+  if (stdin?.() === 'listening')
+    return { server: 'fastcgi', why: 'fd 0 is a listening socket', sockets: [{ fd: 0 }] }
   return undefined
 }
 

@@ -1,6 +1,7 @@
 /** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
+import { checkProcessOptions } from './daemon/options.js'
 import type { Detected } from './detect.js'
 import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
@@ -10,11 +11,15 @@ import { errorPage, type Running, type RunOptions } from './run.js'
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
 export async function startHttp(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+  checkProcessOptions(options)
   const place = placeOf(options)
   const development = options.development ?? process.env.NODE_ENV !== 'production'
   const handler = await toHandler(app, options)
+  const { socketMode, socketGroup } = options
   const server = await serveHttp(await mounted(development ? recordOutput(handler) : handler, options), {
     ...place,
+    ...(socketMode !== undefined && { socketMode }),
+    ...(socketGroup !== undefined && { socketGroup }),
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
   })

@@ -83,6 +83,8 @@ export interface Running {
 
 /** What a program that loads apps (the command `cgiup APP`) knows, shared by all copies of this module. */
 export interface Launch {
+  /** The app's file, as it was named. */
+  file?: string
   /** Go before the options in the app's own call. */
   options: RunOptions
   /** Set by `run()`: what the app file, or the launching program, got from it. */
@@ -92,13 +94,13 @@ export interface Launch {
 const launchKey = Symbol.for('cgiup.launch')
 
 /** The launch under way, or undefined where a program was started without one. */
-function currentLaunch(): Launch | undefined {
+export function currentLaunch(): Launch | undefined {
   return (globalThis as { [launchKey]?: Launch })[launchKey]
 }
 
 /** Tells later calls of `run()`, in whatever copy of the package, where they are started from. */
-export function beginLaunch(options: RunOptions): Launch {
-  const launch: Launch = { options }
+export function beginLaunch(options: RunOptions, file?: string): Launch {
+  const launch: Launch = { options, ...(file !== undefined && { file }) }
   ;(globalThis as { [launchKey]?: Launch })[launchKey] = launch
   return launch
 }
@@ -161,7 +163,7 @@ export function failureText(error: unknown): string {
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   if (found.server === 'cgi') return startCgi(app, options, found)
-  if (found.server === 'http') {
+  if (found.server === 'http' && found.sockets === undefined) {
     const { startHttp } = await import('./run-http.js')
     return startHttp(app, options, found)
   }

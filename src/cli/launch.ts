@@ -17,7 +17,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   const found = statSync(file, { throwIfNoEntry: false })
   if (found === undefined) throw missing(file)
   if (found.isDirectory()) throw directory(file)
-  const launch = beginLaunch(options)
+  const launch = beginLaunch(options, file)
   const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null
   let exported: Exports
   try {

@@ -1,22 +1,33 @@
-/** A persistent process: one listening socket, any of three protocols, one service behind it. */
+/** A persistent process: listening sockets, any of three protocols on them, one service behind. */
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { Handler } from '../exchange.js'
 import type { AccessEntry, HttpAcceptor } from '../http/server.js'
 import type { ServiceOptions } from '../server/limits.js'
 import { type Listening, type ListenOptions, listen } from '../server/listen.js'
 import { Service } from '../server/service.js'
+import { stopAccepting } from './accept.js'
 import { type AdmissionOptions, admission } from './admission.js'
 import { Gate, type Protocol } from './gate.js'
 
 export interface DaemonOptions extends ListenOptions, ServiceOptions, AdmissionOptions {
   /** What may be spoken. Default all three, told by the first byte of each connection. */
   readonly protocols?: readonly Protocol[]
+  /** Sockets that listen already. All are served; nothing else is listened on. */
+  readonly sockets?: readonly DaemonSocket[]
   /** Called once for each HTTP request, when its reply has ended. */
   readonly log?: (entry: AccessEntry) => void
 }
 
+export interface DaemonSocket {
+  readonly fd: number
+  /** What may be spoken there. Default: {@link DaemonOptions.protocols}. */
+  readonly protocols?: readonly Protocol[]
+  /** Its path is for this process alone, and is removed when it stops. Default false. */
+  readonly ownPath?: boolean
+}
+
 export interface Daemon {
-  /** `unix:/run/app.sock`, `http://127.0.0.1:9000`. */
+  /** Of the first socket: `unix:/run/app.sock`, `http://127.0.0.1:9000`. */
   readonly url: string
   readonly address: AddressInfo | string
   /** Requests that are being served. */
@@ -29,27 +40,47 @@ export interface Daemon {
   close(graceMs?: number): Promise<void>
 }
 
+/** A socket that is served. */
+interface Open {
+  readonly server: Server
+  readonly place: Listening
+}
+
 /**
- * Serves a handler over FastCGI, SCGI and HTTP on one socket. Resolves when it listens.
+ * Serves a handler over FastCGI, SCGI and HTTP. Resolves when it listens.
  *
  * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED, USAGE
  */
 export async function serveDaemon(handler: Handler, options: DaemonOptions = {}): Promise<Daemon> {
-  const protocols = options.protocols ?? ['fastcgi', 'scgi', 'http']
   const service = new Service(handler, options)
   const allowed = admission(options)
-  const http = protocols.includes('http') ? await httpAcceptor(handler, options) : null
-  const gate = new Gate(service, protocols, http)
-  const server = createServer({ noDelay: true }, (socket) => {
-    const refusal = allowed(socket)
-    if (refusal === null) gate.accept(socket)
-    else {
-      service.log(refusal)
-      socket.destroy()
-    }
-  })
-  const place = await listen(server, options)
-  server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
+  const protocols = options.protocols ?? ['fastcgi', 'scgi', 'http']
+  const sockets: readonly Partial<DaemonSocket>[] = options.sockets ?? [{}]
+  const spoken = new Set(sockets.flatMap((socket) => socket.protocols ?? protocols))
+  const http = spoken.has('http') ? await httpAcceptor(handler, options) : null
+
+  const open = async (socket: Partial<DaemonSocket>): Promise<Open> => {
+    const gate = new Gate(service, socket.protocols ?? protocols, http)
+    const server = createServer({ noDelay: true }, (connection) => {
+      const refusal = allowed(connection)
+      if (refusal === null) gate.accept(connection)
+      else {
+        service.log(refusal)
+        connection.destroy()
+      }
+    })
+    const place = await listen(server, { ...options, ...socket })
+    server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
+    return { server, place }
+  }
+  const opened: Open[] = []
+  try {
+    for (const socket of sockets) opened.push(await open(socket))
+  } catch (error) {
+    await close(opened, service, http, 0)
+    throw error
+  }
+  const [{ place }] = opened as [Open]
   let closed: Promise<void> | undefined
   return {
     url: place.url,
@@ -58,7 +89,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
       return service.running
     },
     close(graceMs = 30_000) {
-      closed ??= close(server, place, service, http, graceMs)
+      closed ??= close(opened, service, http, graceMs)
       return closed
     },
   }
@@ -76,13 +107,18 @@ async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<H
 }
 
 async function close(
-  server: Server,
-  place: Listening,
+  opened: readonly Open[],
   service: Service,
   http: HttpAcceptor | null,
   graceMs: number,
 ): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  await place.cleanUp()
-  await Promise.all([service.stop(graceMs), http?.close({ graceMs }), closed])
+  const stop = async ({ server, place }: Open) => {
+    // First the path, where it is ours: nobody can connect between the last accept and the close.
+    place.cleanUp()
+    await stopAccepting(server)
+  }
+  service.stopping = true
+  http?.retire()
+  await Promise.all(opened.map(stop))
+  await Promise.all([service.stop(graceMs), http?.close({ graceMs, idleGraceMs: Service.idleGraceMs })])
 }

@@ -1,48 +1,61 @@
-/** How a persistent process ends: signals, a manager that has gone, an order of its own. */
+/** How a persistent process ends: on signals, and on orders of its own. */
 
 export interface EndOptions {
   /** Stops accepting and finishes running requests. */
   readonly close: (graceMs: number) => Promise<void>
-  /**
-   * How long running requests may take after the signal, in milliseconds; then they are
-   * broken off.
-   */
+  /** How long running requests may take, in milliseconds; then they are broken off. */
   readonly graceMs: number
   /**
-   * The process was started by a server that repeats SIGTERM (mod_fcgid, after 1.3 s): a second one is
-   * no order to hurry. Without a manager a second signal ends the process at once.
+   * A server that repeats SIGTERM started the process (mod_fcgid, after 1.3 s): a second one is no order
+   * to hurry. Else the second signal ends the process at once.
    */
   readonly managed: boolean
   /** Called when the end begins, with the reason. */
   readonly onEnd?: (why: string) => void
 }
 
-/** FastCGI 1.0 section 7: "SIGTERM ... the application should exit"; SIGUSR1 is libfcgi's graceful end. */
+/**
+ * FastCGI 1.0 section 7: "SIGTERM ... the application should exit". SIGUSR1 is what libfcgi's programs end
+ * on gracefully. SIGHUP: a terminal that is closed, Apache's restart.
+ */
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP'] as const
 
 export interface Ending {
   /** Ends the process as SIGTERM does. @param why for the log */
   end(why: string): void
+  /** The end has begun. */
+  readonly begun: boolean
   /** Takes the signal handlers off. */
   release(): void
 }
 
 /** Ends the process gracefully, with exit code 0, on the signals that servers send. */
 export function endOnSignals(options: EndOptions): Ending {
-  let ending = false
-  const end = (why: string) => {
-    if (ending) return
-    ending = true
+  let begun = false
+  const end = (why: string, signal?: NodeJS.Signals) => {
+    if (begun) return
+    begun = true
     options.onEnd?.(why)
-    void options.close(options.graceMs).finally(() => process.exit(0))
+    // An app with a handler of its own has work to do, and ends the process itself.
+    const others = signal !== undefined && process.listenerCount(signal) > 1
+    const closed = options.close(options.graceMs).catch((error: unknown) => {
+      process.stderr.write(`cgiup: closing failed: ${error instanceof Error ? error.stack : error}\n`)
+    })
+    void closed.then(() => {
+      if (others) setTimeout(() => process.exit(0), options.graceMs).unref()
+      else process.exit(0)
+    })
   }
   const onSignal = (signal: NodeJS.Signals) => {
-    if (ending && (!options.managed || signal === 'SIGINT')) process.exit(0)
-    end(signal)
+    if (begun && (!options.managed || signal === 'SIGINT')) process.exit(0)
+    end(signal, signal)
   }
   for (const signal of endSignals) process.on(signal, onSignal)
   return {
     end,
+    get begun() {
+      return begun
+    },
     release() {
       for (const signal of endSignals) process.off(signal, onSignal)
     },

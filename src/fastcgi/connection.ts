@@ -162,7 +162,7 @@ export class Connection implements ResponderEvents, Line, Served {
     }
   }
 
-  /** The process is to end: an idle connection ends now, a busy one after its last reply. */
+  /** The process is to end: an idle connection is closed now; others are with their last reply. */
   stop(): void {
     if (this.idle) this.output.end()
   }

@@ -45,6 +45,11 @@ export interface AccessEntry {
 export interface CloseOptions {
   /** How long running requests may take to end, in milliseconds; then they are aborted. Default 5000. */
   readonly graceMs?: number
+  /**
+   * How long idle connections are kept, for requests that are on their way, in milliseconds. Default 0.
+   * Replies say `Connection: close` all the while.
+   */
+  readonly idleGraceMs?: number
 }
 
 export interface HttpServer {
@@ -68,6 +73,8 @@ export async function serveHttp(handler: Handler, options: HttpOptions = {}): Pr
 /** Serves connections that somebody else accepts. */
 export interface HttpAcceptor {
   accept(socket: Socket): void
+  /** From now on each reply ends its connection. */
+  retire(): void
   /** As {@link HttpServer.close}. */
   close(options?: CloseOptions): Promise<void>
 }
@@ -85,6 +92,12 @@ class Service {
   #work = new Map<Promise<unknown>, HttpExchange>()
   #idle: (() => void) | null = null
   #closed: Promise<void> | null = null
+  /** Each reply is the last one of its connection. */
+  #retired = false
+  #closingIdle = false
+  /** Connections that somebody else accepted. */
+  #accepted = new Set<Socket>()
+  #allGone: (() => void) | null = null
 
   constructor(handler: Handler, options: HttpOptions) {
     this.#handler = handler
@@ -112,14 +125,26 @@ class Service {
 
   acceptor(): HttpAcceptor {
     return {
-      accept: (socket) => void this.#server.emit('connection', socket),
-      close: (options) => this.#closeOnce(async () => {}, options),
+      accept: (socket) => {
+        this.#accepted.add(socket)
+        socket.once('close', () => this.#forget(socket))
+        this.#server.emit('connection', socket)
+      },
+      retire: () => {
+        this.#retired = true
+      },
+      close: (options) => this.#closeOnce(() => {}, options),
     }
   }
 
-  #closeOnce(cleanUp: () => Promise<void>, options: CloseOptions | undefined): Promise<void> {
-    this.#closed ??= this.#close(cleanUp, options?.graceMs ?? 5000)
+  #closeOnce(cleanUp: () => void, options: CloseOptions | undefined): Promise<void> {
+    this.#closed ??= this.#close(cleanUp, options?.graceMs ?? 5000, options?.idleGraceMs ?? 0)
     return this.#closed
+  }
+
+  #forget(socket: Socket): void {
+    this.#accepted.delete(socket)
+    if (this.#accepted.size === 0) this.#allGone?.()
   }
 
   stderr(text: string): void {
@@ -170,7 +195,7 @@ class Service {
     try {
       this.#checkHead(res.req)
       reply = await this.#handler(exchange)
-      return await sendReply(reply, exchange, res, this.#closed !== null)
+      return await sendReply(reply, exchange, res, this.#retired)
     } catch (error) {
       return this.#answerError(error, exchange, res)
     }
@@ -186,7 +211,7 @@ class Service {
       const { onError } = this.#options
       if (onError) this.stderr(`${stackOf(error)}\n`)
       const reply = onError ? await onError(error, exchange) : this.#plainError(error)
-      return await sendReply(reply, exchange, res, this.#closed !== null)
+      return await sendReply(reply, exchange, res, this.#retired)
     } catch (second) {
       this.stderr(`The error page failed: ${stackOf(second)}\n`)
       if (res.headersSent) cutOff(res, res.chunkedEncoding)
@@ -214,19 +239,34 @@ class Service {
 
   #checkIdle(): void {
     if (this.#running.size === 0 && this.#work.size === 0) this.#idle?.()
-    if (this.#closed) this.#server.closeIdleConnections()
+    if (this.#closingIdle) this.#server.closeIdleConnections()
   }
 
-  async #close(cleanUp: () => Promise<void>, graceMs: number): Promise<void> {
+  async #close(cleanUp: () => void, graceMs: number, idleGraceMs: number): Promise<void> {
+    this.#retired = true
+    if (idleGraceMs > 0) await this.#allClosed(Math.min(idleGraceMs, graceMs))
+    this.#closingIdle = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
-    await cleanUp()
+    cleanUp()
     if (this.#running.size > 0 || this.#work.size > 0) await this.#quiet(graceMs)
     for (const exchange of this.#running)
       exchange.abort(new RequestError('REQUEST_ABORTED', 'The server stops.'))
     this.#server.closeAllConnections()
     await closed
     if (this.#running.size > 0) await this.#quiet(1000)
+  }
+
+  /** Waits until all connections that were accepted are closed, each with its next reply. */
+  #allClosed(ms: number): Promise<void> {
+    if (this.#accepted.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#allGone = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   /** Waits until nothing runs, or the time is over. */

@@ -1,5 +1,6 @@
 /** Listening on a TCP port or a Unix socket, with errors that say what to do. */
-import { chmod, link, lstat, rename, unlink } from 'node:fs/promises'
+import { lstatSync, unlinkSync } from 'node:fs'
+import { chmod, chown, link, lstat, rename, unlink } from 'node:fs/promises'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { UsageError } from '../errors.js'
@@ -11,6 +12,8 @@ export interface ListenOptions {
   readonly port?: number
   /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
   readonly fd?: number
+  /** The path of that descriptor's Unix socket is for this process alone. Default false: it stays. */
+  readonly ownPath?: boolean
   /** Path of a Unix socket; then host and port are not used. A stale socket there is replaced. */
   readonly path?: string
   /** Mode of the Unix socket. Default 0o660. */
@@ -26,13 +29,13 @@ export interface Listening {
   /** What clients use: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/app.sock`. */
   readonly url: string
   readonly address: AddressInfo | string
-  /** Removes what listening left behind: the Unix socket, if it is still ours. */
-  cleanUp(): Promise<void>
+  /** Removes the path of a Unix socket, if it is still ours. Done at the exit of the process too. */
+  cleanUp(): void
 }
 
 /** @throws UsageError LISTEN_TAKEN, LISTEN_FAILED */
 export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
-  if (options.fd !== undefined) return listenInherited(server, options.fd)
+  if (options.fd !== undefined) return listenInherited(server, options.fd, options.ownPath)
   if (options.path !== undefined) return listenUnix(server, options.path, options)
   const host = options.host ?? '127.0.0.1'
   const port = options.port ?? 8080
@@ -42,11 +45,11 @@ export async function listen(server: Server, options: ListenOptions): Promise<Li
     throw listenError(error, `${host.includes(':') ? `[${host}]` : host}:${port}`)
   }
   const address = server.address() as AddressInfo
-  return { url: tcpUrl(address), address, cleanUp: async () => {} }
+  return { url: tcpUrl(address), address, cleanUp: () => {} }
 }
 
-/** The socket is the launcher's: nothing is removed. */
-async function listenInherited(server: Server, fd: number): Promise<Listening> {
+/** The socket is the launcher's: nothing is removed, unless its path leads to this process alone. */
+async function listenInherited(server: Server, fd: number, ownPath = false): Promise<Listening> {
   try {
     await listening(server, { fd })
   } catch (cause) {
@@ -55,9 +58,9 @@ async function listenInherited(server: Server, fd: number): Promise<Listening> {
   }
   const address = server.address()
   if (address !== null && typeof address === 'object')
-    return { url: tcpUrl(address), address, cleanUp: async () => {} }
+    return { url: tcpUrl(address), address, cleanUp: () => {} }
   const path = address || `fd ${fd}`
-  return { url: `unix:${path}`, address: path, cleanUp: async () => {} }
+  return { url: `unix:${path}`, address: path, cleanUp: ownPath && address ? remover(path) : () => {} }
 }
 
 function tcpUrl({ address, family, port }: AddressInfo): string {
@@ -84,7 +87,7 @@ async function listenUnix(server: Server, path: string, options: ListenOptions):
     await removeStale(path)
     await removeStale(draft)
     await listening(server, { path: draft, backlog: options.backlog ?? 511 })
-    await chmod(draft, options.socketMode ?? 0o660)
+    await setOwner(draft, options)
     inode = (await lstat(draft)).ino
     await link(draft, path).then(
       () => unlink(draft),
@@ -95,13 +98,39 @@ async function listenUnix(server: Server, path: string, options: ListenOptions):
     )
   } catch (error) {
     server.close()
+    await unlink(draft).catch(() => {})
     throw listenError(error, path)
   }
-  const cleanUp = async () => {
-    const found = await lstat(path).catch(() => null)
-    if (found?.ino === inode) await unlink(path).catch(() => {})
+  return { url: `unix:${path}`, address: path, cleanUp: remover(path, inode) }
+}
+
+/** The group first: a chown may take bits of the mode away. */
+async function setOwner(draft: string, { socketMode = 0o660, socketGroup }: ListenOptions): Promise<void> {
+  if (socketGroup !== undefined) {
+    const { groupId } = await import('./group.js')
+    try {
+      await chown(draft, -1, await groupId(socketGroup))
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw cause
+      throw Object.assign(new Error(`this user is not in the group ${socketGroup}`), { code: 'GROUP' })
+    }
   }
-  return { url: `unix:${path}`, address: path, cleanUp }
+  await chmod(draft, socketMode)
+}
+
+/** Removes a socket's path, once, if it is still the same file; at the latest when the process exits. */
+function remover(path: string, inode = lstatSync(path, { throwIfNoEntry: false })?.ino): () => void {
+  const remove = () => {
+    process.off('exit', remove)
+    try {
+      if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
+    } catch {
+      // Gone already, or no longer ours to remove.
+    }
+    inode = undefined
+  }
+  process.on('exit', remove)
+  return remove
 }
 
 /** Removes a socket that nobody listens on; told by connecting, as a process may still be there. */

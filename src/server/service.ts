@@ -9,7 +9,7 @@ import { Log } from './log.js'
 
 /** A connection, as the service sees it. */
 export interface Served {
-  /** The process is to end: an idle connection ends now, a busy one after its last reply. */
+  /** The process is to end: a connection that is idle is closed now. */
   stop(): void
   /** Looks at time limits. @param now the service's clock, in milliseconds */
   sweep(now: number): void
@@ -17,6 +17,9 @@ export interface Served {
 }
 
 const SWEEP_MS = 500
+
+/** How long an idle connection is kept when the process ends, in milliseconds: a request may be on its way. */
+const IDLE_GRACE_MS = 500
 
 const text503: Reply = {
   status: 503,
@@ -31,6 +34,7 @@ const text500: Reply = {
 }
 
 export class Service {
+  static readonly idleGraceMs = IDLE_GRACE_MS
   readonly limits: Limits
   readonly lines: Log
   /** Every reply is the last one of its connection. */
@@ -148,9 +152,11 @@ export class Service {
   readonly now = (): number => performance.now()
 
   /**
-   * Ends idle connections, lets running requests and the work after them end.
+   * Lets running requests and the work after them end. Connections are closed with their last reply; a
+   * server that keeps idle ones may have sent a request on them just now, so that they are closed a
+   * little later.
    *
-   * @param graceMs how long they may take, in milliseconds; then connections are broken off.
+   * @param graceMs how long it may take, in milliseconds; then connections are broken off.
    */
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs)
@@ -159,7 +165,12 @@ export class Service {
 
   async #stop(graceMs: number): Promise<void> {
     this.stopping = true
-    for (const connection of this.connections) connection.stop()
+    const idle = setTimeout(
+      () => {
+        for (const connection of this.connections) connection.stop()
+      },
+      Math.min(IDLE_GRACE_MS, graceMs),
+    )
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(() => {
@@ -171,6 +182,7 @@ export class Service {
       await new Promise<void>((resolve) => {
         this.#empty = resolve
       })
+    clearTimeout(idle)
     await Promise.race([Promise.all(this.#work), tooLate])
     clearTimeout(late)
     clearInterval(this.#timer)

@@ -60,6 +60,31 @@ describe('detect', () => {
     expect(detect({ env: { CGIUP_SERVER: '' }, server: 'auto' }).server).toBe('http')
   })
 
+  it('finds all sockets of systemd, and those that a name restricts to a protocol', () => {
+    const env = { LISTEN_FDS: '4', LISTEN_PID: '77', LISTEN_FDNAMES: 'http:app.socket:SCGI:connection' }
+    expect(detect({ env, pid: 77 })).toEqual({
+      server: 'fastcgi',
+      why: 'LISTEN_FDS=4 hands over listening sockets',
+      sockets: [{ fd: 3, protocol: 'http' }, { fd: 4 }, { fd: 5, protocol: 'scgi' }, { fd: 6 }],
+    })
+    expect(detect({ env: { LISTEN_FDS: '2' }, pid: 77 }).sockets).toEqual([{ fd: 3 }, { fd: 4 }])
+    for (const LISTEN_FDS of ['0', '-1', 'x', '1e1'])
+      expect(detect({ env: { LISTEN_FDS }, pid: 77 }).server).toBe('http')
+  })
+
+  it('says for whom the sockets of systemd are, when they are for another process', () => {
+    expect(detect({ env: { LISTEN_FDS: '1', LISTEN_PID: '76' }, pid: 77 }).why).toBe(
+      'no gateway started this process (LISTEN_FDS is for process 76)',
+    )
+  })
+
+  it.each(['fastcgi', 'scgi', 'http'])('%s that was asked for takes the sockets too', (server) => {
+    const env = { LISTEN_FDS: '1', LISTEN_PID: '77' }
+    expect(detect({ env, server, pid: 77 })).toMatchObject({ server, sockets: [{ fd: 3 }] })
+    expect(detect({ env: {}, server, stdin: () => 'listening' }).sockets).toEqual([{ fd: 0 }])
+    expect(detect({ env: {}, server, stdin: () => 'device' }).sockets).toBeUndefined()
+  })
+
   it('does not look at fd 0 when it was told what to be', () => {
     const stdin = () => {
       throw new Error('looked')

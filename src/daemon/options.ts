@@ -1,0 +1,39 @@
+/** Checks of options that come from JavaScript, or from a file that a person wrote. */
+import { UsageError } from '../errors.js'
+import type { RecycleOptions } from './recycle.js'
+
+export interface ProcessOptions {
+  readonly workers?: number
+  readonly recycle?: RecycleOptions
+  readonly socketMode?: number
+  readonly socketGroup?: string | number
+  readonly graceMs?: number
+}
+
+/** @throws UsageError USAGE that names the option, what it takes and what it has */
+export function checkProcessOptions(options: ProcessOptions): void {
+  const { workers, recycle = {}, socketMode, socketGroup, graceMs } = options
+  check('workers', workers, 'a whole number from 0 to 1024', isWhole(0, 1024))
+  check('recycle.maxRequests', recycle.maxRequests, 'a whole number above 0', isWhole(1))
+  check('recycle.maxMemory', recycle.maxMemory, 'a number of bytes', isWhole(1))
+  check('recycle.maxAgeMs', recycle.maxAgeMs, 'a number of milliseconds', isWhole(1))
+  check('socketMode', socketMode, 'a number such as 0o660', isWhole(0, 0o777))
+  check(
+    'socketGroup',
+    socketGroup,
+    'the name or number of a group',
+    (value) => isWhole(0)(value) || (typeof value === 'string' && value !== ''),
+  )
+  check('graceMs', graceMs, 'a number of milliseconds', isWhole(0))
+}
+
+const isWhole =
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+
+function check(name: string, value: unknown, takes: string, fits: (value: unknown) => boolean): void {
+  if (value === undefined || fits(value)) return
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  throw new UsageError('USAGE', `The option ${name} takes ${takes}, not ${shown}.`)
+}
