@@ -1,55 +1,11 @@
 /** The shared behaviour suite, with real servers in front of the apps. */
 
-import type { Case, Gateway } from '../cases/case.js'
 import { suite } from '../cases/suite.js'
 import { needs } from '../support/needs.js'
-import { request } from '../support/request.js'
-import type { Site } from './site.js'
+import { gateway } from './gateway.js'
 import { startApache } from './sites/apache.js'
 import { startLighttpd } from './sites/lighttpd.js'
 import { startNginx } from './sites/nginx.js'
-
-/** A server as a gateway; a new one for each style. */
-function gateway(name: string, start: () => Promise<Site>, not: Record<string, string>): Gateway {
-  return {
-    name,
-    not,
-    cannot(asked) {
-      if (asked.env) return 'the variables are for the server to set'
-      return asked.scheme && 'the server has no certificate here'
-    },
-    async open(style) {
-      const site = await start()
-      return {
-        async request({ app, request: asked = {} }: Case) {
-          const start = site.log().length
-          const { target, method, headers = [], body, pieces } = asked
-          const reply = await request(
-            { port: site.suite[style] },
-            {
-              headers: [`X-Case: ${app}`, ...headers],
-              ...(target !== undefined && { target }),
-              ...(method !== undefined && { method }),
-              ...(body !== undefined && { body }),
-              ...(pieces && { pieces }),
-            },
-          )
-          const { status, reason, headerAll, complete } = reply
-          const stderr = () => plain(site.log().slice(start))
-          return { status, reason, body: reply.body, complete, values: headerAll, stderr }
-        },
-        async close() {
-          await site.stop()
-        },
-      }
-    },
-  }
-}
-
-/** The log without what Apache puts before each line of a script. */
-function plain(log: string): string {
-  return log.replace(/^\[.*AH01215: (?:stderr from .*?: )?/gm, '')
-}
 
 const wholeAnyway = 'without a length this server ends what the script has written as if it were whole'
 
