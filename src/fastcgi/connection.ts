@@ -5,16 +5,16 @@
 import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
+import type { PushedBody } from '../server/body.js'
 import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import { answer, answerError, type Line } from './answer.js'
 import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
+import { Gather } from './gather.js'
 import { Output } from './output.js'
-import { Responder, type ResponderEvents, type ResponderRequest } from './responder.js'
+import { Responder, type ResponderEvents, type ResponderRequest, Role } from './responder.js'
 import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
-
-const EMPTY = Buffer.alloc(0)
 
 /** How long data may follow an empty STDIN record that came too early, in milliseconds. */
 const EMPTY_STDIN_MS = 1000
@@ -33,10 +33,11 @@ export class Connection implements ResponderEvents, Line, Served {
   #fresh: FastcgiExchange[] = []
   #paused = false
   #pausedAt = 0
-  /** Whose body in the chunk that is being read is copied, and where to. */
-  #gathered: FastcgiExchange | null = null
-  #gathering: Buffer = EMPTY
-  #used = 0
+  readonly #gather = new Gather()
+  /** A request without FCGI_KEEP_CONN was answered: the connection ends with the last one that is open. */
+  #last = false
+  /** It came when there were maxConnections others: its requests get 503 while that is so. */
+  #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
   #pendingSince = 0
 
@@ -46,6 +47,7 @@ export class Connection implements ResponderEvents, Line, Served {
     this.service = service
     this.lastActive = service.now()
     this.#responder = new Responder(this, service.limits)
+    this.#surplus = service.connections.size >= service.limits.maxConnections
     service.opened(this)
     if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
     else socket.on('data', (chunk: Buffer) => this.data(chunk))
@@ -70,20 +72,36 @@ export class Connection implements ResponderEvents, Line, Served {
 
   onStdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
     const exchange = request.peer as FastcgiExchange
-    const { stdin } = exchange
-    const { maxBodyBytes, maxDiscardBytes } = this.service.limits
     exchange.emptyStdinAt = 0
+    this.#body(exchange, exchange.stdin, request.received, chunk, start, end)
+  }
+
+  onData(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
+    const exchange = request.peer as FastcgiExchange
+    this.#body(exchange, exchange.data as PushedBody, request.dataReceived, chunk, start, end)
+  }
+
+  #body(
+    exchange: FastcgiExchange,
+    body: PushedBody,
+    received: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const { maxBodyBytes, maxDiscardBytes } = this.service.limits
     if (exchange.finished) {
-      if (request.received - exchange.readBeforeFinish > maxDiscardBytes) {
-        this.service.log(
-          `fastcgi: more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes); the connection is closed`,
-        )
-        this.#socket.destroy()
-      }
-      return
-    }
-    if (request.received > maxBodyBytes) stdin.fail(tooLarge(request.received, maxBodyBytes))
-    else this.#gather(exchange, chunk, start, end)
+      const { request, readBeforeFinish } = exchange
+      if (request.received + request.dataReceived - readBeforeFinish > maxDiscardBytes)
+        this.#breakOff(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
+    } else if (received > maxBodyBytes) body.fail(tooLarge(received, maxBodyBytes))
+    else this.#gather.add(body, chunk, start, end)
+  }
+
+  /** @param why what the peer did, for the log */
+  #breakOff(why: string): void {
+    this.service.lines.complaint(`fastcgi: ${why}; the connection is closed`)
+    this.#socket.destroy()
   }
 
   onStdinEnd(request: ResponderRequest): void {
@@ -97,47 +115,38 @@ export class Connection implements ResponderEvents, Line, Served {
     this.#stdinEnded(exchange)
   }
 
-  /**
-   * Copies a piece of a body out of the chunk, which is good only for now. All pieces of a request in one
-   * chunk become one: a record's end and the next one's beginning come together.
-   */
-  #gather(exchange: FastcgiExchange, chunk: Uint8Array, start: number, end: number): void {
-    if (this.#gathered !== exchange) {
-      this.#pushGathered()
-      this.#gathered = exchange
-      // With memory of its own, so that it can be given away (Body.owned).
-      this.#gathering = Buffer.allocUnsafeSlow(chunk.length - start)
-    }
-    this.#gathering.set(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end), this.#used)
-    this.#used += end - start
-  }
-
-  #pushGathered(): void {
-    const exchange = this.#gathered
-    if (exchange === null) return
-    const piece = this.#gathering.subarray(0, this.#used)
-    this.#gathered = null
-    this.#gathering = EMPTY
-    this.#used = 0
-    exchange.stdin.push(piece)
-  }
-
   #stdinEnded(exchange: FastcgiExchange): void {
-    this.#pushGathered()
+    this.#gather.push()
     exchange.request.stdinEnded = true
     exchange.stdin.end()
-    if (exchange.finished) this.#release(exchange)
+    if (exchange.finished) this.#over(exchange)
   }
 
-  onData(): void {}
-  onDataEnd(): void {}
+  onDataEnd(request: ResponderRequest): void {
+    const exchange = request.peer as FastcgiExchange
+    this.#gather.push()
+    exchange.data?.end()
+    if (exchange.finished) this.#over(exchange)
+  }
 
   onAbort(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange | undefined
-    if (exchange === undefined || exchange.finished) return
     // 5.4: END_REQUEST "as soon as possible": the handler is told, the answer does not wait for it.
-    exchange.abort()
-    this.finish(exchange, 0)
+    if (exchange === undefined) {
+      this.send(endText(request.id))
+      this.#responder.finish(request)
+      this.onRefused(request.keepConnection)
+    } else if (!exchange.finished) {
+      exchange.abort()
+      this.finish(exchange, 0)
+    }
+  }
+
+  /** A request has ended before it came to a handler. */
+  onRefused(keepConnection: boolean): void {
+    if (!keepConnection) this.#last = true
+    // What is still to come of the request must not meet a closed socket: the peer's answer would be lost.
+    if (this.#last && this.open.size === 0) this.output.endWriting()
   }
 
   send(text: string): void {
@@ -171,10 +180,7 @@ export class Connection implements ResponderEvents, Line, Served {
   sweep(now: number): void {
     const { idleTimeoutMs, paramsTimeoutMs } = this.service.limits
     if (this.#pendingSince > 0 && now - this.#pendingSince > paramsTimeoutMs) {
-      this.service.log(
-        `fastcgi: the parameters of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs); the connection is closed`,
-      )
-      this.#socket.destroy()
+      this.#breakOff(`the parameters of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
       return
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
@@ -200,7 +206,8 @@ export class Connection implements ResponderEvents, Line, Served {
       this.#stdinEnded(exchange)
     }
     if (exchange.finished) {
-      if (now - exchange.finishedAt > discardTimeoutMs) this.#socket.destroy()
+      if (now - exchange.finishedAt > discardTimeoutMs)
+        this.#breakOff(`an unwanted body did not end within ${discardTimeoutMs} ms (discardTimeoutMs)`)
     } else if (now - exchange.began > requestTimeoutMs) {
       const error = new RequestError(
         'REQUEST_TIMEOUT',
@@ -235,11 +242,10 @@ export class Connection implements ResponderEvents, Line, Served {
     try {
       this.#responder.push(chunk)
     } catch (error) {
-      this.service.log(`fastcgi: ${(error as Error).message}; the connection is closed`)
-      this.#socket.destroy()
+      this.#breakOff((error as Error).message)
       return
     }
-    this.#pushGathered()
+    this.#gather.push()
     if (this.#fresh.length > 0) this.#start()
     if (!this.#responder.pending) this.#pendingSince = 0
     else if (this.#pendingSince === 0) this.#pendingSince = this.lastActive
@@ -252,14 +258,18 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** Some request's reader is behind, and the connection has to wait for it. */
   #full(): boolean {
+    for (const { stdin, data } of this.open.all())
+      if (this.#holdsUp(stdin) || (data !== null && this.#holdsUp(data))) return true
+    return false
+  }
+
+  #holdsUp(body: PushedBody): boolean {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
-    for (const { stdin } of this.open.all()) {
-      if (stdin.queued <= maxUnreadBytes) continue
-      // Other requests must not wait: the body goes to a file. A kept file writer is waited for shortly.
-      if (!this.#responder.multiplexed || stdin.queued > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes)
-        return true
-      if (!stdin.spilling) stdin.spill(new Spool(0))
-    }
+    if (body.queued <= maxUnreadBytes) return false
+    // Other requests must not wait: the body goes to a file. A kept file writer is waited for shortly.
+    if (!this.#responder.multiplexed || body.queued > 4 * maxUnreadBytes || body.spooled > maxSpoolBytes)
+      return true
+    if (!body.spilling) body.spill(new Spool(0))
     return false
   }
 
@@ -267,12 +277,20 @@ export class Connection implements ResponderEvents, Line, Served {
   #start(): void {
     const fresh = this.#fresh
     this.#fresh = []
+    const { maxConnections, maxRequestsPerConnection } = this.service.limits
+    if (this.#surplus) this.#surplus = this.service.connections.size > maxConnections
+    let before = this.open.size - fresh.length
     for (const exchange of fresh) {
       if (exchange.finished) continue
       this.service.serve(
         exchange,
         (reply) => answer(this, exchange, reply),
         (error) => answerError(this, exchange, error),
+        this.#surplus
+          ? 'maxConnections'
+          : before++ >= maxRequestsPerConnection
+            ? 'maxRequestsPerConnection'
+            : null,
       )
     }
   }
@@ -296,15 +314,14 @@ export class Connection implements ResponderEvents, Line, Served {
   finish(exchange: FastcgiExchange, appStatus: number): void {
     const { request } = exchange
     exchange.finished = true
-    exchange.readBeforeFinish = request.received
+    exchange.readBeforeFinish = request.received + request.dataReceived
     this.send(exchange.stderrUsed ? endTextWithStderr(request.id, appStatus) : endText(request.id, appStatus))
     exchange.stdin.cancel()
-    if (request.stdinEnded || request.keepConnection) this.#release(exchange)
-    else {
-      exchange.finishedAt = this.service.now()
-      // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
-      if (this.#allFinished()) this.output.endWriting()
-    }
+    exchange.data?.cancel()
+    exchange.finishedAt = this.service.now()
+    this.#over(exchange)
+    // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
+    if (!request.keepConnection && this.open.size > 0 && this.#allFinished()) this.output.endWriting()
     this.service.done(exchange)
   }
 
@@ -313,14 +330,23 @@ export class Connection implements ResponderEvents, Line, Served {
     return true
   }
 
-  /** The request is over on both sides. */
+  /** The reply is out: is the request over on both sides? */
+  #over(exchange: FastcgiExchange): void {
+    const { request } = exchange
+    // With a kept connection the rest of an unread body is ignored by its id until the next BEGIN.
+    if (request.keepConnection || (request.stdinEnded && request.dataEnded)) this.#release(exchange)
+  }
+
   #release(exchange: FastcgiExchange): void {
     const { request } = exchange
-    // With a kept connection the rest of an unread STDIN is ignored by its id until the next BEGIN.
     this.#responder.finish(request)
     this.open.delete(request.id)
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
-    if ((!request.keepConnection || this.service.stopping) && this.open.size === 0) this.output.end()
+    if (!request.keepConnection) this.#last = true
+    if ((!this.#last && !this.service.stopping) || this.open.size > 0) return
+    // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it all the same, perhaps later.
+    if (request.role === Role.AUTHORIZER) this.output.endWriting()
+    else this.output.end()
   }
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */
@@ -333,6 +359,7 @@ export class Connection implements ResponderEvents, Line, Served {
     for (const exchange of this.open.all()) {
       exchange.abort()
       exchange.stdin.cancel()
+      exchange.data?.cancel()
       exchange.finished = true
       this.service.done(exchange)
     }

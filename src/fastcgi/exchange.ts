@@ -1,4 +1,6 @@
 /** One FastCGI request as an {@link Exchange}. */
+import { contentLengthOf } from '../env/headers.js'
+import { RequestError } from '../errors.js'
 import type { Gateway } from '../exchange.js'
 import { PushedBody } from '../server/body.js'
 import { SocketExchange } from '../server/exchange.js'
@@ -14,6 +16,8 @@ const gateways: Record<number, Gateway> = {
 export class FastcgiExchange extends SocketExchange {
   readonly request: ResponderRequest
   readonly stdin: PushedBody
+  /** FCGI_DATA of a Filter. */
+  readonly data: PushedBody | null
   /** Bytes of STDIN that had come when the reply was finished. */
   readBeforeFinish = 0
   /** Clock of an empty STDIN record after which CONTENT_LENGTH promises more data; 0 when none is open. */
@@ -26,11 +30,25 @@ export class FastcgiExchange extends SocketExchange {
     super(connection.service, gateways[request.role] as Gateway, request.params, request.isAscii)
     this.#connection = connection
     this.request = request
-    const announced = request.contentLength
-    this.stdin = new PushedBody(announced === 0 ? null : announced, connection, true)
+    const announced = request.numberIn('CONTENT_LENGTH')
+    // Servers say 0 of bodies whose length they do not know, and repeat the length where an error document
+    // is asked for that has none: STDIN tells. The translator knows the latter.
+    const expected = announced !== null && announced > 0 && contentLengthOf(this.env) === announced
+    this.stdin = new PushedBody(expected ? announced : null, connection, true)
+    this.data =
+      request.role === Role.FILTER
+        ? new PushedBody(request.numberIn('FCGI_DATA_LENGTH'), connection, true, 'FCGI_DATA_LENGTH')
+        : null
+    // 6.3: "no FCGI_STDIN stream" for an Authorizer, whatever CONTENT_LENGTH says of the client's request.
+    if (request.role === Role.AUTHORIZER) this.stdin.end()
   }
 
   stderr(text: string): void {
     this.#connection.stderr(this, text)
+  }
+
+  override abort(reason: Error = new RequestError('REQUEST_ABORTED')): void {
+    this.data?.fail(reason)
+    super.abort(reason)
   }
 }

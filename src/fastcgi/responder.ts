@@ -23,7 +23,7 @@ const FLAG_KEEP_CONN = 1
 export interface ResponderOptions extends ParamLimits {
   /** Several requests at a time on one connection; off: further ones get FCGI_CANT_MPX_CONN. */
   readonly multiplex: boolean
-  /** Open requests on one connection; a further one closes it. */
+  /** Open requests on one connection; twice as many close it. */
   readonly maxRequestsPerConnection: number
   /** For FCGI_GET_VALUES (4.1). */
   readonly maxConnections: number
@@ -42,6 +42,8 @@ export class ResponderRequest {
   isAscii = false
   /** Bytes of STDIN that have come. */
   received = 0
+  /** Bytes of DATA that have come. */
+  dataReceived = 0
   /** STDIN has ended. */
   stdinEnded = false
   /** DATA has ended; true from the start for all roles but Filter. */
@@ -58,11 +60,11 @@ export class ResponderRequest {
     this.reader = new PairReader(limits)
   }
 
-  /** CONTENT_LENGTH where it is a number, else null. */
-  get contentLength(): number | null {
+  /** The value of a parameter where it is a number, else null. */
+  numberIn(name: string): number | null {
     const list = this.params
     for (let i = list.length - 2; i >= 0; i -= 2) {
-      if (list[i] !== 'CONTENT_LENGTH') continue
+      if (list[i] !== name) continue
       const value = list[i + 1] as string
       return /^\d{1,15}$/.test(value) ? Number(value) : null
     }
@@ -80,6 +82,8 @@ export interface ResponderEvents {
   onDataEnd(request: ResponderRequest): void
   /** 5.4: end it as soon as possible. */
   onAbort(request: ResponderRequest): void
+  /** A request was ended (5.5) before it came to be one. */
+  onRefused(keepConnection: boolean): void
   /** Latin-1 text to be written to the connection. */
   send(text: string): void
 }
@@ -154,28 +158,33 @@ export class Responder {
     const role = ((this.#begin[0] as number) << 8) | (this.#begin[1] as number)
     const keep = ((this.#begin[2] as number) & FLAG_KEEP_CONN) !== 0
     if (role < Role.RESPONDER || role > Role.FILTER) {
-      this.#events.send(endRequestText(id, 0, ProtocolStatus.UNKNOWN_ROLE))
+      this.#refuse(id, keep, ProtocolStatus.UNKNOWN_ROLE)
       return
     }
     if (this.requests.size > 0) {
       this.multiplexed = true
       if (!this.#options.multiplex) {
-        this.#events.send(endRequestText(id, 0, ProtocolStatus.CANT_MPX_CONN))
+        this.#refuse(id, keep, ProtocolStatus.CANT_MPX_CONN)
         return
       }
-      if (this.requests.size >= this.#options.maxRequestsPerConnection)
-        throw this.#broken(
-          `more than ${this.#options.maxRequestsPerConnection} requests at a time (maxRequestsPerConnection)`,
-        )
+      // So many are answered with 503 when their parameters are there; here only memory is bounded.
+      const most = 2 * this.#options.maxRequestsPerConnection
+      if (this.requests.size >= most)
+        throw this.#broken(`more than ${most} requests at a time (twice maxRequestsPerConnection)`)
     }
     this.requests.add(id, new ResponderRequest(id, role, keep, this.#options))
+  }
+
+  #refuse(id: number, keep: boolean, status: number): void {
+    this.#events.send(endRequestText(id, 0, status))
+    this.#events.onRefused(keep)
   }
 
   #params(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
     const reader = request.reader
     if (reader === null) throw this.#broken(`PARAMS of request ${request.id} after their end`)
     if (start < end) {
-      reader.push(chunk, start, end)
+      this.#pairs(reader, chunk, start, end)
       return
     }
     if (!reader.whole) throw this.#broken(`PARAMS of request ${request.id} ended inside a name-value pair`)
@@ -198,6 +207,7 @@ export class Responder {
   #data(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
     if (request.reader !== null) throw this.#early(request, RecordType.DATA)
     if (request.dataEnded) return
+    request.dataReceived += end - start
     if (start < end) this.#events.onData(request, chunk, start, end)
     else {
       request.dataEnded = true
@@ -212,7 +222,7 @@ export class Responder {
       return
     }
     this.#values ??= new PairReader(this.#options)
-    this.#values.push(chunk, start, end)
+    this.#pairs(this.#values, chunk, start, end)
     if (remaining > 0) return
     const asked = this.#values
     this.#values = null
@@ -237,12 +247,25 @@ export class Responder {
     )
   }
 
+  #pairs(reader: PairReader, chunk: Uint8Array, start: number, end: number): void {
+    try {
+      reader.push(chunk, start, end)
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      throw new RequestError(error.code, this.#located(error.message))
+    }
+  }
+
+  #located(what: string): string {
+    return `${what} (record at byte ${this.#records.recordOffset})`
+  }
+
   #early(request: ResponderRequest, type: number): RequestError {
     return this.#broken(`${recordTypeName(type)} of request ${request.id} before the end of its PARAMS`)
   }
 
   #broken(what: string): RequestError {
-    return new RequestError('FCGI_PROTOCOL', `${what} (record at byte ${this.#records.recordOffset})`)
+    return new RequestError('FCGI_PROTOCOL', this.#located(what))
   }
 }
 

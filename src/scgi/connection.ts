@@ -99,6 +99,7 @@ export class ScgiConnection implements Served, Line {
       exchange,
       (reply) => answer(this, exchange, reply),
       (error) => answerError(this, exchange, error),
+      this.service.connections.size > this.service.limits.maxConnections ? 'maxConnections' : null,
     )
   }
 

@@ -28,6 +28,8 @@ export class PushedBody implements Body {
   /** The app wants no more: what comes is dropped. */
   cancelled = false
   readonly #announced: number | null
+  /** The variable that announced it. */
+  readonly #name: string
   readonly #source: BodySource
   #queue: Uint8Array[] = NONE
   #waiting: Waiting | null = null
@@ -42,9 +44,11 @@ export class PushedBody implements Body {
    * @param announced CONTENT_LENGTH where it is a number above 0, else null.
    * @param source told when the app asks for more than there is, and when it cancels.
    * @param owned the pieces are the reader's (Body.owned). Default false.
+   * @param name the variable that announced it, for messages
    */
-  constructor(announced: number | null, source: BodySource, owned = false) {
+  constructor(announced: number | null, source: BodySource, owned = false, name = 'CONTENT_LENGTH') {
     this.owned = owned
+    this.#name = name
     this.#announced = announced
     this.length = announced
     this.#source = source
@@ -58,7 +62,7 @@ export class PushedBody implements Body {
       this.fail(
         new RequestError(
           'REQUEST_BODY_LONG',
-          `The body has ${this.received} bytes or more; CONTENT_LENGTH is ${this.#announced}.`,
+          `The body has ${this.received} bytes or more; ${this.#name} is ${this.#announced}.`,
         ),
       )
       return
@@ -125,7 +129,7 @@ export class PushedBody implements Body {
       this.fail(
         new RequestError(
           'REQUEST_BODY_SHORT',
-          `The body ended after ${this.received} bytes; CONTENT_LENGTH is ${this.#announced}.`,
+          `The body ended after ${this.received} bytes; ${this.#name} is ${this.#announced}.`,
         ),
       )
       return

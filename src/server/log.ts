@@ -54,7 +54,9 @@ export class Log {
     if (this.#tokens < 1) return
     this.#tokens--
     const seconds = Math.max(1, Math.round((this.#now() - this.#leftSince) / 1000))
-    this.line(`cgiup: ${this.#left} more lines about bad connections were left out in ${seconds} s`)
+    this.line(
+      `cgiup: ${this.#left} more lines about refused or broken requests were left out in ${seconds} s`,
+    )
     this.#left = 0
   }
 

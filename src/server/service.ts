@@ -75,13 +75,24 @@ export class Service {
     if (this.connections.size === 0) this.#empty?.()
   }
 
-  /** Gives a request to the handler, or its refusal to `reply` or `fail`. */
-  serve(exchange: SocketExchange, reply: (reply: Reply) => void, fail: (error: unknown) => void): void {
-    const { maxRequests, maxConnections, maxBodyBytes } = this.limits
+  /**
+   * Gives a request to the handler, or its refusal to `reply` or `fail`.
+   *
+   * @param crossed the limit of its connection that it crosses; null for none
+   */
+  serve(
+    exchange: SocketExchange,
+    reply: (reply: Reply) => void,
+    fail: (error: unknown) => void,
+    crossed: 'maxConnections' | 'maxRequestsPerConnection' | null,
+  ): void {
+    const { maxRequests, maxBodyBytes } = this.limits
     exchange.admitted = true
     this.#running++
     const { length } = exchange.stdin
-    if (this.#running > maxRequests || this.connections.size > maxConnections) {
+    if (crossed !== null || this.#running > maxRequests) {
+      const name = crossed ?? 'maxRequests'
+      this.lines.complaint(`cgiup: a request was answered with 503: ${name} is ${this.limits[name]}`)
       // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
       reply(text503)
       return

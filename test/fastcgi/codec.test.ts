@@ -42,6 +42,7 @@ const converse = (text: string, cuts: number[] = []) => {
       onData: (r, chunk, start, end) => log.push(`data ${r.id} ${end - start} of ${chunk.length}`),
       onDataEnd: (r) => log.push(`data end ${r.id}`),
       onAbort: (r) => log.push(`abort ${r.id}`),
+      onRefused: () => {},
       send: (t) => {
         sent += t
       },
