@@ -60,6 +60,11 @@ export interface Gateway {
 export interface Exchange {
   readonly env: Env
   readonly stdin: Body
+  /**
+   * FastCGI role Filter: the file to be filtered (FCGI_DATA, FastCGI 1.0 section 6.4), of
+   * FCGI_DATA_LENGTH bytes. To be read after `stdin`. Null or absent everywhere else.
+   */
+  readonly data?: Body | null
   /** Aborts when the client left, the gateway gave up, or the process is to stop. */
   readonly signal: AbortSignal
   readonly gateway: Gateway

@@ -1,7 +1,7 @@
 /** `run()` as a persistent process: FastCGI, SCGI, or HTTP on a socket that was handed over. */
 import { resolve } from 'node:path'
 import { type Address, parseAddress } from './address.js'
-import { type App, toHandler } from './app/handler.js'
+import type { App } from './app/handler.js'
 import { installLightWeb } from './app/web/install.js'
 import { endEarly } from './begin.js'
 import { printToStderr } from './cgi/stdio.js'
@@ -14,6 +14,7 @@ import { renewal } from './daemon/recycle.js'
 import { type Ending, endOnSignals } from './daemon/signals.js'
 import type { Detected } from './detect.js'
 import { accessLog } from './host/access-log.js'
+import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
 
 /** Without an address: php-fpm's port, and the one of SCGI's first server. */
@@ -39,7 +40,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   installLightWeb()
   printToStderr()
   let ending: Ending | undefined
-  const renewed = renewal(await toHandler(app, options), {
+  const renewed = renewal(await handlerFor(app, options), {
     recycle: options.recycle,
     changed: changesOf(options, development, manager),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],

@@ -42,6 +42,13 @@ export interface RunOptions extends AppOptions {
   /** FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). */
   limits?: Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors'>
   /**
+   * FastCGI: the app that answers requests in the role Authorizer (docs/fastcgi.md). Default: the same app,
+   * which finds the role in `context.gateway` (Node apps: `req.socket.gateway`).
+   */
+  authorizer?: App
+  /** FastCGI: the app that answers requests in the role Filter. Default: the same app. */
+  filter?: App
+  /**
    * FastCGI and SCGI: how long running requests may take after the signal to end, in milliseconds.
    * Default 7000 under Apache mod_fcgid, which sends SIGKILL about 8 s after its SIGTERM, else 30000.
    */

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
-import type { Exchange, Handler } from '../exchange.js'
+import type { Exchange, Gateway, Handler } from '../exchange.js'
 
 /** What a fetch app gets as its third argument. */
 export interface FetchContext {
@@ -16,6 +16,10 @@ export interface FetchContext {
   readonly props: Record<string, unknown>
   /** The request as the gateway handed it over: raw meta-variables, gateway, stderr. */
   readonly exchange: Exchange
+  /** What carries the request: protocol, FastCGI role, whether there are other processes. */
+  readonly gateway: Gateway
+  /** FastCGI role Filter: the file to be filtered; to be read after the request's body. Null elsewhere. */
+  readonly data: ReadableStream<Uint8Array> | null
   /** The mount path that `request.url` leaves out, such as `/cgi-bin/app.cgi`; `''` at the root. */
   readonly mount: string
   /** The absolute URL as the client asked for it, mount path included. */

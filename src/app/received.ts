@@ -1,12 +1,13 @@
 /** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
 import type { CgiRequest } from '../env/request.js'
-import type { Exchange } from '../exchange.js'
+import type { Exchange, Gateway } from '../exchange.js'
 import type { FetchContext } from './handler.js'
 import { checkUrl, requestUrl } from './url.js'
 import { BodyState } from './web/body.js'
 import { createHeaders, type Headers } from './web/headers.js'
 import { Request, type RequestState, receive } from './web/request.js'
 import { defaultSendOptions, type SendOptions } from './web/request-init.js'
+import { streamOfBody } from './web/streams.js'
 
 /** The inside of a light Request that was received. */
 class ReceivedState implements RequestState {
@@ -115,11 +116,23 @@ export class Context implements FetchContext {
   readonly props: Record<string, unknown> = {}
   readonly #cgi: CgiRequest
   readonly #full: boolean
+  #data: ReadableStream<Uint8Array> | undefined
 
   constructor(exchange: Exchange, cgi: CgiRequest, full: boolean) {
     this.exchange = exchange
     this.#cgi = cgi
     this.#full = full
+  }
+
+  get gateway(): Gateway {
+    return this.exchange.gateway
+  }
+
+  get data(): ReadableStream<Uint8Array> | null {
+    const { data } = this.exchange
+    if (!data) return null
+    this.#data ??= streamOfBody(data)
+    return this.#data
   }
 
   get waitUntil(): FetchContext['waitUntil'] {

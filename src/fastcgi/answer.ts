@@ -1,11 +1,15 @@
 /** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
 import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
+import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
+import { bigHeadWarning } from '../server/big-head.js'
 import type { Service } from '../server/service.js'
+import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
 import { MAX_ALIGNED, RecordType } from './record.js'
+import { Role } from './responder.js'
 import { SMALL_BODY, streamText } from './stdout.js'
 
 /** What an answer needs of its connection. */
@@ -29,10 +33,21 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
   }
   let prepared: PreparedReply
   try {
-    prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
+    const isAuthorizer = exchange.request.role === Role.AUTHORIZER
+    prepared = prepareReply(
+      isAuthorizer ? withVariables(reply) : reply,
+      exchange.env.get('REQUEST_METHOD') ?? 'GET',
+    )
   } catch (error) {
     dropBody(reply?.body)
     answerError(line, exchange, error)
+    return
+  }
+  if (prepared.verbatim) {
+    parseVerbatim(reply).then(
+      (parsed) => answer(line, exchange, parsed),
+      (error) => answerError(line, exchange, error),
+    )
     return
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
@@ -40,6 +55,8 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
   exchange.headSent = true
   const { body } = prepared
   const head = encodeHead(prepared)
+  const warning = bigHeadWarning(head)
+  if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
   if (body === null || typeof body === 'string' || body instanceof Uint8Array)
     whole(line, exchange, head, body)
   else {

@@ -57,6 +57,7 @@ export class Listener {
           const { stdin, data } = this.#of(r)
           this.events.push(`abort ${r.id} ${JSON.stringify([stdin, data])}`)
         },
+        onRefused: (keep) => this.events.push(`refused keep ${keep}`),
         send: (text) => {
           this.sent += text
         },

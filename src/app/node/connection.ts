@@ -2,11 +2,13 @@
 import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
 import type { DetailedPeerCertificate } from 'node:tls'
 import type { CgiRequest } from '../../env/request.js'
 import { AppError } from '../../errors.js'
-import type { Exchange } from '../../exchange.js'
+import type { Exchange, Gateway } from '../../exchange.js'
 import { peerCertificate } from './certificate.js'
+import { readableOf } from './data.js'
 import type { Incoming } from './incoming.js'
 import { Outgoing } from './outgoing.js'
 import { LightSocket } from './socket.js'
@@ -15,6 +17,7 @@ type Callback = ((error?: Error | null) => void) | undefined
 
 export class Connection extends LightSocket {
   readonly #exchange: Exchange
+  #data: Readable | undefined
   readonly request: CgiRequest
   #incoming: Incoming | null = null
   readonly #outgoing = new Outgoing(this)
@@ -148,6 +151,19 @@ export class Connection extends LightSocket {
   /** Aborts when the client leaves. */
   get signal(): AbortSignal {
     return this.#exchange.signal
+  }
+
+  /** What carries the request: protocol, FastCGI role, whether there are other processes. */
+  get gateway(): Gateway {
+    return this.#exchange.gateway
+  }
+
+  /** FastCGI role Filter: the file to be filtered; to be read after the body of `req`. Null elsewhere. */
+  get data(): Readable | null {
+    const { data } = this.#exchange
+    if (!data) return null
+    this.#data ??= readableOf(data)
+    return this.#data
   }
 
   /** The CGI meta-variables of the request, as a plain object. */
