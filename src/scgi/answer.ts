@@ -1,8 +1,10 @@
 /** A {@link Reply} onto an SCGI connection: CGI output (RFC 3875 section 6), ended by the connection's end. */
 import type { Socket } from 'node:net'
 import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
+import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
+import { bigHeadWarning } from '../server/big-head.js'
 import type { Service } from '../server/service.js'
 import type { ScgiExchange } from './exchange.js'
 
@@ -33,10 +35,19 @@ export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void =
     answerError(line, exchange, error)
     return
   }
+  if (prepared.verbatim) {
+    parseVerbatim(reply).then(
+      (parsed) => answer(line, exchange, parsed),
+      (error) => answerError(line, exchange, error),
+    )
+    return
+  }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
   if (prepared.dropped !== null) dropBody(prepared.dropped)
   exchange.headSent = true
   const head = encodeHead(prepared)
+  const warning = bigHeadWarning(head)
+  if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
   const { body } = prepared
   if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
     whole(line.socket, head, body)

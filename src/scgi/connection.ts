@@ -8,6 +8,9 @@ import { answer, answerError, type Line } from './answer.js'
 import { ScgiExchange } from './exchange.js'
 import { NetstringReader, type ScgiHead } from './netstring.js'
 
+/** How long what was sent is left to the peer before a reset, in milliseconds. */
+const RESET_MS = 20
+
 export class ScgiConnection implements Served, Line {
   readonly service: Service
   readonly socket: Socket
@@ -18,12 +21,15 @@ export class ScgiConnection implements Served, Line {
   #discarded = 0
   /** Bytes have come that are no part of the request. */
   #surplus = false
+  /** It came when there were maxConnections others. */
+  readonly #tooMany: boolean
 
   constructor(socket: Socket, service: Service) {
     this.socket = socket
     this.service = service
     this.#reader = new NetstringReader(service.limits)
     this.#openedAt = service.now()
+    this.#tooMany = service.connections.size >= service.limits.maxConnections
     service.opened(this)
     if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
     else socket.on('data', (chunk: Buffer) => this.data(chunk))
@@ -99,7 +105,7 @@ export class ScgiConnection implements Served, Line {
       exchange,
       (reply) => answer(this, exchange, reply),
       (error) => answerError(this, exchange, error),
-      this.service.connections.size > this.service.limits.maxConnections ? 'maxConnections' : null,
+      this.#tooMany ? 'maxConnections' : null,
     )
   }
 
@@ -156,10 +162,14 @@ export class ScgiConnection implements Served, Line {
     else socket.destroySoon()
   }
 
-  /** A close looks like the end of the reply in SCGI; a reset does not. */
+  /**
+   * A close looks like the end of the reply in SCGI; a reset does not. It goes out alone: programs on libuv
+   * take a reset for an end when it comes together with data.
+   */
   cut(): void {
-    if (this.socket.remoteAddress === undefined) this.socket.destroy()
-    else this.socket.resetAndDestroy()
+    const { socket } = this
+    if (socket.remoteAddress === undefined) socket.destroy()
+    else setTimeout(() => socket.resetAndDestroy(), RESET_MS)
   }
 
   /** The peer has closed: the only sign of a client's leaving. */
