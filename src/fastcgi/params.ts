@@ -14,6 +14,7 @@ export interface ParamLimits {
 
 /** No bytes; never changed. */
 const NONE: number[] = []
+const EMPTY = Buffer.alloc(0)
 
 /** Collects pairs into a flat list `name, value, name, value, …` of Latin-1 strings. */
 export class PairReader {
@@ -24,7 +25,8 @@ export class PairReader {
   #lengths: number[] = NONE
   #name = -1
   #value = 0
-  #text = ''
+  #kept: Buffer = EMPTY
+  #have = 0
   /** All bytes so far are ASCII, as far as was looked. */
   isAscii = true
 
@@ -35,6 +37,11 @@ export class PairReader {
   /** True when no pair is half read. */
   get whole(): boolean {
     return this.#name < 0 && this.#lengths.length === 0
+  }
+
+  /** Bytes of memory that a half read pair takes. */
+  get retained(): number {
+    return this.#kept.length + this.#lengths.length
   }
 
   /**
@@ -79,7 +86,7 @@ export class PairReader {
       if (end - at < name + value) {
         this.#name = name
         this.#value = value
-        this.#text = text.slice(at - base)
+        this.#keepText(chunk, at, end)
         return
       }
       const split = at - base + name
@@ -102,16 +109,29 @@ export class PairReader {
       this.#lengths.push(chunk[at++] as number)
       this.#tryLengths()
     }
-    const missing = this.#name + this.#value - this.#text.length
-    const stop = Math.min(end, at + missing)
-    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    this.#text += buffer.toString('latin1', at, stop)
-    if (this.#text.length < this.#name + this.#value) return stop
-    this.list.push(nameAt(this.#text, 0, this.#name), this.#text.slice(this.#name))
-    if (this.isAscii) this.isAscii = Buffer.byteLength(this.#text) === this.#text.length
+    const length = this.#name + this.#value
+    const stop = Math.min(end, at + length - this.#have)
+    this.#keepText(chunk, at, stop)
+    if (this.#have < length) return stop
+    const text = this.#kept.toString('latin1', 0, length)
+    this.list.push(nameAt(text, 0, this.#name), text.slice(this.#name))
+    if (this.isAscii) this.isAscii = Buffer.byteLength(text) === text.length
     this.#name = -1
-    this.#text = ''
+    this.#kept = EMPTY
+    this.#have = 0
     return stop
+  }
+
+  /** Memory grows with what comes, not with what is announced. */
+  #keepText(chunk: Uint8Array, from: number, end: number): void {
+    const have = this.#have + end - from
+    if (have > this.#kept.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(this.#name + this.#value, Math.max(2 * have, 256)))
+      this.#kept.copy(larger, 0, 0, this.#have)
+      this.#kept = larger
+    }
+    this.#kept.set(chunk.subarray(from, end), this.#have)
+    this.#have = have
   }
 
   #tryLengths(): void {

@@ -28,7 +28,8 @@ export class Listener {
   readonly responder: Responder
   readonly #streams = new Map<ResponderRequest, { stdin: string; data: string }>()
 
-  constructor(given: Partial<ResponderOptions> = {}) {
+  /** @param ends an empty STDIN record ends the stream at once: mod_fcgid sends some too early */
+  constructor(given: Partial<ResponderOptions> = {}, ends = true) {
     const take =
       (stream: 'stdin' | 'data') => (r: ResponderRequest, chunk: Uint8Array, from: number, to: number) => {
         const streams = this.#of(r)
@@ -41,13 +42,14 @@ export class Listener {
     const end = (stream: 'stdin' | 'data') => (r: ResponderRequest) => {
       this.events.push(`${stream} ${r.id} ${JSON.stringify(this.#of(r)[stream])}`)
       this.#of(r)[stream] = ''
+      if (stream === 'stdin' && ends) r.stdinEnded = true
+      this.#over(r)
     }
     this.responder = new Responder(
       {
         onRequest: (r) => {
-          this.events.push(
-            `request ${r.id} role ${r.role} keep ${r.keepConnection} ${JSON.stringify(r.params)}`,
-          )
+          this.events.push(`request ${r.id} role ${r.role} ${JSON.stringify(r.params)}`)
+          this.#over(r)
         },
         onStdin: take('stdin'),
         onStdinEnd: end('stdin'),
@@ -56,6 +58,8 @@ export class Listener {
         onAbort: (r) => {
           const { stdin, data } = this.#of(r)
           this.events.push(`abort ${r.id} ${JSON.stringify([stdin, data])}`)
+          this.#streams.delete(r)
+          this.responder.finish(r)
         },
         onRefused: (keep) => this.events.push(`refused keep ${keep}`),
         send: (text) => {
@@ -72,6 +76,11 @@ export class Listener {
     return streams
   }
 
+  /** A request is over, and its id free, when all its streams have ended. */
+  #over(request: ResponderRequest): void {
+    if (request.stdinEnded && request.dataEnded) this.responder.finish(request)
+  }
+
   /** What is unfinished. */
   get open(): string[] {
     return [...this.#streams].flatMap(([{ id }, { stdin, data }]) =>
@@ -85,8 +94,9 @@ export const converse = (
   bytes: Uint8Array,
   cuts: readonly number[] = [],
   given: Partial<ResponderOptions> = {},
+  ends = true,
 ): Conversation & { readonly open: readonly string[] } => {
-  const listener = new Listener(given)
+  const listener = new Listener(given, ends)
   const places = [...new Set(cuts.filter((c) => c > 0 && c < bytes.length))].sort((a, b) => a - b)
   let error: string | undefined
   try {

@@ -26,13 +26,13 @@ describe('3.3 what real servers send is the same however it is cut', () => {
   test.each(recorded)('$mode', ({ requests }) => {
     for (const [i, request] of requests.entries()) {
       const { bytes, body, whole } = sentBytes(request)
-      const once = converse(bytes)
+      const once = converse(bytes, [], {}, false)
       expect([request.name, once.error]).toEqual([request.name, undefined])
-      expect(once.events[0]).toMatch(/^request 1 role 1 keep (true|false) /)
+      expect(once.events[0]).toMatch(/^request 1 role 1 /)
       const stdin = once.events.slice(1).map((line) => JSON.parse(line.replace(/^stdin 1 /, '')) as string)
       expect(Buffer.from(stdin.join('') + openStdin(once.open), 'latin1').equals(body)).toBe(true)
       expect(once.open.length === 0 || !whole).toBe(true)
-      for (const cuts of cutsOf(bytes.length, i)) expect(converse(bytes, cuts)).toEqual(once)
+      for (const cuts of cutsOf(bytes.length, i)) expect(converse(bytes, cuts, {}, false)).toEqual(once)
     }
   })
 
@@ -40,8 +40,8 @@ describe('3.3 what real servers send is the same however it is cut', () => {
     for (const { requests } of recorded) {
       const request = requests.find(({ name }) => name === 'post-cl') as (typeof requests)[number]
       const { bytes } = sentBytes(request)
-      const once = converse(bytes)
-      for (let at = 1; at < bytes.length; at++) expect(converse(bytes, [at])).toEqual(once)
+      const once = converse(bytes, [], {}, false)
+      for (let at = 1; at < bytes.length; at++) expect(converse(bytes, [at], {}, false)).toEqual(once)
     }
   })
 })

@@ -1,0 +1,88 @@
+/** What must hold for the FastCGI codec, whatever comes. Run by the tests and by `npm run fuzz`. */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { converse, options as defaults } from '../fastcgi/converse.js'
+import { wireRecords } from '../fastcgi/wire.js'
+import { model } from './model.js'
+import { mutant } from './mutants.js'
+import { anyRecords, conversation, cutPlaces, cuts, encodeRecords, type Rec } from './records.js'
+
+export interface CheckOptions {
+  readonly numRuns: number
+  readonly seed?: number
+  readonly path?: string
+  /** Milliseconds. */
+  readonly interruptAfterTimeLimit?: number
+}
+
+export interface Property {
+  readonly name: string
+  /** How often in a test run. */
+  readonly runs: number
+  /** @throws Error with a minimal counterexample, the seed and the path to it */
+  check(options: CheckOptions): void | Promise<void>
+}
+
+/** Limits that are crossed now and then. */
+const given = { ...defaults, maxRequestsPerConnection: 3, maxParams: 5, maxParamsBytes: 200_000 }
+
+/** The codec and the model agree about records, however their bytes are cut. */
+const agree = (records: readonly Rec[], places: readonly number[], multiplex: boolean): void => {
+  const bytes = encodeRecords(records)
+  const wanted = model(records, { ...given, multiplex })
+  const got = converse(bytes, cutPlaces(places, bytes.length), { ...given, multiplex })
+  assert.deepEqual(got.events, wanted.events)
+  assert.equal(got.sent, wanted.sent)
+  assert.equal(got.error !== undefined, wanted.broken !== null, got.error)
+  assertWire(got.sent)
+}
+
+/** Answers are records to their end. */
+const assertWire = (sent: string): void => {
+  assert.equal(wireRecords(Buffer.from(sent, 'latin1')).rest, 0)
+}
+
+/** Any bytes: no other error than a RequestError, and the same ones however they are cut. */
+const survives = (bytes: Uint8Array, places: readonly number[]): void => {
+  const once = converse(bytes)
+  assertWire(once.sent)
+  if (once.error !== undefined) assert.match(once.error, /byte \d+|maxParams/)
+  assert.deepEqual(converse(bytes, cutPlaces(places, bytes.length)), once)
+}
+
+export const codecProperties: readonly Property[] = [
+  {
+    name: 'a valid conversation, however it is cut, is what the model says',
+    runs: 200,
+    check: (options) =>
+      fc.assert(
+        fc.property(
+          conversation({ roles: [1, 1, 2, 3], most: 4, aborts: true }),
+          cuts,
+          fc.boolean(),
+          (rounds, places, multiplex) =>
+            agree(
+              rounds.flatMap(({ records }) => records),
+              places,
+              multiplex,
+            ),
+        ),
+        options,
+      ),
+  },
+  {
+    name: 'any records, valid or not, are what the model says',
+    runs: 500,
+    check: (options) => fc.assert(fc.property(anyRecords, cuts, fc.boolean(), agree), options),
+  },
+  {
+    name: 'random bytes give no other error than a named one, the same however they are cut',
+    runs: 500,
+    check: (options) => fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, survives), options),
+  },
+  {
+    name: 'recordings of real servers with bytes changed, cut out, doubled or mixed do the same',
+    runs: 300,
+    check: (options) => fc.assert(fc.property(mutant('fastcgi'), cuts, survives), options),
+  },
+]
