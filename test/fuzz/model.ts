@@ -95,9 +95,11 @@ export const model = (records: readonly Rec[], options: ModelOptions): ModelResu
     if (type === Type.BEGIN) {
       if (content.length < 8 || request !== undefined) return false
       const role = ((content[0] as number) << 8) | (content[1] as number)
-      if (role < 1 || role > 3) sent += endRequest(id, 3)
-      else if (open.size > 0 && !options.multiplex) sent += endRequest(id, 1)
-      else if (open.size > 0 && open.size >= options.maxRequestsPerConnection) return false
+      const keep = ((content[2] as number) & 1) !== 0
+      if (role < 1 || role > 3 || (open.size > 0 && !options.multiplex)) {
+        sent += endRequest(id, role < 1 || role > 3 ? 3 : 1)
+        events.push(`refused keep ${keep}`)
+      } else if (open.size > 0 && open.size >= 2 * options.maxRequestsPerConnection) return false
       else
         open.set(id, {
           role,
