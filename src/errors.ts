@@ -228,6 +228,11 @@ export const errorTable = {
     fix: 'Choose another address, port or socket path.',
     status: 500,
   },
+  WORKER_FAILED: {
+    title: 'Worker processes do not start',
+    fix: 'What the worker wrote before it ended says why; "node FILE" without workers shows it as well.',
+    status: 500,
+  },
   FORM_SOURCE: {
     title: 'A form was asked of something whose body cannot be read',
     fix: 'Give it the Request or req itself, before anything else has read the body.',

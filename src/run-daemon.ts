@@ -9,9 +9,11 @@ import { AppFiles } from './daemon/changes.js'
 import { type Daemon, type DaemonOptions, serveDaemon } from './daemon/daemon.js'
 import type { Protocol } from './daemon/gate.js'
 import { findManager, type Manager, socketPath, watchManager } from './daemon/manager.js'
+import { runsSeveral } from './daemon/multiprocess.js'
 import { checkProcessOptions } from './daemon/options.js'
 import { renewal } from './daemon/recycle.js'
 import { type Ending, endOnSignals } from './daemon/signals.js'
+import { currentWorker, type Worker } from './daemon/worker.js'
 import type { Detected } from './detect.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
@@ -33,8 +35,8 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   const place = placeOf(options, found)
   takeSystemdVariables()
   const handed = found.sockets !== undefined
-  const manager = handed ? findManager(socketPath(found.sockets[0]?.fd ?? 0)) : undefined
-  if (manager === 'gone') return endAtOnce(options)
+  const worker = currentWorker()
+  const manager = handed ? managerOf(found, worker, options) : undefined
   const development = options.development ?? process.env.NODE_ENV === 'development'
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
@@ -42,7 +44,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   let ending: Ending | undefined
   const renewed = renewal(await handlerFor(app, options), {
     recycle: options.recycle,
-    changed: changesOf(options, development, manager),
+    changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
     due: (why) => {
       say(options, `process ${process.pid} makes room for a fresh one: ${why}`)
@@ -51,33 +53,60 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   })
   const daemon = await serveDaemon(renewed.handler, {
     ...place,
-    ...(manager?.name === 'mod_fcgid' && { ownPath: true }),
+    ...(manager?.name === 'mod_fcgid' && !worker && { ownPath: true }),
+    ...(worker && { share: worker.share }),
+    multiprocess: (worker?.facts.workers ?? 1) > 1 || isOneOfMany(found, manager),
     ...serviceOptions(options, development),
     logErrors: !handed,
     ...(!options.quiet && !handed && { log: accessLog() }),
   })
   // Under a manager stderr is the server's error log: it is told of trouble only.
-  if (!handed) say(options, `${daemon.url} (${found.server}: ${found.why}; Ctrl-C stops it)`)
+  if (!handed && !worker) say(options, `${daemon.url} (${found.server}: ${found.why}; Ctrl-C stops it)`)
   process.off('SIGUSR1', endEarly)
-  ending = endOnSignals({
-    close: (graceMs) => daemon.close(graceMs),
-    graceMs: options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS),
-    managed: manager !== undefined,
-  })
-  const unwatch = manager && watchManager(manager, () => ending.end(`${manager.name} has gone`))
-  return running(found, daemon, () => {
-    unwatch?.()
+  const close = (graceMs: number) => daemon.close(graceMs)
+  const graceMs = options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
+  ending = worker
+    ? worker.serve(servingOf(found, daemon, options), { close, graceMs })
+    : endOnSignals({ close, graceMs, managed: manager !== undefined })
+  const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
+  return running(found, daemon, worker, () => {
+    if (unwatch) unwatch()
     renewed.stop()
-    ending.release()
+    ending?.release()
   })
 }
 
-function running({ server, why }: Detected, daemon: Daemon, release: () => void): Running {
+function running(
+  { server, why }: Detected,
+  { url, address, close: closeDaemon }: Daemon,
+  worker: Worker | undefined,
+  release: () => void,
+): Running {
   const close = async () => {
     release()
-    await daemon.close()
+    await closeDaemon()
   }
-  return { server, why, url: daemon.url, address: daemon.address, close }
+  return { server, why, ...(worker && { role: 'worker' }), url, address, close }
+}
+
+function servingOf({ server, why }: Detected, { url, address }: Daemon, options: RunOptions) {
+  return { server: server as Protocol, why, url, address, quiet: options.quiet ?? false }
+}
+
+/** systemd starts one process for a socket; whoever gives it as descriptor 0 may have started several. */
+function isOneOfMany({ sockets = [] }: Detected, manager: Manager | undefined): boolean {
+  return sockets[0]?.fd === 0 && runsSeveral(manager, socketPath(0))
+}
+
+/** The end of a worker's manager is its primary's business. */
+function managerOf(
+  { sockets = [] }: Detected,
+  worker: Worker | undefined,
+  options: RunOptions,
+): Manager | undefined {
+  const manager = findManager(socketPath(sockets[0]?.fd ?? 0))
+  if (manager !== 'gone') return manager
+  return worker ? undefined : endAtOnce(options)
 }
 
 function say({ quiet }: RunOptions, line: string): void {
@@ -107,12 +136,8 @@ function serviceOptions(options: RunOptions, development: boolean): DaemonOption
 }
 
 /** Only where a fresh process is started may this one end because of a change, unless it was asked for. */
-function changesOf(
-  { restartOnChange }: RunOptions,
-  development: boolean,
-  manager: Manager | undefined,
-): (() => string | null) | undefined {
-  if (!(restartOnChange ?? (development && manager?.renews === true))) return undefined
+function changesOf({ restartOnChange }: RunOptions, byDefault: boolean): (() => string | null) | undefined {
+  if (!(restartOnChange ?? byDefault)) return undefined
   const file = currentLaunch()?.file ?? process.argv[1]
   if (file === undefined) return undefined
   const files = new AppFiles(resolve(file))

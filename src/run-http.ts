@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { checkProcessOptions } from './daemon/options.js'
+import { currentWorker } from './daemon/worker.js'
 import type { Detected } from './detect.js'
 import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
@@ -16,13 +17,28 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const development = options.development ?? process.env.NODE_ENV !== 'production'
   const handler = await toHandler(app, options)
   const { socketMode, socketGroup } = options
+  const worker = currentWorker()
   const server = await serveHttp(await mounted(development ? recordOutput(handler) : handler, options), {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
+    ...(worker && { share: worker.share, multiprocess: worker.facts.workers > 1 }),
   })
+  if (worker) {
+    const { url, address } = server
+    const graceMs = options.graceMs ?? 5000
+    const ending = worker.serve(
+      { server: 'http', why, url, address, quiet: options.quiet ?? false },
+      { close: (ms) => server.close({ graceMs: ms }), graceMs },
+    )
+    const close = () => {
+      ending.release()
+      return server.close()
+    }
+    return { server: 'http', why, role: 'worker', url, address, close }
+  }
   if (!options.quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }

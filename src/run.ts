@@ -40,7 +40,7 @@ export interface RunOptions extends AppOptions {
    */
   allow?: readonly string[]
   /** FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). */
-  limits?: Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors'>
+  limits?: Omit<ServiceOptions, 'multiprocess' | 'onError' | 'stderr' | 'logErrors'>
   /**
    * FastCGI: the app that answers requests in the role Authorizer (docs/fastcgi.md). Default: the same app,
    * which finds the role in `context.gateway` (Node apps: `req.socket.gateway`).
@@ -80,6 +80,8 @@ export interface Running {
   readonly server: DetectedServer
   /** One line: what decided for this server. */
   readonly why: string
+  /** With the option `workers`: whether this process manages the workers, or is one of them. */
+  readonly role?: 'primary' | 'worker'
   /** HTTP: `http://127.0.0.1:8080`, or `unix:/run/app.sock`. */
   readonly url?: string
   /** HTTP: the port that was taken, or the path of the socket. */
@@ -170,12 +172,23 @@ export function failureText(error: unknown): string {
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   if (found.server === 'cgi') return startCgi(app, options, found)
+  if (options.workers && !(await isWorker())) {
+    const { startWorkers } = await import('./run-workers.js')
+    return startWorkers(options, found)
+  }
   if (found.server === 'http' && found.sockets === undefined) {
     const { startHttp } = await import('./run-http.js')
     return startHttp(app, options, found)
   }
   const { startDaemon } = await import('./run-daemon.js')
   return startDaemon(app, options, found)
+}
+
+/** A primary has started this process to serve. Loads nothing where that cannot be. */
+export async function isWorker(): Promise<boolean> {
+  if (process.send === undefined) return false
+  const { currentWorker } = await import('./daemon/worker.js')
+  return currentWorker() !== undefined
 }
 
 async function startCgi(app: App, options: RunOptions, { why }: Detected): Promise<Running> {

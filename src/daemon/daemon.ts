@@ -97,11 +97,12 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
 
 async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<HttpAcceptor> {
   const { acceptHttp } = await import('../http/server.js')
-  const { onError, stderr, log, maxBodyBytes } = options
+  const { onError, stderr, log, maxBodyBytes, multiprocess } = options
   return acceptHttp(handler, {
     ...(onError && { onError }),
     ...(stderr && { stderr }),
     ...(log && { log }),
+    ...(multiprocess && { multiprocess }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
   })
 }

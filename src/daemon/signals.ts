@@ -10,6 +10,8 @@ export interface EndOptions {
    * to hurry. Else the second signal ends the process at once.
    */
   readonly managed: boolean
+  /** Called on SIGHUP, which then does not end the process. */
+  readonly onHangup?: () => void
   /** Called when the end begins, with the reason. */
   readonly onEnd?: (why: string) => void
 }
@@ -47,6 +49,10 @@ export function endOnSignals(options: EndOptions): Ending {
     })
   }
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGHUP' && options.onHangup !== undefined) {
+      if (!begun) options.onHangup()
+      return
+    }
     if (begun && (!options.managed || signal === 'SIGINT')) process.exit(0)
     end(signal, signal)
   }

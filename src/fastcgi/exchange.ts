@@ -7,11 +7,14 @@ import { SocketExchange } from '../server/exchange.js'
 import type { Connection } from './connection.js'
 import { type ResponderRequest, Role } from './responder.js'
 
-const gateways: Record<number, Gateway> = {
-  [Role.RESPONDER]: { protocol: 'fastcgi', role: 'responder', runOnce: false, multiprocess: false },
-  [Role.AUTHORIZER]: { protocol: 'fastcgi', role: 'authorizer', runOnce: false, multiprocess: false },
-  [Role.FILTER]: { protocol: 'fastcgi', role: 'filter', runOnce: false, multiprocess: false },
-}
+const gatewaysOf = (multiprocess: boolean): Record<number, Gateway> => ({
+  [Role.RESPONDER]: { protocol: 'fastcgi', role: 'responder', runOnce: false, multiprocess },
+  [Role.AUTHORIZER]: { protocol: 'fastcgi', role: 'authorizer', runOnce: false, multiprocess },
+  [Role.FILTER]: { protocol: 'fastcgi', role: 'filter', runOnce: false, multiprocess },
+})
+
+const alone = gatewaysOf(false)
+const oneOfMany = gatewaysOf(true)
 
 export class FastcgiExchange extends SocketExchange {
   readonly request: ResponderRequest
@@ -27,7 +30,9 @@ export class FastcgiExchange extends SocketExchange {
   readonly #connection: Connection
 
   constructor(connection: Connection, request: ResponderRequest) {
-    super(connection.service, gateways[request.role] as Gateway, request.params, request.isAscii)
+    const { service } = connection
+    const gateways = service.multiprocess ? oneOfMany : alone
+    super(service, gateways[request.role] as Gateway, request.params, request.isAscii)
     this.#connection = connection
     this.request = request
     const announced = request.numberIn('CONTENT_LENGTH')

@@ -8,17 +8,20 @@ import { RequestError } from '../errors.js'
 import type { Env, Exchange, Gateway } from '../exchange.js'
 import type { RequestBody } from './body.js'
 
-const gateway: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
+const alone: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
+const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
 /** What the server does for its exchanges. */
 export interface ExchangeOwner {
+  /** Other processes may serve the same app. */
+  readonly multiprocess: boolean
   stderr(text: string): void
   waitUntil(work: Promise<unknown>, exchange: HttpExchange): void
 }
 
 export class HttpExchange implements Exchange {
   readonly stdin: RequestBody
-  readonly gateway = gateway
+  readonly gateway: Gateway
   #req: IncomingMessage
   #owner: ExchangeOwner
   #env: Env | undefined
@@ -29,6 +32,7 @@ export class HttpExchange implements Exchange {
     this.#req = req
     this.stdin = stdin
     this.#owner = owner
+    this.gateway = owner.multiprocess ? oneOfMany : alone
   }
 
   get env(): Env {

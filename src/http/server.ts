@@ -15,6 +15,8 @@ export interface HttpOptions extends ListenOptions, BodyLimits {
   readonly log?: (entry: AccessEntry) => void
   /** Where diagnostics go. Default: `process.stderr`. */
   readonly stderr?: (text: string) => void
+  /** Other processes may serve the same app at the same time. Default false. */
+  readonly multiprocess?: boolean
   /** Largest request head, in bytes; beyond it 431. Default 65536. */
   readonly maxHeaderBytes?: number
   /** Largest number of header fields of a request; beyond it 431. Default 200. */
@@ -85,6 +87,7 @@ export function acceptHttp(handler: Handler, options: HttpOptions = {}): HttpAcc
 }
 
 class Service {
+  readonly multiprocess: boolean
   #handler: Handler
   #options: HttpOptions
   #server: Server
@@ -102,6 +105,7 @@ class Service {
   constructor(handler: Handler, options: HttpOptions) {
     this.#handler = handler
     this.#options = options
+    this.multiprocess = options.multiprocess ?? false
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes ?? 65536,
       headersTimeout: options.headersTimeoutMs ?? 30_000,
@@ -119,7 +123,7 @@ class Service {
   async start(): Promise<HttpServer> {
     const place = await listen(this.#server, this.#options)
     this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
-    const close = (options?: CloseOptions) => this.#closeOnce(() => place.cleanUp(), options)
+    const close = (options?: CloseOptions) => this.#closeOnce(async () => place.cleanUp(), options)
     return { url: place.url, address: place.address, close }
   }
 

@@ -5,7 +5,8 @@ import { SocketExchange } from '../server/exchange.js'
 import type { Service } from '../server/service.js'
 import type { ScgiHead } from './netstring.js'
 
-const gateway: Gateway = { protocol: 'scgi', role: 'responder', runOnce: false, multiprocess: false }
+const alone: Gateway = { protocol: 'scgi', role: 'responder', runOnce: false, multiprocess: false }
+const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
 /** Pieces below this may share memory with others (Body.owned). */
 const OWNED = 4096
@@ -16,7 +17,7 @@ export class ScgiExchange extends SocketExchange {
   left: number
 
   constructor(service: Service, head: ScgiHead, source: BodySource) {
-    super(service, gateway, head.params, head.isAscii)
+    super(service, service.multiprocess ? oneOfMany : alone, head.params, head.isAscii)
     this.left = head.contentLength
     this.stdin = new PushedBody(head.contentLength, source, true)
     if (head.contentLength === 0) this.stdin.end()

@@ -37,12 +37,16 @@ export interface ServiceOptions {
    * False where both end in the same file. Default true.
    */
   readonly logErrors?: boolean
+  /** Other processes may serve the same app at the same time; apps are told. Default false. */
+  readonly multiprocess?: boolean
   /** Where lines about connections and broken replies go. Default: `process.stderr`. */
   readonly stderr?: (text: string) => void
 }
 
 /** All limits, with their defaults put in; times without a limit are Infinity. */
-export type Limits = Readonly<Required<Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors'>>>
+export type Limits = Readonly<
+  Required<Omit<ServiceOptions, 'onError' | 'stderr' | 'logErrors' | 'multiprocess'>>
+>
 
 export const limitsFrom = (options: ServiceOptions): Limits => ({
   maxParamsBytes: options.maxParamsBytes ?? 1 << 20,

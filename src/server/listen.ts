@@ -1,19 +1,14 @@
 /** Listening on a TCP port or a Unix socket, with errors that say what to do. */
-import { lstatSync, unlinkSync } from 'node:fs'
-import { chmod, chown, link, lstat, rename, unlink } from 'node:fs/promises'
-import { type AddressInfo, connect, type Server } from 'node:net'
-import { dirname, join } from 'node:path'
+import type { AddressInfo, Server } from 'node:net'
 import { UsageError } from '../errors.js'
+import { prepareUnix, remover } from './unix-socket.js'
 
-export interface ListenOptions {
+/** Where to listen, and how. */
+export interface Place {
   /** Address to listen on. Default `127.0.0.1`: only this machine. `0.0.0.0` or `::` for all. */
   readonly host?: string
   /** TCP port; 0 takes any free one. Default 8080. */
   readonly port?: number
-  /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
-  readonly fd?: number
-  /** The path of that descriptor's Unix socket is for this process alone. Default false: it stays. */
-  readonly ownPath?: boolean
   /** Path of a Unix socket; then host and port are not used. A stale socket there is replaced. */
   readonly path?: string
   /** Mode of the Unix socket. Default 0o660. */
@@ -22,6 +17,23 @@ export interface ListenOptions {
   readonly socketGroup?: string | number
   /** Connections the kernel keeps waiting. Default 511. */
   readonly backlog?: number
+}
+
+export interface ListenOptions extends Place {
+  /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
+  readonly fd?: number
+  /** The path of that descriptor's Unix socket is for this process alone. Default false: it stays. */
+  readonly ownPath?: boolean
+  /** Gives the socket of a place that another process has made and looks after. */
+  readonly share?: (place: Place) => Promise<SharedSocket>
+}
+
+/** A socket that another process has bound. */
+export interface SharedSocket {
+  /** What `net.Server.listen()` takes. */
+  readonly handle: object
+  readonly url: string
+  readonly address: AddressInfo | string
 }
 
 /** A place that is listened on. */
@@ -36,13 +48,12 @@ export interface Listening {
 /** @throws UsageError LISTEN_TAKEN, LISTEN_FAILED */
 export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
   if (options.fd !== undefined) return listenInherited(server, options.fd, options.ownPath)
+  if (options.share !== undefined) return listenShared(server, options, options.share)
   if (options.path !== undefined) return listenUnix(server, options.path, options)
-  const host = options.host ?? '127.0.0.1'
-  const port = options.port ?? 8080
   try {
-    await listening(server, { host: host.replace(/^\[(.*)\]$/, '$1'), port, backlog: options.backlog ?? 511 })
+    await listening(server, { ...hostAndPort(options), backlog: options.backlog ?? 511 })
   } catch (error) {
-    throw listenError(error, `${host.includes(':') ? `[${host}]` : host}:${port}`)
+    throw listenError(error, placeName(options))
   }
   const address = server.address() as AddressInfo
   return { url: tcpUrl(address), address, cleanUp: () => {} }
@@ -63,107 +74,72 @@ async function listenInherited(server: Server, fd: number, ownPath = false): Pro
   return { url: `unix:${path}`, address: path, cleanUp: ownPath && address ? remover(path) : () => {} }
 }
 
-function tcpUrl({ address, family, port }: AddressInfo): string {
+/** The socket is another process's: it removes what there is to remove. */
+async function listenShared(
+  server: Server,
+  { host, port, path, socketMode, socketGroup, backlog = 511 }: ListenOptions,
+  share: NonNullable<ListenOptions['share']>,
+): Promise<Listening> {
+  const place = {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(path !== undefined && { path }),
+    ...(socketMode !== undefined && { socketMode }),
+    ...(socketGroup !== undefined && { socketGroup }),
+  }
+  const { handle, url, address } = await share(place)
+  try {
+    await listening(server, handle, backlog)
+  } catch (error) {
+    throw listenError(error, placeName(place))
+  }
+  return { url, address, cleanUp: () => {} }
+}
+
+async function listenUnix(server: Server, path: string, options: Place): Promise<Listening> {
+  try {
+    const place = await prepareUnix(path, options, (draft) =>
+      listening(server, { path: draft, backlog: options.backlog ?? 511 }),
+    )
+    await place.publish()
+    return { url: `unix:${path}`, address: path, cleanUp: place.cleanUp }
+  } catch (error) {
+    server.close()
+    throw listenError(error, path)
+  }
+}
+
+/** The address and port of a TCP place, with their defaults put in. */
+export function hostAndPort({ host = '127.0.0.1', port = 8080 }: Place): { host: string; port: number } {
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port }
+}
+
+/** How a place is written: `127.0.0.1:8080`, `[::1]:8080`, `/run/app.sock`. */
+export function placeName(place: Place): string {
+  if (place.path !== undefined) return place.path
+  const { host, port } = hostAndPort(place)
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+export function tcpUrl({ address, family, port }: AddressInfo): string {
   const any = address === '0.0.0.0' || address === '::'
   const host = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
   return `http://${host}:${port}`
 }
 
-/** Size of sun_path on macOS and the BSDs, less its NUL; Linux has 4 more. */
-const maxSocketPath = 103
-let drafts = 0
-
-/**
- * The socket is made beside its place and linked there once it has its mode: nobody can connect
- * before, a living socket is never removed, and libuv, which unlinks what it bound, finds nothing.
- */
-async function listenUnix(server: Server, path: string, options: ListenOptions): Promise<Listening> {
-  const draft = join(dirname(path), `.${process.pid}-${drafts++}`)
-  let inode: number
-  try {
-    // libuv cuts a longer path off without a word.
-    if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
-      throw withCode('ENAMETOOLONG')
-    await removeStale(path)
-    await removeStale(draft)
-    await listening(server, { path: draft, backlog: options.backlog ?? 511 })
-    await setOwner(draft, options)
-    inode = (await lstat(draft)).ino
-    await link(draft, path).then(
-      () => unlink(draft),
-      (error: NodeJS.ErrnoException) => {
-        if (error.code === 'EEXIST') throw error
-        return rename(draft, path) // a file system without hard links
-      },
-    )
-  } catch (error) {
-    server.close()
-    await unlink(draft).catch(() => {})
-    throw listenError(error, path)
-  }
-  return { url: `unix:${path}`, address: path, cleanUp: remover(path, inode) }
-}
-
-/** The group first: a chown may take bits of the mode away. */
-async function setOwner(draft: string, { socketMode = 0o660, socketGroup }: ListenOptions): Promise<void> {
-  if (socketGroup !== undefined) {
-    const { groupId } = await import('./group.js')
-    try {
-      await chown(draft, -1, await groupId(socketGroup))
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw cause
-      throw Object.assign(new Error(`this user is not in the group ${socketGroup}`), { code: 'GROUP' })
-    }
-  }
-  await chmod(draft, socketMode)
-}
-
-/** Removes a socket's path, once, if it is still the same file; at the latest when the process exits. */
-function remover(path: string, inode = lstatSync(path, { throwIfNoEntry: false })?.ino): () => void {
-  const remove = () => {
-    process.off('exit', remove)
-    try {
-      if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
-    } catch {
-      // Gone already, or no longer ours to remove.
-    }
-    inode = undefined
-  }
-  process.on('exit', remove)
-  return remove
-}
-
-/** Removes a socket that nobody listens on; told by connecting, as a process may still be there. */
-async function removeStale(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => null)
-  if (!found) return
-  if (!found.isSocket()) throw withCode('EEXIST')
-  const answer = await new Promise<string>((resolve) => {
-    const probe = connect(path, () => resolve('alive')).on('error', (e: NodeJS.ErrnoException) =>
-      resolve(e.code ?? ''),
-    )
-    probe.on('close', () => {}).unref()
-    probe.once('connect', () => probe.destroy())
-  })
-  if (answer === 'ECONNREFUSED') await unlink(path)
-  else if (answer !== 'ENOENT') throw withCode('EADDRINUSE')
-}
-
-function withCode(code: string): Error {
-  return Object.assign(new Error(code), { code })
-}
-
-function listening(server: Server, options: object): Promise<void> {
+function listening(server: Server, options: object, backlog?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options, () => {
+    const done = () => {
       server.off('error', reject)
       resolve()
-    })
+    }
+    if (backlog === undefined) server.listen(options, done)
+    else server.listen(options, backlog, done)
   })
 }
 
-function listenError(cause: unknown, place: string): UsageError {
+export function listenError(cause: unknown, place: string): UsageError {
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'EADDRINUSE') {
     return new UsageError('LISTEN_TAKEN', `${place} is taken: another program listens there.`, { cause })

@@ -37,6 +37,8 @@ export class Service {
   static readonly idleGraceMs = IDLE_GRACE_MS
   readonly limits: Limits
   readonly lines: Log
+  /** Other processes may serve the same app. */
+  readonly multiprocess: boolean
   /** Every reply is the last one of its connection. */
   stopping = false
   readonly connections = new Set<Served>()
@@ -52,6 +54,7 @@ export class Service {
     this.#handler = handler
     this.#options = options
     this.limits = limitsFrom(options)
+    this.multiprocess = options.multiprocess ?? false
     this.lines = new Log(options.stderr, this.now)
     this.#timer = setInterval(() => {
       const now = this.now()

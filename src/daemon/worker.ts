@@ -1,0 +1,149 @@
+/**
+ * This process as a worker: started by a primary that owns the sockets, serving them, and ended by it.
+ * src/daemon/workers.ts is the other side.
+ */
+import type { AddressInfo } from 'node:net'
+import { type ErrorCode, UsageError } from '../errors.js'
+import type { Place, SharedSocket } from '../server/listen.js'
+import type { Protocol } from './gate.js'
+import type { Ending } from './signals.js'
+
+/** How the primary tells a process that it is its worker. */
+export const workerVariable = 'CGIUP_WORKER'
+
+/** Value of {@link workerVariable}, as JSON. */
+export interface WorkerFacts {
+  /** Process id of the primary. */
+  readonly primary: number
+  /** How many workers there are. */
+  readonly workers: number
+}
+
+/** What a worker says once it serves. */
+export interface Serving {
+  readonly server: Protocol
+  readonly why: string
+  readonly url: string
+  readonly address: AddressInfo | string
+  readonly quiet: boolean
+  /** How long it may take to end, in milliseconds. */
+  readonly graceMs: number
+}
+
+export type ToPrimary =
+  | { readonly cgiup: 'bind'; readonly place: Place }
+  | { readonly cgiup: 'serving'; readonly serving: Serving }
+  | { readonly cgiup: 'leaving'; readonly why: string }
+
+/** The message `bound` carries the socket. */
+export type ToWorker =
+  | { readonly cgiup: 'bound'; readonly url: string; readonly address: AddressInfo | string }
+  | { readonly cgiup: 'refused'; readonly code: ErrorCode; readonly message: string }
+  | { readonly cgiup: 'end' }
+
+export interface WorkerEnd {
+  /** Stops accepting and finishes running requests. */
+  readonly close: (graceMs: number) => Promise<void>
+  readonly graceMs: number
+  /** Called when the end begins, with the reason. */
+  readonly onEnd?: (why: string) => void
+}
+
+/**
+ * A terminal's Ctrl-C, Apache's graceful restart and the like reach the whole process group: what they mean
+ * for the workers is the primary's business.
+ */
+const leftToPrimary = ['SIGINT', 'SIGUSR1', 'SIGHUP'] as const
+
+export class Worker {
+  readonly facts: WorkerFacts
+  #end: WorkerEnd | null = null
+  #ending = false
+  #answered: ((message: ToWorker, handle: object | undefined) => void) | null = null
+
+  constructor(facts: WorkerFacts) {
+    this.facts = facts
+    process.on('message', this.#receive)
+    process.once('disconnect', this.#orphaned)
+    for (const signal of leftToPrimary) process.on(signal, () => {})
+    process.on('SIGTERM', () => this.leave('SIGTERM'))
+    if (!process.connected) this.#orphaned()
+  }
+
+  /** The socket of a place, which the primary makes and keeps. @throws UsageError as listening does */
+  readonly share = (place: Place): Promise<SharedSocket> =>
+    new Promise((resolve, reject) => {
+      this.#answered = (message, handle) => {
+        if (message.cgiup === 'refused') reject(new UsageError(message.code, message.message))
+        else if (message.cgiup === 'bound' && handle !== undefined)
+          resolve({ handle, url: message.url, address: message.address })
+      }
+      this.#send({ cgiup: 'bind', place })
+    })
+
+  /** It serves now, and ends when the primary says so, or has gone. */
+  serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): Ending {
+    this.#end = end
+    this.#send({ cgiup: 'serving', serving: { ...serving, graceMs: end.graceMs } })
+    const isEnding = () => this.#ending
+    return {
+      end: (why) => this.leave(why),
+      get begun() {
+        return isEnding()
+      },
+      release: () => {
+        this.#end = null
+      },
+    }
+  }
+
+  /** Asks the primary for a fresh worker; this one serves until that does. May be called again. */
+  leave(why: string): void {
+    // A worker that does not serve yet has nothing to finish.
+    if (this.#end === null) process.exit(0)
+    else if (!this.#ending) this.#send({ cgiup: 'leaving', why })
+  }
+
+  readonly #receive = (message: unknown, handle: unknown): void => {
+    const known = message as ToWorker | null
+    if (known?.cgiup === 'end') this.#close('the primary says so')
+    else if (known?.cgiup === 'bound' || known?.cgiup === 'refused')
+      this.#answered?.(known, handle as object | undefined)
+  }
+
+  /** A worker never outlives its primary. */
+  readonly #orphaned = (): void => {
+    if (this.#end === null) process.exit(0)
+    this.#close('the primary has gone')
+  }
+
+  #close(why: string): void {
+    if (this.#ending) return
+    this.#ending = true
+    const end = this.#end
+    if (end === null) process.exit(0)
+    end.onEnd?.(why)
+    void end.close(end.graceMs).finally(() => process.exit(0))
+  }
+
+  #send(message: ToPrimary): void {
+    // An error means that the primary has gone, which `disconnect` says.
+    if (process.connected) process.send?.(message, undefined, undefined, () => {})
+  }
+}
+
+const key = Symbol.for('cgiup.worker')
+
+/** This process as a worker; undefined where it is none. One for all copies of this module. */
+export function currentWorker(): Worker | undefined {
+  const place = globalThis as { [key]?: Worker }
+  if (place[key] !== undefined) return place[key]
+  const text = process.env[workerVariable]
+  if (!text) return undefined
+  // Programs that the app starts are no workers.
+  delete process.env[workerVariable]
+  const facts = JSON.parse(text) as WorkerFacts
+  if (process.send === undefined || (facts.primary !== process.ppid && process.connected)) return undefined
+  place[key] = new Worker(facts)
+  return place[key]
+}

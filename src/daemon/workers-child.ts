@@ -1,0 +1,101 @@
+/** One worker process, as its primary sees it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { UsageError } from '../errors.js'
+import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
+import { workerVariable } from './worker.js'
+
+export interface ChildEvents {
+  /** It wants the socket of a place; {@link Child.answer} it. */
+  readonly onBind: (child: Child, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
+  readonly onServing: (child: Child) => void
+  /** It wants to be replaced. */
+  readonly onLeaving: (child: Child, why: string) => void
+  /** It has ended. @param how `exit code 1`, `SIGSEGV` */
+  readonly onExit: (child: Child, how: string) => void
+}
+
+export interface ChildOptions {
+  readonly facts: WorkerFacts
+  /** Descriptors that listen, which the worker gets under the same numbers. */
+  readonly descriptors: readonly number[]
+}
+
+export class Child {
+  /** What it said when it began to serve; null before. */
+  serving: Serving | null = null
+  /** Clock of its start, in milliseconds. */
+  readonly startedAt = performance.now()
+  /** It was told to end. */
+  ending = false
+  alive = true
+  readonly #process: ChildProcess
+
+  constructor(options: ChildOptions, events: ChildEvents) {
+    const child = startProcess(options)
+    this.#process = child
+    child.on('message', (message) => {
+      const known = message as ToPrimary | null
+      if (known?.cgiup === 'bind') events.onBind(this, known.place)
+      else if (known?.cgiup === 'leaving') events.onLeaving(this, known.why)
+      else if (known?.cgiup === 'serving') {
+        this.serving = known.serving
+        events.onServing(this)
+      }
+    })
+    const ended = (how: string) => {
+      if (!this.alive) return
+      this.alive = false
+      events.onExit(this, how)
+    }
+    child.on('error', (error) => {
+      if (child.pid === undefined) ended(error.message)
+    })
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  answer(message: ToWorker, handle?: object): void {
+    // An error means that it has ended, which `exit` says.
+    if (this.#process.connected) this.#process.send(message, handle as never, {}, () => {})
+  }
+
+  /** Gracefully, once it serves; else at once. */
+  end(): void {
+    this.ending = true
+    if (this.serving !== null) this.answer({ cgiup: 'end' })
+    else this.#process.kill('SIGKILL')
+  }
+
+  kill(): void {
+    this.ending = true
+    this.#process.kill('SIGKILL')
+  }
+}
+
+/** The same program with the same arguments as this process. */
+function startProcess({ facts, descriptors }: ChildOptions): ChildProcess {
+  const [, program, ...args] = process.argv
+  if (program === undefined) throw new UsageError('USAGE', 'Workers need a program in a file: node app.js.')
+  const stdio: (number | 'ignore' | 'ipc')[] = [
+    descriptors.includes(0) ? 0 : 'ignore',
+    2,
+    2,
+    ...descriptors.filter((fd) => fd > 2),
+    'ipc',
+  ]
+  // LISTEN_PID names the process that is meant (sd_listen_fds(3)); the workers are others.
+  const { LISTEN_PID: _, ...env } = process.env
+  return spawn(process.execPath, [...nodeArguments(), program, ...args], {
+    env: { ...env, [workerVariable]: JSON.stringify(facts) },
+    stdio,
+  })
+}
+
+/** A debugger of each process needs a port of its own. */
+function nodeArguments(): string[] {
+  const own = process.execArgv
+  return own.some((argument) => argument.startsWith('--inspect')) ? [...own, '--inspect-port=0'] : own
+}

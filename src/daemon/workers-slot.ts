@@ -1,0 +1,105 @@
+/** One of the places for workers: who is in it, and who comes next. */
+import type { Child } from './workers-child.js'
+
+/** A worker that lives shorter than this crashed at its start, in milliseconds. */
+const YOUNG_MS = 5000
+
+/** Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s. */
+export const pauseAfter = (failures: number): number =>
+  failures <= 1 ? 0 : Math.min(1000 * 2 ** (failures - 2), 30_000)
+
+export interface Crew {
+  /** Everything ends: nothing is started any more. */
+  readonly ending: boolean
+  spawn(slot: Slot): Child
+  log(line: string): void
+}
+
+export class Slot {
+  readonly number: number
+  /** Serves. */
+  current: Child | null = null
+  /** Starts, and takes the place of `current` once it serves. */
+  next: Child | null = null
+  readonly #crew: Crew
+  #failures = 0
+  #retry = true
+  #timer: NodeJS.Timeout | undefined
+  #started: Promise<boolean> = Promise.resolve(false)
+  #settle: (serves: boolean) => void = () => {}
+
+  /** @param number from 1, for the log */
+  constructor(number: number, crew: Crew) {
+    this.number = number
+    this.#crew = crew
+  }
+
+  /**
+   * Starts a worker unless one is on its way. Resolves with whether it came to serve.
+   *
+   * @param retry another one is started when it does not
+   */
+  start(retry = true): Promise<boolean> {
+    if (this.next !== null || this.#crew.ending) return this.#started
+    clearTimeout(this.#timer)
+    this.#retry = retry
+    this.#started = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+    this.next = this.#crew.spawn(this)
+    return this.#started
+  }
+
+  /** A fresh worker, started after this call; where that fails, the present one stays. */
+  async replace(): Promise<boolean> {
+    if (this.next !== null) await this.#started
+    return this.start(this.current === null)
+  }
+
+  /** The one on its way serves: the present one may go. */
+  serves(child: Child): void {
+    if (child !== this.next) return
+    const old = this.current
+    this.current = child
+    this.next = null
+    old?.end()
+    this.#settle(true)
+  }
+
+  /** @param how `exit code 1`, `SIGSEGV` */
+  exited(child: Child, how: string): void {
+    const wasNext = child === this.next
+    if (wasNext) this.next = null
+    else if (child === this.current) this.current = null
+    if (child.ending || this.#crew.ending) {
+      if (!this.#crew.ending && how !== 'exit code 0') this.#say(child, how, 'at its end', '')
+    } else this.#failed(child, how, wasNext)
+    if (wasNext) this.#settle(false)
+  }
+
+  /** Nothing is to be started any more. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#settle(false)
+  }
+
+  #failed(child: Child, how: string, wasNext: boolean): void {
+    const young = wasNext || performance.now() - child.startedAt < YOUNG_MS
+    this.#failures = young ? this.#failures + 1 : 1
+    const when = wasNext ? 'before it served' : 'while it served'
+    if (this.next !== null) this.#say(child, how, when, 'the next one is on its way')
+    else if (wasNext && !this.#retry)
+      this.#say(child, how, when, this.current === null ? '' : 'the one before it stays')
+    else {
+      const pause = pauseAfter(this.#failures)
+      const then = pause === 0 ? 'the next one starts now' : `the next one starts in ${pause / 1000} s`
+      this.#say(child, how, when, then)
+      this.#timer = setTimeout(() => void this.start(), pause)
+    }
+  }
+
+  #say(child: Child, how: string, when: string, then: string): void {
+    const line = `worker ${this.number} (process ${child.pid}) ended ${when}: ${how}`
+    this.#crew.log(then === '' ? line : `${line}; ${then}`)
+  }
+}

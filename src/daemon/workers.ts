@@ -1,0 +1,178 @@
+/**
+ * The primary of worker processes: starts them, starts others where they end, gives them the sockets that
+ * they share, and never serves a request itself. src/daemon/worker.ts is the other side.
+ */
+import { closeSync } from 'node:fs'
+import { CgiupError, UsageError } from '../errors.js'
+import { remover } from '../server/unix-socket.js'
+import type { Serving } from './worker.js'
+import { Child, type ChildEvents } from './workers-child.js'
+import { type Crew, Slot } from './workers-slot.js'
+import { WorkersSocket } from './workers-socket.js'
+
+export interface WorkersOptions {
+  /** How many. */
+  readonly workers: number
+  /** Descriptors that a launcher handed over; workers get them under the same numbers. */
+  readonly descriptors: readonly number[]
+  /** Path of a Unix socket among them that is for this process and its workers alone. Default: it stays. */
+  readonly ownPath?: string
+  /** Lines about workers. Default: `process.stderr`. */
+  readonly log?: (line: string) => void
+}
+
+/** What a worker may take longer than its grace before it is killed, in milliseconds. */
+const LATE_MS = 500
+
+export class Workers implements Crew {
+  ending = false
+  /** What the first worker said of itself. */
+  serving: Serving | null = null
+  readonly #options: WorkersOptions
+  readonly #slots: Slot[] = []
+  readonly #children = new Set<Child>()
+  readonly #socket = new WorkersSocket()
+  #removeOwnPath: (() => void) | undefined
+  #reloading: Promise<void> | null = null
+  #again = false
+  #closed: Promise<void> | undefined
+  #empty: () => void = () => {}
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    if (options.ownPath !== undefined) this.#removeOwnPath = remover(options.ownPath)
+    for (let number = 1; number <= options.workers; number++) this.#slots.push(new Slot(number, this))
+  }
+
+  /** Process ids of the workers that live. */
+  get pids(): number[] {
+    return [...this.#children].map(({ pid }) => pid)
+  }
+
+  /**
+   * Resolves when the first worker serves; the others are started then, so that what keeps the app from
+   * starting is said once.
+   *
+   * @throws UsageError WORKER_FAILED when that worker ends before it serves
+   */
+  async start(): Promise<Serving> {
+    const [first, ...others] = this.#slots as [Slot, ...Slot[]]
+    if (!(await first.start(false)) || this.serving === null) {
+      // A signal has come before: the process is about to exit.
+      if (this.ending) await new Promise(() => {})
+      await this.close()
+      throw new UsageError('WORKER_FAILED', 'The first worker process ended before it served.')
+    }
+    for (const slot of others) void slot.start()
+    return this.serving
+  }
+
+  /**
+   * Fresh workers with the code as it is now, one after the other: the old one ends when the new one
+   * serves. A new one that does not come to serve stops it.
+   */
+  reload(): Promise<void> {
+    this.#again = this.#reloading !== null
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = null
+    })
+    return this.#reloading
+  }
+
+  async #reload(): Promise<void> {
+    do {
+      this.#again = false
+      for (const slot of this.#slots) {
+        const fresh = await slot.replace()
+        if (this.ending) return
+        if (!fresh) return this.log('reload stopped: a new worker does not start')
+      }
+    } while (this.#again)
+    this.log('reloaded: all workers are new')
+  }
+
+  /** Ends all workers gracefully, each within its own grace. Resolves when they have gone. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.ending = true
+    for (const slot of this.#slots) slot.stop()
+    this.#removeOwnPath?.()
+    this.#socket.close()
+    // Connections that this process alone could accept would wait for nothing.
+    for (const fd of this.#options.descriptors) closeQuietly(fd)
+    for (const child of this.#children) child.end()
+    const late = setTimeout(() => this.kill(), (this.serving?.graceMs ?? 0) + LATE_MS)
+    if (this.#children.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#empty = resolve
+      })
+    clearTimeout(late)
+  }
+
+  /** Ends all workers at once. */
+  kill(): void {
+    for (const child of this.#children) child.kill()
+  }
+
+  spawn(slot: Slot): Child {
+    const { workers, descriptors } = this.#options
+    const child = new Child({ facts: { primary: process.pid, workers }, descriptors }, this.#eventsOf(slot))
+    this.#children.add(child)
+    return child
+  }
+
+  log(line: string): void {
+    if (this.#options.log !== undefined) this.#options.log(line)
+    else process.stderr.write(`cgiup: ${line}\n`)
+  }
+
+  #eventsOf(slot: Slot): ChildEvents {
+    return {
+      onBind: (child, place) => {
+        this.#socket.bind(place).then(
+          ({ handle, url, address }) => child.answer({ cgiup: 'bound', url, address }, handle),
+          (error) => child.answer(refusal(error)),
+        )
+      },
+      onServing: (child) => void this.#serves(slot, child),
+      onLeaving: (child) => {
+        if (child !== slot.current || this.ending) return
+        void slot.start()
+      },
+      onExit: (child, how) => {
+        this.#children.delete(child)
+        slot.exited(child, how)
+        if (this.#children.size === 0) this.#empty()
+      },
+    }
+  }
+
+  async #serves(slot: Slot, child: Child): Promise<void> {
+    try {
+      await this.#socket.publish()
+    } catch (error) {
+      this.log((error as Error).message)
+      child.kill()
+      return
+    }
+    this.serving ??= child.serving
+    slot.serves(child)
+  }
+}
+
+function refusal(error: unknown) {
+  const code = error instanceof CgiupError ? error.code : 'LISTEN_FAILED'
+  return { cgiup: 'refused', code, message: (error as Error).message } as const
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // Closed already.
+  }
+}

@@ -1,0 +1,124 @@
+/** Unix sockets: made with their mode and group before anybody can connect, removed when they are done with. */
+import { lstatSync, unlinkSync } from 'node:fs'
+import { chmod, chown, link, lstat, rename, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+
+export interface UnixOptions {
+  readonly socketMode?: number
+  readonly socketGroup?: string | number
+}
+
+/** A socket that is bound, and has no name yet that clients know. */
+export interface UnixPlace {
+  /** Gives it its name. May be called again. @throws Error with the code EEXIST */
+  publish(): Promise<void>
+  /** Removes the name, if it is still this socket's. */
+  cleanUp(): void
+}
+
+/** Size of sun_path on macOS and the BSDs, less its NUL; Linux has 4 more. */
+const maxSocketPath = 103
+let drafts = 0
+
+/**
+ * The socket is made beside its place and linked there once it has its mode: nobody can connect
+ * before, a living socket is never removed, and libuv, which unlinks what it bound, finds nothing.
+ */
+/**
+ * @param bind makes a socket at the path it is given
+ * @throws Error with a code for listenError()
+ */
+export async function prepareUnix(
+  path: string,
+  options: UnixOptions,
+  bind: (draft: string) => void | Promise<void>,
+): Promise<UnixPlace> {
+  const draft = join(dirname(path), `.${process.pid}-${drafts++}`)
+  try {
+    // libuv cuts a longer path off without a word.
+    if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
+      throw withCode('ENAMETOOLONG')
+    await removeStale(path)
+    await removeStale(draft)
+    await bind(draft)
+    await setOwner(draft, options)
+  } catch (error) {
+    await unlink(draft).catch(() => {})
+    throw error
+  }
+  let cleanUp = remover(draft)
+  let published: Promise<void> | undefined
+  const publish = async () => {
+    await move(draft, path)
+    cleanUp()
+    cleanUp = remover(path)
+  }
+  return {
+    publish() {
+      published ??= publish()
+      return published
+    },
+    cleanUp: () => cleanUp(),
+  }
+}
+
+/** Gives the socket its name, unless there is something else by now. */
+async function move(draft: string, path: string): Promise<void> {
+  await link(draft, path).then(
+    () => unlink(draft),
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') throw error
+      return rename(draft, path) // a file system without hard links
+    },
+  )
+}
+
+/** The group first: a chown may take bits of the mode away. */
+async function setOwner(draft: string, { socketMode = 0o660, socketGroup }: UnixOptions): Promise<void> {
+  if (socketGroup !== undefined) {
+    const { groupId } = await import('./group.js')
+    try {
+      await chown(draft, -1, await groupId(socketGroup))
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EPERM') throw cause
+      throw Object.assign(new Error(`this user is not in the group ${socketGroup}`), { code: 'GROUP' })
+    }
+  }
+  await chmod(draft, socketMode)
+}
+
+/** Removes a socket's path, once, if it is still the same file; at the latest when the process exits. */
+export function remover(path: string, inode = lstatSync(path, { throwIfNoEntry: false })?.ino): () => void {
+  const remove = () => {
+    process.off('exit', remove)
+    try {
+      if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
+    } catch {
+      // Gone already, or no longer ours to remove.
+    }
+    inode = undefined
+  }
+  process.on('exit', remove)
+  return remove
+}
+
+/** Removes a socket that nobody listens on; told by connecting, as a process may still be there. */
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null)
+  if (!found) return
+  if (!found.isSocket()) throw withCode('EEXIST')
+  const answer = await new Promise<string>((resolve) => {
+    const probe = connect(path, () => resolve('alive')).on('error', (e: NodeJS.ErrnoException) =>
+      resolve(e.code ?? ''),
+    )
+    probe.on('close', () => {}).unref()
+    probe.once('connect', () => probe.destroy())
+  })
+  if (answer === 'ECONNREFUSED') await unlink(path)
+  else if (answer !== 'ENOENT') throw withCode('EADDRINUSE')
+}
+
+function withCode(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
