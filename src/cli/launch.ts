@@ -7,7 +7,7 @@ import { detect, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
 import { handler, run } from '../index.js'
 import { nearest } from '../nearest.js'
-import { beginLaunch, type Launch, type Running, type RunOptions } from '../run.js'
+import { beginLaunch, isWorker, type Launch, type Running, type RunOptions } from '../run.js'
 
 /**
  * @param options go before those in the file's own call of `run()`
@@ -17,6 +17,12 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   const found = statSync(file, { throwIfNoEntry: false })
   if (found === undefined) throw missing(file)
   if (found.isDirectory()) throw directory(file)
+  const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
+  if (options.workers && launcher.server !== 'cgi' && !(await isWorker())) {
+    // The app is loaded by the workers alone.
+    const { startWorkers } = await import('../run-workers.js')
+    return startWorkers(options, launcher)
+  }
   const launch = beginLaunch(options, file)
   const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null
   let exported: Exports
@@ -24,7 +30,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
     exported = await loadModule(file)
   } catch (error) {
     trap?.release()
-    if (launch.running || !isCgi(options)) throw error
+    if (launch.running || launcher.server !== 'cgi') throw error
     // The web server waits for a reply: the error page, and the reason in its log.
     const failing = handler(() => {
       throw error
@@ -59,10 +65,6 @@ async function runCaught(file: string, trap: ListenTrap, launch: Launch): Promis
 
 function placeOf({ asked: { path, ...place } }: CaughtServer): RunOptions {
   return path === undefined ? place : { listen: `unix:${path}` }
-}
-
-function isCgi({ server }: RunOptions): boolean {
-  return detect({ env: process.env, server, stdin: stdinKind, pid: process.pid }).server === 'cgi'
 }
 
 function missing(file: string): UsageError {

@@ -65,6 +65,8 @@ export class Worker {
     this.facts = facts
     process.on('message', this.#receive)
     process.once('disconnect', this.#orphaned)
+    // An app that does not load ends the process.
+    process.channel?.unref()
     for (const signal of leftToPrimary) process.on(signal, () => {})
     process.on('SIGTERM', () => this.leave('SIGTERM'))
     if (!process.connected) this.#orphaned()
@@ -72,14 +74,15 @@ export class Worker {
 
   /** The socket of a place, which the primary makes and keeps. @throws UsageError as listening does */
   readonly share = (place: Place): Promise<SharedSocket> =>
-    new Promise((resolve, reject) => {
+    new Promise<SharedSocket>((resolve, reject) => {
+      process.channel?.ref()
       this.#answered = (message, handle) => {
         if (message.cgiup === 'refused') reject(new UsageError(message.code, message.message))
         else if (message.cgiup === 'bound' && handle !== undefined)
           resolve({ handle, url: message.url, address: message.address })
       }
       this.#send({ cgiup: 'bind', place })
-    })
+    }).finally(() => process.channel?.unref())
 
   /** It serves now, and ends when the primary says so, or has gone. */
   serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): Ending {

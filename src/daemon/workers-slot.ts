@@ -19,6 +19,8 @@ export class Slot {
   readonly number: number
   /** Serves. */
   current: Child | null = null
+  /** How the last one that ended did. */
+  lastExit = ''
   /** Starts, and takes the place of `current` once it serves. */
   next: Child | null = null
   readonly #crew: Crew
@@ -68,6 +70,7 @@ export class Slot {
 
   /** @param how `exit code 1`, `SIGSEGV` */
   exited(child: Child, how: string): void {
+    this.lastExit = how
     const wasNext = child === this.next
     if (wasNext) this.next = null
     else if (child === this.current) this.current = null
@@ -88,9 +91,9 @@ export class Slot {
     this.#failures = young ? this.#failures + 1 : 1
     const when = wasNext ? 'before it served' : 'while it served'
     if (this.next !== null) this.#say(child, how, when, 'the next one is on its way')
-    else if (wasNext && !this.#retry)
-      this.#say(child, how, when, this.current === null ? '' : 'the one before it stays')
-    else {
+    else if (wasNext && !this.#retry) {
+      if (this.current !== null) this.#say(child, how, when, 'the one before it stays')
+    } else {
       const pause = pauseAfter(this.#failures)
       const then = pause === 0 ? 'the next one starts now' : `the next one starts in ${pause / 1000} s`
       this.#say(child, how, when, then)

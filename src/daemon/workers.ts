@@ -61,7 +61,10 @@ export class Workers implements Crew {
       // A signal has come before: the process is about to exit.
       if (this.ending) await new Promise(() => {})
       await this.close()
-      throw new UsageError('WORKER_FAILED', 'The first worker process ended before it served.')
+      throw new UsageError(
+        'WORKER_FAILED',
+        `The first worker process ended before it served: ${first.lastExit}.`,
+      )
     }
     for (const slot of others) void slot.start()
     return this.serving

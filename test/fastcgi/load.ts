@@ -83,7 +83,14 @@ async function ask(peer: Peer, report: LoadReport, { method = 'GET', kept = true
     report.lost++
     if (report.differences.length < 10) report.differences.push(`${method} ${number}: ${fault}`)
   }
-  if (kept && fault === undefined) return true
+  if (kept && fault === undefined) {
+    // A server looks whether the connection was closed behind the reply before it sends more there.
+    await turn()
+    await turn()
+    return !peer.socket.readableEnded
+  }
   peer.socket.destroy()
   return false
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

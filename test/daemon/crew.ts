@@ -1,0 +1,155 @@
+/** Worker processes for tests: an app that says who answers, started as a user starts it. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect } from 'vitest'
+import { loadApp } from '../fastcgi/load.js'
+import { get, Peer } from '../fastcgi/peer.js'
+import { isAlive, processes, until } from '../support/processes.js'
+import { type Address, type ServerProcess, startServer } from '../support/server-process.js'
+import { tempDir } from '../support/temp.js'
+
+const dist = new URL('../../dist/index.js', import.meta.url).href
+
+export const directory = tempDir('crew')
+
+let count = 0
+export const newPath = (name: string): string => join(directory, `${name}${++count}`)
+
+/**
+ * Answers as the app of load.ts does; `/block` without letting go of the processor, `/slow?at=FILE` when the
+ * file is there, `/crash` never. Writes down who has loaded it, fails while FILE.broken is there, and says
+ * the content of FILE.version as X-Version.
+ */
+export function writeApp(options: object = {}): string {
+  const file = `${newPath('app')}.mjs`
+  writeFileSync(`${file}.version`, 'one')
+  const fast = loadApp.replace('await run(', '').replace(/\)\n$/, '')
+  writeFileSync(
+    file,
+    `#!/usr/bin/env node
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { run } from '${dist}'
+appendFileSync('${file}.loaded', process.pid + '\\n')
+if (existsSync('${file}.broken')) throw new Error('the app is broken')
+const version = readFileSync('${file}.version', 'utf8')
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const fast = ${fast}
+await run({
+  async fetch(request, env, context) {
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/crash') process.kill(process.pid, 'SIGKILL')
+    if (pathname === '/block') for (const end = Date.now() + 50; Date.now() < end; );
+    if (pathname === '/slow') {
+      appendFileSync(searchParams.get('at') + '.begun', String(process.pid))
+      while (!existsSync(searchParams.get('at'))) await pause(5)
+    }
+    const response = await fast.fetch(request)
+    response.headers.set('X-Version', version)
+    response.headers.set('X-Multiprocess', String(context.exchange.gateway.multiprocess))
+    return response
+  },
+}, ${JSON.stringify(options)})
+`,
+    { mode: 0o755 },
+  )
+  return file
+}
+
+/** Who has loaded an app, in the order in which they did. */
+export const loadedBy = (file: string): number[] =>
+  readFileSync(`${file}.loaded`, 'utf8').trim().split('\n').map(Number)
+
+export const addressOf = (place: string | number): Address =>
+  typeof place === 'number' ? { port: place } : { path: place }
+
+/** What a test has started, ended after it. */
+const started: ServerProcess[] = []
+afterEach(async () => {
+  for (const server of started.splice(0)) await server.stop()
+})
+
+/** A program that stays in the foreground and comes to listen. */
+export async function start(
+  program: string,
+  args: readonly string[],
+  place: string | number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<ServerProcess> {
+  const server = await startServer(program, args, {
+    listens: addressOf(place),
+    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
+    directory,
+  })
+  started.push(server)
+  return server
+}
+
+/** The living children of a process. */
+export const children = (pid: number): number[] =>
+  processes()
+    .filter((one) => one.parent === pid && one.state !== 'Z')
+    .map((one) => one.pid)
+
+/** Starts `node FILE` and waits until so many workers answer. */
+export async function startCrew(
+  file: string,
+  place: string | number,
+  workers: number,
+): Promise<{ primary: ServerProcess; pids: number[] }> {
+  const primary = await start(process.execPath, [file], place)
+  expect(await until(() => children(primary.pid).length === workers)).toBe(true)
+  const pids = children(primary.pid)
+  expect(await until(async () => (await answering(place, pids.length)).size === workers)).toBe(true)
+  return { primary, pids }
+}
+
+/** The processes that answer requests that come at the same time and block them. */
+export async function answering(place: string | number, workers: number): Promise<Set<number>> {
+  const asked = Array.from({ length: workers * 4 }, () => ask(place, '/block'))
+  return new Set((await Promise.all(asked)).map((one) => one.pid))
+}
+
+export interface Answered {
+  readonly pid: number
+  readonly version: string | undefined
+  readonly multiprocess: string | undefined
+  readonly body: string
+}
+
+/** One FastCGI request on a connection of its own. */
+export async function ask(place: string | number, target = '/'): Promise<Answered> {
+  const peer = new Peer(place)
+  try {
+    peer.send(get(1, ['REQUEST_URI', target], false))
+    const { stdout, body } = await peer.ended(1)
+    const header = (name: string) => new RegExp(`^${name}: (.*)$`, 'im').exec(stdout)?.[1]?.trim()
+    const multiprocess = header('x-multiprocess')
+    return { pid: Number(header('x-pid')), version: header('x-version'), multiprocess, body }
+  } finally {
+    peer.socket.destroy()
+  }
+}
+
+/** A request that runs until it is let go. */
+export async function slowRequest(place: string | number) {
+  const gate = newPath('gate')
+  const answer = ask(place, `/slow?at=${gate}`)
+  answer.catch(() => {})
+  const begun = () => readText(`${gate}.begun`)
+  expect(await until(() => begun() !== '')).toBe(true)
+  return { pid: Number(begun()), answer, letGo: () => writeFileSync(gate, '') }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+export const allGone = (pids: readonly number[], ms = 5000): Promise<boolean> =>
+  until(() => pids.every((pid) => !isAlive(pid)), ms)
+
+export const ended = (server: ServerProcess): Promise<boolean> => until(() => server.exit() !== undefined)

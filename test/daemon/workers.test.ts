@@ -1,0 +1,216 @@
+/** Worker processes: who serves, what they share, how they are started again, how all of it ends. */
+
+import { execFile } from 'node:child_process'
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { pauseAfter } from '../../src/daemon/workers-slot.js'
+import { freePort } from '../support/ports.js'
+import { isAlive, until } from '../support/processes.js'
+import {
+  allGone,
+  answering,
+  ask,
+  children,
+  ended,
+  loadedBy,
+  newPath,
+  slowRequest,
+  start,
+  startCrew,
+  writeApp,
+} from './crew.js'
+
+const cgiup = new URL('../../bin/cgiup.js', import.meta.url).pathname
+
+/** A crew on a Unix socket. */
+async function crew(workers: number, options: object = {}) {
+  const place = newPath('socket')
+  const file = writeApp({ server: 'fastcgi', listen: place, workers, ...options })
+  return { place, file, ...(await startCrew(file, place, workers)) }
+}
+
+describe('sharing the socket', () => {
+  it('requests that block are spread over all workers; the primary serves none', async () => {
+    const { place, primary, pids } = await crew(3)
+    const seen = await answering(place, 3)
+    expect(seen).toEqual(new Set(pids))
+    expect(seen.has(primary.pid)).toBe(false)
+    expect(await ask(place)).toMatchObject({ multiprocess: 'true' })
+  })
+
+  it('one worker is not many', async () => {
+    const { place } = await crew(1)
+    expect(await ask(place)).toMatchObject({ multiprocess: 'false' })
+  })
+
+  it('a TCP port', async () => {
+    const port = await freePort()
+    const { primary, pids } = await startCrew(writeApp({ server: 'fastcgi', port, workers: 2 }), port, 2)
+    expect(await answering(port, 2)).toEqual(new Set(pids))
+    expect(primary.output()).toMatch(
+      `cgiup: http://127.0.0.1:${port} (fastcgi: the option "server" says so; 2 workers; Ctrl-C stops it)`,
+    )
+  })
+
+  it('a Unix socket has its mode before anybody can connect, and is removed at the end', async () => {
+    const { place, primary } = await crew(2, { socketMode: 0o600 })
+    expect(statSync(place).mode & 0o777).toBe(0o600)
+    process.kill(primary.pid, 'SIGTERM')
+    expect(await ended(primary)).toBe(true)
+    expect(primary.exit()).toEqual({ code: 0, signal: null })
+    expect(existsSync(place)).toBe(false)
+  })
+
+  it('cgiup APP --workers: the app is loaded by the workers alone', async () => {
+    const place = newPath('socket')
+    const file = writeApp({ server: 'fastcgi', listen: place })
+    const primary = await start(process.execPath, [cgiup, file, '--workers', '2'], place)
+    expect(await until(() => loadedBy(file).length === 2)).toBe(true)
+    expect(new Set(loadedBy(file))).toEqual(new Set(children(primary.pid)))
+  })
+
+  it('another program has the port: said once, exit code 1', async () => {
+    const { place } = await crew(1)
+    const second = writeApp({ server: 'fastcgi', listen: place, workers: 2 })
+    const { code, stderr } = await failing(second)
+    expect(code).toBe(1)
+    expect(stderr.match(/is taken: another program listens there/g)).toHaveLength(1)
+    expect(stderr).toContain('The first worker process ended before it served: exit code 1.')
+    // The one that lives is not disturbed.
+    expect((await ask(place)).version).toBe('one')
+  })
+})
+
+const failing = (file: string): Promise<{ code: number; stderr: string }> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [file], { timeout: 10_000 }, (error, _, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stderr }),
+    )
+  })
+
+describe('a worker that crashes', () => {
+  it('is started again at once; the others go on', async () => {
+    const { place, primary, pids } = await crew(2)
+    const victim = pids[0] as number
+    process.kill(victim, 'SIGKILL')
+    expect(await allGone([victim])).toBe(true)
+    expect((await ask(place)).pid).toBeGreaterThan(0)
+    expect(await until(() => children(primary.pid).length === 2)).toBe(true)
+    expect(await until(async () => (await answering(place, 2)).size === 2)).toBe(true)
+    expect(primary.output()).toMatch(
+      `(process ${victim}) ended while it served: SIGKILL; the next one starts now`,
+    )
+  })
+
+  it('again and again waits longer; connections of that time are served when it is back', async () => {
+    const { place, file, primary, pids } = await crew(1)
+    writeFileSync(`${file}.broken`, '')
+    process.kill(pids[0] as number, 'SIGKILL')
+    expect(await until(() => primary.output().includes('the next one starts in 1 s'))).toBe(true)
+    const waiting = ask(place)
+    expect(primary.output()).toContain('the app is broken')
+    rmSync(`${file}.broken`)
+    expect((await waiting).version).toBe('one')
+  })
+
+  it('pauses: none, 1 s, 2 s, 4 s … 30 s', () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 8, 1000].map(pauseAfter)).toEqual([
+      0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000,
+    ])
+  })
+
+  it('at the first start: the process ends with its error, exit code 1, and leaves nothing', async () => {
+    const place = newPath('socket')
+    const file = writeApp({ server: 'fastcgi', listen: place, workers: 2 })
+    writeFileSync(`${file}.broken`, '')
+    // The file is run in the primary as well: it breaks in the workers only.
+    const { code, stderr } = await failing(file)
+    expect(code).toBe(1)
+    expect(stderr).toContain('the app is broken')
+    expect(existsSync(place)).toBe(false)
+  })
+})
+
+describe('the end', () => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests end first', async (signal) => {
+    const { place, primary, pids } = await crew(2)
+    const slow = await slowRequest(place)
+    process.kill(primary.pid, signal)
+    expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
+    expect(existsSync(place)).toBe(false)
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(slow.pid)
+    expect(await ended(primary)).toBe(true)
+    expect(primary.exit()).toEqual({ code: 0, signal: null })
+    expect(await allGone(pids)).toBe(true)
+  })
+
+  it('Ctrl-C reaches the whole process group: workers leave it to the primary', async () => {
+    const { place, primary, pids } = await crew(2)
+    const slow = await slowRequest(place)
+    process.kill(-primary.pid, 'SIGINT')
+    expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
+    expect(isAlive(slow.pid)).toBe(true)
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(slow.pid)
+    expect(await ended(primary)).toBe(true)
+    expect(primary.exit()).toEqual({ code: 0, signal: null })
+    expect(primary.output()).not.toContain('next one')
+  })
+
+  it('a second signal ends all at once', async () => {
+    const { place, primary, pids } = await crew(2)
+    const slow = await slowRequest(place)
+    process.kill(primary.pid, 'SIGTERM')
+    expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
+    process.kill(primary.pid, 'SIGTERM')
+    expect(await ended(primary)).toBe(true)
+    expect(await allGone(pids, 1000)).toBe(true)
+    await expect(slow.answer).rejects.toThrow('closed')
+  })
+
+  it('a worker that does not end within graceMs is killed', async () => {
+    const { place, primary, pids } = await crew(2, { graceMs: 200 })
+    const slow = await slowRequest(place)
+    process.kill(slow.pid, 'SIGSTOP')
+    process.kill(primary.pid, 'SIGTERM')
+    expect(await ended(primary)).toBe(true)
+    expect(await allGone(pids)).toBe(true)
+    await expect(slow.answer).rejects.toThrow('closed')
+  })
+
+  it('the primary is killed: workers finish and end, none is left', async () => {
+    const { place, primary, pids } = await crew(2)
+    const slow = await slowRequest(place)
+    process.kill(primary.pid, 'SIGKILL')
+    expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(slow.pid)
+    expect(await allGone(pids)).toBe(true)
+  })
+})
+
+describe('a worker that is to leave', () => {
+  it('SIGTERM to one worker: a fresh one serves before it ends', async () => {
+    const { place, primary, pids } = await crew(1)
+    const old = pids[0] as number
+    const slow = await slowRequest(place)
+    process.kill(old, 'SIGTERM')
+    expect(await until(async () => (await ask(place)).pid !== old)).toBe(true)
+    expect(isAlive(old)).toBe(true)
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(old)
+    expect(await allGone([old])).toBe(true)
+    expect(children(primary.pid)).toHaveLength(1)
+  })
+
+  it('recycle.maxRequests: no request is lost while workers change', async () => {
+    const place = newPath('socket')
+    const recycle = { maxRequests: 100 }
+    await startCrew(writeApp({ server: 'fastcgi', listen: place, workers: 2, recycle }), place, 2)
+    const { load } = await import('../fastcgi/load.js')
+    const report = await load({ place, requests: 1500 })
+    expect(report).toMatchObject({ lost: 0, differences: [] })
+    expect(report.pids.size).toBeGreaterThan(3)
+  })
+})
