@@ -54,7 +54,7 @@ export interface RunOptions extends AppOptions {
    */
   graceMs?: number
   /**
-   * FastCGI and SCGI: processes that share the socket and serve the app, 0 to 1024. Default 0: this
+   * Processes that share the socket and serve the app, 0 to 1024 (docs/workers.md). Default 0: this
    * process serves it itself.
    */
   workers?: number

@@ -203,14 +203,4 @@ describe('a worker that is to leave', () => {
     expect(await allGone([old])).toBe(true)
     expect(children(primary.pid)).toHaveLength(1)
   })
-
-  it('recycle.maxRequests: no request is lost while workers change', async () => {
-    const place = newPath('socket')
-    const recycle = { maxRequests: 100 }
-    await startCrew(writeApp({ server: 'fastcgi', listen: place, workers: 2, recycle }), place, 2)
-    const { load } = await import('../fastcgi/load.js')
-    const report = await load({ place, requests: 1500 })
-    expect(report).toMatchObject({ lost: 0, differences: [] })
-    expect(report.pids.size).toBeGreaterThan(3)
-  })
 })
