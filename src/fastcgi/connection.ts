@@ -266,10 +266,10 @@ export class Connection implements ResponderEvents, Line, Served {
   #holdsUp(body: PushedBody): boolean {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
     if (body.queued <= maxUnreadBytes) return false
-    // Other requests must not wait: the body goes to a file. A kept file writer is waited for shortly.
-    if (!this.#responder.multiplexed || body.queued > 4 * maxUnreadBytes || body.spooled > maxSpoolBytes)
-      return true
-    if (!body.spilling) body.spill(new Spool(0))
+    if (!this.#responder.multiplexed) return true
+    // Other requests must not wait: the body goes to a file. A file that is slow is waited for.
+    if (body.spilling) return body.unwritten > 4 * maxUnreadBytes || body.spooled > maxSpoolBytes
+    body.spill(new Spool(0))
     return false
   }
 

@@ -38,7 +38,11 @@ export class FastcgiExchange extends SocketExchange {
     const announced = request.numberIn('CONTENT_LENGTH')
     // Servers say 0 of bodies whose length they do not know, and repeat the length where an error document
     // is asked for that has none: STDIN tells. The translator knows the latter.
-    const expected = announced !== null && announced > 0 && contentLengthOf(this.env) === announced
+    const expected =
+      announced !== null &&
+      announced > 0 &&
+      request.role !== Role.AUTHORIZER &&
+      contentLengthOf(this.env) === announced
     this.stdin = new PushedBody(expected ? announced : null, connection, true)
     this.data =
       request.role === Role.FILTER

@@ -144,7 +144,7 @@ export class ScgiConnection implements Served, Line {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
     const stdin = this.#exchange?.stdin
     if (stdin === undefined || stdin.queued <= maxUnreadBytes) return false
-    return !stdin.spilling || stdin.queued > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes
+    return !stdin.spilling || stdin.unwritten > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes
   }
 
   /** The reply is out: the end of the connection ends it. */

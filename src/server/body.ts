@@ -22,6 +22,8 @@ export class PushedBody implements Body {
   readonly owned: boolean
   /** Bytes that wait in memory: to be read, or to be written to the spool. */
   queued = 0
+  /** Those of them on their way to the spool. */
+  unwritten = 0
   /** Bytes that have come in all. */
   received = 0
   ended = false
@@ -99,6 +101,7 @@ export class PushedBody implements Body {
 
   #spill(spool: Spool, piece: Uint8Array): void {
     this.#behind += piece.length
+    this.unwritten += piece.length
     this.#spooling = (this.#spooling ?? Promise.resolve())
       .then(() => (this.cancelled ? undefined : spool.append(piece)))
       .catch((error: Error) => {
@@ -108,6 +111,7 @@ export class PushedBody implements Body {
       })
       .then(() => {
         this.queued -= piece.length
+        this.unwritten -= piece.length
         this.#source.wants()
       })
   }
