@@ -2,7 +2,7 @@
  * Name-value pairs (FastCGI 1.0 section 3.4) as a byte stream: pairs may be cut anywhere, also inside
  * a length, and spread over any number of records.
  */
-import { nameAt } from '../env/names.js'
+import { nameAt, nameOf } from '../env/names.js'
 import { RequestError } from '../errors.js'
 
 export interface ParamLimits {
@@ -51,7 +51,7 @@ export class PairReader {
     let at = start
     if (!this.whole) at = this.#resume(chunk, at, end)
     if (at >= end) return
-    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const buffer = bufferOf(chunk)
     const text = buffer.toString('latin1', at, end)
     const base = at
     const list = this.list
@@ -90,7 +90,7 @@ export class PairReader {
         return
       }
       const split = at - base + name
-      list.push(nameAt(text, at - base, split), text.slice(split, split + value))
+      list.push(nameOf(chunk, at, at + name, text, at - base), text.slice(split, split + value))
       at += name + value
     }
   }
@@ -161,6 +161,9 @@ export class PairReader {
       throw new RequestError('FCGI_PARAMS_LIMIT', `more parameters than maxParams (${maxParams})`)
   }
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** 31 bits, the high one is the flag. */
 const readLong = (first: number, bytes: ArrayLike<number>, at: number): number =>
