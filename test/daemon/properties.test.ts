@@ -1,0 +1,12 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { liveProperties, Target } from '../fuzz/live.js'
+import { tempDir } from '../support/temp.js'
+
+const target = new Target(join(tempDir('properties'), 's'))
+beforeAll(() => target.open())
+afterAll(() => target.close())
+
+describe('a process on a real socket', () => {
+  test.each(liveProperties(target))('$name', ({ check, runs }) => check({ numRuns: runs }))
+})

@@ -1,0 +1,128 @@
+/**
+ * `npm run fuzz`: all properties again and again with new seeds, for as long as asked, with a watch for
+ * what a property does not see: errors that nobody catches, a loop without end, memory that grows.
+ */
+import { mkdtempSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Worker } from 'node:worker_threads'
+import { codecProperties, type Property } from './codec.js'
+import { liveProperties, Target } from './live.js'
+import { scgiProperties } from './netstring.js'
+
+/** Milliseconds of one property before it is the next one's turn. */
+const SLICE = 3000
+/** Seconds without a sign of life after which the process hangs. */
+const PATIENCE = 60
+/** Bytes that may be in use more than after the first rounds. */
+const GROWTH = 48 << 20
+/** Rounds after which memory has settled. */
+const SETTLED = 3
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    only: { type: 'string', default: '' },
+    path: { type: 'string' },
+  },
+})
+
+const seconds = Number(values.seconds)
+const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed)
+if (!(seconds > 0) || !Number.isInteger(seed))
+  throw new Error('usage: npm run fuzz -- [--seconds=n] [--seed=n] [--only=part of a name] [--path=p]')
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
+
+let now = 'nothing'
+const reproduction = (at: number) => `npm run fuzz -- --only=${JSON.stringify(now)} --seed=${at}`
+
+const fail = (what: string, at: number): never => {
+  say(`\nFAILED: ${now}\n${what}\n\nAgain: ${reproduction(at)}`)
+  process.exit(1)
+}
+
+/** Tells of a loop without end, which this thread could not. */
+const startWatch = (): ((line: string) => void) => {
+  const watch = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads')
+     const { writeSync } = require('node:fs')
+     let [last, line] = [Date.now(), '']
+     parentPort.on('message', (text) => { last = Date.now(); line = text })
+     setInterval(() => {
+       if (Date.now() - last < workerData * 1000) return
+       writeSync(1, 'FAILED: no sign of life for ' + workerData + ' s\\nAgain: ' + line + '\\n')
+       process.kill(process.pid, 'SIGKILL')
+     }, 1000)`,
+    { eval: true, workerData: PATIENCE },
+  )
+  watch.unref()
+  return (line) => watch.postMessage(line)
+}
+
+const memory = (): number => {
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+const runOne = async (property: Property, at: number, path: string | undefined): Promise<void> => {
+  now = property.name
+  try {
+    await property.check(
+      path === undefined
+        ? { numRuns: 1_000_000, seed: at, interruptAfterTimeLimit: SLICE }
+        : { numRuns: 1, seed: at, path },
+    )
+  } catch (error) {
+    const { message, cause } = error as Error & { cause?: Error }
+    fail(`${message}\n${cause?.stack ?? ''}`, at)
+  }
+}
+
+const main = async (): Promise<void> => {
+  const dir = mkdtempSync(join(tmpdir(), 'cgiup-fuzz-'))
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+  let current = seed
+  process.on('unhandledRejection', (error) =>
+    fail(`nobody caught ${(error as Error)?.stack ?? error}`, current),
+  )
+  process.on('uncaughtException', (error) => fail(`nobody caught ${error.stack}`, current))
+  const alive = startWatch()
+  const target = await new Target(join(dir, 's')).open()
+  const properties = [...codecProperties, ...scgiProperties, ...liveProperties(target)].filter(({ name }) =>
+    name.includes(values.only),
+  )
+  say(`seed ${seed}, ${seconds} s, ${properties.length} properties`)
+  const end = Date.now() + seconds * 1000
+  let settled = 0
+  for (let round = 0; Date.now() < end; round++) {
+    current = seed + round
+    for (const property of properties) {
+      if (Date.now() >= end) break
+      alive(`npm run fuzz -- --only=${JSON.stringify(property.name)} --seed=${current}`)
+      await runOne(property, current, values.path)
+    }
+    const used = memory()
+    if (round === SETTLED) settled = used
+    say(
+      `round ${round}: seed ${current}, ${(used / 2 ** 20).toFixed(1)} MiB, ${Math.max(0, Math.round((end - Date.now()) / 1000))} s left`,
+    )
+    now = properties.length === 1 ? (properties[0] as Property).name : ''
+    if (round > SETTLED && used > settled + GROWTH) fail(`memory grew from ${settled} to ${used} bytes`, seed)
+    if (values.path !== undefined) break
+  }
+  await target.close()
+  say('nothing found')
+}
+
+await main()
