@@ -1,6 +1,6 @@
 import type { Env } from '../exchange.js'
 import { textToBytes } from './text.js'
-import { standsAt, type Walk, walk } from './walk.js'
+import { sameEnd, standsAt, type Walk, walk } from './walk.js'
 
 /**
  * Finds how much of the raw path is the mount path: the part that led to this app.
@@ -48,7 +48,10 @@ export function configuredMountLength(path: string, mount: string): number {
 
 function resolve(path: string, script: string, info: string, env: Env): number {
   const whole = walk(path, true)
-  if (info !== '') return withInfo(whole, walk(script, false), walk(info, false))
+  if (info !== '') {
+    const found = withInfo(whole, walk(script, false), walk(info, false))
+    return found > 0 ? found : Math.max(0, proxiedMount(path, whole, env))
+  }
   const proxied = proxiedMount(path, whole, env)
   if (proxied >= 0) return proxied
   const name = walk(script, false)
@@ -75,21 +78,36 @@ function withInfo(whole: Walk, script: Walk, info: Walk): number {
 
 /**
  * quirk: apache-proxy-script-filename. With ProxyPass the whole path is SCRIPT_NAME and the rest stands
- * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`.
+ * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`, or behind the script that the ProxyPass names.
  * @returns -1 where it tells nothing
  */
 function proxiedMount(path: string, whole: Walk, env: Env): number {
-  const filename = env.get('SCRIPT_FILENAME')
-  if (filename === undefined || !filename.startsWith('proxy:')) return -1
-  const target = proxyPath(filename)
+  const filename = env.get('SCRIPT_FILENAME') ?? ''
+  const marked = filename.startsWith('proxy:')
+  if (!marked && !isGeneric(filename, env)) return -1
+  const target = marked ? proxyPath(filename) : filename
   if (target === '') return 0
   const root = env.get('DOCUMENT_ROOT') ?? ''
-  if (root.length > 1 && target.startsWith(root)) return -1 // SetHandler: a file
+  // SetHandler: a file, below the document root or an Alias.
+  if ((root.length > 1 && target.startsWith(root)) || env.get('CONTEXT_PREFIX')) return -1
   const rest = walk(target, true)
-  const before = whole.segments.length - rest.segments.length
-  if (before === 0 && rest.segments.length === 0) return 0
-  if (rest.segments.length === 0) return whole.slash ? endOf(whole, before) : path.length
-  return standsAt(whole, rest, before) ? endOf(whole, before) : -1
+  const same = sameEnd(whole, rest)
+  if (same < rest.segments.length && (same === 0 || !marked)) return -1
+  const before = whole.segments.length - same
+  if (same > 0 || before === 0) return endOf(whole, before)
+  return whole.slash ? endOf(whole, before) : path.length
+}
+
+/**
+ * `ProxyFCGIBackendType GENERIC`: the same without the mark. Files that Apache runs lie below the document
+ * root or an Alias.
+ */
+function isGeneric(filename: string, env: Env): boolean {
+  return (
+    filename.startsWith('/') &&
+    env.get('PATH_INFO') === undefined &&
+    env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
+  )
 }
 
 /** The path in `proxy:fcgi://host:port/path` and `proxy:unix:/socket|fcgi://host/path`, without a query. */

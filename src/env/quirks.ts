@@ -86,8 +86,8 @@ export const quirks: readonly Quirk[] = [
   {
     name: 'apache-proxy-script-filename',
     servers: 'Apache mod_proxy_fcgi, mod_proxy_scgi',
-    seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest, and with ProxyPass the whole path in SCRIPT_NAME',
-    done: 'the mount path is what stands before that rest; scriptFilename goes without proxy:fcgi://host:port',
+    seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest (GENERIC: /rest), the whole path in SCRIPT_NAME behind ProxyPass',
+    done: 'the mount path is what stands before that rest, with or without a script in it; scriptFilename goes without proxy:fcgi://host:port',
     isSeen: (env) => env.get('SCRIPT_FILENAME')?.startsWith('proxy:') === true,
   },
   // Scheme, names and addresses

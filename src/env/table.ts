@@ -134,7 +134,14 @@ const deFacto: readonly Row[] = [
   ['SERVER_ADMIN', 'de facto', 'may', 'Apache', '', 'passed'],
   ['SERVER_SIGNATURE', 'de facto', 'may', 'Apache', '', 'dropped'],
   ['REMOTE_PORT', 'de facto', 'may', 'all but Python', 'remotePort', 'passed'],
-  ['CONTEXT_PREFIX', 'de facto', 'may', 'Apache: prefix of Alias or ScriptAlias', '', 'dropped'],
+  [
+    'CONTEXT_PREFIX',
+    'de facto',
+    'may',
+    'Apache: prefix of Alias or ScriptAlias',
+    'mount, behind ProxyPass',
+    'dropped',
+  ],
   ['CONTEXT_DOCUMENT_ROOT', 'de facto', 'may', 'Apache: directory of that alias', '', 'dropped'],
   ['UNIQUE_ID', 'de facto', 'may', 'Apache mod_unique_id', '', 'passed'],
   [

@@ -64,3 +64,12 @@ export function standsAt(whole: Walk, part: Walk, at: number): boolean {
   }
   return true
 }
+
+/** How many segments at their ends are the same. */
+export function sameEnd(one: Walk, other: Walk): number {
+  const a = one.segments
+  const b = other.segments
+  let count = 0
+  while (count < a.length && count < b.length && a[a.length - 1 - count] === b[b.length - 1 - count]) count++
+  return count
+}

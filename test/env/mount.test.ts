@@ -24,6 +24,11 @@ const proxy = (rest: string) => ({
   SCRIPT_FILENAME: `proxy:fcgi://127.0.0.1:9000${rest}`,
   DOCUMENT_ROOT: '/srv/www',
 })
+const generic = (filename: string) => ({
+  SCRIPT_FILENAME: filename,
+  DOCUMENT_ROOT: '/srv/www',
+  SERVER_SOFTWARE: 'Apache/2.4.71',
+})
 
 const mounted: Case[] = [
   {
@@ -185,8 +190,54 @@ const unsplit: Case[] = [
     how: 'SetHandler on a file elsewhere',
     uri: '/app',
     script: '/app',
-    more: proxy('/usr/lib/app/app'),
+    more: { ...proxy('/usr/lib/app/app'), CONTEXT_PREFIX: '/app' },
     mount: '/app',
+  },
+  {
+    how: 'ProxyPass to a script',
+    uri: '/app/x/y%20z',
+    script: '/app/x/y z',
+    more: proxy('/srv/app.fcgi/x/y%20z'),
+    mount: '/app',
+  },
+  {
+    how: 'ProxyPass to a script, the mount path itself',
+    uri: '/app',
+    script: '/app',
+    more: proxy('/srv/app.fcgi'),
+    mount: '/app',
+  },
+  {
+    how: 'ProxyPass "/" to a script',
+    uri: '/x/y',
+    script: '/x/y',
+    more: proxy('/srv/app.fcgi/x/y'),
+    mount: '',
+  },
+  {
+    how: 'ProxyPass to a script, proxy-fcgi-pathinfo=unescape',
+    uri: '/app/x',
+    script: '/app',
+    info: '/srv/app.fcgi/x',
+    more: proxy('/srv/app.fcgi/x'),
+    mount: '/app',
+  },
+  { how: 'GENERIC', uri: '/app/x', script: '/app/x', more: generic('/x'), mount: '/app' },
+  { how: 'GENERIC, the mount path itself', uri: '/app', script: '/app', more: generic('/'), mount: '/app' },
+  { how: 'GENERIC at the root', uri: '/x', script: '/x', more: generic('/x'), mount: '' },
+  {
+    how: 'a CGI script behind a ScriptAlias is not GENERIC',
+    uri: '/a.cgi',
+    script: '/a.cgi',
+    more: { ...generic('/a.cgi'), CONTEXT_PREFIX: '/a.cgi' },
+    mount: '/a.cgi',
+  },
+  {
+    how: 'nor is one that lies elsewhere',
+    uri: '/cgi-bin/a.cgi',
+    script: '/cgi-bin/a.cgi',
+    more: generic('/usr/lib/cgi-bin/a.cgi'),
+    mount: '/cgi-bin/a.cgi',
   },
 ]
 
