@@ -6,14 +6,51 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { request } from '../support/request.js'
+import { behaves } from './behaviour.js'
 import { appNames, fcgiScripts } from './docroot.js'
+import { leavesAreSeen } from './early.js'
+import { losesNone } from './losses.js'
 import { useSite } from './site.js'
 import { startFcgid } from './sites/apache-fcgid.js'
+import type { Traits } from './traits.js'
+
+const unbuffered: Traits = {
+  persistent: true,
+  streams: true,
+  showsBreak: {
+    not: 'mod_fcgid puts an error page behind what it has sent and ends the reply as if it were whole',
+  },
+  showsShort: true,
+  tellsLeave: true,
+  tellsQuietLeave: { not: 'mod_fcgid looks for the client only when it writes' },
+  leaveBy: 'close',
+  streamsUpload: { not: 'mod_fcgid reads the whole upload first' },
+}
+
+const buffered: Traits = {
+  ...unbuffered,
+  streams: { not: 'mod_fcgid holds back up to 64 KiB; FcgidOutputBufferSize 0' },
+  showsBreak: true,
+}
 
 const run = promisify(execFile)
 
 describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
   const site = useSite(startFcgid)
+
+  describe('FcgidOutputBufferSize 0', () => {
+    const port = () => site().port2
+    for (const app of appNames)
+      behaves({ site, app, port, mount: `/fcgi/${fcgiScripts[app]}`, traits: unbuffered })
+    leavesAreSeen({ site, app: 'fetch', port, mount: '/fcgi/fetch.mjs', traits: unbuffered })
+  })
+
+  describe('as it comes', () => {
+    const port = () => site().port
+    behaves({ site, app: 'fetch', port, mount: '/fcgid-fetch', traits: buffered })
+    behaves({ site, app: 'express', port, mount: '/fcgid-express', traits: buffered })
+    losesNone({ site, port, mount: '/fcgid-fetch' })
+  })
 
   async function echo(mount: string, below: string, port = site().port) {
     const headers = ['Host: example.org', 'Authorization: Bearer t0ken']

@@ -62,8 +62,10 @@ export function endings(subject: Subject): void {
     const reply = await wire.reply().catch((error: Error) => error)
     if (reply instanceof Error)
       expect(reply.message).toBe(shows === true ? 'no reply: connection closed' : '')
-    else if (shows === true) expect(reply.complete).toBe(false)
-    else expect(reply).toMatchObject({ status: 200, complete: true, text: 'part' })
+    else if (shows === true) expect(reply.complete && reply.status === 200).toBe(false)
+    // Apache mod_fcgid puts a page behind it that tells of an error.
+    else
+      expect(reply).toMatchObject({ status: 200, complete: true, text: expect.stringMatching(/^part(<|$)/) })
   })
 
   it(

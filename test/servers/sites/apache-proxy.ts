@@ -1,0 +1,64 @@
+/** Apache in front of persistent processes: mod_proxy_fcgi and mod_proxy_scgi. */
+
+import { join } from 'node:path'
+import { which } from '../../support/needs.js'
+import { freePort } from '../../support/ports.js'
+import { startServer } from '../../support/server-process.js'
+import { appNames } from '../docroot.js'
+import { type Responder, socketOf, startResponder, startResponders } from '../responder.js'
+import { environment, type Frame, makeFrame, root, type Site, site, writeConfig, writePart } from '../site.js'
+
+/** Part of the configuration for each app, and the way in that it belongs to. */
+const parts = {
+  'apache-proxy-fcgi.conf': 'prefix',
+  'apache-proxy-fcgi-stream.conf': 'stream',
+  'apache-proxy-fcgi-handler.conf': 'handler',
+  'apache-proxy-scgi.conf': 'scgi',
+}
+
+const whole = ['fcgi-root', 'fcgi-balancer', 'scgi-root'].map((name) => `apache-proxy-${name}.conf`)
+
+export interface ProxySite extends Site {
+  readonly pid: number
+  readonly frame: Frame
+  /** Ports of the fetch app: one at the root, two behind the balancer. */
+  readonly backs: readonly number[]
+  readonly members: Responder[]
+}
+
+/** An app at the root, as a process on a TCP port. */
+export function startBack(frame: Frame, port: number): Promise<Responder> {
+  return startResponder(frame, { file: join(frame.docroot.path, 'site/fetch.mjs'), listens: { port } })
+}
+
+/**
+ * Each app at its name on PREFIX, STREAM, HANDLER and SCGI; the fetch app at the root on TCP, BALANCED and
+ * SCGIROOT.
+ */
+export async function startApacheProxy(): Promise<ProxySite> {
+  const frame = await makeFrame(['PREFIX', 'STREAM', 'HANDLER', 'TCP', 'BALANCED', 'SCGI', 'SCGIROOT', 'PLACES', 'ROOTED'])
+  const backs = [await freePort(), await freePort(), await freePort()]
+  const file = writeConfig(frame, 'apache-proxy-frame.conf', whole, {
+    MODULES: '/usr/lib/apache2/modules',
+    USER: root ? 'User www-data\nGroup www-data' : '',
+    BACK: String(backs[0]),
+    BACK1: String(backs[1]),
+    BACK2: String(backs[2]),
+  })
+  for (const [part, way] of Object.entries(parts))
+    for (const app of appNames)
+      writePart(frame, part, `${way}-${app}`, { APP: app, APPSOCK: socketOf(frame, app) })
+  const responders = await startResponders(frame)
+  try {
+    const members = await Promise.all(backs.map((port) => startBack(frame, port)))
+    const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
+      listens: Object.values(frame.ports).map((port) => ({ port })),
+      env: environment(frame),
+      cwd: frame.run,
+    })
+    return { ...site(frame, [server, ...responders, ...members]), pid: server.pid, frame, backs, members }
+  } catch (error) {
+    for (const one of responders) await one.stop()
+    throw error
+  }
+}
