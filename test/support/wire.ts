@@ -93,10 +93,12 @@ export class Wire {
   send(bytes: string | Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       if (this.socket.destroyed) return resolve(false)
-      this.socket.once('close', () => resolve(false))
-      this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, (error) =>
-        resolve(!error),
-      )
+      const lost = () => resolve(false)
+      this.socket.once('close', lost)
+      this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, (error) => {
+        this.socket.off('close', lost)
+        resolve(!error)
+      })
     })
   }
 
