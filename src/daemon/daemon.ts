@@ -44,6 +44,7 @@ export interface Daemon {
 interface Open {
   readonly server: Server
   readonly place: Listening
+  readonly fd: number | undefined
 }
 
 /**
@@ -71,7 +72,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
     })
     const place = await listen(server, { ...options, ...socket })
     server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
-    return { server, place }
+    return { server, place, fd: socket.fd ?? options.fd }
   }
   const opened: Open[] = []
   try {
@@ -113,10 +114,10 @@ async function close(
   http: HttpAcceptor | null,
   graceMs: number,
 ): Promise<void> {
-  const stop = async ({ server, place }: Open) => {
+  const stop = async ({ server, place, fd }: Open) => {
     // First the path, where it is ours: nobody can connect between the last accept and the close.
     place.cleanUp()
-    await stopAccepting(server)
+    await stopAccepting(server, fd)
   }
   service.stopping = true
   http?.retire()

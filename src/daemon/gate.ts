@@ -29,10 +29,14 @@ class Silent implements Served {
     socket.on('close', this.#closed)
   }
 
-  /** The protocol is known: somebody else looks after the socket. */
-  release(): void {
+  /**
+   * The protocol is known: somebody else looks after the socket. There is no moment without a connection in
+   * between, which would end a process that is to end.
+   */
+  release(give: () => void): void {
     this.#socket.off('error', this.#ignore)
     this.#socket.off('close', this.#closed)
+    give()
     this.#service.closed(this)
   }
 
@@ -71,10 +75,9 @@ export class Gate {
     else {
       const silent = new Silent(socket, this.#service)
       socket.once('data', (chunk: Buffer) => {
-        silent.release()
         const found = protocolOf(chunk[0] as number)
         const known = found !== null && this.#protocols.includes(found)
-        this.#give(socket, known ? found : (only as Protocol), chunk)
+        silent.release(() => this.#give(socket, known ? found : (only as Protocol), chunk))
       })
     }
   }

@@ -1,0 +1,109 @@
+/** The end of accepting: no request that has reached the process is lost. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { stopAccepting } from '../../src/daemon/accept.js'
+import { serveDaemon } from '../../src/daemon/daemon.js'
+import type { Handler } from '../../src/exchange.js'
+import { get } from '../fastcgi/peer.js'
+import { tempDir } from '../support/temp.js'
+
+const listening = async (server: Server): Promise<number> => {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as { port: number }).port
+}
+
+const gate = () => {
+  let open!: () => void
+  const passed = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, passed }
+}
+
+/** All that comes until the end; an error when there was no proper one. */
+const all = async (socket: Socket): Promise<string> => {
+  let text = ''
+  for await (const chunk of socket) text += chunk.toString('latin1')
+  return text
+}
+
+test('connections that wait in the kernel are served', async () => {
+  const server = createServer((socket) => socket.on('data', (data) => socket.end(`got ${data}`)))
+  const port = await listening(server)
+  const sockets = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'))
+  for (const [i, socket] of sockets.entries()) socket.write(`${i}`)
+  const replies = sockets.map(all)
+  await Promise.all([stopAccepting(server), once(server, 'close')])
+  expect(await Promise.all(replies)).toEqual(sockets.map((_, i) => `got ${i}`))
+  await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED')
+})
+
+test('a request whose connection had not said a byte when the end began is waited for', async () => {
+  const { open, passed } = gate()
+  const handler: Handler = async () => {
+    await passed
+    return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'late' }
+  }
+  const path = join(tempDir('daemon'), 's')
+  const daemon = await serveDaemon(handler, { path })
+  const socket = connect(path)
+  await once(socket, 'connect')
+  let ended = false
+  const closed = daemon.close().then(() => {
+    ended = true
+  })
+  socket.write(get(1, [], false), 'latin1')
+  const reply = all(socket)
+  while (daemon.running === 0) await new Promise((resolve) => setImmediate(resolve))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(ended).toBe(false)
+  open()
+  expect(await reply).toContain('late')
+  await closed
+})
+
+test('a socket on descriptor 0 is closed at once, not when the process ends', async () => {
+  const server = createServer()
+  const port = await listening(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  const app = `
+    import { run } from 'cgiup'
+    run({
+      fetch: ({ url }) => url.endsWith('/slow')
+        ? new Promise((resolve) => setTimeout(resolve, 400, new Response('slow')))
+        : new Response('here'),
+    })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', app], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: [fd, 'ignore', 'ignore'],
+  })
+  server.close()
+  const ask = (path: string) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
+    return socket
+  }
+  // It serves, and so knows what to do with signals.
+  expect(await all(ask('/'))).toContain('here')
+  const socket = ask('/slow')
+  const reply = all(socket)
+  await once(socket, 'connect')
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  let refused = false
+  while (!refused && child.exitCode === null) {
+    const probe = connect(port, '127.0.0.1')
+    refused = await once(probe, 'connect').then(
+      () => false,
+      () => true,
+    )
+    probe.destroy()
+  }
+  expect({ refused, exitCode: child.exitCode }).toEqual({ refused: true, exitCode: null })
+  expect(await reply).toContain('slow')
+  expect(await exit).toEqual([0, null])
+})
