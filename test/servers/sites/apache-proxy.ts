@@ -36,7 +36,17 @@ export function startBack(frame: Frame, port: number): Promise<Responder> {
  * SCGIROOT.
  */
 export async function startApacheProxy(): Promise<ProxySite> {
-  const frame = await makeFrame(['PREFIX', 'STREAM', 'HANDLER', 'TCP', 'BALANCED', 'SCGI', 'SCGIROOT', 'PLACES', 'ROOTED'])
+  const frame = await makeFrame([
+    'PREFIX',
+    'STREAM',
+    'HANDLER',
+    'TCP',
+    'BALANCED',
+    'SCGI',
+    'SCGIROOT',
+    'PLACES',
+    'ROOTED',
+  ])
   const backs = [await freePort(), await freePort(), await freePort()]
   const file = writeConfig(frame, 'apache-proxy-frame.conf', whole, {
     MODULES: '/usr/lib/apache2/modules',
