@@ -8,7 +8,7 @@ import { printToStderr } from './cgi/stdio.js'
 import { AppFiles } from './daemon/changes.js'
 import { type Daemon, type DaemonOptions, serveDaemon } from './daemon/daemon.js'
 import type { Protocol } from './daemon/gate.js'
-import { findManager, type Manager, socketPath, watchManager } from './daemon/manager.js'
+import { findManager, type Manager, watchManager } from './daemon/manager.js'
 import { runsSeveral } from './daemon/multiprocess.js'
 import { checkProcessOptions } from './daemon/options.js'
 import { renewal } from './daemon/recycle.js'
@@ -18,6 +18,7 @@ import type { Detected } from './detect.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
+import { socketPath } from './server/socket-path.js'
 
 /** Without an address: php-fpm's port, and the one of SCGI's first server. */
 const defaultPort = { fastcgi: 9000, scgi: 4000, http: 8080 }

@@ -1,7 +1,7 @@
 /** `run()` as the primary of worker processes: it manages, they serve. Loaded only where it is one. */
 import { closeSync, openSync } from 'node:fs'
 import { endEarly } from './begin.js'
-import { findManager, socketPath, watchManager } from './daemon/manager.js'
+import { findManager, watchManager } from './daemon/manager.js'
 import { checkProcessOptions } from './daemon/options.js'
 import { endOnSignals } from './daemon/signals.js'
 import type { Serving } from './daemon/worker.js'
@@ -9,6 +9,7 @@ import { Workers } from './daemon/workers.js'
 import type { Detected } from './detect.js'
 import type { Running, RunOptions } from './run.js'
 import { homeOf } from './run-http.js'
+import { socketPath } from './server/socket-path.js'
 
 /**
  * Resolves when the first worker serves.

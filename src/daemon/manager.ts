@@ -1,5 +1,4 @@
 /** Who started this process and manages it, and is it still there? A process never outlives its manager. */
-import { fstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { firstParent, type ProcessFacts, processFacts } from '../parent.js'
 
@@ -35,7 +34,7 @@ export type ManagerFound = Manager | 'gone' | undefined
  * Looks among the ancestors: a wrapper script that does not `exec` stands between. Those that start a
  * process and leave (spawn-fcgi, cgi-fcgi -start, a shell) and systemd manage nothing.
  *
- * @param socketPath path of the Unix socket that was handed over ({@link socketPath})
+ * @param socketPath path of the Unix socket that was handed over (server/socket-path)
  */
 export function findManager(socketPath?: string): ManagerFound {
   const fcgid = fcgidManager(socketPath)
@@ -45,21 +44,6 @@ export function findManager(socketPath?: string): ManagerFound {
   const found = ancestor(process.ppid)
   if (found !== undefined) return found
   return leftBehind() ? 'gone' : undefined
-}
-
-/** Path of a Unix socket by its descriptor; undefined for TCP, and where there is no /proc (macOS). */
-export function socketPath(fd: number): string | undefined {
-  try {
-    const inode = String(fstatSync(fd, { bigint: true }).ino)
-    // Num RefCount Protocol Flags Type St Inode Path
-    for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
-      const [, found, path] = /^(?:\S+ +){6}(\d+) (\/.*)$/.exec(line) ?? []
-      if (found === inode) return path
-    }
-  } catch {
-    // Not to be seen here.
-  }
-  return undefined
 }
 
 /** mod_fcgid names its sockets `PID.NUMBER`, after its process manager; each is for one process. */

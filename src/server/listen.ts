@@ -1,6 +1,7 @@
 /** Listening on a TCP port or a Unix socket, with errors that say what to do. */
 import type { AddressInfo, Server } from 'node:net'
 import { UsageError } from '../errors.js'
+import { socketPath } from './socket-path.js'
 import { prepareUnix, remover } from './unix-socket.js'
 
 /** Where to listen, and how. */
@@ -70,8 +71,9 @@ async function listenInherited(server: Server, fd: number, ownPath = false): Pro
   const address = server.address()
   if (address !== null && typeof address === 'object')
     return { url: tcpUrl(address), address, cleanUp: () => {} }
-  const path = address || `fd ${fd}`
-  return { url: `unix:${path}`, address: path, cleanUp: ownPath && address ? remover(path) : () => {} }
+  const path = address ?? socketPath(fd)
+  const name = path ?? `fd ${fd}`
+  return { url: `unix:${name}`, address: name, cleanUp: ownPath && path ? remover(path) : () => {} }
 }
 
 /** The socket is another process's: it removes what there is to remove. */

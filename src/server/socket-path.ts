@@ -1,0 +1,17 @@
+/** Where a Unix socket lies that was handed over. Node does not tell. */
+import { fstatSync, readFileSync } from 'node:fs'
+
+/** Path of a Unix socket by its descriptor; undefined for TCP, and where there is no /proc (macOS). */
+export function socketPath(fd: number): string | undefined {
+  try {
+    const inode = String(fstatSync(fd, { bigint: true }).ino)
+    // Num RefCount Protocol Flags Type St Inode Path
+    for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
+      const [, found, path] = /^(?:\S+ +){6}(\d+) (\/.*)$/.exec(line) ?? []
+      if (found === inode) return path
+    }
+  } catch {
+    // Not to be seen here.
+  }
+  return undefined
+}
