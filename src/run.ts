@@ -172,7 +172,7 @@ export function failureText(error: unknown): string {
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   if (found.server === 'cgi') return startCgi(app, options, found)
-  if (options.workers && !(await isWorker())) {
+  if (await needsWorkers(options, found)) {
     const { startWorkers } = await import('./run-workers.js')
     return startWorkers(options, found)
   }
@@ -184,8 +184,16 @@ async function start(app: App, options: RunOptions): Promise<Running> {
   return startDaemon(app, options, found)
 }
 
+/** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
+export async function needsWorkers(options: RunOptions, found: Detected): Promise<boolean> {
+  const { workers, recycle, restartOnChange, development = process.env.NODE_ENV === 'development' } = options
+  if (!workers && !recycle && !(restartOnChange ?? development)) return false
+  if (found.server === 'cgi' || (await isWorker())) return false
+  return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(options, found) > 0
+}
+
 /** A primary has started this process to serve. Loads nothing where that cannot be. */
-export async function isWorker(): Promise<boolean> {
+async function isWorker(): Promise<boolean> {
   if (process.send === undefined) return false
   const { currentWorker } = await import('./daemon/worker.js')
   return currentWorker() !== undefined

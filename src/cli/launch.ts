@@ -7,7 +7,7 @@ import { detect, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
 import { handler, run } from '../index.js'
 import { nearest } from '../nearest.js'
-import { beginLaunch, isWorker, type Launch, type Running, type RunOptions } from '../run.js'
+import { beginLaunch, type Launch, needsWorkers, type Running, type RunOptions } from '../run.js'
 
 /**
  * @param options go before those in the file's own call of `run()`
@@ -18,7 +18,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   if (found === undefined) throw missing(file)
   if (found.isDirectory()) throw directory(file)
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
-  if (options.workers && launcher.server !== 'cgi' && !(await isWorker())) {
+  if (await needsWorkers(options, launcher)) {
     // The app is loaded by the workers alone.
     const { startWorkers } = await import('../run-workers.js')
     return startWorkers(options, launcher)
