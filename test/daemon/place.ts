@@ -173,3 +173,35 @@ export const startLighttpd = (options: ServerOptions = {}, place = makePlace()):
 /** Waits until a process is gone. */
 export const gone = (pid: number, milliseconds?: number): Promise<boolean> =>
   until(() => !isAlive(pid), milliseconds)
+
+export interface App extends Place {
+  readonly server: ServerProcess
+  /** Its Unix socket. */
+  readonly socket: string
+  /** Makes an empty file, such as the gate of a slow request. */
+  write(file: string): void
+}
+
+export interface AppOptions {
+  readonly server?: 'fastcgi' | 'scgi' | 'http'
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** The app on a Unix socket of its own, started by the command. */
+export async function startApp(
+  args: readonly string[] = [],
+  { server = 'fastcgi', env = {} }: AppOptions = {},
+  place = makePlace(),
+): Promise<App> {
+  const socket = join(place.run, 'app.sock')
+  const cgiup = join(place.directory, 'bin/cgiup')
+  const words = [place.app, '--server', server, '--listen', `unix:${socket}`, ...args]
+  const started = await startServer(cgiup, words, {
+    listens: { path: socket },
+    cwd: place.run,
+    env: { ...place.env, NODE_ENV: 'production', ...env },
+    directory: place.directory,
+  })
+  servers.push(started)
+  return { ...place, server: started, socket, write: (file) => writeFileSync(file, '') }
+}
