@@ -9,6 +9,7 @@ import type { PushedBody } from '../server/body.js'
 import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import { answer, answerError, type Line } from './answer.js'
+import { Backlog } from './backlog.js'
 import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
 import { Gather } from './gather.js'
@@ -40,6 +41,7 @@ export class Connection implements ResponderEvents, Line, Served {
   #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
   #pendingSince = 0
+  readonly #backlog: Backlog
 
   constructor(socket: Socket, service: Service) {
     this.#socket = socket
@@ -47,6 +49,9 @@ export class Connection implements ResponderEvents, Line, Served {
     this.service = service
     this.lastActive = service.now()
     this.#responder = new Responder(this, service.limits)
+    this.#backlog = new Backlog(socket, service.limits.maxBacklogBytes, () => {
+      if (!this.#paused) socket.resume()
+    })
     this.#surplus = service.connections.size >= service.limits.maxConnections
     service.opened(this)
     if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
@@ -150,6 +155,7 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   send(text: string): void {
+    this.#backlog.answered()
     this.output.send(text)
   }
 
@@ -159,7 +165,7 @@ export class Connection implements ResponderEvents, Line, Served {
   wants(): void {
     if (this.#paused && !this.#full()) {
       this.#paused = false
-      this.#socket.resume()
+      if (!this.#backlog.held) this.#socket.resume()
     }
   }
 
@@ -235,6 +241,13 @@ export class Connection implements ResponderEvents, Line, Served {
     } finally {
       this.output.release()
     }
+    this.#backlog.look(this.#readsLate)
+  }
+
+  /** mod_fcgid reads nothing of a reply before it has sent all of the body. */
+  readonly #readsLate = (): boolean => {
+    if (this.#responder.multiplexed) return false
+    return this.open.all().some(({ request }) => !request.stdinEnded || !request.dataEnded)
   }
 
   #read(chunk: Buffer): void {

@@ -14,6 +14,8 @@ export interface ServiceOptions {
   readonly maxSpoolBytes?: number
   /** Bytes of an unwanted body that are read and thrown away so that the reply arrives. Default 64 MiB. */
   readonly maxDiscardBytes?: number
+  /** Bytes of replies kept for a FastCGI peer that does not read; then nothing more of it is read. Default 1 MiB. */
+  readonly maxBacklogBytes?: number
   /** Requests served at the same time; further ones get 503. Default 1000. */
   readonly maxRequests?: number
   /** Open connections; requests on further ones get 503. Default 1000. */
@@ -55,6 +57,7 @@ export const limitsFrom = (options: ServiceOptions): Limits => ({
   maxUnreadBytes: options.maxUnreadBytes ?? 256 * 1024,
   maxSpoolBytes: options.maxSpoolBytes ?? 1 << 30,
   maxDiscardBytes: options.maxDiscardBytes ?? 64 << 20,
+  maxBacklogBytes: options.maxBacklogBytes ?? 1 << 20,
   maxRequests: options.maxRequests ?? 1000,
   maxConnections: options.maxConnections ?? 1000,
   maxRequestsPerConnection: options.maxRequestsPerConnection ?? 100,
