@@ -10,7 +10,7 @@ import type { Site } from './site.js'
  */
 export function gateway(
   name: string,
-  start: () => Promise<Pick<Site, 'suite' | 'log' | 'stop'>>,
+  start: () => Promise<Pick<Site, 'suite' | 'log' | 'stop'> & Partial<Pick<Site, 'follow'>>>,
   not: Record<string, string>,
 ): Gateway {
   return {
@@ -25,6 +25,7 @@ export function gateway(
       return {
         async request({ app, request: asked = {} }: Case) {
           const start = site.log().length
+          const added = site.follow?.() ?? (() => site.log().slice(start))
           const { target, method, headers = [], body, pieces } = asked
           const reply = await request(
             { port: site.suite[style] },
@@ -37,7 +38,7 @@ export function gateway(
             },
           )
           const { status, reason, headerAll, complete } = reply
-          const stderr = () => plain(site.log().slice(start))
+          const stderr = () => plain(added())
           return { status, reason, body: reply.body, complete, values: headerAll, stderr }
         },
         async close() {
@@ -48,7 +49,10 @@ export function gateway(
   }
 }
 
-/** The log without what Apache puts before each line of a script. */
+/** The log without what Apache puts before each line of an app, and with the line ends that it escapes. */
 function plain(log: string): string {
-  return log.replace(/^\[.*AH01215: (?:stderr from .*?: )?/gm, '')
+  return log
+    .replace(/^\[.*AH01215: (?:stderr from .*?: )?/gm, '')
+    .replace(/^\[.*mod_fcgid: stderr: /gm, '')
+    .replace(/^\[.*AH01071: Got error '(.*)'.*$/gm, (_, text: string) => text.replaceAll('\\n', '\n'))
 }

@@ -21,6 +21,8 @@ export interface Site {
   readonly ports: Readonly<Record<string, number>>
   /** What the server and the scripts have written as diagnostics. */
   log(): string
+  /** Gives what is added to those from now on. */
+  follow(): () => string
   /** Stops everything. Names the processes that had to be killed. */
   stop(): Promise<string[]>
 }
@@ -96,6 +98,10 @@ export type Member = Pick<ServerProcess, 'output' | 'stop'>
 export function site(frame: Frame, members: readonly Member[]): Site {
   const { docroot, run, port, port2, suite, ports } = frame
   const errorLog = join(run, 'error.log')
+  const texts = () => [
+    existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '',
+    ...members.map((one) => one.output()),
+  ]
   return {
     docroot,
     run,
@@ -103,9 +109,14 @@ export function site(frame: Frame, members: readonly Member[]): Site {
     port2,
     suite,
     ports,
-    log: () =>
-      (existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '') +
-      members.map((one) => one.output()).join(''),
+    log: () => texts().join(''),
+    follow() {
+      const begun = texts().map(({ length }) => length)
+      return () =>
+        texts()
+          .map((text, i) => text.slice(begun[i] ?? 0))
+          .join('')
+    },
     async stop() {
       const killed: string[] = []
       const failures: unknown[] = []

@@ -5,7 +5,13 @@ import { which } from '../../support/needs.js'
 import { freePort } from '../../support/ports.js'
 import { startServer } from '../../support/server-process.js'
 import { appNames } from '../docroot.js'
-import { type Responder, socketOf, startResponder, startResponders } from '../responder.js'
+import {
+  type Responder,
+  socketOf,
+  startResponder,
+  startResponders,
+  startSuiteResponders,
+} from '../responder.js'
 import { environment, type Frame, makeFrame, root, type Site, site, writeConfig, writePart } from '../site.js'
 
 /** Part of the configuration for each app, and the way in that it belongs to. */
@@ -14,6 +20,11 @@ const parts = {
   'apache-proxy-fcgi-stream.conf': 'stream',
   'apache-proxy-fcgi-handler.conf': 'handler',
   'apache-proxy-scgi.conf': 'scgi',
+}
+
+const common = {
+  MODULES: '/usr/lib/apache2/modules',
+  USER: root ? 'User www-data\nGroup www-data' : '',
 }
 
 const whole = ['fcgi-root', 'fcgi-balancer', 'scgi-root'].map((name) => `apache-proxy-${name}.conf`)
@@ -49,8 +60,7 @@ export async function startApacheProxy(): Promise<ProxySite> {
   ])
   const backs = [await freePort(), await freePort(), await freePort()]
   const file = writeConfig(frame, 'apache-proxy-frame.conf', whole, {
-    MODULES: '/usr/lib/apache2/modules',
-    USER: root ? 'User www-data\nGroup www-data' : '',
+    ...common,
     BACK: String(backs[0]),
     BACK1: String(backs[1]),
     BACK2: String(backs[2]),
@@ -59,14 +69,39 @@ export async function startApacheProxy(): Promise<ProxySite> {
     for (const app of appNames)
       writePart(frame, part, `${way}-${app}`, { APP: app, APPSOCK: socketOf(frame, app) })
   const responders = await startResponders(frame)
+  const members: Responder[] = []
+  return behind(responders, async () => {
+    for (const back of await Promise.all(backs.map((port) => startBack(frame, port)))) members.push(back)
+    const server = await startProxy(frame, file, Object.values(frame.ports))
+    // Members may have been replaced by then.
+    const stop = async () => (await Promise.all(members.map((member) => member.stop()))).flat()
+    const backsOf = { output: () => members.map((member) => member.output()).join(''), stop }
+    return { ...site(frame, [server, backsOf, ...responders]), pid: server.pid, frame, backs, members }
+  })
+}
+
+/** The shared behaviour suite, at the ports of `site.suite`. */
+export async function startApacheSuite(protocol: 'fcgi' | 'scgi'): Promise<Site> {
+  const frame = await makeFrame()
+  const file = writeConfig(frame, 'apache-suite-frame.conf', [], { ...common, PROTOCOL: protocol })
+  const responders = await startSuiteResponders(frame)
+  return behind(responders, async () => {
+    const server = await startProxy(frame, file, Object.values(frame.suite))
+    return site(frame, [server, ...responders])
+  })
+}
+
+const startProxy = (frame: Frame, file: string, ports: readonly number[]) =>
+  startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
+    listens: ports.map((port) => ({ port })),
+    env: environment(frame),
+    cwd: frame.run,
+  })
+
+/** Stops the apps when the server in front of them does not start. */
+async function behind<S>(responders: readonly Responder[], start: () => Promise<S>): Promise<S> {
   try {
-    const members = await Promise.all(backs.map((port) => startBack(frame, port)))
-    const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
-      listens: Object.values(frame.ports).map((port) => ({ port })),
-      env: environment(frame),
-      cwd: frame.run,
-    })
-    return { ...site(frame, [server, ...responders, ...members]), pid: server.pid, frame, backs, members }
+    return await start()
   } catch (error) {
     for (const one of responders) await one.stop()
     throw error
