@@ -19,6 +19,7 @@ function example(name: string): string {
     .replaceAll('@BACK1@', '9001')
     .replaceAll('@BACK2@', '9002')
     .replaceAll('@SCRIPT@', '/srv/app/app.mjs')
+    .replaceAll('@BACK@', '9000')
     .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')
     .replaceAll('front-express', 'shop')
 }

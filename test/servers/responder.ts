@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { which } from '../support/needs.js'
 import { type Address, startServer } from '../support/server-process.js'
 import { type AppName, appNames, scripts } from './docroot.js'
-import { environment, type Frame, type Member } from './site.js'
+import { environment, type Frame, type Member, type Site, site } from './site.js'
 
 export interface ResponderOptions {
   /** The app file; its directory is where it runs. */
@@ -109,11 +109,27 @@ export function startSuiteResponders(
 }
 
 /** All or none. */
-async function startAll(starts: readonly (() => Promise<Responder>)[]): Promise<Responder[]> {
+export async function startAll(
+  starts: readonly (() => Promise<Responder | readonly Responder[]>)[],
+): Promise<Responder[]> {
   const results = await Promise.allSettled(starts.map((start) => start()))
-  const started = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const started = results.flatMap((one) => (one.status === 'fulfilled' ? one.value : []))
   const failed = results.find((one) => one.status === 'rejected')
   if (failed === undefined) return started
   for (const one of started) await one.stop()
   throw failed.reason
+}
+
+/** A web server in front of them; when it does not start, they are stopped. */
+export async function inFront(
+  frame: Frame,
+  responders: readonly Responder[],
+  start: () => Promise<Member>,
+): Promise<Site> {
+  try {
+    return site(frame, [await start(), ...responders])
+  } catch (error) {
+    for (const one of responders) await one.stop()
+    throw error
+  }
 }
