@@ -58,7 +58,8 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     ...(worker && { share: worker.share }),
     multiprocess: (worker?.facts.workers ?? 1) > 1 || isOneOfMany(found, manager),
     ...serviceOptions(options, development),
-    logErrors: !handed,
+    // The stderr of what a web server started is the log of that server.
+    logErrors: manager === undefined || manager.name === 'multiwatch',
     ...(!options.quiet && !handed && { log: accessLog() }),
   })
   // Under a manager stderr is the server's error log: it is told of trouble only.

@@ -67,6 +67,8 @@ export class Environment implements Env {
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
     const object = this.#isAscii && !this.hasRepeats ? this.#filled() : this.#decoded()
+    // quirk: httpoxy. Apps copy variables to process.env, where it is the proxy of their own requests.
+    if (object.HTTP_PROXY !== undefined) delete object.HTTP_PROXY
     this.#object = object
     return object
   }

@@ -54,7 +54,7 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
   if (prepared.dropped !== null) dropBody(prepared.dropped)
   exchange.headSent = true
   const { body } = prepared
-  const head = encodeHead(prepared)
+  const head = headFor(exchange, prepared)
   const warning = bigHeadWarning(head)
   if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
   if (body === null || typeof body === 'string' || body instanceof Uint8Array)
@@ -64,6 +64,17 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
     void stream(line, exchange, body, prepared.length)
   }
 }
+
+/** HAProxy 2.6 makes a 302 of every status before a Location field; a Status behind it stands. */
+const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
+  const head = encodeHead(prepared)
+  if (!prepared.headers.includes('Location') || !isHaproxy(exchange)) return head
+  const end = head.indexOf('\r\n') + 2
+  return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`
+}
+
+const isHaproxy = ({ env }: FastcgiExchange): boolean =>
+  env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true
 
 const whole = (
   line: Line,

@@ -312,13 +312,13 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /**
    * Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5).
-   * nginx and others take the end of the connection for the end of the reply; a record that no
-   * application sends makes nginx break off, and is skipped by those that see the break anyway.
+   * nginx and others take the end of the connection for the end of the reply, but not behind
+   * {@link abortText}; those that see the break anyway skip it.
    */
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
     else {
-      this.send(abortText(exchange.request.id))
+      this.send(abortText(exchange.request.id, exchange.env.get('SERVER_SOFTWARE')))
       this.output.end()
     }
   }

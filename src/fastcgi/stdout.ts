@@ -39,8 +39,14 @@ const makeEnd = (id: number, appStatus: number): string =>
 export const endTextWithStderr = (id: number, appStatus: number): string =>
   headerText(RecordType.STDERR, id, 0, 0) + endText(id, appStatus)
 
-/** A record that only servers send: to them it says that the reply is no good. */
-export const abortText = (id: number): string => headerText(RecordType.ABORT_REQUEST, id, 0, 0)
+/**
+ * The end of a reply that is no good, before the connection is closed: nginx breaks off at a record
+ * that only servers send, Caddy at one that is cut off in its header, where HAProxy would wait.
+ */
+export const abortText = (id: number, software: string | undefined): string => {
+  const abort = headerText(RecordType.ABORT_REQUEST, id, 0, 0)
+  return software?.startsWith('Caddy') ? `${abort}\x01` : abort
+}
 
 /** Text of any length and any characters (sent as UTF-8) as STDERR records. */
 export const stderrText = (id: number, text: string): string => {

@@ -81,6 +81,11 @@ describe('fromObject', () => {
 })
 
 describe('toObject', () => {
+  test('is without HTTP_PROXY, which apps would hand to their HTTP libraries (CVE-2016-5385)', () => {
+    expect(new Environment(['A', '1', 'HTTP_PROXY', 'x']).toObject()).toEqual({ A: '1' })
+    expect(new Environment(['HTTP_PROXY', 'x', 'A', '1'], true).toObject()).toEqual({ A: '1' })
+  })
+
   test('decodes UTF-8, but not in headers, which are Latin-1', () => {
     const env = Environment.fromBytes(Buffer.from('REMOTE_USER=jürgen\0HTTP_X=jürgen\0'))
     expect(env.toObject()).toEqual({ REMOTE_USER: 'jürgen', HTTP_X: 'jÃ¼rgen' })

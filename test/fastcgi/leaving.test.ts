@@ -85,6 +85,15 @@ describe('replies that break', () => {
     expect(log.join()).toContain('cut off after 4 bytes')
   })
 
+  test('for Caddy, which sees no break in that, a header that is cut off follows', async () => {
+    const { peer } = await serve(broken)
+    const [plain, caddy] = [peer(), peer()]
+    plain.send(get(1))
+    caddy.send(get(1, ['SERVER_SOFTWARE', 'Caddy/v2.6.2']))
+    await Promise.all([plain.close(), caddy.close()])
+    expect(caddy.bytes - plain.bytes).toBe(1)
+  })
+
   test('5.5 with other requests on the connection it ends with an app status', async () => {
     const held = gate()
     const { peer } = await serve(async (exchange) => {

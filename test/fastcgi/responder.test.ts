@@ -16,6 +16,19 @@ describe('6.2 Responder', () => {
     expect(p.bytes % 8).toBe(0)
   })
 
+  test('HAProxy makes a 302 of a Status before Location: it gets it behind', async () => {
+    const { peer } = await serve(() => ({ status: 308, headers: ['Location', '/x', 'A', 'b'], body: null }))
+    const p = peer()
+    p.send(get(1) + get(2, ['SERVER_SOFTWARE', 'HAProxy 2.6.12']))
+    const [others, haproxy] = [await p.ended(1), await p.ended(2)]
+    expect(others.stdout).toBe(
+      'Status: 308 Permanent Redirect\r\nLocation: /x\r\nContent-Length: 0\r\nA: b\r\n\r\n',
+    )
+    expect(haproxy.stdout).toBe(
+      'Location: /x\r\nContent-Length: 0\r\nA: b\r\nStatus: 308 Permanent Redirect\r\n\r\n',
+    )
+  })
+
   test('5.1 without KEEP_CONN the connection is closed after the reply, with it the next request follows', async () => {
     const { peer } = await serve(() => text('hello'))
     const p = peer()

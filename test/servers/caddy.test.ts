@@ -14,7 +14,7 @@ const plain: Traits = {
   persistent: true,
   streams: { not: 'Caddy holds the reply back, except events' },
   streamsEvents: true,
-  showsBreak: { not: 'Caddy takes the end of the connection for the end of the reply' },
+  showsBreak: { not: 'Caddy 2.6 logs the break, and ends the reply as if it were whole' },
   showsShort: true,
   tellsLeave: true,
   tellsQuietLeave: { not: 'Caddy looks for the client only when it writes' },

@@ -18,6 +18,7 @@ function example(name: string): string {
     .replaceAll('@BACK@', '9000')
     .replaceAll('@BACK1@', '9001')
     .replaceAll('@BACK2@', '9002')
+    .replaceAll('@FILE@', '/var/www/example/app.mjs')
     .replaceAll('@SCRIPT@', '/srv/app/app.mjs')
     .replaceAll('@BACK@', '9000')
     .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')

@@ -4,6 +4,7 @@ import { suite } from '../cases/suite.js'
 import { needs } from '../support/needs.js'
 import { gateway } from './gateway.js'
 import { startApache } from './sites/apache.js'
+import { startCaddySuite } from './sites/caddy.js'
 import { startLighttpd } from './sites/lighttpd.js'
 import { startNginx } from './sites/nginx.js'
 
@@ -34,6 +35,15 @@ const nginx = {
   'a body that breaks is cut off, not ended': wholeAnyway,
 }
 
+const caddy = {
+  'repeated cookies are joined with a semicolon': 'Caddy joins them with a comma',
+  'no body: neither Content-Length nor Content-Type': 'the variables themselves: Caddy sets them',
+  'no user without authentication': 'the variable itself: Caddy sets REMOTE_USER empty',
+  "the app's own reason": 'Caddy puts the standard reason in its place',
+  'a body that breaks is cut off, not ended': 'Caddy 2.6 logs the break, and ends the reply as if it were whole',
+  'diagnostics of a request': 'Caddy 2.6 throws FCGI_STDERR away',
+}
+
 suite([
   ...(needs('apache2')
     ? [
@@ -42,5 +52,6 @@ suite([
       ]
     : []),
   ...(needs('lighttpd') ? [gateway('lighttpd', startLighttpd, lighttpd)] : []),
+  ...(needs('caddy', 'spawn-fcgi') ? [gateway('Caddy, FastCGI', startCaddySuite, caddy)] : []),
   ...(needs('nginx', 'fcgiwrap') ? [gateway('nginx and fcgiwrap', startNginx, nginx)] : []),
 ])

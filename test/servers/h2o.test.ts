@@ -1,0 +1,43 @@
+/** h2o in front of persistent processes: fastcgi.connect and fastcgi.spawn. */
+
+import { describe } from 'vitest'
+import { needs } from '../support/needs.js'
+import { behaves } from './behaviour.js'
+import { leavesAreSeen } from './early.js'
+import { losesNone } from './losses.js'
+import { useSite } from './site.js'
+import { startH2o } from './sites/h2o.js'
+import type { Traits } from './traits.js'
+
+const traits: Traits = {
+  persistent: true,
+  streams: true,
+  showsBreak: { not: 'h2o takes the end of the connection for the end of the reply' },
+  showsShort: true,
+  tellsLeave: true,
+  tellsQuietLeave: { not: 'h2o looks for the client only when it writes' },
+  leaveBy: 'close',
+  streamsUpload: { not: 'h2o reads the whole upload first' },
+}
+
+describe.skipIf(!needs('h2o'))('h2o', () => {
+  const site = useSite(startH2o)
+  const at = (name: string) => () => site().ports[name] as number
+
+  describe('fastcgi.connect', () => {
+    behaves({ site, app: 'fetch', port: at('HELLO'), mount: '/fetch', traits })
+    behaves({ site, app: 'express', port: at('EXPRESS'), mount: '/express', traits })
+    losesNone({ site, port: at('HELLO'), mount: '/fetch' })
+    leavesAreSeen({ site, app: 'fetch', port: at('HELLO'), mount: '/fetch', traits })
+  })
+
+  describe('fastcgi.connect over TCP', () => {
+    losesNone({ site, port: at('TCP'), mount: '/fetch' })
+  })
+
+  describe('fastcgi.spawn', () => {
+    behaves({ site, app: 'fetch', port: at('SPAWNFETCH'), mount: '', traits })
+    behaves({ site, app: 'express', port: at('SPAWNEXPRESS'), mount: '', traits })
+    losesNone({ site, port: at('SPAWNFETCH'), mount: '' })
+  })
+})

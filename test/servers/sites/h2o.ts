@@ -1,0 +1,44 @@
+/** h2o in front of persistent processes: some that it connects to, some that it starts. */
+
+import { join } from 'node:path'
+import { which } from '../../support/needs.js'
+import { startServer } from '../../support/server-process.js'
+import { type AppName, scripts } from '../docroot.js'
+import { inFront, socketOf, startAll, startResponder } from '../responder.js'
+import { environment, makeFrame, type Site, writeConfig, writePart } from '../site.js'
+
+const apps: readonly AppName[] = ['fetch', 'express']
+
+/**
+ * The fetch app and Express at their names on HELLO and EXPRESS, and at the root of SPAWNFETCH and
+ * SPAWNEXPRESS; the fetch app over TCP at its name on TCP.
+ */
+export async function startH2o(): Promise<Site> {
+  const frame = await makeFrame(['HELLO', 'EXPRESS', 'TCP', 'SPAWNFETCH', 'SPAWNEXPRESS', 'BACK'])
+  const { BACK, ...ports } = frame.ports
+  for (const app of apps) {
+    writePart(frame, 'h2o-connect.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
+    const file = join(frame.docroot.path, 'site', scripts[app])
+    writePart(frame, 'h2o-spawn.conf', `spawn-${app}`, { FILE: file })
+  }
+  writePart(frame, 'h2o-connect-tcp.conf', 'tcp', { APP: 'fetch' })
+  const config = writeConfig(frame, 'h2o-frame.conf', [], {})
+  const responder = (app: AppName, listens: { path: string } | { port: number }) => () =>
+    startResponder(frame, {
+      file: join(frame.docroot.path, 'site', scripts[app]),
+      listens,
+      server: 'fastcgi',
+      args: ['--mount', `/${app}`],
+    })
+  const responders = await startAll([
+    ...apps.map((app) => responder(app, { path: socketOf(frame, app) })),
+    responder('fetch', { port: BACK as number }),
+  ])
+  return inFront(frame, responders, () =>
+    startServer(which('h2o') ?? 'h2o', ['-c', config], {
+      listens: Object.values(ports).map((port) => ({ port })),
+      env: { ...environment(frame), NODE_ENV: 'production' },
+      cwd: frame.run,
+    }),
+  )
+}
