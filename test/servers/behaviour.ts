@@ -129,8 +129,7 @@ function bodies({ site, port, mount, traits }: Subject): void {
     const pieces = [body.subarray(0, 5), body.subarray(5, 100_000), body.subarray(100_000)]
     const asked = { method: 'POST', target: `${mount}/-/sum`, headers, pieces }
     const reply = await request({ port: port() }, asked).catch((error: Error) => error)
-    if (takesChunked === true)
-      expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
+    if (takesChunked === true) expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
     // HAProxy may close before the upload is out.
     else if (!(reply instanceof Error)) expect([400, 411]).toContain(reply.status)
   })

@@ -40,7 +40,8 @@ const caddy = {
   'no body: neither Content-Length nor Content-Type': 'the variables themselves: Caddy sets them',
   'no user without authentication': 'the variable itself: Caddy sets REMOTE_USER empty',
   "the app's own reason": 'Caddy puts the standard reason in its place',
-  'a body that breaks is cut off, not ended': 'Caddy 2.6 logs the break, and ends the reply as if it were whole',
+  'a body that breaks is cut off, not ended':
+    'Caddy 2.6 logs the break, and ends the reply as if it were whole',
   'diagnostics of a request': 'Caddy 2.6 throws FCGI_STDERR away',
 }
 
