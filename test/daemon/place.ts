@@ -174,6 +174,12 @@ export const startLighttpd = (options: ServerOptions = {}, place = makePlace()):
 export const gone = (pid: number, milliseconds?: number): Promise<boolean> =>
   until(() => !isAlive(pid), milliseconds)
 
+/** How a server ended; waits until it has. */
+export async function exitOf(server: ServerProcess, milliseconds?: number) {
+  await until(() => server.exit() !== undefined, milliseconds)
+  return server.exit()
+}
+
 export interface App extends Place {
   readonly server: ServerProcess
   /** Its Unix socket. */

@@ -32,6 +32,12 @@ const app = {
       held.push(Buffer.alloc(Number(searchParams.get('bytes')), 1))
       return new Response(String(held.length))
     }
+    if (pathname === '/exit') process.exit(3)
+    if (pathname === '/crash')
+      setImmediate(() => {
+        throw new Error('nobody catches this')
+      })
+    if (pathname === '/crash') await new Promise(() => {})
     if (pathname === '/-/sum') {
       const body = Buffer.from(await request.arrayBuffer())
       return new Response(`${body.length} ${createHash('sha256').update(body).digest('hex')}`)
@@ -39,5 +45,13 @@ const app = {
     return Response.json({ url, headers: Object.fromEntries(request.headers) })
   },
 }
+
+if (process.env.OWN_HANDLER)
+  process.on('SIGTERM', () =>
+    setTimeout(() => {
+      process.stderr.write('the app has ended\n')
+      process.exit(7)
+    }, 300),
+  )
 
 run(app, JSON.parse(process.env.RUN_OPTIONS || '{}'))
