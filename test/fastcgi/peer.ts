@@ -10,7 +10,7 @@ export const begin = (id: number, role = 1, flags = 0): string =>
   record(RecordType.BEGIN_REQUEST, id, String.fromCharCode(role >> 8, role & 255, flags, 0, 0, 0, 0, 0))
 
 export const params = (id: number, list: readonly string[]): string =>
-  record(RecordType.PARAMS, id, encodePairs(list)) + record(RecordType.PARAMS, id)
+  (list.length > 0 ? record(RecordType.PARAMS, id, encodePairs(list)) : '') + record(RecordType.PARAMS, id)
 
 export const stdin = (id: number, content: string): string => {
   let text = ''
