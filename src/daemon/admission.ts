@@ -36,11 +36,11 @@ export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admissio
 const listOf = (entries: readonly string[], name: string): BlockList => {
   const list = new BlockList()
   for (const entry of entries) {
-    const [address = '', prefix] = entry.trim().split('/')
+    const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry.trim()) ?? []
     const version = isIP(address)
     const most = version === 6 ? 128 : 32
     const bits = prefix === undefined ? most : Number(prefix)
-    if (version === 0 || !Number.isInteger(bits) || bits < 0 || bits > most)
+    if (version === 0 || bits > most)
       throw new UsageError(
         'USAGE',
         `${name} has ${JSON.stringify(entry)}, which is no IP address or network.`,

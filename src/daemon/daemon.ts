@@ -53,8 +53,8 @@ interface Open {
  * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED, USAGE
  */
 export async function serveDaemon(handler: Handler, options: DaemonOptions = {}): Promise<Daemon> {
-  const service = new Service(handler, options)
   const allowed = admission(options)
+  const service = new Service(handler, options)
   const protocols = options.protocols ?? ['fastcgi', 'scgi', 'http']
   const sockets: readonly Partial<DaemonSocket>[] = options.sockets ?? [{}]
   const spoken = new Set(sockets.flatMap((socket) => socket.protocols ?? protocols))
