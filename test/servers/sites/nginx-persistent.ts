@@ -2,42 +2,100 @@
 
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
-import { startServer } from '../../support/server-process.js'
+import { type ServerProcess, startServer } from '../../support/server-process.js'
 import { appNames } from '../docroot.js'
-import { socketOf, startResponders } from '../responder.js'
-import { environment, makeFrame, root, type Site, site, writeConfig, writePart } from '../site.js'
+import {
+  type Responder,
+  socketOf,
+  startResponder,
+  startResponders,
+  startSuiteResponders,
+} from '../responder.js'
+import { environment, type Frame, makeFrame, root, type Site, site, writeConfig, writePart } from '../site.js'
 
-/** Part of the configuration for each app, and the way in that it belongs to. */
-const parts = {
-  'nginx-fastcgi-upstream.conf': 'upstream',
-  'nginx-fastcgi.conf': 'plain',
-  'nginx-fastcgi-keep.conf': 'keep',
-  'nginx-fastcgi-stream.conf': 'stream',
-  'nginx-scgi.conf': 'scgi',
+/** A part of the configuration, with the values of its placeholders. */
+type Part = readonly [template: string, values?: Record<string, string>]
+
+/** What a server on a port has, by the name of the port. */
+type Ways = Readonly<Record<string, readonly Part[]>>
+
+/** Writes the configuration. `upstream` has no port: it is for all. */
+function configure(frame: Frame, ways: Ways): string {
+  for (const [way, parts] of Object.entries(ways)) {
+    for (const [at, [template, values = {}]] of parts.entries())
+      writePart(frame, template, `${way}-${at}`, values)
+    if (way === 'upstream') continue
+    const port = way === 'FETCH' ? frame.suite.fetch : way === 'NODE' ? frame.suite.node : frame.ports[way]
+    writePart(frame, 'nginx-server-frame.conf', `server-${way}`, { LISTEN: String(port), WAY: way })
+  }
+  return writeConfig(frame, 'nginx-http-frame.conf', [], { USER: root ? 'user www-data;' : '' })
+}
+
+async function startNginx(frame: Frame, ways: Ways): Promise<ServerProcess> {
+  const { run, ports, suite } = frame
+  const used = { ...ports, ...(ways.FETCH && { FETCH: suite.fetch, NODE: suite.node }) }
+  const args = ['-e', join(run, 'error.log'), '-p', run, '-c', configure(frame, ways)]
+  const listens = Object.values(used).map((port) => ({ port }))
+  return startServer(which('nginx') ?? 'nginx', args, { listens, env: environment(frame), cwd: run })
+}
+
+/** nginx once the apps are there; all or none. */
+async function startBoth(frame: Frame, ways: Ways, apps: Promise<Responder[]>): Promise<Site> {
+  const responders = await apps
+  try {
+    return site(frame, [await startNginx(frame, ways), ...responders])
+  } catch (error) {
+    for (const one of responders) await one.stop()
+    throw error
+  }
 }
 
 /** Each app at its name, on a port for each way: PLAIN, KEEP, STREAM, SCGI. */
 export async function startNginxPersistent(): Promise<Site> {
   const frame = await makeFrame(['PLAIN', 'KEEP', 'STREAM', 'SCGI'])
-  const { run, ports } = frame
-  const file = writeConfig(frame, 'nginx-persistent-frame.conf', [], { USER: root ? 'user www-data;' : '' })
-  for (const [part, way] of Object.entries(parts)) {
-    for (const app of appNames) {
-      writePart(frame, part, `${way}-${app}`, { APP: app, APPSOCK: socketOf(frame, app) })
-    }
+  const forEach = (template: string): Part[] =>
+    appNames.map((app) => [template, { APP: app, APPSOCK: socketOf(frame, app) }])
+  const ways = {
+    upstream: forEach('nginx-fastcgi-upstream.conf'),
+    PLAIN: forEach('nginx-fastcgi.conf'),
+    KEEP: forEach('nginx-fastcgi-keep.conf'),
+    STREAM: forEach('nginx-fastcgi-stream.conf'),
+    SCGI: forEach('nginx-scgi.conf'),
   }
-  const responders = await startResponders(frame)
-  const args = ['-e', join(run, 'error.log'), '-p', run, '-c', file]
-  const listens = Object.values(ports).map((port) => ({ port }))
-  try {
-    const server = await startServer(which('nginx') ?? 'nginx', args, {
-      listens,
-      env: environment(frame),
-      cwd: run,
-    })
-    return site(frame, [server, ...responders])
-  } catch (error) {
-    for (const one of responders) await one.stop()
-    throw error
-  }
+  return startBoth(frame, ways, startResponders(frame))
+}
+
+/**
+ * Apps at the root: ROOT with fastcgi_params over TCP, FILES behind try_files, SCGI, PROXY. Each is a
+ * process of `cgiup` with a socket of its own.
+ */
+export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise<Site> {
+  const frame = await makeFrame(['ROOT', 'FILES', 'SCGI', 'PROXY', 'BACK'])
+  const { BACK, ...ports } = frame.ports as Record<string, number>
+  const nginx = { ...frame, ports }
+  const file = join(frame.docroot.path, 'site', app)
+  const at = (name: string) => ({ path: socketOf(frame, name) })
+  const ways = {
+    ROOT: [['nginx-fastcgi-root.conf', { BACK: String(BACK) }]],
+    FILES: [['nginx-fastcgi-files.conf', { APPSOCK: at('own').path }]],
+    SCGI: [['nginx-scgi-root.conf', { APPSOCK: at('scgi').path }]],
+    PROXY: [['nginx-proxy.conf', { APPSOCK: at('http').path }]],
+  } satisfies Record<string, Part[]>
+  const responders = Promise.all([
+    startResponder(frame, { file, server: 'fastcgi', listens: { port: BACK as number } }),
+    startResponder(frame, { file, server: 'fastcgi', listens: at('own') }),
+    startResponder(frame, { file, server: 'scgi', listens: at('scgi') }),
+    startResponder(frame, { file, server: 'http', listens: at('http') }),
+  ])
+  return startBoth(nginx, ways, responders)
+}
+
+/** The apps of the shared behaviour suite at the root and at two mount paths. */
+export async function startNginxSuite(protocol: 'fastcgi' | 'scgi'): Promise<Site> {
+  const frame = await makeFrame()
+  const part = (style: string): Part[] => [
+    [`nginx-suite-${protocol}-frame.conf`, { APPSOCK: socketOf(frame, `suite-${style}`) }],
+  ]
+  const ways = { FETCH: part('fetch'), NODE: part('node') }
+  return startBoth(frame, ways, startSuiteResponders(frame))
 }
