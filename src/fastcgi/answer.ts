@@ -4,6 +4,7 @@ import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
 import { bigHeadWarning } from '../server/big-head.js'
+import { needsBodyFirst } from '../server/half-duplex.js'
 import type { Service } from '../server/service.js'
 import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
@@ -16,6 +17,8 @@ import { SMALL_BODY, streamText } from './stdout.js'
 export interface Line {
   readonly service: Service
   readonly output: Output
+  /** Resolves when all of the body is here, in a file where it is large. */
+  takeBody(exchange: FastcgiExchange): Promise<void>
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void
   /** The end of a reply that broke in its middle: never one that looks whole. */
@@ -48,6 +51,10 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
       (parsed) => answer(line, exchange, parsed),
       (error) => answerError(line, exchange, error),
     )
+    return
+  }
+  if (needsBodyFirst(exchange, prepared.body)) {
+    line.takeBody(exchange).then(() => answer(line, exchange, reply))
     return
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)

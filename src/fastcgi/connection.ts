@@ -279,11 +279,16 @@ export class Connection implements ResponderEvents, Line, Served {
   #holdsUp(body: PushedBody): boolean {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
     if (body.queued <= maxUnreadBytes) return false
-    if (!this.#responder.multiplexed) return true
-    // Other requests must not wait: the body goes to a file. A file that is slow is waited for.
-    if (body.spilling) return body.unwritten > 4 * maxUnreadBytes || body.spooled > maxSpoolBytes
-    body.spill(new Spool(0))
-    return false
+    if (!body.spilling) {
+      if (!this.#responder.multiplexed) return true
+      // Other requests must not wait: the body goes to a file.
+      body.spill(new Spool(0))
+      return false
+    }
+    // A file that is slow is waited for.
+    if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
+    body.settle()
+    return true
   }
 
   /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */
@@ -309,6 +314,13 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   // --- replies out ---
+
+  takeBody(exchange: FastcgiExchange): Promise<void> {
+    exchange.bodyAwaited = true
+    exchange.stdin.spill(new Spool(this.service.limits.maxUnreadBytes))
+    this.wants()
+    return exchange.stdin.settled()
+  }
 
   /**
    * Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5).

@@ -5,6 +5,7 @@ import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
 import { bigHeadWarning } from '../server/big-head.js'
+import { needsBodyFirst } from '../server/half-duplex.js'
 import type { Service } from '../server/service.js'
 import type { ScgiExchange } from './exchange.js'
 
@@ -12,6 +13,8 @@ import type { ScgiExchange } from './exchange.js'
 export interface Line {
   readonly service: Service
   readonly socket: Socket
+  /** Resolves when all of the body is here, in a file where it is large. */
+  takeBody(exchange: ScgiExchange): Promise<void>
   /** The reply is out. */
   finish(exchange: ScgiExchange): void
   /** The end of a reply that broke in its middle: never one that looks whole. */
@@ -40,6 +43,10 @@ export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void =
       (parsed) => answer(line, exchange, parsed),
       (error) => answerError(line, exchange, error),
     )
+    return
+  }
+  if (needsBodyFirst(exchange, prepared.body)) {
+    line.takeBody(exchange).then(() => answer(line, exchange, reply))
     return
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)

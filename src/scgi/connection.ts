@@ -144,7 +144,17 @@ export class ScgiConnection implements Served, Line {
     const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
     const stdin = this.#exchange?.stdin
     if (stdin === undefined || stdin.queued <= maxUnreadBytes) return false
-    return !stdin.spilling || stdin.unwritten > 4 * maxUnreadBytes || stdin.spooled > maxSpoolBytes
+    if (!stdin.spilling) return true
+    if (stdin.spooled <= maxSpoolBytes) return stdin.unwritten > 4 * maxUnreadBytes
+    stdin.settle()
+    return true
+  }
+
+  takeBody(exchange: ScgiExchange): Promise<void> {
+    exchange.bodyAwaited = true
+    exchange.stdin.spill(new Spool(this.service.limits.maxUnreadBytes))
+    this.wants()
+    return exchange.stdin.settled()
   }
 
   /** The reply is out: the end of the connection ends it. */

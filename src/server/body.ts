@@ -12,6 +12,9 @@ interface Waiting {
 /** No pieces: most requests have no body. Never changed. */
 const NONE: Uint8Array[] = []
 
+/** Never changed. */
+const NO_WAITERS: (() => void)[] = []
+
 /** Whom a body tells that the app asks for more than there is, or cancels. */
 export interface BodySource {
   wants(): void
@@ -41,6 +44,7 @@ export class PushedBody implements Body {
   #spooling: Promise<void> | null = null
   /** Bytes behind the queue: in the spool, or on their way to it. */
   #behind = 0
+  #settled: (() => void)[] = NO_WAITERS
 
   /**
    * @param announced CONTENT_LENGTH where it is a number above 0, else null.
@@ -127,6 +131,7 @@ export class PushedBody implements Body {
   end(): void {
     if (this.ended) return
     this.ended = true
+    this.settle()
     if (this.#announced === null) {
       if (this.length === null && this.received === 0) this.length = 0
     } else if (this.received < this.#announced) {
@@ -145,11 +150,28 @@ export class PushedBody implements Body {
     }
   }
 
+  /** Resolves when all of the body has come, or no more of it will be kept. */
+  settled(): Promise<void> {
+    if (this.ended || this.cancelled) return Promise.resolve()
+    return new Promise((resolve) => {
+      if (this.#settled === NO_WAITERS) this.#settled = []
+      this.#settled.push(resolve)
+    })
+  }
+
+  /** Whoever waits for all of it goes on. */
+  settle(): void {
+    const waiters = this.#settled
+    this.#settled = NO_WAITERS
+    for (const go of waiters) go()
+  }
+
   /** What has come is still handed out, then the error. */
   fail(error: unknown): void {
     if (this.#error !== null) return
     this.ended = true
     this.#error = error
+    this.settle()
     if (this.#waiting !== null) {
       const { reject } = this.#waiting
       this.#waiting = null
@@ -176,6 +198,7 @@ export class PushedBody implements Body {
   cancel(): void {
     if (this.cancelled) return
     this.cancelled = true
+    this.settle()
     for (const piece of this.#queue) this.queued -= piece.length
     this.#queue = NONE
     this.#behind = 0

@@ -13,6 +13,8 @@ export abstract class SocketExchange implements Exchange {
   admitted = false
   /** The head of the reply is out. */
   headSent = false
+  /** The reply has waited for the whole body. */
+  bodyAwaited = false
   /** The reply is out, or the connection is gone: nothing more can be sent. */
   finished = false
   /** Clock of that; 0 before. */
@@ -34,7 +36,7 @@ export abstract class SocketExchange implements Exchange {
   }
 
   get env(): Env {
-    this.#env ??= new Environment(this.#params, this.#isAscii)
+    this.#env ??= new Environment(withoutProxy(this.#params), this.#isAscii)
     return this.#env
   }
 
@@ -64,3 +66,10 @@ export abstract class SocketExchange implements Exchange {
     this.#abort?.abort(this.#gone)
   }
 }
+
+/**
+ * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
+ * variables believe it. quirk: httpoxy
+ */
+const withoutProxy = (params: readonly string[]): readonly string[] =>
+  params.includes('HTTP_PROXY') ? params.filter((_, i) => params[i - (i % 2)] !== 'HTTP_PROXY') : params

@@ -43,6 +43,17 @@ describe('6.2 Responder', () => {
     expect(p.answer(2).body).toBe('hello')
   })
 
+  test('HTTP_PROXY, the request header Proxy, reaches no app (CVE-2016-5385)', async () => {
+    const { peer } = await serve(({ env }) =>
+      text(JSON.stringify([env.get('HTTP_PROXY') ?? null, env.toObject()])),
+    )
+    const p = peer()
+    p.send(get(1, ['HTTP_PROXY', 'http://evil/', 'HTTP_X', 'HTTP_PROXY']))
+    const [value, object] = JSON.parse((await p.ended(1)).body)
+    expect(value).toBe(null)
+    expect(object).toEqual({ REQUEST_METHOD: 'GET', REQUEST_URI: '/', HTTP_X: 'HTTP_PROXY' })
+  })
+
   test('a body echoed, of any size', async () => {
     const { peer } = await serve(echo)
     const p = peer()

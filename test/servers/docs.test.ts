@@ -19,8 +19,9 @@ function example(name: string): string {
     .replaceAll('@BACK1@', '9001')
     .replaceAll('@BACK2@', '9002')
     .replaceAll('@FILE@', '/var/www/example/app.mjs')
+    .replaceAll('@ONE@', '/run/app-1.sock')
+    .replaceAll('@OTHER@', '/run/app-2.sock')
     .replaceAll('@SCRIPT@', '/srv/app/app.mjs')
-    .replaceAll('@BACK@', '9000')
     .replaceAll('@PATH@', '/usr/local/bin:/usr/bin:/bin')
     .replaceAll('front-express', 'shop')
 }

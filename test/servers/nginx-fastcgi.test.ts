@@ -20,7 +20,6 @@ const plain: Traits = {
   tellsQuietLeave: true,
   leaveBy: 'close',
   streamsUpload: { not: 'nginx reads the whole upload first' },
-  echoes: { not: 'nginx sends no more of the body once the reply has begun' },
 }
 
 /** A side effect of fastcgi_keep_conn: what comes is passed on. */
