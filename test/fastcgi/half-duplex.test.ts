@@ -35,11 +35,8 @@ describe('nginx sends no more of a body once the reply has begun', () => {
     expect(await p.ended(1)).toMatchObject({ status: '413', body: 'enough' })
   })
 
-  test.each([
-    ['maxSpoolBytes', { maxUnreadBytes: 40_000, maxSpoolBytes: 50_000 }],
-    ['what memory may hold, where it is less than was read at once', { maxUnreadBytes: 1000 }],
-  ])('it begins after %s, too', async (_, limits) => {
-    const { peer } = await serve(copy, limits)
+  test('it begins after maxSpoolBytes, too', async () => {
+    const { peer } = await serve(copy, { maxUnreadBytes: 1000, maxSpoolBytes: 50_000 })
     const p = peer()
     p.send(begin(1) + params(1, [...nginx, 'CONTENT_LENGTH', '500000']) + stdin(1, 'x'.repeat(500_000)))
     await p.until(() => p.answer(1).body.length > 100_000)
