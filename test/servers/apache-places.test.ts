@@ -1,0 +1,123 @@
+/** Every way to tell Apache of a FastCGI or SCGI process that guides show, and what becomes of it under load. */
+
+import { describe, expect, it } from 'vitest'
+import { needs } from '../support/needs.js'
+import { request } from '../support/request.js'
+import { lossRun } from './losses.js'
+import { useSite } from './site.js'
+import { startApacheProxy, startBack } from './sites/apache-proxy.js'
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod_proxy_scgi', () => {
+  let site: Awaited<ReturnType<typeof startApacheProxy>>
+  const started = useSite(async () => {
+    site = await startApacheProxy()
+    return site
+  })
+  const port = (name: string) => started().ports[name] as number
+
+  async function seen(port: number, target: string) {
+    const reply = await request({ port }, { target, headers: ['Host: example.org'] })
+    expect(reply, site.log()).toMatchObject({ status: 200, complete: true })
+    return JSON.parse(reply.text)
+  }
+
+  describe('the app is mounted where the configuration says, and sees the rest of its address', () => {
+    it.each([
+      ['ProxyPass with a slash', '/slash'],
+      ['ProxyPass to a script', '/file'],
+      ['ProxyPassMatch', '/match'],
+      ['ProxyPassMatch to a script', '/matchfile'],
+      ['RewriteRule [P]', '/rewritten'],
+      ['RewriteRule [P] to a script', '/rewrittenfile'],
+      ['proxy-fcgi-pathinfo=unescape', '/unescape'],
+      ['proxy-fcgi-pathinfo=full', '/full'],
+      ['proxy-fcgi-pathinfo=first-dot', '/first-dot'],
+      ['ProxyFCGIBackendType GENERIC', '/generic'],
+      ['SetHandler in a Location', '/handled'],
+      ['SetHandler in a Location, with a slash', '/handledslash'],
+      ['ProxyFCGISetEnvIf', '/computed'],
+      ['SetHandler on files', '/fcgi/express.fcgi'],
+      ['SetHandler on files and .htaccess', '/fcgid-express'],
+      ['SCGI, ProxyPass', '/scgi'],
+      ['SCGI, ProxyPass with a slash', '/scgislash'],
+      ['SCGI, SetHandler in a Location', '/scgihandled'],
+      ['SCGI, RewriteRule [P]', '/scgirewritten'],
+    ])('%s: %s', async (_, mount) => {
+      for (const below of ['/-/echo//a%20b/%c3%a9/x+y?', '/-/echo/x?q=1&r']) {
+        const origin = 'http://example.org'
+        const expected = { mount, url: origin + mount + below, below: origin + below }
+        expect(await seen(port('PLACES'), mount + below)).toMatchObject(expected)
+      }
+    })
+
+    it('an app at the root: FastCGI and SCGI over TCP', async () => {
+      for (const name of ['TCP', 'SCGIROOT', 'BALANCED'])
+        expect(await seen(port(name), '/-/echo/a%20b')).toMatchObject({ mount: '' })
+    })
+
+    it('the path handed on whole: the app is at the root', async () => {
+      for (const prefix of ['/same', '/scgisame']) {
+        const reply = await request({ port: port('PLACES') }, { target: `${prefix}/-/echo` })
+        expect(reply).toMatchObject({ status: 404, text: 'no such page' })
+      }
+    })
+
+    it('cannot: nocanon and a query (Apache answers 403)', async () => {
+      expect(await seen(port('PLACES'), '/nocanon/-/echo//a')).toMatchObject({ mount: '/nocanon' })
+      expect((await request({ port: port('PLACES') }, { target: '/nocanon/-/echo?a' })).status).toBe(403)
+    })
+
+    it('cannot: SetHandler in <Location "/"> (the first part of the path looks like a script): option mount', async () => {
+      expect((await request({ port: port('ROOTED') }, { target: '/-/echo' })).status).toBe(404)
+      expect(await seen(port('ROOTED'), '/first/-/echo')).toMatchObject({ mount: '/first' })
+      expect(await seen(port('TOLD'), '/-/echo/a')).toMatchObject({ mount: '' })
+    })
+  })
+
+  describe('none is lost', () => {
+    it.each(['GET', 'POST'] as const)(
+      '%s: members of a balancer are stopped and started again',
+      async (method) => {
+        const run = { port: port('BALANCED'), mount: '', method }
+        const work = async () => {
+          for (const i of [1, 2]) {
+            await pause(150)
+            await site.members[i]?.stop()
+            site.members[i] = await startBack(site.frame, site.backs[i] as number)
+            // It is asked again.
+            await pause(1200)
+          }
+        }
+        await lossRun({ ...run, requests: 64 })
+        const report = await lossRun({ ...run, until: work() })
+        expect(report, site.log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
+        expect(report.sent).toBeGreaterThan(500)
+      },
+    )
+
+    it.each(['PREFIX', 'STREAM', 'SCGI'])('Apache is restarted gracefully: %s', async (name) => {
+      const work = async () => {
+        for (let i = 0; i < 2; i++) {
+          await pause(200)
+          process.kill(site.pid, 'SIGUSR1')
+          await pause(400)
+        }
+      }
+      const run = { port: port(name), mount: '/fetch', method: 'POST', kept: false } as const
+      const report = await lossRun({ ...run, until: work() })
+      expect(report, site.log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
+      expect(report.sent).toBeGreaterThan(100)
+    })
+  })
+
+  it('an app that is down: 503, and it is used again as soon as it is there', async () => {
+    const ask = async () => (await request({ port: port('TCP') }, { target: '/-/tag' })).status
+    expect(await ask()).toBe(200)
+    await site.members[0]?.stop()
+    expect(await ask()).toBe(503)
+    site.members[0] = await startBack(site.frame, site.backs[0] as number)
+    expect(await ask()).toBe(200)
+  })
+})
