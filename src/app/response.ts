@@ -1,6 +1,7 @@
 /** What a fetch app returned, as a Reply. */
-import { AppError, RequestError } from '../errors.js'
+import { AppError } from '../errors.js'
 import type { Exchange, Reply } from '../exchange.js'
+import { describe, StreamBody } from './stream-body.js'
 import { headersList } from './web/headers.js'
 import { responseState } from './web/response.js'
 
@@ -25,7 +26,12 @@ export function replyFrom(returned: unknown, exchange: Exchange): Reply {
     const headers = headersList(light.headers) as readonly string[]
     if (light.body?.unusable) throw alreadyRead()
     const body = light.body?.take() ?? null
-    return reply(light.status, light.statusText, headers, isStream(body) ? pull(body, exchange) : body)
+    return reply(
+      light.status,
+      light.statusText,
+      headers,
+      isStream(body) ? new StreamBody(body, exchange) : body,
+    )
   }
   if (!isResponse(returned)) throw notResponse(returned)
   if (returned.bodyUsed || (returned.body as { locked?: unknown } | null)?.locked) throw alreadyRead()
@@ -48,12 +54,6 @@ function reply(status: number, reason: unknown, headers: readonly string[], body
 function notResponse(returned: unknown): AppError {
   const seen = returned === undefined || returned === null ? String(returned) : describe(returned)
   return new AppError('RESPONSE_INVALID', `The app's fetch() returned ${seen}, not a Response.`)
-}
-
-function describe(value: unknown): string {
-  if (typeof value !== 'object') return `a ${typeof value}`
-  const name = (value as object).constructor?.name
-  return name && name !== 'Object' ? `an object of class ${name}` : 'a plain object'
 }
 
 const alreadyRead = (): AppError =>
@@ -83,7 +83,7 @@ function listOf(headers: AnyHeaders): string[] {
 function bodyOf(body: unknown, exchange: Exchange): Reply['body'] {
   if (body === null || body === undefined) return null
   if (typeof body === 'string' || body instanceof Uint8Array) return body
-  if (isStream(body)) return pull(body, exchange)
+  if (isStream(body)) return new StreamBody(body, exchange)
   if (typeof (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator] === 'function') {
     return body as AsyncIterable<Uint8Array>
   }
@@ -92,49 +92,3 @@ function bodyOf(body: unknown, exchange: Exchange): Reply['body'] {
 
 const isStream = (body: unknown): body is ReadableStream =>
   typeof body === 'object' && body !== null && typeof (body as ReadableStream).getReader === 'function'
-
-/**
- * Pulls a stream. No generator: its `return()` would wait for the next piece, which a quiet event
- * stream never gives.
- */
-function pull(stream: ReadableStream, exchange: Exchange): AsyncIterable<Uint8Array> {
-  return {
-    [Symbol.asyncIterator]() {
-      const reader = stream.getReader()
-      const { signal } = exchange
-      let cancelled = false
-      const cancel = (reason?: unknown): Promise<void> => {
-        signal.removeEventListener('abort', onAbort)
-        cancelled = true
-        return reader.cancel(reason).catch(() => {})
-      }
-      const onAbort = (): void => void cancel(signal.reason)
-      if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort)
-      return {
-        async next() {
-          const step = await reader.read()
-          // A cancelled stream ends as if it were complete; the reply is not.
-          if (cancelled) throw signal.reason ?? new RequestError('REQUEST_ABORTED')
-          if (!step.done) return { done: false, value: toBytes(step.value) }
-          signal.removeEventListener('abort', onAbort)
-          return { done: true, value: undefined }
-        },
-        async return() {
-          await cancel()
-          return { done: true, value: undefined }
-        },
-      }
-    },
-  }
-}
-
-/** The standard allows Uint8Array only; servers for Node take these too, and apps count on it. */
-function toBytes(piece: unknown): Uint8Array {
-  if (piece instanceof Uint8Array) return piece
-  if (typeof piece === 'string') return Buffer.from(piece)
-  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
-  if (piece instanceof ArrayBuffer) return new Uint8Array(piece)
-  const detail = `A stream of the app's Response gave ${describe(piece)} where bytes were expected.`
-  throw new AppError('RESPONSE_INVALID', detail)
-}

@@ -1,13 +1,13 @@
 /** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
 import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
 import { parseVerbatim } from '../cgi/verbatim.js'
-import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
 import { bigHeadWarning } from '../server/big-head.js'
 import { needsBodyFirst } from '../server/half-duplex.js'
 import type { Service } from '../server/service.js'
 import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
+import { latin1, Outflow } from './outflow.js'
 import type { Output } from './output.js'
 import { MAX_ALIGNED, RecordType } from './record.js'
 import { Role } from './responder.js'
@@ -24,9 +24,6 @@ export interface Line {
   /** The end of a reply that broke in its middle: never one that looks whole. */
   cut(exchange: FastcgiExchange): void
 }
-
-/** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
-const SMALL_PIECE = 4096
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
 export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
@@ -68,7 +65,8 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
     whole(line, exchange, head, body)
   else {
     sendText(line, exchange.request.id, head)
-    void stream(line, exchange, body, prepared.length)
+    const broke = (error: unknown, sent: number): void => cutOff(line, exchange, error, sent)
+    new Outflow(line, exchange, prepared.length, broke).start(body)
   }
 }
 
@@ -106,39 +104,6 @@ const sendText = (line: Line, id: number, text: string): void => {
       line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + MAX_ALIGNED)))
 }
 
-const stream = async (
-  line: Line,
-  exchange: FastcgiExchange,
-  body: AsyncIterable<Uint8Array>,
-  length: number | null,
-): Promise<void> => {
-  const { id } = exchange.request
-  const { output } = line
-  let sent = 0
-  try {
-    for await (const piece of body) {
-      if (exchange.finished) return
-      if (piece.length === 0) continue
-      sent += piece.length
-      if (length !== null && sent > length) throw wrongLength(length, `more than that`)
-      let more = true
-      if (piece.length <= SMALL_PIECE) {
-        output.send(streamText(RecordType.STDOUT, id, latin1(piece)))
-        more = !output.full
-      } else more = output.bytes(id, piece)
-      if (!more && !(await output.drained())) return
-      if (exchange.finished) return
-    }
-    if (length !== null && sent < length) throw wrongLength(length, `${sent}`)
-    line.finish(exchange, 0)
-  } catch (error) {
-    if (!exchange.finished) cutOff(line, exchange, error, sent)
-  }
-}
-
-const wrongLength = (length: number, got: string): AppError =>
-  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
-
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
   if (exchange.finished) return
@@ -154,9 +119,6 @@ const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: num
 
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
-
-const latin1 = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 
 /** A small body as Latin-1 text of its bytes; null for a large one. */
 const smallBody = (body: string | Uint8Array | null): string | null => {

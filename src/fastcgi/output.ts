@@ -2,6 +2,15 @@
 import type { Socket } from 'node:net'
 import { writeRecords } from './stdout.js'
 
+/** Those that have something to write; one tick serves all, as where one event goes to many clients. */
+let waiting: Output[] = []
+
+const flushAll = (): void => {
+  const all = waiting
+  waiting = []
+  for (const output of all) output.release()
+}
+
 export class Output {
   readonly #socket: Socket
   #text = ''
@@ -18,7 +27,17 @@ export class Output {
   }
 
   release(): void {
-    this.#flush()
+    this.#scheduled = false
+    this.#write()
+    const socket = this.#socket
+    if (this.#ending === 'no' || socket.destroyed) return
+    if (this.#ending === 'half') {
+      socket.end()
+      return
+    }
+    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
+    if (socket.writableLength === 0) socket.destroy()
+    else socket.destroySoon()
   }
 
   /** Records as Latin-1 text, written at the end of this turn. */
@@ -26,7 +45,7 @@ export class Output {
     this.#text += text
     if (this.#scheduled) return
     this.#scheduled = true
-    process.nextTick(this.#flush)
+    if (waiting.push(this) === 1) process.nextTick(flushAll)
   }
 
   /** Large content as STDOUT records, at once and not copied, behind what waits. False when enough waits. */
@@ -74,20 +93,6 @@ export class Output {
   endWriting(): void {
     if (this.#ending === 'no') this.#ending = 'half'
     this.send('')
-  }
-
-  readonly #flush = (): void => {
-    this.#scheduled = false
-    this.#write()
-    const socket = this.#socket
-    if (this.#ending === 'no' || socket.destroyed) return
-    if (this.#ending === 'half') {
-      socket.end()
-      return
-    }
-    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
-    if (socket.writableLength === 0) socket.destroy()
-    else socket.destroySoon()
   }
 
   #write(): void {

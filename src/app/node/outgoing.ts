@@ -3,6 +3,7 @@
  * done within one turn of the event loop, else a stream that is pulled.
  */
 import type { Reply } from '../../exchange.js'
+import { type Flowing, type FlowSink, type FlowSource, flow } from '../../flow.js'
 import { isInterim, parseHead, type ResponseHead } from './head-text.js'
 
 type Callback = ((error?: Error | null) => void) | undefined | null
@@ -29,7 +30,7 @@ interface Waiting<T> {
 
 const done: Result = { done: true, value: undefined }
 
-export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
+export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined>, Flowing, FlowSource {
   /** The reply, as soon as there is one. */
   reply: Reply | null = null
   /** Why there is none, or why its body breaks off. */
@@ -52,6 +53,7 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
   #inFlight: Sent | null = null
   #replyWaiting: Waiting<Reply> | null = null
   #readWaiting: Waiting<Result> | null = null
+  #sink: FlowSink | null = null
 
   constructor(connection: OutgoingOwner) {
     this.#connection = connection
@@ -162,6 +164,7 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
     for (const callback of callbacks) if (callback) process.nextTick(callback, error)
     this.#replyWaiting?.reject(error)
     this.#readWaiting?.reject(error)
+    this.#sink?.fail(error)
   }
 
   /** Everything was handed over: 'finish', then the connection closes. */
@@ -181,7 +184,7 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
   next(): Promise<Result> {
     this.#confirm()
     if (this.failure !== null) return Promise.reject(this.failure.error)
-    if (this.#pieces.length > 0) return Promise.resolve(this.#take())
+    if (this.#pieces.length > 0) return Promise.resolve(this.#takeBytes())
     if (this.#ended) {
       this.#finish()
       return Promise.resolve(done)
@@ -189,6 +192,36 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
     return new Promise((resolve, reject) => {
       this.#readWaiting = { resolve, reject }
     })
+  }
+
+  [flow](sink: FlowSink): FlowSource {
+    this.#sink = sink
+    this.#pour(sink)
+    return this
+  }
+
+  /** The sink takes more: what it had was sent. */
+  ready(): void {
+    this.#confirm()
+    if (this.#sink !== null && this.failure === null) this.#pour(this.#sink)
+  }
+
+  cancel(): void {
+    this.#connection.destroy()
+  }
+
+  /** All that was written by now. */
+  #pour(sink: FlowSink): void {
+    if (this.#inFlight !== null) return
+    if (this.#pieces.length > 0) {
+      const piece = join(this.#pieces)
+      this.#take()
+      if (!sink.write(piece)) return
+      this.#confirm()
+    }
+    if (!this.#ended || this.failure !== null || this.#over) return
+    this.#finish()
+    sink.end()
   }
 
   /** The reader wants no more: the client left. */
@@ -205,23 +238,31 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined> {
     for (const callback of sent.marks) callback?.()
   }
 
-  #take(): Result {
-    const value = bytes(join(this.#pieces))
+  #take(): void {
     this.#inFlight = { bytes: this.#queued, callbacks: this.#callbacks, marks: this.#marks }
     this.#pieces = []
     this.#callbacks = []
     this.#marks = []
     this.#queued = 0
     if (this.#needDrain && !this.#ended) process.nextTick(drain, this)
+  }
+
+  #takeBytes(): Result {
+    const value = bytes(join(this.#pieces))
+    this.#take()
     return { done: false, value }
   }
 
   #feed(): void {
+    if (this.#sink !== null) {
+      this.#pour(this.#sink)
+      return
+    }
     const waiting = this.#readWaiting
     if (waiting === null || (this.#pieces.length === 0 && !this.#ended)) return
     this.#readWaiting = null
     if (this.#pieces.length === 0) this.#finish()
-    waiting.resolve(this.#pieces.length > 0 ? this.#take() : done)
+    waiting.resolve(this.#pieces.length > 0 ? this.#takeBytes() : done)
   }
 
   /** The queue is empty: the app may write on. */
