@@ -101,6 +101,7 @@ export class ScgiConnection implements Served, Line {
     const exchange = new ScgiExchange(this.service, head, this)
     this.#exchange = exchange
     if (head.bodyAt < chunk.length) this.#body(exchange, chunk, head.bodyAt)
+    if (this.#surplus) return
     this.service.serve(
       exchange,
       (reply) => answer(this, exchange, reply),
@@ -117,19 +118,31 @@ export class ScgiConnection implements Served, Line {
   #body(exchange: ScgiExchange, chunk: Uint8Array, from: number): void {
     const taken = exchange.take(chunk, from)
     const surplus = chunk.length - from - taken
-    if (surplus > 0) this.#ignore(exchange, surplus)
+    if (surplus > 0) this.#tooLong(exchange)
     if (exchange.finished) this.#discard(exchange, taken + surplus)
     else if (this.#full()) this.socket.pause()
   }
 
-  /** What follows CONTENT_LENGTH bytes is no part of the request, and no other request either. */
-  #ignore(exchange: ScgiExchange, bytes: number): void {
+  /**
+   * What follows CONTENT_LENGTH bytes is no part of the request, and no other request either. An app that
+   * believed in the shorter body would lose the rest without a word: the request fails instead.
+   */
+  #tooLong(exchange: ScgiExchange): void {
     if (this.#surplus) return
     this.#surplus = true
-    const { length } = exchange.stdin
-    this.service.lines.complaint(
-      `scgi: ${bytes} bytes or more behind the body of ${length} bytes that CONTENT_LENGTH announces; they are ignored`,
+    const end = this.#reader.length + exchange.stdin.received
+    // nginx with scgi_request_buffering off announces what it has read so far.
+    const isNginx = Number(exchange.env.get('HTTP_CONTENT_LENGTH')) > exchange.stdin.received
+    const hint = isNginx ? ' (in nginx, scgi_request_buffering must be on)' : ''
+    const error = new RequestError(
+      'REQUEST_BODY_LONG',
+      `The request goes on at byte ${end}, behind the ${exchange.stdin.received} bytes of body that CONTENT_LENGTH announces${hint}.`,
     )
+    if (exchange.finished || exchange.headSent) this.service.lines.complaint(`scgi: ${error.message}`)
+    else {
+      exchange.abort(error)
+      answerError(this, exchange, error)
+    }
   }
 
   #discard(exchange: ScgiExchange, bytes: number): void {

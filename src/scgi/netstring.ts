@@ -48,6 +48,11 @@ export class NetstringReader {
     return this.#digits === 0
   }
 
+  /** Bytes of the head, once its length is known. */
+  get length(): number {
+    return this.#digits + this.#length + 2
+  }
+
   /** Bytes of memory that a half read head takes. */
   get retained(): number {
     return this.#kept.length

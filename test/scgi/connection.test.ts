@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import type { Exchange } from '../../src/exchange.js'
-import { all, ask, echo, scgiRequest, serveScgi, textReply } from './peer.js'
+import { all, ask, echo, encodeScgiHead, scgiRequest, serveScgi, textReply } from './peer.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 const bodyOf = (reply: string) => reply.slice(reply.indexOf('\r\n\r\n') + 4)
@@ -55,13 +55,31 @@ test('replies of any kind: nothing, text with umlauts, bytes, a stream', async (
   expect(bodyOf(await ask(open(), scgiRequest()))).toHaveLength(1_000_000)
 })
 
-test('bytes behind CONTENT_LENGTH are no part of the body, no other request, and named in the log', async () => {
+test('bytes behind CONTENT_LENGTH are no part of the body and no other request: the request fails', async () => {
+  const first = scgiRequest('abc')
   for (const surplus of ['surplus', scgiRequest('again'), 'x'.repeat(500_000)]) {
     const { open, log } = await serveScgi(echo)
-    expect(bodyOf(await ask(open(), scgiRequest('abc') + surplus))).toBe('abc')
-    expect(log).toHaveLength(1)
-    expect(log[0]).toMatch(/^scgi: \d+ bytes or more behind the body of 3 bytes .*; they are ignored\n$/)
+    expect(await ask(open(), first + surplus)).toMatch(/^Status: 400 /)
+    expect(log).toEqual([expect.stringContaining(`at byte ${first.length}, behind the 3 bytes of body`)])
   }
+  let seen: unknown
+  const { open, service } = await serveScgi(async ({ signal }) => {
+    await once(signal, 'abort')
+    seen = signal.reason
+    return textReply('')
+  })
+  const socket = open()
+  socket.write(first)
+  while (service.running === 0) await turn()
+  expect(await ask(socket, 'later')).toMatch(/^Status: 400 /)
+  expect(seen).toMatchObject({ code: 'REQUEST_BODY_LONG' })
+})
+
+test('nginx with scgi_request_buffering off announces a body that is too short: the log says what to do', async () => {
+  const { open, log } = await serveScgi(echo)
+  const head = encodeScgiHead(['REQUEST_METHOD', 'POST', 'REQUEST_URI', '/', 'HTTP_CONTENT_LENGTH', '8'], 0)
+  expect(await ask(open(), `${head}the body`)).toMatch(/^Status: 400 /)
+  expect(log.join()).toContain('scgi_request_buffering must be on')
 })
 
 test('a reply before the body was read ends at once, and the rest of the body is still taken', async () => {
