@@ -61,8 +61,10 @@ export class Peer {
   #content = ''
   #changed: (() => void)[] = []
 
-  constructor(path: string | number) {
-    this.socket = typeof path === 'number' ? connect(path, '127.0.0.1') : connect(path)
+  /** @param allowHalfOpen the end of the other side is no reason to end this one */
+  constructor(path: string | number, allowHalfOpen = false) {
+    const place = typeof path === 'number' ? { port: path, host: '127.0.0.1' } : { path }
+    this.socket = connect({ ...place, allowHalfOpen })
     this.socket.on('data', (chunk) => {
       this.bytes += chunk.length
       this.#reader.push(chunk, (type, id, bytes, start, end, remaining) => {

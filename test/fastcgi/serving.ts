@@ -39,8 +39,8 @@ export const serve = async (handler: Handler, options: ServiceOptions = {}) => {
     await closed
   }
   cleanups.push(() => stop(0))
-  const peer = () => {
-    const p = new Peer(path)
+  const peer = (allowHalfOpen = false) => {
+    const p = new Peer(path, allowHalfOpen)
     cleanups.push(() => p.socket.destroy())
     return p
   }
