@@ -11,6 +11,8 @@ export abstract class SocketExchange implements Exchange {
   abstract readonly stdin: PushedBody
   /** Counted among the requests of the service. */
   admitted = false
+  /** What the handler gave, when that is a promise. */
+  handling: Promise<unknown> | undefined = undefined
   /** The head of the reply is out. */
   headSent = false
   /** The reply has waited for the whole body. */
@@ -62,6 +64,7 @@ export abstract class SocketExchange implements Exchange {
   abort(reason?: Error): void {
     if (this.#gone !== undefined) return
     this.#gone = reason ?? new RequestError('REQUEST_ABORTED')
+    if (this.handling !== undefined) this.service.outlast(this.handling)
     this.stdin.fail(this.#gone)
     this.#abort?.abort(this.#gone)
   }

@@ -111,8 +111,10 @@ export class Service {
       fail(error)
       return
     }
-    if (result instanceof Promise) result.then(reply, fail)
-    else reply(result)
+    if (result instanceof Promise) {
+      exchange.handling = result
+      result.then(reply, fail)
+    } else reply(result)
   }
 
   /** The request is over. May be called twice. */
@@ -139,6 +141,15 @@ export class Service {
       if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
       return text500
     }
+  }
+
+  /** The end of the process waits for it: a handler is not to be stopped in its middle. */
+  outlast(work: Promise<unknown>): void {
+    const settled: Promise<unknown> = work.then(
+      () => this.#work.delete(settled),
+      () => this.#work.delete(settled),
+    )
+    this.#work.add(settled)
   }
 
   waitUntil(work: Promise<unknown>): void {

@@ -32,6 +32,8 @@ export interface Place {
   readonly env: NodeJS.ProcessEnv
   /** Pids of the app's processes that began, in their order. */
   begun(): number[]
+  /** Pids of those that have come to serve. */
+  serving(): number[]
   /** Exit code of a process; undefined while it runs, or when it was killed. */
   exitOf(pid: number): number | undefined
   /** Processes of this place that live. */
@@ -61,6 +63,10 @@ export function makePlace(): Place {
       .split('\n')
       .filter(Boolean)
       .map((line) => line.split(' '))
+  const pidsOf = (wanted: string) =>
+    notes()
+      .filter(([, what]) => what === wanted)
+      .map(([pid]) => Number(pid))
   return {
     directory: path,
     app,
@@ -70,10 +76,8 @@ export function makePlace(): Place {
       LANG: 'C.UTF-8',
       LIFE: life,
     },
-    begun: () =>
-      notes()
-        .filter(([, what]) => what === 'start')
-        .map(([pid]) => Number(pid)),
+    begun: () => pidsOf('start'),
+    serving: () => pidsOf('serves'),
     exitOf(pid) {
       const [, , code] = notes().find(([one, what]) => Number(one) === pid && what === 'exit') ?? []
       return code === undefined ? undefined : Number(code)

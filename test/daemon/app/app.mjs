@@ -54,4 +54,4 @@ if (process.env.OWN_HANDLER)
     }, 300),
   )
 
-run(app, JSON.parse(process.env.RUN_OPTIONS || '{}'))
+run(app, JSON.parse(process.env.RUN_OPTIONS || '{}')).then(() => note('serves'))
