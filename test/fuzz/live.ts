@@ -30,22 +30,42 @@ const PATIENCE = 10_000
 
 const digest = (list: readonly string[]) => createHash('sha1').update(list.join('\0'), 'latin1').digest('hex')
 
-/** Answers with a digest of the parameters and the body, or with the body in pieces. */
-const echo: Handler = async ({ env, stdin, gateway }) => {
-  const pieces: Uint8Array[] = [Buffer.from(`${digest(env.list)}\n`)]
+/** How an app behaves: the last of the parameters says it. */
+export const modes = ['echo', 'slow', 'early', 'throw', 'stream'] as const
+export type Mode = (typeof modes)[number]
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+const bytes = ['Content-Type', 'application/octet-stream']
+
+async function* pieces(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += 20_000) {
+    if (at % 60_000 === 0) await turn()
+    yield body.subarray(at, at + 20_000)
+  }
+}
+
+/** Says something of each request that is known beforehand. */
+const handler: Handler = async ({ env, stdin, gateway }) => {
+  const mode = (env.get('X_MODE') ?? 'echo') as Mode
+  if (mode === 'early') return { status: 403, headers: ['Content-Type', 'text/plain'], body: 'no\n' }
+  const all: Uint8Array[] = [Buffer.from(`${digest(env.list)}\n`)]
   if (gateway.role !== 'authorizer')
-    for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) pieces.push(piece)
-  const headers = ['Content-Type', 'application/octet-stream']
-  const whole = pieces.length % 2 === 0
-  return { status: 200, headers, body: whole ? Buffer.concat(pieces) : each(pieces) }
+    for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) {
+      all.push(piece)
+      if (mode === 'slow') await turn()
+    }
+  if (mode === 'throw') throw new Error('thrown on purpose')
+  const body = Buffer.concat(all)
+  return { status: 200, headers: bytes, body: mode === 'stream' ? pieces(body) : body }
 }
 
-async function* each(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces
+/** What {@link handler} answers. */
+const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode) => {
+  if (mode === 'early') return { status: 403, body: Buffer.from('no\n') }
+  if (mode === 'throw') return { status: 500, body: Buffer.from('500\n') }
+  return { status: 200, body: Buffer.concat([Buffer.from(`${digest(list)}\n`), stdin]) }
 }
-
-/** Says at once what it says, and reads nothing. */
-const early: Handler = () => ({ status: 403, headers: ['Content-Type', 'text/plain'], body: 'no\n' })
 
 /** A process that fuzzes itself. */
 export class Target {
@@ -59,14 +79,15 @@ export class Target {
   }
 
   async open(): Promise<this> {
-    const handler: Handler = (exchange) =>
-      (exchange.env.get('X_EARLY') === undefined ? echo : early)(exchange)
     const stderr = (line: string) => {
       if (this.log.length < 100) this.log.push(line)
     }
     this.#daemon = await serveDaemon(handler, {
       path: this.#path,
       protocols: ['fastcgi', 'scgi'],
+      // Small ones, that are met often.
+      maxUnreadBytes: 16_384,
+      maxBacklogBytes: 32_768,
       stderr,
     })
     return this
@@ -158,8 +179,8 @@ class Line {
 
 const EMPTY = new Uint8Array(0)
 
-const bodyOf = (list: readonly string[], stdin: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.from(`${digest(list)}\n`), stdin])
+const modeOf = (list: readonly (readonly [string, string])[]): Mode =>
+  (list.find(([name]) => name === 'X_MODE')?.[1] ?? 'echo') as Mode
 
 /** Each request has one reply and the right one; one that was aborted may have less of it. */
 const checkReplies = (requests: readonly RequestShape[], replies: readonly WireReply[]): void => {
@@ -168,14 +189,16 @@ const checkReplies = (requests: readonly RequestShape[], replies: readonly WireR
     const reply = replies.find(({ id }) => id === request.id) as WireReply
     const { stdout, appStatus, protocolStatus } = reply
     assert.deepEqual([appStatus, protocolStatus], [0, 0])
-    const wanted = bodyOf(request.pairs.flat(), request.role === 2 ? EMPTY : request.stdin)
+    const stdin = request.role === 2 ? EMPTY : request.stdin
+    const wanted = answerOf(request.pairs.flat(), stdin, modeOf(request.pairs))
     if (request.abortAfter === null) {
       const { status, body } = readCgiOutput(stdout)
-      assert.equal(status, 200)
-      assert.ok(body.equals(wanted), `request ${request.id} has another body`)
+      assert.equal(status, wanted.status)
+      assert.ok(body.equals(wanted.body), `request ${request.id} has another body`)
     } else if (stdout.length > 0) {
       const body = stdout.subarray(stdout.indexOf('\r\n\r\n') + 4)
-      assert.ok(wanted.subarray(0, body.length).equals(body), `request ${request.id} has another body`)
+      const begin = wanted.body.subarray(0, body.length)
+      assert.ok(begin.equals(body), `request ${request.id} has another body`)
     }
   }
 }
@@ -225,11 +248,24 @@ const flagged = (records: readonly Rec[], keep: 0 | 1): Rec[] =>
     return { ...record, content }
   })
 
+/** How a peer goes: it closes its side and reads on, it closes, it is cut off. */
+const leavings = ['end', 'destroy', 'late'] as const
+type Leaving = (typeof leavings)[number]
+
 /** Any bytes: the server closes once we have, what it sent is well-formed, and it serves on. */
-const survives = async (target: Target, bytes: Buffer, places: readonly number[]): Promise<void> => {
+const survives = async (
+  target: Target,
+  bytes: Buffer,
+  places: readonly number[],
+  leaving: Leaving,
+): Promise<void> => {
   const line = target.connect()
+  // A peer that never reads.
+  if (leaving === 'late') line.socket.pause()
   await line.send(bytes, cutPlaces(places, bytes.length))
-  line.socket.end()
+  if (leaving === 'destroy') line.socket.destroy()
+  else line.socket.end()
+  line.socket.resume()
   await line.until('the close of both sides', () => line.closed)
   if (bytes[0] === 1) readAnswers(line.got)
   await target.isWell()
@@ -258,17 +294,18 @@ const askScgi = async (
   list: readonly (readonly [string, string])[],
   body: Uint8Array,
   places: readonly number[],
-  isEarly: boolean,
+  mode: Mode,
 ): Promise<void> => {
   const line = target.connect()
-  const all = isEarly ? [...list, ['X_EARLY', '1'] as const] : list
+  const all = [...list, ['X_MODE', mode] as const]
   const bytes = scgiBytes(all, body)
   await line.send(bytes, cutPlaces(places, bytes.length))
   await line.until('the reply', () => line.closed)
   const output = readCgiOutput(line.got)
-  assert.equal(output.status, isEarly ? 403 : 200)
-  const sent = ['CONTENT_LENGTH', `${body.length}`, 'SCGI', '1', ...list.flat()]
-  if (!isEarly) assert.ok(output.body.equals(bodyOf(sent, body)), 'another body')
+  const sent = ['CONTENT_LENGTH', `${body.length}`, 'SCGI', '1', ...all.flat()]
+  const wanted = answerOf(sent, body, mode)
+  assert.equal(output.status, wanted.status)
+  assert.ok(output.body.equals(wanted.body), 'another body')
 }
 
 /** @param target open */
@@ -279,10 +316,34 @@ export const liveProperties = (target: Target): readonly Property[] => [
     check: (options) =>
       fc.assert(
         fc.asyncProperty(
-          conversation({ roles: [1, 1, 1, 2, 3], most: 4, aborts: true }),
+          conversation({ roles: [1, 1, 1, 2, 3], most: 4, aborts: true, modes }),
           cuts,
           fc.boolean(),
           (rounds, places, keep) => talk(target, rounds, places, keep),
+        ),
+        options,
+      ),
+  },
+  {
+    name: 'FastCGI: connections at the same time do not disturb each other, nor does one that breaks off',
+    runs: 20,
+    check: (options) =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(conversation({ roles: [1, 1, 3], most: 3, aborts: true, modes }), {
+            minLength: 2,
+            maxLength: 4,
+          }),
+          cuts,
+          fc.double({ min: 0, max: 1, noNaN: true }),
+          async (conversations, places, part) => {
+            const [first, ...others] = conversations as [Round[], ...Round[][]]
+            const bytes = encodeRecords(first.flatMap(({ records }) => records))
+            await Promise.all([
+              survives(target, bytes.subarray(0, Math.floor(part * bytes.length)), places, 'destroy'),
+              ...others.map((rounds) => talk(target, rounds, places, true)),
+            ])
+          },
         ),
         options,
       ),
@@ -292,8 +353,8 @@ export const liveProperties = (target: Target): readonly Property[] => [
     runs: 60,
     check: (options) =>
       fc.assert(
-        fc.asyncProperty(scgiPairs, bodyBytes, cuts, fc.boolean(), (list, body, places, isEarly) =>
-          askScgi(target, list, body, places, isEarly),
+        fc.asyncProperty(scgiPairs, bodyBytes, cuts, fc.constantFrom(...modes), (list, body, places, mode) =>
+          askScgi(target, list, body, places, mode),
         ),
         options,
       ),
@@ -304,7 +365,9 @@ export const liveProperties = (target: Target): readonly Property[] => [
       runs: 60,
       check: (options) =>
         fc.assert(
-          fc.asyncProperty(mutant(kind), cuts, (bytes, places) => survives(target, bytes, places)),
+          fc.asyncProperty(mutant(kind), cuts, fc.constantFrom(...leavings), (bytes, places, leaving) =>
+            survives(target, bytes, places, leaving),
+          ),
           options,
         ),
     }),
@@ -315,7 +378,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
     check: (options) =>
       fc.assert(
         fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), cuts, (bytes, places) =>
-          survives(target, Buffer.from(bytes), places),
+          survives(target, Buffer.from(bytes), places, 'end'),
         ),
         options,
       ),

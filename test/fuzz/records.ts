@@ -180,6 +180,8 @@ export interface RoundOptions {
   /** Requests of a round are open at the same time. */
   readonly most: number
   readonly aborts: boolean
+  /** Values of a parameter X_MODE, of which each request has one. */
+  readonly modes?: readonly string[]
 }
 
 /** Requests that go on at the same time, their records mixed with each other and with others. */
@@ -188,13 +190,18 @@ export interface Round {
   readonly records: readonly Rec[]
 }
 
-const shapes = ({ roles, most, aborts }: RoundOptions): fc.Arbitrary<RequestShape[]> =>
+const withMode = (modes: readonly string[]) =>
+  fc
+    .tuple(pairs, fc.constantFrom(...modes))
+    .map(([list, mode]): [string, string][] => [...list, ['X_MODE', mode]])
+
+const shapes = ({ roles, most, aborts, modes }: RoundOptions): fc.Arbitrary<RequestShape[]> =>
   fc.uniqueArray(
     fc.record({
       id: fc.constantFrom(...ids),
       role: fc.constantFrom(...roles),
       keep: fc.boolean(),
-      pairs,
+      pairs: modes === undefined ? pairs : withMode(modes),
       stdin: bodyBytes,
       data: bodyBytes,
       abortAfter: aborts ? fc.option(fc.nat(8), { freq: 3 }) : fc.constant(null),
