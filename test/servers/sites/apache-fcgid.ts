@@ -11,7 +11,7 @@ const common = {
 }
 
 /** mod_fcgid in the event MPM; the second port has FcgidOutputBufferSize 0 and HTTP/2. */
-export async function startFcgid(): Promise<Site> {
+export async function startFcgid(): Promise<Site & { readonly pid: number }> {
   const frame = await makeFrame()
   const parts = ['fcgid', 'fcgid-authorization', 'fcgid-stream', 'fcgid-wrapper'].map(
     (name) => `apache-${name}.conf`,
@@ -24,5 +24,5 @@ export async function startFcgid(): Promise<Site> {
     cwd: run,
     directory: docroot.path,
   })
-  return site(frame, [server])
+  return { ...site(frame, [server]), pid: server.pid }
 }
