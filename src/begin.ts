@@ -2,6 +2,7 @@
 import { installLightWeb } from './app/web/install.js'
 import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
+import { endLater } from './early-end.js'
 import { firstParent } from './parent.js'
 
 /**
@@ -19,6 +20,7 @@ export function beginScript(ended?: () => void): void {
   if (server !== 'cgi') {
     printToStderr()
     process.on('SIGUSR1', endEarly)
+    process.on('SIGTERM', endLater)
     firstParent()
     return
   }

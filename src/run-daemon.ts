@@ -15,6 +15,7 @@ import { renewal } from './daemon/recycle.js'
 import { type Ending, endOnSignals } from './daemon/signals.js'
 import { currentWorker, type Worker } from './daemon/worker.js'
 import type { Detected } from './detect.js'
+import { wasTold } from './early-end.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
@@ -70,6 +71,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   ending = worker
     ? worker.serve(servingOf(found, daemon, options), { close, graceMs })
     : endOnSignals({ close, graceMs, managed: manager !== undefined })
+  if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
   return running(found, daemon, worker, () => {
     if (unwatch) unwatch()

@@ -7,6 +7,7 @@ import { endOnSignals } from './daemon/signals.js'
 import type { Serving } from './daemon/worker.js'
 import { Workers } from './daemon/workers.js'
 import type { Detected } from './detect.js'
+import { wasTold } from './early-end.js'
 import type { Running, RunOptions } from './run.js'
 import { homeOf } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
@@ -35,6 +36,7 @@ export async function startWorkers(options: RunOptions, { sockets }: Detected): 
     managed: manager !== undefined,
     onHangup: hangup(workers, () => ending.end('the terminal has gone')),
   })
+  if (wasTold()) setImmediate(() => ending.end('SIGTERM came while the app was loaded'))
   // A second signal ends this process at once, and the workers with it.
   const onExit = () => {
     if (workers.ending) workers.kill()

@@ -1,5 +1,4 @@
 /** How a persistent process ends: on signals, and on orders of its own. */
-
 export interface EndOptions {
   /** Stops accepting and finishes running requests. */
   readonly close: (graceMs: number) => Promise<void>

@@ -107,3 +107,27 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
   expect(await reply).toContain('slow')
   expect(await exit).toEqual([0, null])
 })
+
+test('SIGTERM while the app is loaded: the requests that wait are served first', async () => {
+  const server = createServer()
+  const port = await listening(server)
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+  const app = `
+    import { run } from 'cgiup'
+    process.stderr.write('loading')
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    run({ fetch: () => new Response('here') })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', app], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: [fd, 'ignore', 'pipe'],
+  })
+  server.close()
+  const exit = once(child, 'exit')
+  const socket = connect(port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+  const reply = all(socket)
+  await once(child.stderr as NodeJS.ReadableStream, 'data')
+  child.kill('SIGTERM')
+  expect(await reply).toContain('here')
+  expect(await exit).toEqual([0, null])
+})
