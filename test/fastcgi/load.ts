@@ -48,7 +48,8 @@ export async function load(options: Load): Promise<LoadReport> {
   const client = async () => {
     let peer: Peer | undefined
     while (report.sent < requests && !over) {
-      // A server notices a connection that was closed, and takes another one.
+      // A server notices a connection that was closed with the last reply, and takes another one.
+      await new Promise((resolve) => setImmediate(resolve))
       if (peer === undefined || peer.closed) {
         peer = new Peer(options.place)
         report.connections++
