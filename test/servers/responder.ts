@@ -123,7 +123,7 @@ export async function startAll(
 /** A web server in front of them; when it does not start, they are stopped. */
 export async function inFront(
   frame: Frame,
-  responders: readonly Responder[],
+  responders: readonly Member[],
   start: () => Promise<Member>,
 ): Promise<Site> {
   try {

@@ -2,24 +2,29 @@
 
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
-import { needs } from '../support/needs.js'
+import { needs, which } from '../support/needs.js'
 import { until } from '../support/processes.js'
+import { request } from '../support/request.js'
+import { startServer } from '../support/server-process.js'
 import { answering, app, exitOf } from './launchers/place.js'
-import { children, gone, launch, newPath, watch } from './launchers/start.js'
+import { children, gone, launch, newPath, start, stateOf, systemd, watch } from './launchers/start.js'
+import { lossRun } from './losses.js'
+import { startResponder } from './responder.js'
+import { environment, useSite } from './site.js'
+import { startCaddyBefore } from './sites/caddy.js'
 
 const none = { lost: 0, differences: [] }
+const ways = [['closed after each', false]] as const
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
-  it.each([
-    ['kept', true],
-    ['closed after each', false],
-  ])('three processes on one socket: two end under load, none is lost; connections %s', async (_, kept) => {
+  it.each(ways)('three processes on one socket: two end, connections %s', async (_, kept) => {
     const place = newPath('socket')
     const pids = await launch('spawn-fcgi', ['-s', place, '-F', '3', '--', app], place)
     expect(pids).toHaveLength(3)
     const ending = (async () => {
       for (const [at, signal] of (['SIGTERM', 'SIGUSR1'] as const).entries()) {
-        await new Promise((resolve) => setTimeout(resolve, 300))
+        await pause(300)
         process.kill(pids[at] as number, signal)
         expect(await gone(pids[at] as number)).toBe(true)
       }
@@ -37,7 +42,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
 })
 
 describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
-  it('a process that is told to end under load is replaced, and no request is lost', async () => {
+  it.each(ways)('a process that is told to end is replaced, connections %s', async (_, kept) => {
     const { place, server, pids } = await watch(2)
     const [first, second] = pids as [number, number]
     const ending = (async () => {
@@ -45,12 +50,104 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
       expect(await gone(first)).toBe(true)
       expect(await until(() => children(server).length === 2)).toBe(true)
     })()
-    const report = await load({ place, until: ending })
+    const report = await load({ place, until: ending, kept })
     await ending
     expect(report).toMatchObject(none)
     expect(exitOf(first)).toBe(0)
     const fresh = children(server).filter((pid) => pid !== second)
     expect(fresh).toHaveLength(1)
     expect(fresh).not.toContain(first)
+  })
+})
+
+/** Signals the process of a time; each time another one has to come. */
+async function restart(output: () => string, signals: readonly NodeJS.Signals[]): Promise<void> {
+  for (const signal of signals) {
+    await pause(200)
+    const { pid } = stateOf(output())
+    process.kill(pid, signal)
+    expect(await until(() => stateOf(output()).pid !== pid, 10_000)).toBe(true)
+  }
+  await pause(200)
+}
+
+describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)', () => {
+  it.each(ways)('a process that ends is started anew, connections %s', async (_, kept) => {
+    const place = newPath('socket')
+    const server = await start('python3', systemd(place, app), place)
+    await answering(place)
+    const ending = restart(server.output, ['SIGTERM', 'SIGHUP', 'SIGUSR1'])
+    const [gets, posts] = await Promise.all([
+      load({ place, until: ending, kept }),
+      load({ place, until: ending, kept, method: 'POST', concurrency: 4 }),
+    ])
+    await ending
+    expect(gets).toMatchObject(none)
+    expect(posts).toMatchObject(none)
+    expect(gets.sent).toBeGreaterThan(100)
+    expect(stateOf(server.output()).exits).toEqual([0, 0, 0])
+  })
+})
+
+describe.skipIf(!needs('caddy', 'python3'))('behind Caddy', () => {
+  async function losesNone(port: number, ending: Promise<void>): Promise<void> {
+    const reports = await Promise.all(
+      (['GET', 'POST'] as const).map((method) =>
+        lossRun({ port, mount: '', method, until: ending, concurrency: 8 }),
+      ),
+    )
+    await ending
+    for (const report of reports) {
+      expect(report).toMatchObject(none)
+      expect(report.sent).toBeGreaterThan(100)
+    }
+  }
+
+  describe('systemd (imitated)', () => {
+    let output = () => ''
+    const site = useSite(() =>
+      startCaddyBefore(async (frame, file, path) => {
+        const env = { ...environment(frame), NODE_ENV: 'production' }
+        const server = await startServer(which('python3') ?? '', systemd(path, file), {
+          listens: { path },
+          env,
+        })
+        output = server.output
+        await request({ path }, { target: '/-/sum' })
+        return server
+      }),
+    )
+
+    it('a process that ends is started anew', async () => {
+      await losesNone(site().ports.ROOTED as number, restart(output, ['SIGTERM', 'SIGHUP']))
+      expect(stateOf(output()).exits).toEqual([0, 0])
+    })
+  })
+
+  describe('workers', () => {
+    let pid = 0
+    const site = useSite(() =>
+      startCaddyBefore(async (frame, file, path) => {
+        const args = ['--workers', '2']
+        const server = await startResponder(frame, { file, listens: { path }, server: 'fastcgi', args })
+        pid = server.pid
+        return server
+      }),
+    )
+
+    it('SIGHUP replaces them', async () => {
+      const reloaded = () =>
+        site()
+          .log()
+          .match(/reload/g)?.length ?? 0
+      const reload = async () => {
+        for (let times = 1; times <= 2; times++) {
+          await pause(200)
+          process.kill(pid, 'SIGHUP')
+          expect(await until(() => reloaded() >= times, 10_000)).toBe(true)
+        }
+      }
+      await losesNone(site().ports.ROOTED as number, reload())
+    })
   })
 })

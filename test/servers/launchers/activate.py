@@ -4,7 +4,7 @@ usage: activate.py NAME=ADDRESS... -- PROGRAM...
 
 Holds the listening sockets (a path, or a port of 127.0.0.1), starts the program with them when the first
 connection waits, and starts it again when it has ended, as Restart=always does. Ends on SIGTERM, after the
-program. Writes the process id of each start to stdout.
+program. Writes `started PID` and `ended EXITCODE` to stdout.
 """
 import fcntl, os, select, signal, socket, sys
 
@@ -45,7 +45,7 @@ while not stopping:
         environment['LISTEN_FDNAMES'] = ':'.join(names)
         program = sys.argv[split + 1:]
         os.execvpe(program[0], program, environment)
-    print(pid, flush=True)
+    print('started', pid, flush=True)
     _, status = os.waitpid(pid, 0)
     print('ended', os.waitstatus_to_exitcode(status), flush=True)
     pid = 0

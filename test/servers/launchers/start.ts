@@ -74,3 +74,20 @@ export async function watch(
   expect(await until(all)).toBe(true)
   return { place, server, pids }
 }
+
+/** The arguments of python3 for an imitation of systemd with one socket; it says which processes it started. */
+export const systemd = (place: string | number, program: string): string[] => [
+  join(import.meta.dirname, 'activate.py'),
+  `app=${place}`,
+  '--',
+  program,
+]
+
+/** The process that it runs now, and how those before have ended. */
+export function stateOf(output: string): { pid: number; exits: number[] } {
+  const pids = [...output.matchAll(/^started (\d+)$/gm)].map((line) => Number(line[1]))
+  return {
+    pid: pids.at(-1) ?? 0,
+    exits: [...output.matchAll(/^ended (-?\d+)$/gm)].map((line) => Number(line[1])),
+  }
+}

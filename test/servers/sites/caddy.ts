@@ -12,7 +12,15 @@ import {
   startResponders,
   startSuiteResponders,
 } from '../responder.js'
-import { environment, type Frame, makeFrame, type Site, writeConfig, writePart } from '../site.js'
+import {
+  environment,
+  type Frame,
+  type Member,
+  makeFrame,
+  type Site,
+  writeConfig,
+  writePart,
+} from '../site.js'
 
 /**
  * Each app at its name on PLAIN and STREAM; the fetch app at its name on SPLIT, over TCP, and at the root
@@ -33,6 +41,18 @@ export async function startCaddy(): Promise<Site> {
   const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
   const responders = await startAll([() => startResponders(frame), overTcp])
   return inFront(frame, responders, () => caddy(frame, [PLAIN, STREAM, SPLIT, ROOTED]))
+}
+
+/** The fetch app at the root of ROOTED, on a socket of whatever starts it. */
+export async function startCaddyBefore(
+  start: (frame: Frame, file: string, path: string) => Promise<Member>,
+): Promise<Site> {
+  const frame = await makeFrame(['PLAIN', 'STREAM', 'SPLIT', 'ROOTED'])
+  const path = socketOf(frame, 'app')
+  writePart(frame, 'caddy-app.conf', 'root-app', { APPSOCK: path })
+  const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
+  const stop = () => process.stop()
+  return inFront(frame, [{ ...process, stop }], () => caddy(frame, [frame.ports.ROOTED]))
 }
 
 /** The shared behaviour suite. */
