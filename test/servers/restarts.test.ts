@@ -36,7 +36,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     await ending
     expect(gets).toMatchObject(none)
     expect(posts).toMatchObject(none)
-    expect(gets.sent).toBeGreaterThan(100)
+    expect(gets.sent).toBeGreaterThan(20)
     expect(await answering(place)).toBe(pids[2])
   })
 })
@@ -60,15 +60,20 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
   })
 })
 
-/** Signals the process of a time; each time another one has to come. */
-async function restart(output: () => string, signals: readonly NodeJS.Signals[]): Promise<void> {
+/** Signals one process after the other, each when it serves. */
+async function restart(
+  path: string,
+  output: () => string,
+  signals: readonly NodeJS.Signals[],
+): Promise<void> {
   for (const signal of signals) {
-    await pause(200)
     const { pid } = stateOf(output())
+    await request({ path }, { target: '/' })
+    await pause(100)
     process.kill(pid, signal)
     expect(await until(() => stateOf(output()).pid !== pid, 10_000)).toBe(true)
   }
-  await pause(200)
+  await request({ path }, { target: '/' })
 }
 
 describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)', () => {
@@ -76,7 +81,7 @@ describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)',
     const place = newPath('socket')
     const server = await start('python3', systemd(place, app), place)
     await answering(place)
-    const ending = restart(server.output, ['SIGTERM', 'SIGHUP', 'SIGUSR1'])
+    const ending = restart(place, server.output, ['SIGTERM', 'SIGHUP', 'SIGUSR1'])
     const [gets, posts] = await Promise.all([
       load({ place, until: ending, kept }),
       load({ place, until: ending, kept, method: 'POST', concurrency: 4 }),
@@ -84,7 +89,7 @@ describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)',
     await ending
     expect(gets).toMatchObject(none)
     expect(posts).toMatchObject(none)
-    expect(gets.sent).toBeGreaterThan(100)
+    expect(gets.sent).toBeGreaterThan(20)
     expect(stateOf(server.output()).exits).toEqual([0, 0, 0])
   })
 })
@@ -99,12 +104,12 @@ describe.skipIf(!needs('caddy', 'python3'))('behind Caddy', () => {
     await ending
     for (const report of reports) {
       expect(report).toMatchObject(none)
-      expect(report.sent).toBeGreaterThan(100)
+      expect(report.sent).toBeGreaterThan(20)
     }
   }
 
   describe('systemd (imitated)', () => {
-    let output = () => ''
+    let running = { path: '', output: () => '' }
     const site = useSite(() =>
       startCaddyBefore(async (frame, file, path) => {
         const env = { ...environment(frame), NODE_ENV: 'production' }
@@ -112,14 +117,15 @@ describe.skipIf(!needs('caddy', 'python3'))('behind Caddy', () => {
           listens: { path },
           env,
         })
-        output = server.output
-        await request({ path }, { target: '/-/sum' })
+        running = { path, output: server.output }
+        await request({ path }, { target: '/' })
         return server
       }),
     )
 
     it('a process that ends is started anew', async () => {
-      await losesNone(site().ports.ROOTED as number, restart(output, ['SIGTERM', 'SIGHUP']))
+      const { path, output } = running
+      await losesNone(site().ports.ROOTED as number, restart(path, output, ['SIGTERM', 'SIGHUP']))
       expect(stateOf(output()).exits).toEqual([0, 0])
     })
   })
