@@ -113,7 +113,7 @@ export const answerError = (line: Line, exchange: FastcgiExchange, error: unknow
 
 const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
   const after = sent === null ? '' : ` after ${sent} bytes of body`
-  line.service.log(`fastcgi: the reply was cut off${after}: ${stackOf(error)}`)
+  if (!exchange.clientLeft) line.service.log(`fastcgi: the reply was cut off${after}: ${stackOf(error)}`)
   line.cut(exchange)
 }
 

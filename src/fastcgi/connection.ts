@@ -142,8 +142,8 @@ export class Connection implements ResponderEvents, Line, Served {
       this.#responder.finish(request)
       this.onRefused(request.keepConnection)
     } else if (!exchange.finished) {
-      exchange.abort()
       this.finish(exchange, 0)
+      exchange.abort()
     }
   }
 

@@ -54,6 +54,11 @@ export abstract class SocketExchange implements Exchange {
     return this.#gone !== undefined
   }
 
+  /** Nobody is there for the reply: that it breaks off is no trouble. */
+  get clientLeft(): boolean {
+    return this.#gone instanceof RequestError && this.#gone.code === 'REQUEST_ABORTED'
+  }
+
   abstract stderr(text: string): void
 
   waitUntil(work: Promise<unknown>): void {
