@@ -32,7 +32,11 @@ export const cases = [
     name: 'hello, connections not kept',
     load: { requests: 8000, keep: false },
     base: http('hello'),
-    ours: [fetchApp('hello', 0.85), nodeApp('hello')],
+    ours: [
+      fetchApp('hello', 0.85),
+      nodeApp('hello'),
+      { ...fetchApp('hello'), name: 'cgiup fetch, SCGI', protocol: 'scgi' },
+    ],
   },
   {
     name: 'Hono',

@@ -2,7 +2,7 @@
 // argv: { protocol, path | port, connections, requests, keep, pipeline, body, fields, hold }
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { counter, fastcgiRequest, httpRequest } from './wire.mjs'
+import { counter, fastcgiRequest, httpRequest, scgiRequest } from './wire.mjs'
 
 const options = {
   connections: 8,
@@ -17,9 +17,11 @@ const { protocol, path, port, connections, requests, keep, pipeline, body, hold 
 const messages =
   protocol === 'http'
     ? [httpRequest(options)]
-    : Array.from({ length: pipeline }, (_, i) =>
-        fastcgiRequest(i + 1, { ...options, keep: keep || pipeline > 1 }),
-      )
+    : protocol === 'scgi'
+      ? [scgiRequest(options)]
+      : Array.from({ length: pipeline }, (_, i) =>
+          fastcgiRequest(i + 1, { ...options, keep: keep || pipeline > 1 }),
+        )
 const whole = Buffer.concat(
   messages.flatMap(({ head, piece, end }) => [
     head,
@@ -90,7 +92,7 @@ const open = () => {
   socket.on('error', () => {})
   socket.on('close', () => {
     // A response without a length ends here.
-    if (waiting === 1 && protocol === 'http' && !keep && socket.bytesRead > 0) answered(1)
+    if (waiting === 1 && protocol !== 'fastcgi' && !keep && socket.bytesRead > 0) answered(1)
     failed += waiting
     waiting = 0
     if (done + failed >= requests) finish()

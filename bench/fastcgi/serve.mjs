@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expressApp, fetchApps, honoApp, nodeApps } from './apps.mjs'
 
-const { server, app, style } = JSON.parse(process.argv[2])
+const { server, app, style, protocol } = JSON.parse(process.argv[2])
 const path = join(tmpdir(), `cgiup-bench-${process.pid}.sock`)
 
 const appOf = async () => {
@@ -44,7 +44,7 @@ const servers = {
     })
     const limits = { maxRequests: 1e6, maxConnections: 1e6, maxRequestsPerConnection: 1e6 }
     const what = style === 'handler' ? handler(bare) : await appOf()
-    await run(what, { server: 'fastcgi', listen: path, quiet: true, limits })
+    await run(what, { server: protocol ?? 'fastcgi', listen: path, quiet: true, limits })
   },
 }
 
@@ -61,4 +61,4 @@ process.on('exit', () => {
   } catch {}
 })
 await servers[server]()
-process.send({ path, protocol: /http|hono/.test(server) ? 'http' : 'fastcgi' })
+process.send({ path, protocol: /http|hono/.test(server) ? 'http' : (protocol ?? 'fastcgi') })

@@ -81,6 +81,14 @@ export const httpRequest = ({ keep, body }) => {
   return { head, piece: (size) => Buffer.alloc(size, 'x'), size: PIECE, end: Buffer.alloc(0) }
 }
 
+export const scgiRequest = ({ body, fields }) => {
+  const { CONTENT_LENGTH: _, ...rest } = params(body, fields)
+  const items = Object.entries({ CONTENT_LENGTH: `${body}`, SCGI: '1', ...rest }).flat()
+  const text = items.map((item) => `${item}\0`).join('')
+  const head = Buffer.from(`${text.length}:${text},`)
+  return { head, piece: (size) => Buffer.alloc(size, 'x'), size: PIECE, end: Buffer.alloc(0) }
+}
+
 /** Counts END_REQUEST records; nothing is kept. */
 const countRecords = () => {
   let have = 0
@@ -149,6 +157,8 @@ const countResponses = () => {
  * wakes nobody costs the responder half.
  */
 export const counter = (protocol) => {
+  // The end of the connection is the end of the reply.
+  if (protocol === 'scgi') return () => 0
   const first = protocol === 'http' ? countResponses() : countRecords()
   let length = 0
   let seen = 0

@@ -22,7 +22,7 @@ export interface Conversation {
 }
 
 /** A responder that writes down what it is told, to be fed piece by piece. */
-export class Listener {
+class Listener {
   readonly events: string[] = []
   sent = ''
   readonly responder: Responder

@@ -7,7 +7,7 @@ import { model } from './model.js'
 import { mutant } from './mutants.js'
 import { anyRecords, conversation, cutPlaces, cuts, encodeRecords, type Rec } from './records.js'
 
-export interface CheckOptions {
+interface CheckOptions {
   readonly numRuns: number
   readonly seed?: number
   readonly path?: string

@@ -31,8 +31,8 @@ const PATIENCE = 10_000
 const digest = (list: readonly string[]) => createHash('sha1').update(list.join('\0'), 'latin1').digest('hex')
 
 /** How an app behaves: the last of the parameters says it. */
-export const modes = ['echo', 'slow', 'early', 'throw', 'stream'] as const
-export type Mode = (typeof modes)[number]
+const modes = ['echo', 'slow', 'early', 'throw', 'stream'] as const
+type Mode = (typeof modes)[number]
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 

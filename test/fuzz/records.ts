@@ -99,7 +99,7 @@ const lengthBytes = (length: number, long: boolean): number[] =>
     : [(length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255]
 
 /** 3.4; a short length may be written in four bytes too. */
-export const encodePairs = (list: readonly (readonly [string, string])[], long = false): Buffer =>
+const encodePairs = (list: readonly (readonly [string, string])[], long = false): Buffer =>
   Buffer.concat(
     list.flatMap(([n, v]) => [
       Buffer.from([...lengthBytes(n.length, long), ...lengthBytes(v.length, long)]),
@@ -209,7 +209,7 @@ const shapes = ({ roles, most, aborts, modes }: RoundOptions): fc.Arbitrary<Requ
     { selector: ({ id }) => id, minLength: 1, maxLength: most },
   )
 
-export const round = (options: RoundOptions): fc.Arbitrary<Round> =>
+const round = (options: RoundOptions): fc.Arbitrary<Round> =>
   shapes(options).chain((requests) =>
     fc
       .tuple(

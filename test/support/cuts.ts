@@ -1,7 +1,7 @@
 /** Reproducible cuts of a byte stream. */
 
 /** Numbers from 0 up to but not including 1, the same ones for the same seed (mulberry32). */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0
