@@ -13,12 +13,13 @@ import { runsSeveral } from './daemon/multiprocess.js'
 import { checkProcessOptions } from './daemon/options.js'
 import { renewal } from './daemon/recycle.js'
 import { type Ending, endOnSignals } from './daemon/signals.js'
-import { currentWorker, type Worker } from './daemon/worker.js'
+import { currentWorker, type Worker, type WorkerEnd } from './daemon/worker.js'
 import type { Detected } from './detect.js'
 import { wasTold } from './early-end.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
+import { httpHandler } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
 
 /** Without an address: php-fpm's port, and the one of SCGI's first server. */
@@ -39,12 +40,14 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   const handed = found.sockets !== undefined
   const worker = currentWorker()
   const manager = handed ? managerOf(found, worker, options) : undefined
-  const development = options.development ?? process.env.NODE_ENV === 'development'
+  const http = found.server === 'http' && !handed
+  const development = options.development ?? isDevelopment(http)
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
   printToStderr()
   let ending: Ending | undefined
-  const renewed = renewal(await handlerFor(app, options), {
+  const handler = await (http ? httpHandler(app, options, development) : handlerFor(app, options))
+  const renewed = renewal(handler, {
     recycle: options.recycle,
     changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
@@ -66,10 +69,10 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   // Under a manager stderr is the server's error log: it is told of trouble only.
   if (!handed && !worker) say(options, `${daemon.url} (${found.server}: ${found.why}; Ctrl-C stops it)`)
   process.off('SIGUSR1', endEarly)
-  const close = (graceMs: number) => daemon.close(graceMs)
+  const close: WorkerEnd['close'] = (graceMs, handOver) => daemon.close(graceMs, handOver)
   const graceMs = options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
   ending = worker
-    ? worker.serve(servingOf(found, daemon, options), { close, graceMs })
+    ? worker.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
     : endOnSignals({ close, graceMs, managed: manager !== undefined })
   if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
@@ -78,6 +81,11 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     renewed.stop()
     ending?.release()
   })
+}
+
+/** A development server on a laptop is one unless it is told otherwise; behind a web server it is the other way round. */
+function isDevelopment(http: boolean): boolean {
+  return http ? process.env.NODE_ENV !== 'production' : process.env.NODE_ENV === 'development'
 }
 
 function running(

@@ -2,7 +2,6 @@
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { checkProcessOptions } from './daemon/options.js'
-import { currentWorker } from './daemon/worker.js'
 import type { Detected } from './detect.js'
 import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
@@ -15,30 +14,15 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   checkProcessOptions(options)
   const place = placeOf(options)
   const development = options.development ?? process.env.NODE_ENV !== 'production'
-  const handler = await toHandler(app, options)
+  const handler = await httpHandler(app, options, development)
   const { socketMode, socketGroup } = options
-  const worker = currentWorker()
-  const server = await serveHttp(await mounted(development ? recordOutput(handler) : handler, options), {
+  const server = await serveHttp(handler, {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
-    ...(worker && { share: worker.share, multiprocess: worker.facts.workers > 1 }),
   })
-  if (worker) {
-    const { url, address } = server
-    const graceMs = options.graceMs ?? 5000
-    const ending = worker.serve(
-      { server: 'http', why, url, address, quiet: options.quiet ?? false },
-      { close: (ms) => server.close({ graceMs: ms }), graceMs },
-    )
-    const close = () => {
-      ending.release()
-      return server.close()
-    }
-    return { server: 'http', why, role: 'worker', url, address, close }
-  }
   if (!options.quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }
@@ -48,6 +32,12 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     await server.close()
   }
   return { server: 'http', why, url: server.url, address: server.address, close }
+}
+
+/** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
+export async function httpHandler(app: App, options: RunOptions, development: boolean): Promise<Handler> {
+  const handler = await toHandler(app, options)
+  return mounted(development ? recordOutput(handler) : handler, options)
 }
 
 /** The address a browser opens; a Unix socket has none. */

@@ -176,7 +176,7 @@ async function start(app: App, options: RunOptions): Promise<Running> {
     const { startWorkers } = await import('./run-workers.js')
     return startWorkers(options, found)
   }
-  if (found.server === 'http' && found.sockets === undefined) {
+  if (found.server === 'http' && found.sockets === undefined && !(await isWorker())) {
     const { startHttp } = await import('./run-http.js')
     return startHttp(app, options, found)
   }

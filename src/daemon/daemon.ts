@@ -1,9 +1,11 @@
 /** A persistent process: listening sockets, any of three protocols on them, one service behind. */
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { Handler } from '../exchange.js'
+import { Connection } from '../fastcgi/connection.js'
 import type { AccessEntry, HttpAcceptor } from '../http/server.js'
 import type { ServiceOptions } from '../server/limits.js'
 import { type Listening, type ListenOptions, listen } from '../server/listen.js'
+import { adopted, type HandOver } from '../server/pass.js'
 import { Service } from '../server/service.js'
 import { stopAccepting } from './accept.js'
 import { type AdmissionOptions, admission } from './admission.js'
@@ -36,8 +38,11 @@ export interface Daemon {
    * Stops accepting, ends idle connections, lets running requests and the work after them end.
    *
    * @param graceMs how long they may take, in milliseconds; then they are broken off. Default 30000.
+   * @param handOver takes kept FastCGI connections to another process, which goes on with them
    */
-  close(graceMs?: number): Promise<void>
+  close(graceMs?: number, handOver?: HandOver): Promise<void>
+  /** Goes on with a kept FastCGI connection that another process has given away. */
+  adopt(handle: object): void
 }
 
 /** A socket that is served. */
@@ -89,9 +94,12 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
     get running() {
       return service.running
     },
-    close(graceMs = 30_000) {
-      closed ??= close(opened, service, http, graceMs)
+    close(graceMs = 30_000, handOver) {
+      closed ??= close(opened, service, http, graceMs, handOver)
       return closed
+    },
+    adopt(handle) {
+      new Connection(adopted(handle), service)
     },
   }
 }
@@ -113,13 +121,14 @@ async function close(
   service: Service,
   http: HttpAcceptor | null,
   graceMs: number,
+  handOver?: HandOver,
 ): Promise<void> {
   const stop = async ({ server, place, fd }: Open) => {
     // First the path, where it is ours: nobody can connect between the last accept and the close.
     place.cleanUp()
     await stopAccepting(server, fd)
   }
-  service.stopping = true
+  service.retire(handOver)
   http?.retire()
   await Promise.all(opened.map(stop))
   await Promise.all([service.stop(graceMs), http?.close({ graceMs, idleGraceMs: Service.idleGraceMs })])

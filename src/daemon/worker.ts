@@ -5,6 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../errors.js'
 import type { Place, SharedSocket } from '../server/listen.js'
+import type { HandOver } from '../server/pass.js'
 import type { Protocol } from './gate.js'
 import type { Ending } from './signals.js'
 
@@ -34,16 +35,22 @@ export type ToPrimary =
   | { readonly cgiup: 'bind'; readonly place: Place }
   | { readonly cgiup: 'serving'; readonly serving: Serving }
   | { readonly cgiup: 'leaving'; readonly why: string }
+  /** Carries a connection for another worker. */
+  | { readonly cgiup: 'connection' }
 
-/** The message `bound` carries the socket. */
+/** The messages `bound` and `connection` carry a socket. */
 export type ToWorker =
   | { readonly cgiup: 'bound'; readonly url: string; readonly address: AddressInfo | string }
   | { readonly cgiup: 'refused'; readonly code: ErrorCode; readonly message: string }
-  | { readonly cgiup: 'end' }
+  | { readonly cgiup: 'connection' }
+  /** `successor`: another worker takes the connections. */
+  | { readonly cgiup: 'end'; readonly successor: boolean }
 
 export interface WorkerEnd {
   /** Stops accepting and finishes running requests. */
-  readonly close: (graceMs: number) => Promise<void>
+  readonly close: (graceMs: number, handOver?: HandOver) => Promise<void>
+  /** Goes on with a connection of another worker. */
+  readonly adopt?: (handle: object) => void
   readonly graceMs: number
   /** Called when the end begins, with the reason. */
   readonly onEnd?: (why: string) => void
@@ -109,7 +116,8 @@ export class Worker {
 
   readonly #receive = (message: unknown, handle: unknown): void => {
     const known = message as ToWorker | null
-    if (known?.cgiup === 'end') this.#close('the primary says so')
+    if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
+    else if (known?.cgiup === 'connection') this.#end?.adopt?.(handle as object)
     else if (known?.cgiup === 'bound' || known?.cgiup === 'refused')
       this.#answered?.(known, handle as object | undefined)
   }
@@ -117,16 +125,21 @@ export class Worker {
   /** A worker never outlives its primary. */
   readonly #orphaned = (): void => {
     if (this.#end === null) process.exit(0)
-    this.#close('the primary has gone')
+    this.#close('the primary has gone', false)
   }
 
-  #close(why: string): void {
+  #close(why: string, successor: boolean): void {
     if (this.#ending) return
     this.#ending = true
     const end = this.#end
     if (end === null) process.exit(0)
     end.onEnd?.(why)
-    void end.close(end.graceMs).finally(() => process.exit(0))
+    void end.close(end.graceMs, successor ? this.#handOver : undefined).finally(() => process.exit(0))
+  }
+
+  readonly #handOver: HandOver = (handle, done) => {
+    if (!process.connected) done()
+    else process.send?.({ cgiup: 'connection' }, handle as never, undefined, done)
   }
 
   #send(message: ToPrimary): void {

@@ -1,12 +1,15 @@
 /** One worker process, as its primary sees it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { UsageError } from '../errors.js'
+import type { SocketHandle } from '../server/pass.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
 import { workerVariable } from './worker.js'
 
 export interface ChildEvents {
   /** It wants the socket of a place; {@link Child.answer} it. */
   readonly onBind: (child: Child, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
+  /** It gives a connection away, for another worker. */
+  readonly onConnection: (child: Child, handle: SocketHandle) => void
   readonly onServing: (child: Child) => void
   /** It wants to be replaced. */
   readonly onLeaving: (child: Child, why: string) => void
@@ -33,9 +36,10 @@ export class Child {
   constructor(options: ChildOptions, events: ChildEvents) {
     const child = startProcess(options)
     this.#process = child
-    child.on('message', (message) => {
+    child.on('message', (message, handle) => {
       const known = message as ToPrimary | null
       if (known?.cgiup === 'bind') events.onBind(this, known.place)
+      else if (known?.cgiup === 'connection') events.onConnection(this, handle as unknown as SocketHandle)
       else if (known?.cgiup === 'leaving') events.onLeaving(this, known.why)
       else if (known?.cgiup === 'serving') {
         this.serving = known.serving
@@ -62,10 +66,21 @@ export class Child {
     if (this.#process.connected) this.#process.send(message, handle as never, {}, () => {})
   }
 
-  /** Gracefully, once it serves; else at once. */
-  end(): void {
+  /** Another worker's connection. */
+  give(handle: SocketHandle): void {
+    const done = () => handle.close()
+    if (this.#process.connected) this.#process.send({ cgiup: 'connection' }, handle as never, {}, done)
+    else done()
+  }
+
+  /**
+   * Gracefully, once it serves; else at once.
+   *
+   * @param successor another worker takes its connections
+   */
+  end(successor = false): void {
     this.ending = true
-    if (this.serving !== null) this.answer({ cgiup: 'end' })
+    if (this.serving !== null) this.answer({ cgiup: 'end', successor })
     else this.#process.kill('SIGKILL')
   }
 

@@ -64,7 +64,7 @@ export class Slot {
     const old = this.current
     this.current = child
     this.next = null
-    old?.end()
+    old?.end(true)
     this.#settle(true)
   }
 

@@ -4,6 +4,7 @@
  */
 import { closeSync } from 'node:fs'
 import { CgiupError, UsageError } from '../errors.js'
+import type { SocketHandle } from '../server/pass.js'
 import { remover } from '../server/unix-socket.js'
 import type { Serving } from './worker.js'
 import { Child, type ChildEvents } from './workers-child.js'
@@ -35,6 +36,7 @@ export class Workers implements Crew {
   #removeOwnPath: (() => void) | undefined
   #reloading: Promise<void> | null = null
   #again = false
+  #placed = 0
   #closed: Promise<void> | undefined
   #empty: () => void = () => {}
 
@@ -141,6 +143,7 @@ export class Workers implements Crew {
           (error) => child.answer(refusal(error)),
         )
       },
+      onConnection: (_, handle) => this.#place(handle),
       onServing: (child) => void this.#serves(slot, child),
       onLeaving: (child) => {
         if (child !== slot.current || this.ending) return
@@ -152,6 +155,14 @@ export class Workers implements Crew {
         if (this.#children.size === 0) this.#empty()
       },
     }
+  }
+
+  /** A connection of a worker that leaves goes on in one that serves. */
+  #place(handle: SocketHandle): void {
+    const serving = this.#slots.flatMap(({ current }) => (current === null || this.ending ? [] : [current]))
+    const taker = serving[this.#placed++ % serving.length]
+    if (taker === undefined) handle.close()
+    else taker.give(handle)
   }
 
   async #serves(slot: Slot, child: Child): Promise<void> {

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import type { PushedBody } from '../server/body.js'
+import { handOver } from '../server/pass.js'
 import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import { answer, answerError, type Line } from './answer.js'
@@ -37,6 +38,8 @@ export class Connection implements ResponderEvents, Line, Served {
   readonly #gather = new Gather()
   /** A request without FCGI_KEEP_CONN was answered: the connection ends with the last one that is open. */
   #last = false
+  /** Another process has it, or is about to. */
+  #given = false
   /** It came when there were maxConnections others: its requests get 503 while that is so. */
   #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
@@ -179,7 +182,23 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** The process is to end: an idle connection is closed now; others are with their last reply. */
   stop(): void {
-    if (this.idle) this.output.end()
+    this.leave()
+  }
+
+  /** As {@link stop}; another process goes on with the connection where there is one. */
+  leave(): void {
+    if (this.idle) this.#leave()
+  }
+
+  #leave(): void {
+    const to = this.service.handOver
+    if (to === null || this.#last) this.output.end()
+    else
+      this.output.written(() => {
+        if (!this.idle || this.#given || this.#socket.destroyed) return
+        this.#given = handOver(this.#socket, to)
+        if (!this.#given) this.output.end()
+      })
   }
 
   /** Time limits; called about once a second. */
@@ -371,7 +390,7 @@ export class Connection implements ResponderEvents, Line, Served {
     if ((!this.#last && !this.service.stopping) || this.open.size > 0) return
     // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it all the same, perhaps later.
     if (request.role === Role.AUTHORIZER) this.output.endWriting()
-    else this.output.end()
+    else this.#leave()
   }
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */

@@ -89,6 +89,15 @@ export class Output {
     this.send('')
   }
 
+  /** Calls back once the kernel has all that was sent; not when the connection is gone before. */
+  written(then: () => void): void {
+    process.nextTick(() => {
+      this.#write()
+      if (this.#socket.writableLength === 0) then()
+      else this.#socket.once('drain', then)
+    })
+  }
+
   /** Tells the peer that nothing more comes, once all is written; what it still sends is read. */
   endWriting(): void {
     if (this.#ending === 'no') this.#ending = 'half'

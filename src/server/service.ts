@@ -6,11 +6,14 @@ import type { Exchange, Handler, Reply } from '../exchange.js'
 import type { SocketExchange } from './exchange.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
+import type { HandOver } from './pass.js'
 
 /** A connection, as the service sees it. */
 export interface Served {
   /** The process is to end: a connection that is idle is closed now. */
   stop(): void
+  /** Another process takes connections over: one that is idle goes there now. */
+  leave?(): void
   /** Looks at time limits. @param now the service's clock, in milliseconds */
   sweep(now: number): void
   destroy(): void
@@ -41,6 +44,8 @@ export class Service {
   readonly multiprocess: boolean
   /** Every reply is the last one of its connection. */
   stopping = false
+  /** The process is to end, and another one goes on with its connections. */
+  handOver: HandOver | null = null
   readonly connections = new Set<Served>()
   readonly #handler: Handler
   readonly #options: ServiceOptions
@@ -186,6 +191,14 @@ export class Service {
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs)
     return this.#stopped
+  }
+
+  /** Each reply is the last one of its connection; idle connections go to another process where there is one. */
+  retire(handOver?: HandOver): void {
+    this.stopping = true
+    if (handOver === undefined) return
+    this.handOver = handOver
+    for (const connection of this.connections) connection.leave?.()
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** Worker processes for tests: an app that says who answers, started as a user starts it. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, expect } from 'vitest'
 import { loadApp } from '../fastcgi/load.js'
@@ -96,12 +97,34 @@ export async function startCrew(
   file: string,
   place: string | number,
   workers: number,
+  protocol: 'fastcgi' | 'http' = 'fastcgi',
 ): Promise<{ primary: ServerProcess; pids: number[] }> {
   const primary = await start(process.execPath, [file], place)
   expect(await until(() => children(primary.pid).length === workers)).toBe(true)
   const pids = children(primary.pid)
-  expect(await until(async () => (await answering(place, pids.length)).size === workers)).toBe(true)
+  const all = protocol === 'fastcgi' ? () => answering(place, workers) : () => answeringHttp(place, workers)
+  expect(await until(async () => (await all()).size === workers)).toBe(true)
   return { primary, pids }
+}
+
+/** A crew on a Unix socket, FastCGI. */
+export async function crew(workers: number, options: object = {}) {
+  const place = newPath('socket')
+  const file = writeApp({ server: 'fastcgi', listen: place, workers, ...options })
+  return { place, file, ...(await startCrew(file, place, workers)) }
+}
+
+async function answeringHttp(place: string | number, workers: number): Promise<Set<number>> {
+  // A kept connection would stay with its worker.
+  const one = () =>
+    new Promise<number>((resolve, reject) => {
+      const where = typeof place === 'number' ? { port: place } : { socketPath: place }
+      const req = request({ ...where, path: '/block', agent: false }, (res) => {
+        res.resume().on('end', () => resolve(Number(res.headers['x-pid'])))
+      })
+      req.on('error', reject).end()
+    })
+  return new Set(await Promise.all(Array.from({ length: workers * 4 }, one)))
 }
 
 /** The processes that answer requests that come at the same time and block them. */

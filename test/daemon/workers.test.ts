@@ -11,6 +11,7 @@ import {
   answering,
   ask,
   children,
+  crew,
   ended,
   loadedBy,
   newPath,
@@ -21,13 +22,6 @@ import {
 } from './crew.js'
 
 const cgiup = new URL('../../bin/cgiup.js', import.meta.url).pathname
-
-/** A crew on a Unix socket. */
-async function crew(workers: number, options: object = {}) {
-  const place = newPath('socket')
-  const file = writeApp({ server: 'fastcgi', listen: place, workers, ...options })
-  return { place, file, ...(await startCrew(file, place, workers)) }
-}
 
 describe('sharing the socket', () => {
   it('requests that block are spread over all workers; the primary serves none', async () => {
@@ -187,20 +181,5 @@ describe('the end', () => {
     slow.letGo()
     expect((await slow.answer).pid).toBe(slow.pid)
     expect(await allGone(pids)).toBe(true)
-  })
-})
-
-describe('a worker that is to leave', () => {
-  it('SIGTERM to one worker: a fresh one serves before it ends', async () => {
-    const { place, primary, pids } = await crew(1)
-    const old = pids[0] as number
-    const slow = await slowRequest(place)
-    process.kill(old, 'SIGTERM')
-    expect(await until(async () => (await ask(place)).pid !== old)).toBe(true)
-    expect(isAlive(old)).toBe(true)
-    slow.letGo()
-    expect((await slow.answer).pid).toBe(old)
-    expect(await allGone([old])).toBe(true)
-    expect(children(primary.pid)).toHaveLength(1)
   })
 })

@@ -1,0 +1,163 @@
+/** Fresh workers: on SIGHUP, on SIGTERM to one, after so many requests; no request is lost by it. */
+
+import { rmSync, writeFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { load } from '../fastcgi/load.js'
+import { get, Peer } from '../fastcgi/peer.js'
+import { freePort } from '../support/ports.js'
+import { isAlive, until } from '../support/processes.js'
+import type { ServerProcess } from '../support/server-process.js'
+import { allGone, ask, children, crew, newPath, slowRequest, startCrew, writeApp } from './crew.js'
+
+const reloaded = (primary: ServerProcess, times = 1) =>
+  until(() => primary.output().split('reloaded: all workers are new').length > times, 15_000)
+
+/** Reloads twice; settles when the last worker is new. */
+async function reloadTwice(primary: ServerProcess): Promise<void> {
+  for (const times of [1, 2]) {
+    process.kill(primary.pid, 'SIGHUP')
+    expect(await reloaded(primary, times), primary.output()).toBe(true)
+  }
+}
+
+const none = { lost: 0, differences: [] }
+
+describe('SIGHUP', () => {
+  it('new code is loaded; a running request ends in its old worker', async () => {
+    const { place, file, primary, pids } = await crew(2)
+    const slow = await slowRequest(place)
+    writeFileSync(`${file}.version`, 'two')
+    process.kill(primary.pid, 'SIGHUP')
+    expect(await reloaded(primary)).toBe(true)
+    expect((await ask(place)).version).toBe('two')
+    expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
+    slow.letGo()
+    expect(await slow.answer).toMatchObject({ pid: slow.pid, version: 'one' })
+    expect(await allGone(pids)).toBe(true)
+    expect(children(primary.pid)).toHaveLength(2)
+  })
+
+  it('new code that does not start: the old workers stay', async () => {
+    const { place, file, primary, pids } = await crew(2)
+    writeFileSync(`${file}.broken`, '')
+    process.kill(primary.pid, 'SIGHUP')
+    expect(await until(() => primary.output().includes('reload stopped'))).toBe(true)
+    expect(primary.output()).toContain('the app is broken')
+    expect(primary.output()).toContain('the one before it stays')
+    expect(new Set(children(primary.pid))).toEqual(new Set(pids))
+    expect((await ask(place)).version).toBe('one')
+    rmSync(`${file}.broken`)
+    writeFileSync(`${file}.version`, 'two')
+    process.kill(primary.pid, 'SIGHUP')
+    expect(await reloaded(primary)).toBe(true)
+    expect((await ask(place)).version).toBe('two')
+  })
+
+  it.each([
+    ['a Unix socket', async () => newPath('socket')],
+    ['TCP', freePort],
+  ] as const)(
+    'FastCGI on %s under load, kept connections: they go on in the new workers',
+    async (_, make) => {
+      const place = await make()
+      const where = typeof place === 'number' ? { port: place } : { listen: place }
+      const { primary } = await startCrew(writeApp({ server: 'fastcgi', workers: 2, ...where }), place, 2)
+      const report = await load({ place, until: reloadTwice(primary) })
+      expect(report).toMatchObject({ ...none, connections: 16 })
+      expect(report.pids.size).toBeGreaterThan(3)
+    },
+  )
+
+  it('an idle kept connection goes on in a new worker', async () => {
+    const { place, primary, pids } = await crew(1)
+    const peer = new Peer(place)
+    const pid = async () => {
+      peer.answers.clear()
+      peer.send(get(1, ['REQUEST_URI', '/']))
+      return Number(/^x-pid: (\d+)/im.exec((await peer.ended(1)).stdout)?.[1])
+    }
+    expect(await pid()).toBe(pids[0])
+    process.kill(primary.pid, 'SIGHUP')
+    expect(await allGone(pids)).toBe(true)
+    expect(await pid()).toBe(children(primary.pid)[0])
+    peer.socket.destroy()
+  })
+
+  it('FastCGI under load, a connection for each request', async () => {
+    const { place, primary } = await crew(2)
+    const report = await load({ place, until: reloadTwice(primary), kept: false, method: 'POST' })
+    expect(report).toMatchObject(none)
+    expect(report.pids.size).toBeGreaterThan(3)
+  })
+
+  it.each([true, false])('HTTP under load, kept connections: %s', async (kept) => {
+    const port = await freePort()
+    const file = writeApp({ server: 'http', port, workers: 2, quiet: true })
+    const { primary } = await startCrew(file, port, 2, 'http')
+    const report = await httpLoad(port, kept, reloadTwice(primary))
+    expect(report.faults).toEqual([])
+    expect(report.pids.size).toBeGreaterThan(3)
+  })
+})
+
+/** Sixteen clients of node:http. */
+async function httpLoad(port: number, keepAlive: boolean, over: Promise<unknown>) {
+  const agent = new Agent({ keepAlive, maxSockets: 16 })
+  const faults: string[] = []
+  const pids = new Set<string>()
+  let [sent, going] = [0, true]
+  const one = (number: number) =>
+    new Promise<string>((resolve, reject) => {
+      const req = request({ port, agent, path: `/?${number}` }, (res) => {
+        let text = ''
+        res.on('data', (chunk) => {
+          text += chunk
+        })
+        res.on('error', reject)
+        res.on('end', () => {
+          pids.add(String(res.headers['x-pid']))
+          resolve(text)
+        })
+      })
+      req.on('error', reject).end()
+    })
+  const client = async () => {
+    while (going) {
+      const number = sent++
+      const text = await one(number).catch((error: Error) => error.message)
+      if (text !== `GET?${number} `) faults.push(text)
+    }
+  }
+  const clients = Array.from({ length: 16 }, client)
+  try {
+    await over
+  } finally {
+    going = false
+    await Promise.all(clients)
+    agent.destroy()
+  }
+  return { faults, pids }
+}
+
+describe('a worker that is to leave', () => {
+  it('SIGTERM to one worker: a fresh one serves before it ends', async () => {
+    const { place, primary, pids } = await crew(1)
+    const old = pids[0] as number
+    const slow = await slowRequest(place)
+    process.kill(old, 'SIGTERM')
+    expect(await until(async () => (await ask(place)).pid !== old)).toBe(true)
+    expect(isAlive(old)).toBe(true)
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(old)
+    expect(await allGone([old])).toBe(true)
+    expect(children(primary.pid)).toHaveLength(1)
+  })
+
+  it('recycle.maxRequests: no request is lost while workers change', async () => {
+    const { place, pids } = await crew(2, { recycle: { maxRequests: 100 } })
+    const report = await load({ place, until: allGone(pids, 10_000) })
+    expect(report).toMatchObject({ ...none, connections: 16 })
+    expect(report.pids.size).toBeGreaterThan(3)
+  })
+})
