@@ -58,8 +58,11 @@ interface Open {
   stderrEnded: boolean
 }
 
-/** @throws Error that says what breaks the protocol */
-export function readAnswers(bytes: Buffer): WireAnswers {
+/**
+ * @param isPhp PHP leaves out the end of STDOUT
+ * @throws Error that says what breaks the protocol
+ */
+export function readAnswers(bytes: Buffer, isPhp = false): WireAnswers {
   const { records, rest } = wireRecords(bytes)
   const replies: WireReply[] = []
   const management: WireRecord[] = []
@@ -78,7 +81,7 @@ export function readAnswers(bytes: Buffer): WireAnswers {
     if (type === STDOUT) append(reply, 'stdout', content, id)
     else if (type === STDERR) append(reply, 'stderr', content, id)
     else if (type === END_REQUEST) {
-      replies.push(ended(reply, record))
+      replies.push(ended(reply, record, isPhp))
       open.delete(id)
     } else throw new Error(`type ${type} is none that a responder sends`)
   }
@@ -92,13 +95,14 @@ function append(reply: Open, stream: 'stdout' | 'stderr', content: Buffer, id: n
   else reply[stream].push(content)
 }
 
-function ended(reply: Open, { id, content }: WireRecord): WireReply {
+function ended(reply: Open, { id, content }: WireRecord, isPhp: boolean): WireReply {
   if (content.length !== 8) throw new Error(`END_REQUEST of request ${id} is not 8 bytes long`)
   const protocolStatus = content[4] as number
   const stdout = Buffer.concat(reply.stdout)
   const stderr = Buffer.concat(reply.stderr)
   // 5.5: a request that was refused has no streams; every other one has a STDOUT that ends.
-  if (protocolStatus === 0 && !reply.stdoutEnded) throw new Error(`STDOUT of request ${id} does not end`)
+  if (protocolStatus === 0 && !reply.stdoutEnded && !isPhp)
+    throw new Error(`STDOUT of request ${id} does not end`)
   if (stderr.length > 0 && !reply.stderrEnded) throw new Error(`STDERR of request ${id} does not end`)
   if (protocolStatus !== 0 && stdout.length > 0) throw new Error(`request ${id} was refused and answered`)
   return { id, stdout, stderr, appStatus: content.readUInt32BE(0), protocolStatus }

@@ -99,7 +99,7 @@ const lengthBytes = (length: number, long: boolean): number[] =>
     : [(length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255]
 
 /** 3.4; a short length may be written in four bytes too. */
-const encodePairs = (list: readonly (readonly [string, string])[], long = false): Buffer =>
+export const encodePairs = (list: readonly (readonly [string, string])[], long = false): Buffer =>
   Buffer.concat(
     list.flatMap(([n, v]) => [
       Buffer.from([...lengthBytes(n.length, long), ...lengthBytes(v.length, long)]),
