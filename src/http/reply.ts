@@ -76,12 +76,31 @@ async function sendPiece(
   if (!stdin.complete && !stdin.expectsContinue) {
     if (body !== null) res.write(body)
     else res.flushHeaders()
-    stdin.cancel()
-    await stdin.discarded()
-    res.end()
-  } else if (body !== null) res.end(body)
+    if (!(await end(res, stdin))) sent.cut = true
+    return
+  }
+  if (body !== null) res.end(body)
   else res.end()
   if (!(await flushed(res))) sent.cut = true
+}
+
+/**
+ * Ends a reply to a body of which more may come. Where the connection is kept the reply ends at once: nginx
+ * sends no more of the body before it has all of the reply. Else the connection closes behind the reply,
+ * and all of the body has to be read before. Resolves false when the connection closed too early.
+ */
+async function end(res: ServerResponse, stdin: RequestBody): Promise<boolean> {
+  const { socket } = res
+  const kept = res.shouldKeepAlive
+  stdin.cancel()
+  if (!kept) await stdin.discarded()
+  res.end()
+  const whole = await flushed(res)
+  if (kept) {
+    await stdin.discarded()
+    if (!stdin.complete) socket?.destroy()
+  }
+  return whole
 }
 
 async function sendStream(
@@ -104,10 +123,7 @@ async function sendStream(
       return
     }
     if (length !== null && sent.bytes < length) throw wrongLength(length, sent.bytes, 'only')
-    exchange.stdin.cancel()
-    await exchange.stdin.discarded()
-    res.end()
-    if (!(await flushed(res))) sent.cut = true
+    if (!(await end(res, exchange.stdin))) sent.cut = true
   } catch (error) {
     sent.cut = true
     if (!exchange.aborted)

@@ -313,6 +313,20 @@ describe('early replies to uploads', () => {
     wire.close()
   })
 
+  test('on a kept connection a streamed one ends before the upload does, which nginx waits for', async () => {
+    const host = await startHost(() => text(slowly(['too', ' much']), 413))
+    const wire = await host.open({
+      method: 'POST',
+      headers: ['Connection: keep-alive', 'Content-Length: 5'],
+    })
+    expect(await wire.reply()).toMatchObject({ status: 413, text: 'too much', complete: true })
+    await wire.send('12345')
+    wire.again()
+    await wire.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    expect(await wire.reply()).toMatchObject({ text: 'too much', complete: true })
+    wire.close()
+  })
+
   test('a large rest is not waited for: maxDiscardBytes', async () => {
     const host = await startHost(() => text('too much', 413), { maxDiscardBytes: 100_000 })
     const wire = await host.open({

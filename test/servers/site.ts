@@ -136,8 +136,8 @@ export function site(frame: Frame, members: readonly Member[]): Site {
 }
 
 /** One server for all tests of the `describe` around it. */
-export function useSite(start: () => Promise<Site>): () => Site {
-  let current: Site | undefined
+export function useSite<S extends Site>(start: () => Promise<S>): () => S {
+  let current: S | undefined
   beforeAll(async () => {
     current = await start()
   })

@@ -29,6 +29,8 @@ export interface Traits {
   readonly takesChunked?: Can
   /** A body of 10 MB and a reply of 10 MB flow at the same time. Default true. */
   readonly echoes?: Can
+  /** The app sees no address of the client. */
+  readonly hidesClient?: true
   /** The app's process serves many requests: it lives on when a client leaves. */
   readonly persistent?: true
   /** A reply to a body of 10 MB arrives whole although the app reads none of it. Default true. */

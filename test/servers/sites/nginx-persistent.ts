@@ -11,7 +11,17 @@ import {
   startResponders,
   startSuiteResponders,
 } from '../responder.js'
-import { environment, type Frame, makeFrame, root, type Site, site, writeConfig, writePart } from '../site.js'
+import {
+  environment,
+  type Frame,
+  type Member,
+  makeFrame,
+  root,
+  type Site,
+  site,
+  writeConfig,
+  writePart,
+} from '../site.js'
 
 /** A part of the configuration, with the values of its placeholders. */
 type Part = readonly [template: string, values?: Record<string, string>]
@@ -98,4 +108,38 @@ export async function startNginxSuite(protocol: 'fastcgi' | 'scgi'): Promise<Sit
   ]
   const ways = { FETCH: part('fetch'), NODE: part('node') }
   return startBoth(frame, ways, startSuiteResponders(frame))
+}
+
+export interface Pair extends Site {
+  /** Stops one of the two gracefully, and starts it again. */
+  restart(which: 0 | 1): Promise<void>
+}
+
+/** Two processes of one app behind an upstream, on KEEP with kept connections, on PLAIN without. */
+export async function startNginxPair(): Promise<Pair> {
+  const frame = await makeFrame(['KEEP', 'PLAIN'])
+  const sockets = [socketOf(frame, 'one'), socketOf(frame, 'other')] as const
+  const start = (which: 0 | 1) =>
+    startResponder(frame, {
+      file: join(frame.docroot.path, 'site/fetch.mjs'),
+      server: 'fastcgi',
+      listens: { path: sockets[which] },
+    })
+  const pair = await Promise.all([start(0), start(1)])
+  const current = (which: 0 | 1): Member => ({
+    output: () => pair[which].output(),
+    stop: () => pair[which].stop(),
+  })
+  const ways = {
+    upstream: [['nginx-fastcgi-two.conf', { ONE: sockets[0], OTHER: sockets[1] }]],
+    KEEP: [['nginx-two-keep-frame.conf']],
+    PLAIN: [['nginx-two-plain-frame.conf']],
+  } satisfies Record<string, Part[]>
+  const nginx = await startNginx(frame, ways)
+  const all = site(frame, [nginx, current(0), current(1)])
+  const restart = async (which: 0 | 1) => {
+    await pair[which].stop()
+    pair[which] = await start(which)
+  }
+  return { ...all, restart }
 }
