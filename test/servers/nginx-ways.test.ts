@@ -1,5 +1,7 @@
 /** Further ways from nginx to a persistent process: at the root, over TCP, SCGI, HTTP, to one of two. */
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { request } from '../support/request.js'
@@ -58,6 +60,26 @@ const proxied: Traits = {
 
 describe.skipIf(!there)('nginx, an upstream of two processes', () => {
   const site = useSite(startNginxPair)
+
+  it.each(['KEEP', 'PLAIN'])('nginx -s reload loses none, %s', async (way) => {
+    const { ports, run } = site()
+    const pid = Number(readFileSync(join(run, 'nginx.pid'), 'utf8'))
+    const reloads = (async () => {
+      for (let times = 0; times < 3; times++) {
+        process.kill(pid, 'SIGHUP')
+        await new Promise((resolve) => setTimeout(resolve, 150))
+      }
+    })()
+    // nginx closes kept connections of clients when it is told to reload.
+    const report = await lossRun({
+      port: ports[way] as number,
+      mount: '',
+      method: 'POST',
+      until: reloads,
+      kept: false,
+    })
+    expect(report).toMatchObject({ lost: 0, differences: [] })
+  })
 
   it.each([
     ['GET', 'KEEP'],
