@@ -9,7 +9,7 @@ import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
 import { appNames, fcgiScripts } from './docroot.js'
 import { leavesAreSeen } from './early.js'
-import { losesNone } from './losses.js'
+import { losesNone, lossRun } from './losses.js'
 import { useSite } from './site.js'
 import { startFcgid } from './sites/apache-fcgid.js'
 import type { Traits } from './traits.js'
@@ -33,10 +33,16 @@ const buffered: Traits = {
   showsBreak: true,
 }
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
-  const site = useSite(startFcgid)
+  let pid = 0
+  const site = useSite(async () => {
+    const started = await startFcgid()
+    pid = started.pid
+    return started
+  })
 
   describe('FcgidOutputBufferSize 0', () => {
     const port = () => site().port2
@@ -50,6 +56,31 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     behaves({ site, app: 'fetch', port, mount: '/fcgid-fetch', traits: buffered })
     behaves({ site, app: 'express', port, mount: '/fcgid-express', traits: buffered })
     losesNone({ site, port, mount: '/fcgid-fetch' })
+  })
+
+  it.each(['GET', 'POST'] as const)('%s: Apache is restarted gracefully, none is lost', async (method) => {
+    const run = { port: site().port, mount: '/fcgid-fetch', method, concurrency: 4, kept: false } as const
+    // mod_fcgid forgets requests for which it was about to start a process.
+    await lossRun({ ...run, requests: 200 })
+    const restarts = async () => {
+      for (let i = 0; i < 2; i++) {
+        await pause(200)
+        process.kill(pid, 'SIGUSR1')
+        await pause(1000)
+      }
+    }
+    const report = await lossRun({ ...run, until: restarts() })
+    expect(report, site().log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
+    expect(report.sent).toBeGreaterThan(100)
+  })
+
+  it('ErrorDocument: the app answers for a missing file, with the address that was asked for', async () => {
+    const reply = await request({ port: site().port }, { target: '/missing/page?q' })
+    expect(reply).toMatchObject({ status: 404, text: 'no such page', complete: true })
+    const found = await request({ port: site().port }, { target: '/-/echo/missing?q' })
+    // The status is the app's to say.
+    expect(found.status).toBe(200)
+    expect(JSON.parse(found.text)).toMatchObject({ mount: '', url: 'http://localhost/-/echo/missing?q' })
   })
 
   async function echo(mount: string, below: string, port = site().port) {
@@ -117,7 +148,17 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     'HTTP/2: an upload of %i bytes without a length',
     async (size) => {
       const url = `http://127.0.0.1:${site().port2}/fcgi/fetch.mjs/-/sum`
-      const child = run('curl', ['-sS', '--http2-prior-knowledge', '-m', '10', '-T', '-', '-X', 'POST', url])
+      const child = execute('curl', [
+        '-sS',
+        '--http2-prior-knowledge',
+        '-m',
+        '10',
+        '-T',
+        '-',
+        '-X',
+        'POST',
+        url,
+      ])
       const body = Buffer.alloc(size, 'body ')
       child.child.stdin?.end(body)
       const sum = createHash('sha256').update(body).digest('hex')
