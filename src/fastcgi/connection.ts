@@ -57,7 +57,7 @@ export class Connection implements ResponderEvents, Line, Served {
     })
     this.#surplus = service.connections.size >= service.limits.maxConnections
     service.opened(this)
-    if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
+    if (readShared(socket, this)) socket.resume()
     else socket.on('data', (chunk: Buffer) => this.data(chunk))
     socket.on('end', () => this.#gone())
     socket.on('close', () => this.#closed())
@@ -251,9 +251,10 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /**
    * Bytes of the peer; the first ones may have been read before the protocol was known. The chunk need be
-   * good only until this returns: what is kept of it is copied.
+   * good only until this returns: what is kept of it is copied, unless it is our own.
    */
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, own = false): void {
+    this.#gather.own = own
     this.output.hold()
     try {
       this.#read(chunk)
@@ -267,6 +268,10 @@ export class Connection implements ResponderEvents, Line, Served {
   readonly #readsLate = (): boolean => {
     if (this.#responder.multiplexed) return false
     return this.open.all().some(({ request }) => !request.stdinEnded || !request.dataEnded)
+  }
+
+  get ahead(): number {
+    return this.#responder.bodyAhead
   }
 
   #read(chunk: Buffer): void {

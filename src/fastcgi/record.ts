@@ -68,12 +68,23 @@ export class RecordReader {
   #have = 0
   #type = 0
   #id = 0
+  /** Of the whole record. */
+  #length = 0
   #content = 0
   #padding = 0
 
   /** True between records: nothing of a further record has come. */
   get idle(): boolean {
     return this.#have === 0 && this.#content === 0 && this.#padding === 0
+  }
+
+  /**
+   * Bytes to the end of the header that follows the record being read, or last read: reads that end there
+   * have a record's content at their beginning, and no other. 0 where that is no large one of this type.
+   */
+  ahead(type: number, large: number): number {
+    if (this.#type !== type || this.#length < large) return 0
+    return this.#content + this.#padding + HEADER_LENGTH - this.#have
   }
 
   /**
@@ -130,6 +141,7 @@ export class RecordReader {
     this.#type = bytes[from + 1] as number
     this.#id = ((bytes[from + 2] as number) << 8) | (bytes[from + 3] as number)
     this.#content = ((bytes[from + 4] as number) << 8) | (bytes[from + 5] as number)
+    this.#length = this.#content
     this.#padding = bytes[from + 6] as number
   }
 }

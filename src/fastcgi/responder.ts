@@ -20,6 +20,9 @@ export const ProtocolStatus = {
 
 const FLAG_KEEP_CONN = 1
 
+/** Content bytes of a record that is worth a read of its own. */
+const LARGE_RECORD = 30_000
+
 export interface ResponderOptions extends ParamLimits {
   /** Several requests at a time on one connection; off: further ones get FCGI_CANT_MPX_CONN. */
   readonly multiplex: boolean
@@ -114,6 +117,11 @@ export class Responder {
     if (!this.#records.idle && this.requests.size === 0) return true
     for (const request of this.requests.all()) if (request.reader !== null) return true
     return false
+  }
+
+  /** Bytes to the end of the header that follows a large record of STDIN; 0 outside of such. */
+  get bodyAhead(): number {
+    return this.#records.ahead(RecordType.STDIN, LARGE_RECORD)
   }
 
   /** @throws RequestError when the connection can only be closed; says what was wrong at which byte. */

@@ -11,6 +11,9 @@ import { NetstringReader, type ScgiHead } from './netstring.js'
 /** How long what was sent is left to the peer before a reset, in milliseconds. */
 const RESET_MS = 20
 
+/** Bytes of a body that are worth a read of their own. */
+const LARGE = 65536
+
 export class ScgiConnection implements Served, Line {
   readonly service: Service
   readonly socket: Socket
@@ -31,7 +34,7 @@ export class ScgiConnection implements Served, Line {
     this.#openedAt = service.now()
     this.#tooMany = service.connections.size >= service.limits.maxConnections
     service.opened(this)
-    if (readShared(socket, (chunk) => this.data(chunk))) socket.resume()
+    if (readShared(socket, this)) socket.resume()
     else socket.on('data', (chunk: Buffer) => this.data(chunk))
     socket.on('end', () => this.#gone())
     socket.on('error', () => this.#gone())
@@ -83,11 +86,11 @@ export class ScgiConnection implements Served, Line {
 
   /**
    * Bytes of the peer; the first ones may have been read before the protocol was known. The chunk need be
-   * good only until this returns: what is kept of it is copied.
+   * good only until this returns: what is kept of it is copied, unless it is our own.
    */
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, own = false): void {
     if (this.#exchange !== null) {
-      this.#body(this.#exchange, chunk, 0)
+      this.#body(this.#exchange, chunk, 0, own)
       return
     }
     let head: ScgiHead | null
@@ -100,7 +103,7 @@ export class ScgiConnection implements Served, Line {
     if (head === null) return
     const exchange = new ScgiExchange(this.service, head, this)
     this.#exchange = exchange
-    if (head.bodyAt < chunk.length) this.#body(exchange, chunk, head.bodyAt)
+    if (head.bodyAt < chunk.length) this.#body(exchange, chunk, head.bodyAt, false)
     if (this.#surplus) return
     this.service.serve(
       exchange,
@@ -115,8 +118,13 @@ export class ScgiConnection implements Served, Line {
     this.socket.destroy()
   }
 
-  #body(exchange: ScgiExchange, chunk: Uint8Array, from: number): void {
-    const taken = exchange.take(chunk, from)
+  get ahead(): number {
+    const left = this.#exchange?.finished ? 0 : (this.#exchange?.left ?? 0)
+    return left < LARGE ? 0 : Math.min(left, LARGE)
+  }
+
+  #body(exchange: ScgiExchange, chunk: Uint8Array, from: number, own: boolean): void {
+    const taken = exchange.take(chunk, from, own)
     const surplus = chunk.length - from - taken
     if (surplus > 0) this.#tooLong(exchange)
     if (exchange.finished) this.#discard(exchange, taken + surplus)

@@ -24,11 +24,12 @@ export class ScgiExchange extends SocketExchange {
   }
 
   /** Takes a copy of what belongs to the body; returns how much that is. */
-  take(chunk: Uint8Array, from: number): number {
+  take(chunk: Uint8Array, from: number, own: boolean): number {
     const length = Math.min(this.left, chunk.length - from)
     if (length === 0) return 0
     this.left -= length
-    if (!this.stdin.cancelled) {
+    if (own) this.stdin.push(length === chunk.length ? chunk : chunk.subarray(from, from + length))
+    else if (!this.stdin.cancelled) {
       const copy = length < OWNED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
       copy.set(length === chunk.length ? chunk : chunk.subarray(from, from + length))
       this.stdin.push(copy)

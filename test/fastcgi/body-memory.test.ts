@@ -1,4 +1,5 @@
 /** Sockets are read into one buffer: what is kept of a chunk has to be a copy. */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -7,7 +8,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Connection } from '../../src/fastcgi/connection.js'
 import { Service } from '../../src/server/service.js'
-import { Peer, post } from './peer.js'
+import { begin, Peer, params, post, record, stdinEnd } from './peer.js'
 
 test('pieces of a body that an app keeps are still the same after other requests', async () => {
   const kept: Uint8Array[][] = []
@@ -40,3 +41,53 @@ test('pieces of a body that an app keeps are still the same after other requests
   await closed
   await rm(dir, { recursive: true })
 })
+
+test('a large body comes whole, however its records are cut: most of it is read where it stays', async () => {
+  const service = new Service(async ({ stdin }) => {
+    const pieces: Uint8Array[] = []
+    for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) {
+      // As a stream of bytes does with what it was given.
+      pieces.push(piece.length < 4096 ? piece.slice() : transferred(piece))
+    }
+    const hash = createHash('sha256').update(Buffer.concat(pieces)).digest('hex')
+    return { status: 200, headers: ['Content-Type', 'text/plain'], body: `sha256 ${hash}\n` }
+  })
+  const dir = await mkdtemp(join(tmpdir(), 'cgiup-test-'))
+  const server = createServer((socket) => new Connection(socket, service)).listen(join(dir, 's'))
+  await once(server, 'listening')
+  const peer = new Peer(join(dir, 's'))
+  // Whole records, records with padding, the largest and the smallest that get a read of their own, small ones.
+  const lengths = [65528, 65528, 65535, 65535, 30_000, 29_999, 1, 40_001, 65_528, 65_528, 7, 32_768, 65_535]
+  for (const id of [1, 2]) {
+    let body = ''
+    let text = begin(id, 1, 1) + params(id, ['REQUEST_METHOD', 'POST'])
+    for (const [i, length] of lengths.entries()) {
+      const content = String.fromCharCode(65 + i + id).repeat(length)
+      body += content
+      text += record(5, id, content, (i * 37) % 256)
+    }
+    text += stdinEnd(id)
+    // In steps that fit no record, then all at once.
+    const step = id === 1 ? 50_021 : text.length
+    for (let at = 0; at < text.length; at += step) {
+      peer.send(text.slice(at, at + step))
+      if (id === 1) await new Promise(setImmediate)
+    }
+    const answer = await peer.ended(id)
+    expect(answer.stdout).toContain(createHash('sha256').update(body, 'latin1').digest('hex'))
+  }
+  peer.socket.destroy()
+  const closed = new Promise((resolve) => server.close(resolve))
+  await service.stop(0)
+  await closed
+  await rm(dir, { recursive: true })
+})
+
+const transferred = (piece: Uint8Array): Uint8Array => {
+  const { byteOffset, length } = piece
+  return new Uint8Array(
+    structuredClone(piece.buffer, { transfer: [piece.buffer as ArrayBuffer] }),
+    byteOffset,
+    length,
+  )
+}
