@@ -14,6 +14,7 @@ import { Backlog } from './backlog.js'
 import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
 import { Gather } from './gather.js'
+import { holdsUp } from './holds-up.js'
 import { Output } from './output.js'
 import { Responder, type ResponderEvents, type ResponderRequest, Role } from './responder.js'
 import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
@@ -295,24 +296,12 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** Some request's reader is behind, and the connection has to wait for it. */
   #full(): boolean {
+    const { limits } = this.service
+    const { multiplexed } = this.#responder
     for (const { stdin, data } of this.open.all())
-      if (this.#holdsUp(stdin) || (data !== null && this.#holdsUp(data))) return true
+      if (holdsUp(stdin, limits, multiplexed) || (data !== null && holdsUp(data, limits, multiplexed)))
+        return true
     return false
-  }
-
-  #holdsUp(body: PushedBody): boolean {
-    const { maxUnreadBytes, maxSpoolBytes } = this.service.limits
-    if (body.queued <= maxUnreadBytes) return false
-    if (!body.spilling) {
-      if (!this.#responder.multiplexed) return true
-      // Other requests must not wait: the body goes to a file.
-      body.spill(new Spool(0))
-      return false
-    }
-    // A file that is slow is waited for.
-    if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
-    body.settle()
-    return true
   }
 
   /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */

@@ -1,0 +1,19 @@
+/** Whether the connection has to wait for the reader of a body. */
+import { Spool } from '../cgi/spool.js'
+import type { PushedBody } from '../server/body.js'
+import type { Limits } from '../server/limits.js'
+
+/** @param multiplexed other requests of the connection must not wait: the body goes to a file */
+export const holdsUp = (body: PushedBody, limits: Limits, multiplexed: boolean): boolean => {
+  const { maxUnreadBytes, maxSpoolBytes } = limits
+  if (body.queued <= maxUnreadBytes) return false
+  if (!body.spilling) {
+    if (!multiplexed) return true
+    body.spill(new Spool(0))
+    return false
+  }
+  // A file that is slow is waited for.
+  if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
+  body.settle()
+  return true
+}
