@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
 import type { Handler } from '../../src/exchange.js'
@@ -70,11 +70,11 @@ const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode) => {
 /** A process that fuzzes itself. */
 export class Target {
   readonly log: string[] = []
-  readonly #path: string
+  readonly #path: string | null
   #daemon: Daemon | undefined
 
-  /** @param path of its socket */
-  constructor(path: string) {
+  /** @param path of its socket; null: a TCP port */
+  constructor(path: string | null) {
     this.#path = path
   }
 
@@ -83,8 +83,7 @@ export class Target {
       if (this.log.length < 100) this.log.push(line)
     }
     this.#daemon = await serveDaemon(handler, {
-      path: this.#path,
-      protocols: ['fastcgi', 'scgi'],
+      ...(this.#path === null ? { port: 0 } : { path: this.#path }),
       // Small ones, that are met often.
       maxUnreadBytes: 16_384,
       maxBacklogBytes: 32_768,
@@ -103,7 +102,9 @@ export class Target {
   }
 
   connect(): Line {
-    return new Line(connect(this.#path))
+    if (this.#path !== null) return new Line(connect(this.#path))
+    const { port } = (this.#daemon as Daemon).address as AddressInfo
+    return new Line(connect(port, '127.0.0.1'))
   }
 
   /** Serves a plain request, and has nothing left of earlier ones. */

@@ -98,16 +98,19 @@ const main = async (): Promise<void> => {
   )
   process.on('uncaughtException', (error) => fail(`nobody caught ${error.stack}`, current))
   const alive = startWatch()
-  const target = await new Target(join(dir, 's')).open()
-  const properties = [...codecProperties, ...scgiProperties, ...liveProperties(target)].filter(({ name }) =>
-    name.includes(values.only),
-  )
-  say(`seed ${seed}, ${seconds} s, ${properties.length} properties`)
+  const targets = [await new Target(join(dir, 's')).open(), await new Target(null).open()] as const
+  const chosen = targets.map((target) =>
+    [...codecProperties, ...scgiProperties, ...liveProperties(target)].filter(({ name }) =>
+      name.includes(values.only),
+    ),
+  ) as [Property[], Property[]]
+  say(`seed ${seed}, ${seconds} s, ${chosen[0].length} properties`)
   const end = Date.now() + seconds * 1000
   let settled = 0
   for (let round = 0; Date.now() < end; round++) {
     current = seed + round
-    for (const property of properties) {
+    // Even seeds over a Unix socket, odd ones over TCP.
+    for (const property of chosen[current & 1] as Property[]) {
       if (Date.now() >= end) break
       alive(`npm run fuzz -- --only=${JSON.stringify(property.name)} --seed=${current}`)
       await runOne(property, current, values.path)
@@ -117,11 +120,11 @@ const main = async (): Promise<void> => {
     say(
       `round ${round}: seed ${current}, ${(used / 2 ** 20).toFixed(1)} MiB, ${Math.max(0, Math.round((end - Date.now()) / 1000))} s left`,
     )
-    now = properties.length === 1 ? (properties[0] as Property).name : ''
+    now = values.only
     if (round > SETTLED && used > settled + GROWTH) fail(`memory grew from ${settled} to ${used} bytes`, seed)
     if (values.path !== undefined) break
   }
-  await target.close()
+  for (const target of targets) await target.close()
   say('nothing found')
 }
 
