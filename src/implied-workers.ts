@@ -12,8 +12,7 @@ import { socketPath } from './server/socket-path.js'
  * primary does. Only a change of the app under mod_fcgid, which comes seldom, is left to mod_fcgid: it asks
  * the next process when it cannot reach one.
  */
-export function impliedWorkers(options: RunOptions, { server, sockets }: Detected): number {
-  if (server === 'http' && sockets === undefined) return 0
+export function impliedWorkers(options: RunOptions, { sockets }: Detected): number {
   const manager = sockets && findManager(socketPath(sockets[0]?.fd ?? 0))
   if (manager === 'gone') return 0
   if (Object.values(options.recycle ?? {}).some((limit) => limit !== undefined)) return 1
