@@ -59,12 +59,12 @@ export interface RunOptions extends AppOptions {
    */
   workers?: number
   /**
-   * FastCGI and SCGI: when a process makes room for a fresh one: `maxRequests`, `maxMemory` (bytes of
-   * RSS), `maxAgeMs`. It finishes what it has begun. Default: never.
+   * When a process makes room for a fresh one: `maxRequests`, `maxMemory` (bytes of RSS), `maxAgeMs`. It
+   * finishes what it has begun. Means one worker where `workers` is not set. Default: never.
    */
   recycle?: RecycleOptions
   /**
-   * FastCGI and SCGI: a change of the app's file, or of `tmp/restart.txt` beside it, makes the process
+   * Not for CGI: a change of the app's file, or of `tmp/restart.txt` beside it, makes the process
    * finish and end, so that a fresh one is started with the new code (docs/process.md). Default: in
    * development, where something starts the fresh one: Apache mod_fcgid, lighttpd, or workers.
    */
