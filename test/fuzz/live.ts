@@ -67,6 +67,8 @@ const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode) => {
   return { status: 200, body: Buffer.concat([Buffer.from(`${digest(list)}\n`), stdin]) }
 }
 
+let others = 0
+
 /** A process that fuzzes itself. */
 export class Target {
   readonly log: string[] = []
@@ -97,8 +99,13 @@ export class Target {
     return this.#daemon?.running ?? 0
   }
 
-  async close(): Promise<void> {
-    await this.#daemon?.close(0)
+  async close(graceMs = 0): Promise<void> {
+    await this.#daemon?.close(graceMs)
+  }
+
+  /** Another one like it. */
+  another(): Promise<Target> {
+    return new Target(this.#path === null ? null : `${this.#path}${others++}`).open()
   }
 
   connect(): Line {
@@ -309,6 +316,39 @@ const askScgi = async (
   assert.ok(output.body.equals(wanted.body), 'another body')
 }
 
+/** A process that is told to end while requests are on their way answers all of them. */
+const endsWell = async (
+  target: Target,
+  rounds: readonly Round[],
+  places: readonly number[],
+  keep: boolean,
+  turns: number,
+): Promise<void> => {
+  const other = await target.another()
+  const lines = rounds.map((round) => {
+    const one = single(round)
+    const { requests } = one
+    const bytes = encodeRecords(keep ? flagged(one.records, 1) : one.records)
+    const line = other.connect()
+    return {
+      line,
+      requests,
+      management: managementIn(one),
+      sent: line.send(bytes, cutPlaces(places, bytes.length)),
+    }
+  })
+  await Promise.all(lines.map(({ sent }) => sent))
+  for (let i = 0; i < turns; i++) await turn()
+  const closed = other.close(PATIENCE)
+  for (const { line, requests, management } of lines) {
+    await line.until('the close after the reply', () => line.closed)
+    const answers = readAnswers(line.got)
+    checkReplies(requests, answers.replies)
+    assert.deepEqual([answers.open, answers.rest, answers.management.length], [[], 0, management])
+  }
+  await closed
+}
+
 /** @param target open */
 export const liveProperties = (target: Target): readonly Property[] => [
   {
@@ -345,6 +385,21 @@ export const liveProperties = (target: Target): readonly Property[] => [
               ...others.map((rounds) => talk(target, rounds, places, true)),
             ])
           },
+        ),
+        options,
+      ),
+  },
+  {
+    name: 'FastCGI: a process that ends answers all that was sent before',
+    runs: 5,
+    check: (options) =>
+      fc.assert(
+        fc.asyncProperty(
+          conversation({ roles: [1, 1, 3], most: 1, aborts: false, modes }),
+          cuts,
+          fc.boolean(),
+          fc.nat(6),
+          (rounds, places, keep, turns) => endsWell(target, rounds, places, keep, turns),
         ),
         options,
       ),
