@@ -1,8 +1,5 @@
 /** Apache with mod_fcgid, which starts the processes: one request at a time in each. */
 
-import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { request } from '../support/request.js'
@@ -10,6 +7,7 @@ import { behaves } from './behaviour.js'
 import { appNames, fcgiScripts } from './docroot.js'
 import { leavesAreSeen } from './early.js'
 import { losesNone, lossRun } from './losses.js'
+import { http2Upload, longHeaders, silence } from './peculiar.js'
 import { useSite } from './site.js'
 import { startFcgid } from './sites/apache-fcgid.js'
 import type { Traits } from './traits.js'
@@ -33,7 +31,6 @@ const buffered: Traits = {
   showsBreak: true,
 }
 
-const execute = promisify(execFile)
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
@@ -148,21 +145,13 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     'HTTP/2: an upload of %i bytes without a length',
     async (size) => {
       const url = `http://127.0.0.1:${site().port2}/fcgi/fetch.mjs/-/sum`
-      const child = execute('curl', [
-        '-sS',
-        '--http2-prior-knowledge',
-        '-m',
-        '10',
-        '-T',
-        '-',
-        '-X',
-        'POST',
-        url,
-      ])
-      const body = Buffer.alloc(size, 'body ')
-      child.child.stdin?.end(body)
-      const sum = createHash('sha256').update(body).digest('hex')
-      expect((await child).stdout).toBe(`${size} ${sum}`)
+      const [got, expected] = await http2Upload(url, size)
+      expect(got).toBe(expected)
     },
   )
+
+  it('long headers', () => longHeaders(site().port, '/fcgi/fetch.mjs'))
+
+  it('FcgidIOTimeout: 500, and the app is told', () =>
+    silence(site(), site().ports.IMPATIENT as number, '/fcgi/fetch.mjs', 500))
 })

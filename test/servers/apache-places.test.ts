@@ -1,9 +1,12 @@
 /** Every way to tell Apache of a FastCGI or SCGI process that guides show, and what becomes of it under load. */
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
-import { request } from '../support/request.js'
+import { request, send } from '../support/request.js'
 import { lossRun } from './losses.js'
+import { http2Upload, longHeaders, silence } from './peculiar.js'
 import { useSite } from './site.js'
 import { startApacheProxy, startBack } from './sites/apache-proxy.js'
 
@@ -110,6 +113,29 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
       expect(report, site.log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
       expect(report.sent).toBeGreaterThan(100)
     })
+  })
+
+  it.runIf(needs('curl')).each([8, 300_000])(
+    'HTTP/2: an upload of %i bytes without a length',
+    async (size) => {
+      const [got, expected] = await http2Upload(`http://127.0.0.1:${port('STREAM')}/fetch/-/sum`, size)
+      expect(got).toBe(expected)
+    },
+  )
+
+  it.each(['PREFIX', 'STREAM', 'SCGI'])('long headers: %s', (name) => longHeaders(port(name), '/fetch'))
+
+  it.each(['/impatient', '/scgi-impatient'])('timeout=1: 504, and the app is told: %s', (mount) =>
+    silence(site, port('PLACES'), mount, 504),
+  )
+
+  it('SCGI over TCP: a reply that breaks in its middle', async () => {
+    const at = site.docroot.scratch()
+    const target = `/-/break?at=${at}`
+    const wire = await send({ port: port('SCGIROOT') }, { target })
+    await wire.until(() => wire.text === 'part')
+    writeFileSync(join(at, 'break'), '')
+    expect((await wire.reply()).complete).toBe(false)
   })
 
   it('an app that is down: 503, and it is used again as soon as it is there', async () => {

@@ -12,7 +12,7 @@ const common = {
 
 /** mod_fcgid in the event MPM; the second port has FcgidOutputBufferSize 0 and HTTP/2. */
 export async function startFcgid(): Promise<Site & { readonly pid: number }> {
-  const frame = await makeFrame()
+  const frame = await makeFrame(['IMPATIENT'])
   const parts = ['fcgid', 'fcgid-authorization', 'fcgid-stream', 'fcgid-wrapper'].map(
     (name) => `apache-${name}.conf`,
   )
