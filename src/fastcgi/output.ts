@@ -1,5 +1,6 @@
 /** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
 import type { Socket } from 'node:net'
+import { giveBack, isLent } from '../memory.js'
 import { writeRecords } from './stdout.js'
 
 /** Those that have something to write; one tick serves all, as where one event goes to many clients. */
@@ -10,6 +11,8 @@ const flushAll = (): void => {
   waiting = []
   for (const output of all) output.release()
 }
+
+const NOTHING = new Uint8Array(0)
 
 export class Output {
   readonly #socket: Socket
@@ -57,6 +60,8 @@ export class Output {
     writeRecords(id, bytes, (piece) => {
       more = socket.write(piece)
     })
+    // Behind the last piece: when this was written, or has failed, all were.
+    if (isLent(bytes)) socket.write(NOTHING, () => giveBack(bytes))
     socket.uncork()
     return more
   }

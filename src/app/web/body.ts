@@ -3,6 +3,7 @@
  * ReadableStream is made only when the app asks for one.
  */
 import type { Body } from '../../exchange.js'
+import { copyOf, keepBytes } from '../../memory.js'
 import { toDOMString } from './convert.js'
 import { platform } from './platform.js'
 import { isDisturbed, streamOfBody, streamOfBytes, streamOfIterable } from './streams.js'
@@ -46,6 +47,7 @@ export class BodyState {
 
   get stream(): ReadableStream {
     if (this.#stream) return this.#stream
+    keepBytes(this.#source)
     this.#stream = this.#makeStream()
     if (this.#read) {
       // Whoever read the body holds its reader for ever.
@@ -65,6 +67,7 @@ export class BodyState {
 
   /** https://fetch.spec.whatwg.org/#concept-body-clone */
   clone(): BodyState {
+    keepBytes(this.#source)
     if (this.#stream === null && this.#source !== null) return new BodyState(this.#source, null, null)
     const whole = this.stream
     const source = sources.get(whole)
@@ -79,6 +82,7 @@ export class BodyState {
 
   /** The rest of this body under a new owner; this one counts as read. */
   handOver(): BodyState {
+    keepBytes(this.#source)
     if (this.#stream) {
       const source = sources.get(this.#stream)
       const readable = this.#stream.pipeThrough(new TransformStream())
@@ -212,13 +216,6 @@ export function extractBody(input: unknown, keepalive = false): Extracted {
     return asStream(streamOfIterable(usable(input as AsyncIterable<unknown>)), null)
   }
   return inOnePiece(toDOMString(input, 'The body'), TEXT)
-}
-
-/** In memory of its own, which need not be cleared first: that takes as long as the copy. */
-const copyOf = (buffer: ArrayBufferLike, offset: number, length: number): Uint8Array => {
-  const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
-  copy.set(new Uint8Array(buffer, offset, length))
-  return copy
 }
 
 function usable<T extends object>(input: T): T {
