@@ -21,6 +21,11 @@ export interface Load {
   readonly concurrency?: number
   /** Connections serve one request after the other (FCGI_KEEP_CONN). Default true. */
   readonly kept?: boolean
+  /**
+   * A GET on a connection that has served before, and is closed without a byte of the reply, is sent again on
+   * a new one, as nginx and HAProxy do: the server cannot say "no more" before it closes. Default false.
+   */
+  readonly again?: boolean
 }
 
 export interface LoadReport {
@@ -30,6 +35,8 @@ export interface LoadReport {
   /** The first ten of them. */
   readonly differences: string[]
   connections: number
+  /** How many were sent again. */
+  again: number
   /** How many each process has answered. */
   readonly pids: Map<number, number>
 }
@@ -39,7 +46,7 @@ const lengths = [0, 1, 100, 8192, 20_000, 65_535, 70_000]
 /** Sends them and compares each reply with what was asked. A lost one is not sent again. */
 export async function load(options: Load): Promise<LoadReport> {
   const { until, requests = until ? Number.POSITIVE_INFINITY : 2000, concurrency = 16 } = options
-  const report: LoadReport = { sent: 0, lost: 0, differences: [], connections: 0, pids: new Map() }
+  const report: LoadReport = { sent: 0, lost: 0, differences: [], connections: 0, again: 0, pids: new Map() }
   let over = false
   const end = () => {
     over = true
@@ -63,8 +70,9 @@ export async function load(options: Load): Promise<LoadReport> {
 }
 
 /** One request; true when the connection can take the next. */
-async function ask(peer: Peer, report: LoadReport, { method = 'GET', kept = true }: Load): Promise<boolean> {
-  const number = report.sent++
+async function ask(peer: Peer, report: LoadReport, options: Load, number = report.sent++): Promise<boolean> {
+  const { method = 'GET', kept = true } = options
+  const before = peer.bytes
   const uri = ['REQUEST_URI', `/?${number}`]
   const body = method === 'GET' ? '' : 'x'.repeat(lengths[number % lengths.length] as number)
   peer.answers.clear()
@@ -79,6 +87,13 @@ async function ask(peer: Peer, report: LoadReport, { method = 'GET', kept = true
     report.pids.set(pid, (report.pids.get(pid) ?? 0) + 1)
   } catch (error) {
     fault = (error as Error).message
+  }
+  if (fault !== undefined && options.again && method === 'GET' && before > 0 && peer.bytes === before) {
+    report.again++
+    const fresh = new Peer(options.place)
+    await ask(fresh, report, options, number)
+    fresh.socket.destroy()
+    return false
   }
   if (fault !== undefined) {
     report.lost++

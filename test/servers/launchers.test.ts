@@ -41,7 +41,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     it.each(['SIGTERM', 'SIGUSR1'] as const)('a process of its own ends on %s', async (signal) => {
       const place = await make()
       const file = newPath('pid')
-      const [pid] = await launch('spawn-fcgi', [...words(place), '-P', file, '--', app], place)
+      const [pid] = await launch('spawn-fcgi', [...words(place), '-P', file, '--', app])
       expect(Number(readFileSync(file, 'utf8'))).toBe(pid)
       expect(await answering(place)).toBe(pid)
       await endsWell(place, signal)
@@ -59,12 +59,12 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
   it('the socket keeps the mode that it was given, and can be used again', async () => {
     const place = newPath('socket')
     const args = ['-s', place, '-M', '0600', '--', app]
-    const [first] = await launch('spawn-fcgi', args, place)
+    const [first] = await launch('spawn-fcgi', args)
     expect(statSync(place).mode & 0o777).toBe(0o600)
     await endsWell(place, 'SIGTERM')
     // It is the launcher's: not removed.
     expect(existsSync(place)).toBe(true)
-    const [second] = await launch('spawn-fcgi', args, place)
+    const [second] = await launch('spawn-fcgi', args)
     expect(second).not.toBe(first)
     expect(await answering(place)).toBe(second)
   })
@@ -126,7 +126,7 @@ describe.skipIf(!needs('cgi-fcgi'))('cgi-fcgi', () => {
   ] as const)('-start on %s: two processes without stdout and stderr', async (_, make) => {
     const place = await make()
     const name = typeof place === 'number' ? `:${place}` : place
-    const pids = await launch('cgi-fcgi', ['-start', '-connect', name, app, '2'], place)
+    const pids = await launch('cgi-fcgi', ['-start', '-connect', name, app, '2'], 2)
     expect(pids).toHaveLength(2)
     const { stdout } = await client(place)
     expect(stdout).toMatch(/^Status: 200 OK\r\n.*\r\n\r\nGET\?7 $/s)

@@ -14,13 +14,21 @@ import { environment, useSite } from './site.js'
 import { startCaddyBefore } from './sites/caddy.js'
 
 const none = { lost: 0, differences: [] }
-const ways = [['closed after each', false]] as const
+const ways = [
+  ['kept', true],
+  ['closed after each', false],
+] as const
+/**
+ * A process cannot say "no more" on a connection that the server keeps before it closes it: the request that
+ * is sent at that very moment is sent again, where the server may do so (docs/deploy-systemd.md).
+ */
+const again = true
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
   it.each(ways)('three processes on one socket: two end, connections %s', async (_, kept) => {
     const place = newPath('socket')
-    const pids = await launch('spawn-fcgi', ['-s', place, '-F', '3', '--', app], place)
+    const pids = await launch('spawn-fcgi', ['-s', place, '-F', '3', '--', app], 3)
     expect(pids).toHaveLength(3)
     const ending = (async () => {
       for (const [at, signal] of (['SIGTERM', 'SIGUSR1'] as const).entries()) {
@@ -30,8 +38,8 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
       }
     })()
     const [gets, posts] = await Promise.all([
-      load({ place, until: ending, kept }),
-      load({ place, until: ending, kept, method: 'POST', concurrency: 4 }),
+      load({ place, until: ending, kept, again }),
+      load({ place, until: ending, kept: false, method: 'POST', concurrency: 4 }),
     ])
     await ending
     expect(gets).toMatchObject(none)
@@ -50,7 +58,7 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
       expect(await gone(first)).toBe(true)
       expect(await until(() => children(server).length === 2)).toBe(true)
     })()
-    const report = await load({ place, until: ending, kept })
+    const report = await load({ place, until: ending, kept, again })
     await ending
     expect(report).toMatchObject(none)
     expect(exitOf(first)).toBe(0)
@@ -83,8 +91,8 @@ describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)',
     await answering(place)
     const ending = restart(place, server.output, ['SIGTERM', 'SIGHUP', 'SIGUSR1'])
     const [gets, posts] = await Promise.all([
-      load({ place, until: ending, kept }),
-      load({ place, until: ending, kept, method: 'POST', concurrency: 4 }),
+      load({ place, until: ending, kept, again }),
+      load({ place, until: ending, kept: false, method: 'POST', concurrency: 4 }),
     ])
     await ending
     expect(gets).toMatchObject(none)

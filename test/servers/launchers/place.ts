@@ -33,6 +33,7 @@ async function slow(request) {
 }
 const fast = ${loadApp.replace('await run(', '').replace(/\)\n$/, '')}
 await run({ fetch: (request) => (request.url.includes('/slow') ? slow(request) : fast.fetch(request)) })
+appendFileSync('${directory}/serving', process.pid + '\\n')
 `,
   { mode: 0o755 },
 )
@@ -48,13 +49,16 @@ await run({ fetch: () => new Response() })
 
 /** How a process ended: its exit code, undefined while it runs and when a signal killed it. */
 export function exitOf(pid: number): number | undefined {
-  const line = new RegExp(`^${pid} (\\d+)$`, 'm').exec(exits())
+  const line = new RegExp(`^${pid} (\\d+)$`, 'm').exec(told('exits'))
   return line === null ? undefined : Number(line[1])
 }
 
-function exits(): string {
+/** All processes that have come as far as to serve, in that order. */
+export const serving = (): number[] => told('serving').trim().split('\n').filter(Boolean).map(Number)
+
+function told(name: string): string {
   try {
-    return readFileSync(join(directory, 'exits'), 'utf8')
+    return readFileSync(join(directory, name), 'utf8')
   } catch {
     return ''
   }

@@ -4,11 +4,10 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect } from 'vitest'
-import { load } from '../../fastcgi/load.js'
 import { which } from '../../support/needs.js'
 import { isAlive, processes, until } from '../../support/processes.js'
-import { isListening, type ServerProcess, startServer } from '../../support/server-process.js'
-import { app, directory, env } from './place.js'
+import { type ServerProcess, startServer } from '../../support/server-process.js'
+import { app, directory, env, serving } from './place.js'
 
 export const execute = promisify(execFile)
 
@@ -37,16 +36,19 @@ export async function start(program: string, args: string[], place: string | num
   return server
 }
 
-/** A program that starts processes and leaves. Gives the processes. */
-export async function launch(program: string, args: string[], place: string | number): Promise<number[]> {
-  const before = new Set(processes().map((one) => one.pid))
-  const known = (pid: number) => started.pids.includes(pid)
-  await execute(which(program) ?? program, args, { env, cwd: directory, timeout: 10_000 })
-  await until(() => isListening(typeof place === 'number' ? { port: place } : { path: place }))
-  const fresh = processes().filter((one) => !before.has(one.pid) && !known(one.pid))
-  const pids = fresh.filter((one) => one.command.endsWith(app)).map((one) => one.pid)
+/** The next processes that serve. */
+async function next(count: number, start: () => Promise<unknown>): Promise<number[]> {
+  const before = serving().length
+  await start()
+  expect(await until(() => serving().length >= before + count, 10_000)).toBe(true)
+  const pids = serving().slice(before)
   started.pids.push(...pids)
   return pids
+}
+
+/** A program that starts processes and leaves. Gives the processes. */
+export function launch(program: string, args: string[], count = 1): Promise<number[]> {
+  return next(count, () => execute(which(program) ?? program, args, { env, cwd: directory, timeout: 10_000 }))
 }
 
 /** What multiwatch watches. */
@@ -61,18 +63,11 @@ export async function watch(
 ): Promise<{ place: string; server: ServerProcess; pids: number[] }> {
   const place = newPath('socket')
   const command = [which('multiwatch') ?? '', '-f', String(forks), '--', app]
-  const server = await start('spawn-fcgi', ['-n', '-s', place, '--', ...command], place)
-  await until(() => children(server).length === forks)
-  const pids = children(server)
-  started.pids.push(...pids)
-  // All of them have come as far as to serve.
-  const seen = new Set<number>()
-  const all = async () => {
-    for (const pid of (await load({ place, requests: 20, kept: false })).pids.keys()) seen.add(pid)
-    return seen.size === forks
-  }
-  expect(await until(all)).toBe(true)
-  return { place, server, pids }
+  let server: ServerProcess | undefined
+  const pids = await next(forks, async () => {
+    server = await start('spawn-fcgi', ['-n', '-s', place, '--', ...command], place)
+  })
+  return { place, server: server as ServerProcess, pids }
 }
 
 /** The arguments of python3 for an imitation of systemd with one socket; it says which processes it started. */
