@@ -126,6 +126,15 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     expect((await request({ port: site().port }, { target: '/wrapped' })).text).toBe('no such page')
   })
 
+  it('FcgidWrapper: node itself, and files by their extension', async () => {
+    expect(await echo('/wrapped-node', '/-/echo/a')).toMatchObject({
+      mount: '/wrapped-node',
+      below: '/-/echo/a',
+    })
+    const seen = await echo('/pages/one.page', '/-/echo/a')
+    expect(seen).toMatchObject({ mount: '/pages/one.page', below: 'http://example.org/-/echo/a' })
+  })
+
   it('FcgidInitialEnv: an error page of Express says nothing in production', async () => {
     const reply = await request({ port: site().port }, { target: '/fcgid-express/-/throw' })
     expect(reply.status).toBe(500)

@@ -54,7 +54,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
   describe.each(ways)('$name', ({ port: name, traits, apps }) => {
     const port = () => site().ports[name] as number
     for (const app of apps) behaves({ site, app, port, mount: `/${app}`, traits })
-    losesNone({ site, port, mount: '/fetch' })
+    losesNone({ site, port, mount: name === 'PREFIX' ? '/express' : '/fetch' })
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })
   })
 })

@@ -1,5 +1,7 @@
 /** Apache in front of persistent processes: mod_fcgid, which starts them. */
 
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
 import { environment, makeFrame, root, type Site, site, writeConfig } from '../site.js'
@@ -16,8 +18,14 @@ export async function startFcgid(): Promise<Site & { readonly pid: number }> {
   const parts = ['fcgid', 'fcgid-authorization', 'fcgid-stream', 'fcgid-wrapper'].map(
     (name) => `apache-${name}.conf`,
   )
-  const file = writeConfig(frame, 'apache-fcgid-frame.conf', parts, common)
   const { port, port2, run, docroot } = frame
+  const own = join(docroot.path, 'bin/node')
+  const file = writeConfig(frame, 'apache-fcgid-frame.conf', parts, {
+    ...common,
+    NODEBIN: existsSync(own) ? own : process.execPath,
+  })
+  mkdirSync(join(docroot.path, 'pages'))
+  writeFileSync(join(docroot.path, 'pages/one.page'), '')
   const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
     listens: [{ port }, { port: port2 }],
     env: environment(frame),
