@@ -57,12 +57,17 @@ export const children = (server: ServerProcess) =>
     .filter((one) => one.parent === server.pid && one.command.endsWith(app))
     .map((one) => one.pid)
 
-/** multiwatch with so many processes, all of them serving. */
+/**
+ * multiwatch with so many processes, all of them serving.
+ *
+ * @param words `-s TERM`: its default, SIGUSR1, starts Node's debugger in a process that has only just begun
+ */
 export async function watch(
   forks: number,
+  words: readonly string[] = [],
 ): Promise<{ place: string; server: ServerProcess; pids: number[] }> {
   const place = newPath('socket')
-  const command = [which('multiwatch') ?? '', '-f', String(forks), '--', app]
+  const command = [which('multiwatch') ?? '', '-f', String(forks), ...words, '--', app]
   let server: ServerProcess | undefined
   const pids = await next(forks, async () => {
     server = await start('spawn-fcgi', ['-n', '-s', place, '--', ...command], place)
