@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { get, Peer, post, record } from '../fastcgi/peer.js'
-import { until } from '../support/processes.js'
+import { signalProcess, until } from '../support/processes.js'
 import { type App, exitOf, gone, startApp } from './place.js'
 
 const asked = (target: string) => ['REQUEST_URI', target, 'QUERY_STRING', target.split('?')[1] ?? '']
@@ -29,7 +29,7 @@ describe.each(signals)('%s', (signal) => {
     const { pid } = app.server
     const peer = new Peer(app.socket)
     const running = await slow(peer)
-    process.kill(pid, signal)
+    signalProcess(pid, signal)
     expect(await until(() => !existsSync(app.socket))).toBe(true)
     running.open()
     expect((await peer.ended(1)).body).toBe(`slow ${pid}`)
@@ -41,9 +41,9 @@ describe.each(signals)('%s', (signal) => {
     const { pid } = app.server
     const peer = new Peer(app.socket)
     await slow(peer)
-    process.kill(pid, signal)
+    signalProcess(pid, signal)
     await until(() => !existsSync(app.socket))
-    process.kill(pid, signal)
+    signalProcess(pid, signal)
     await peer.close()
     expect(await exitOf(app.server)).toEqual({ code: 0, signal: null })
     expect(peer.answer(1).protocolStatus).toBeUndefined()
@@ -55,7 +55,7 @@ describe('when a process ends', () => {
     const peer = new Peer(app.socket)
     peer.send(get(1, asked('/pid')))
     await peer.ended(1)
-    process.kill(app.server.pid, 'SIGTERM')
+    signalProcess(app.server.pid, 'SIGTERM')
     await until(() => !existsSync(app.socket))
     peer.answers.clear()
     const before = performance.now()
@@ -72,7 +72,7 @@ describe('when a process ends', () => {
     await peer.ended(1)
     const silent = new Peer(app.socket)
     const before = performance.now()
-    process.kill(app.server.pid, 'SIGTERM')
+    signalProcess(app.server.pid, 'SIGTERM')
     await Promise.all([peer.close(), silent.close()])
     expect(await gone(app.server.pid)).toBe(true)
     expect(performance.now() - before).toBeGreaterThan(300)
@@ -84,7 +84,7 @@ describe('when a process ends', () => {
     const whole = post(1, 'slow body', asked('/-/sum'))
     peer.send(whole.slice(0, 30))
     const other = await slow(new Peer(app.socket))
-    process.kill(app.server.pid, 'SIGTERM')
+    signalProcess(app.server.pid, 'SIGTERM')
     await until(() => !existsSync(app.socket))
     await new Promise((resolve) => setTimeout(resolve, 600))
     peer.send(whole.slice(30))
@@ -96,12 +96,12 @@ describe('when a process ends', () => {
   it('connections that the kernel has taken in are served', async () => {
     const { pid } = app.server
     // Stopped, it accepts nothing; the kernel does.
-    process.kill(pid, 'SIGSTOP')
+    signalProcess(pid, 'SIGSTOP')
     const peers = Array.from({ length: 60 }, () => new Peer(app.socket))
     for (const peer of peers) peer.send(get(1, asked('/pid'), false))
     await Promise.all(peers.map((peer) => until(() => peer.socket.readyState === 'open')))
-    process.kill(pid, 'SIGTERM')
-    process.kill(pid, 'SIGCONT')
+    signalProcess(pid, 'SIGTERM')
+    signalProcess(pid, 'SIGCONT')
     const answers = await Promise.all(peers.map((peer) => peer.ended(1)))
     expect(answers.map(({ body }) => body)).toEqual(peers.map(() => String(pid)))
     expect(await exitOf(app.server)).toEqual({ code: 0, signal: null })
@@ -109,7 +109,7 @@ describe('when a process ends', () => {
 
   it('a Unix socket is removed, and nothing else', async () => {
     const { pid } = app.server
-    process.kill(pid, 'SIGTERM')
+    signalProcess(pid, 'SIGTERM')
     expect(await gone(pid)).toBe(true)
     expect(existsSync(app.socket)).toBe(false)
     expect(app.alive()).toEqual([])
@@ -123,7 +123,7 @@ describe('graceMs', () => {
     const gate = `${hasty.run}/never`
     peer.send(get(1, asked(`/slow?at=${gate}`)))
     await until(() => existsSync(`${gate}.begun`))
-    process.kill(hasty.server.pid, 'SIGTERM')
+    signalProcess(hasty.server.pid, 'SIGTERM')
     await peer.close()
     expect(peer.answer(1).protocolStatus).toBeUndefined()
     expect(await exitOf(hasty.server)).toEqual({ code: 0, signal: null })
@@ -146,7 +146,7 @@ describe('an app that ends the process itself', () => {
 
   it('with a handler of its own for the signal: that is run to its end', async () => {
     const own = await startApp([], { env: { OWN_HANDLER: '1' } })
-    process.kill(own.server.pid, 'SIGTERM')
+    signalProcess(own.server.pid, 'SIGTERM')
     expect(await exitOf(own.server)).toEqual({ code: 7, signal: null })
     expect(own.server.output()).toContain('the app has ended')
   })
@@ -165,7 +165,7 @@ describe('SCGI and HTTP', () => {
     })
     socket.write(`${head.length}:${head},`)
     await until(() => existsSync(`${gate}.begun`))
-    process.kill(scgi.server.pid, 'SIGTERM')
+    signalProcess(scgi.server.pid, 'SIGTERM')
     await until(() => !existsSync(scgi.socket))
     writeFileSync(gate, '')
     await new Promise((resolve) => socket.on('close', resolve))
@@ -178,7 +178,7 @@ describe('records of another kind', () => {
   it('GET_VALUES is answered while a process ends', async () => {
     const peer = new Peer(app.socket)
     const running = await slow(peer)
-    process.kill(app.server.pid, 'SIGTERM')
+    signalProcess(app.server.pid, 'SIGTERM')
     await until(() => !existsSync(app.socket))
     peer.send(record(9, 0, '\x0f\0FCGI_MPXS_CONNS'))
     await peer.until(() => peer.answer(0).types.length > 0)

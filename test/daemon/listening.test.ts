@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { get, Peer } from '../fastcgi/peer.js'
 import { needs } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { isListening, startServer } from '../support/server-process.js'
 import { exitOf, gone, makePlace, type Place, startApp } from './place.js'
@@ -139,7 +139,7 @@ describe('LISTEN_FDS', () => {
     expect(await until(() => isListening({ port: one }))).toBe(true)
     expect(await http({ port: two })).toBe(String(server.pid))
     expect(await fastcgi(one)).toBe(String(server.pid))
-    process.kill(server.pid, 'SIGTERM')
+    signalProcess(server.pid, 'SIGTERM')
     expect((await exitOf(server))?.code).toBe(0)
   })
 })
@@ -197,7 +197,7 @@ describe('a Unix socket of its own', () => {
 
   it('a stale one is replaced, one that lives is not', async () => {
     const first = await startApp()
-    process.kill(first.server.pid, 'SIGKILL')
+    signalProcess(first.server.pid, 'SIGKILL')
     await exitOf(first.server)
     expect(existsSync(first.socket)).toBe(true)
     const second = await startApp([], {}, first)

@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
-import { family, isAlive, processes, until } from '../support/processes.js'
+import { family, isAlive, processes, signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { gone, makePlace, type Server, type ServerOptions, startFcgid, startLighttpd } from './place.js'
 
@@ -16,7 +16,7 @@ function killServer(server: Server, name: string): void {
     if (pid === server.server.pid) return true
     return !command.includes(server.directory) || command.startsWith(`/usr/sbin/${name}`)
   })
-  for (const { pid } of own) process.kill(pid, 'SIGKILL')
+  for (const { pid } of own) signalProcess(pid, 'SIGKILL')
 }
 
 const wrapper = (app: string) => `#!/bin/sh\n${app}\nexit $?\n`
@@ -100,7 +100,7 @@ describe('a server that died before the process could look', () => {
     const { place, pid } = await orphan('app.sock')
     await new Promise((resolve) => setTimeout(resolve, 1500))
     expect(isAlive(pid)).toBe(true)
-    process.kill(pid, 'SIGTERM')
+    signalProcess(pid, 'SIGTERM')
     expect(await gone(pid)).toBe(true)
     expect(place.exitOf(pid)).toBe(0)
   })

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { exitOf, gone, type Server, startFcgid, startLighttpd } from './place.js'
 
@@ -33,7 +33,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     const server = await startFcgid()
     await request({ port: server.port }, { target: '/pid' })
     const [pid] = server.begun() as [number]
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     // Apache repeats it after 1.3 s, and would kill after 8.3 s.
     expect(await gone(pid, 1200)).toBe(true)
     await endsClean(server)
@@ -42,7 +42,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
   it('stop (SIGTERM), busy: the request goes on, the repeated SIGTERM is no order to hurry', async () => {
     const server = await startFcgid()
     const { pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     // Apache closes the client's connection at once, sends SIGTERM after 3.3 s and again after 4.6 s.
     await pause(5200)
     expect(isAlive(pid)).toBe(true)
@@ -54,7 +54,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
   it('stop (SIGTERM), a request that never ends: broken off in time, so that nothing has to be killed', async () => {
     const server = await startFcgid()
     const { pid } = await slow(server)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     expect(await gone(pid, 12_000)).toBe(true)
     expect(server.exitOf(pid)).toBe(0)
     await endsClean(server)
@@ -63,7 +63,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
   it('graceful restart (SIGUSR1): a request of five seconds gets its reply, others a fresh process', async () => {
     const server = await startFcgid()
     const { reply, pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGUSR1')
+    signalProcess(server.server.pid, 'SIGUSR1')
     // mod_fcgid sends SIGTERM after 3 s, again 1.3 s later, and would kill 7 s after that.
     await pause(5000)
     open()
@@ -72,14 +72,14 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     expect(server.exitOf(pid)).toBe(0)
     const fresh = Number((await request({ port: server.port }, { target: '/pid' })).text)
     expect(fresh).not.toBe(pid)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await endsClean(server)
   })
 
   it('graceful stop (SIGWINCH): a request gets its reply, then all end', async () => {
     const server = await startFcgid()
     const { reply, pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGWINCH')
+    signalProcess(server.server.pid, 'SIGWINCH')
     await pause(1000)
     open()
     expect(await reply).toBe(`200 slow ${pid}`)
@@ -90,13 +90,13 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     const server = await startFcgid()
     await request({ port: server.port }, { target: '/pid' })
     const [pid] = server.begun() as [number]
-    process.kill(server.server.pid, 'SIGHUP')
+    signalProcess(server.server.pid, 'SIGHUP')
     expect(await gone(pid)).toBe(true)
     expect(server.exitOf(pid)).toBe(0)
     const answered = async () =>
       (await request({ port: server.port }, { target: '/pid' }).catch(() => null))?.status === 200
     expect(await until(answered, 10_000)).toBe(true)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await endsClean(server)
   })
 
@@ -109,7 +109,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
       pids.add(text)
     }
     expect(pids.size).toBe(3)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await endsClean(server)
   })
 })
@@ -119,14 +119,14 @@ describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
     const server = await startLighttpd({ procs: 3 })
     await request({ port: server.port }, { target: '/pid' })
     expect(await until(() => server.serving().length === 3)).toBe(true)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await endsClean(server)
   })
 
   it('SIGTERM, busy: the process is done with the request, then ends; lighttpd never kills it', async () => {
     const server = await startLighttpd()
     const { pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await exitOf(server.server)
     await pause(1500)
     expect(isAlive(pid)).toBe(true)
@@ -138,7 +138,7 @@ describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
   it('SIGINT (graceful): the request gets its reply', async () => {
     const server = await startLighttpd()
     const { reply, pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGINT')
+    signalProcess(server.server.pid, 'SIGINT')
     await pause(1000)
     open()
     expect(await reply).toBe(`200 slow ${pid}`)
@@ -148,7 +148,7 @@ describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
   it('SIGUSR1 (reload): the request gets its reply, fresh processes take over', async () => {
     const server = await startLighttpd()
     const { reply, pid, open } = await slow(server)
-    process.kill(server.server.pid, 'SIGUSR1')
+    signalProcess(server.server.pid, 'SIGUSR1')
     await pause(500)
     open()
     expect(await reply).toBe(`200 slow ${pid}`)
@@ -157,7 +157,7 @@ describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
     const answered = async () =>
       (await request({ port: server.port }, { target: '/pid' }).catch(() => null))?.status === 200
     expect(await until(answered, 10_000)).toBe(true)
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     await endsClean(server)
   })
 })

@@ -6,7 +6,7 @@ import { load } from '../fastcgi/load.js'
 import { lossRun } from '../servers/losses.js'
 import { needs, which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { allGone, answering, ask, children, ended, loadedBy, newPath, start, writeApp } from './crew.js'
 import { startFcgid, startLighttpd } from './place.js'
@@ -16,7 +16,7 @@ const twoWorkers = { options: { workers: 2 } }
 
 /** SIGHUP; settles when all workers are new. */
 async function reload(pid: number, output: () => string): Promise<void> {
-  process.kill(pid, 'SIGHUP')
+  signalProcess(pid, 'SIGHUP')
   expect(await until(() => output().includes('reloaded: all workers are new'), 15_000), output()).toBe(true)
 }
 
@@ -35,10 +35,10 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     expect(await allGone(pids)).toBe(true)
 
     // Nobody serves for a moment: connections wait.
-    for (const pid of children(primary.pid)) process.kill(pid, 'SIGKILL')
+    for (const pid of children(primary.pid)) signalProcess(pid, 'SIGKILL')
     expect((await ask(place)).version).toBe('one')
 
-    process.kill(primary.pid, 'SIGTERM')
+    signalProcess(primary.pid, 'SIGTERM')
     expect(await ended(primary)).toBe(true)
     expect(primary.exit()).toEqual({ code: 0, signal: null })
     expect(existsSync(place)).toBe(true)
@@ -73,14 +73,14 @@ describe.skipIf(!needs('lighttpd'))('lighttpd, bin-path', () => {
       expect(report).toMatchObject(none)
       expect(report.sent).toBeGreaterThan(20)
     }
-    process.kill(server.server.pid, 'SIGTERM')
+    signalProcess(server.server.pid, 'SIGTERM')
     expect(await until(() => server.alive().length === 0)).toBe(true)
   })
 
   it('lighttpd is killed: nothing is left', async () => {
     const server = await startLighttpd(twoWorkers)
     expect(await until(() => server.serving().length === 3)).toBe(true)
-    process.kill(server.server.pid, 'SIGKILL')
+    signalProcess(server.server.pid, 'SIGKILL')
     expect(await until(() => server.alive().length === 0, 8000)).toBe(true)
   })
 })
@@ -93,7 +93,7 @@ describe.skipIf(!needs('apache2'))('Apache mod_fcgid', () => {
     expect(await lossRun(run), server.log().slice(-2000)).toMatchObject(none)
     expect(await until(() => server.serving().length === 3)).toBe(true)
     const before = server.begun()
-    process.kill(server.server.pid, 'SIGUSR1')
+    signalProcess(server.server.pid, 'SIGUSR1')
     expect(await until(() => before.every((pid) => !isAlive(pid)), 12_000)).toBe(true)
     expect(before.map(server.exitOf).filter((code) => code !== 0)).toEqual([])
     expect(await request({ port: server.port }, { target: '/pid' })).toMatchObject({ status: 200 })

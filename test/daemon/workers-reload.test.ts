@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { freePort } from '../support/ports.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import type { ServerProcess } from '../support/server-process.js'
 import { allGone, ask, children, crew, newPath, slowRequest, startCrew, writeApp } from './crew.js'
 
@@ -16,7 +16,7 @@ const reloaded = (primary: ServerProcess, times = 1) =>
 /** Reloads twice; settles when the last worker is new. */
 async function reloadTwice(primary: ServerProcess): Promise<void> {
   for (const times of [1, 2]) {
-    process.kill(primary.pid, 'SIGHUP')
+    signalProcess(primary.pid, 'SIGHUP')
     expect(await reloaded(primary, times), primary.output()).toBe(true)
   }
 }
@@ -28,7 +28,7 @@ describe('SIGHUP', () => {
     const { place, file, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
     writeFileSync(`${file}.version`, 'two')
-    process.kill(primary.pid, 'SIGHUP')
+    signalProcess(primary.pid, 'SIGHUP')
     expect(await reloaded(primary)).toBe(true)
     expect((await ask(place)).version).toBe('two')
     expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
@@ -41,7 +41,7 @@ describe('SIGHUP', () => {
   it('new code that does not start: the old workers stay', async () => {
     const { place, file, primary, pids } = await crew(2)
     writeFileSync(`${file}.broken`, '')
-    process.kill(primary.pid, 'SIGHUP')
+    signalProcess(primary.pid, 'SIGHUP')
     expect(await until(() => primary.output().includes('reload stopped'))).toBe(true)
     expect(primary.output()).toContain('the app is broken')
     expect(primary.output()).toContain('the one before it stays')
@@ -49,7 +49,7 @@ describe('SIGHUP', () => {
     expect((await ask(place)).version).toBe('one')
     rmSync(`${file}.broken`)
     writeFileSync(`${file}.version`, 'two')
-    process.kill(primary.pid, 'SIGHUP')
+    signalProcess(primary.pid, 'SIGHUP')
     expect(await reloaded(primary)).toBe(true)
     expect((await ask(place)).version).toBe('two')
   })
@@ -78,7 +78,7 @@ describe('SIGHUP', () => {
       return Number(/^x-pid: (\d+)/im.exec((await peer.ended(1)).stdout)?.[1])
     }
     expect(await pid()).toBe(pids[0])
-    process.kill(primary.pid, 'SIGHUP')
+    signalProcess(primary.pid, 'SIGHUP')
     expect(await allGone(pids)).toBe(true)
     expect(await pid()).toBe(children(primary.pid)[0])
     peer.socket.destroy()
@@ -145,7 +145,7 @@ describe('a worker that is to leave', () => {
     const { place, primary, pids } = await crew(1)
     const old = pids[0] as number
     const slow = await slowRequest(place)
-    process.kill(old, 'SIGTERM')
+    signalProcess(old, 'SIGTERM')
     expect(await until(async () => (await ask(place)).pid !== old)).toBe(true)
     expect(isAlive(old)).toBe(true)
     slow.letGo()

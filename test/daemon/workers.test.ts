@@ -5,7 +5,7 @@ import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { pauseAfter } from '../../src/daemon/workers-slot.js'
 import { freePort } from '../support/ports.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import {
   allGone,
   answering,
@@ -49,7 +49,7 @@ describe('sharing the socket', () => {
   it('a Unix socket has its mode before anybody can connect, and is removed at the end', async () => {
     const { place, primary } = await crew(2, { socketMode: 0o600 })
     expect(statSync(place).mode & 0o777).toBe(0o600)
-    process.kill(primary.pid, 'SIGTERM')
+    signalProcess(primary.pid, 'SIGTERM')
     expect(await ended(primary)).toBe(true)
     expect(primary.exit()).toEqual({ code: 0, signal: null })
     expect(existsSync(place)).toBe(false)
@@ -86,7 +86,7 @@ describe('a worker that crashes', () => {
   it('is started again at once; the others go on', async () => {
     const { place, primary, pids } = await crew(2)
     const victim = pids[0] as number
-    process.kill(victim, 'SIGKILL')
+    signalProcess(victim, 'SIGKILL')
     expect(await allGone([victim])).toBe(true)
     expect((await ask(place)).pid).toBeGreaterThan(0)
     expect(await until(() => children(primary.pid).length === 2)).toBe(true)
@@ -99,7 +99,7 @@ describe('a worker that crashes', () => {
   it('again and again waits longer; connections of that time are served when it is back', async () => {
     const { place, file, primary, pids } = await crew(1)
     writeFileSync(`${file}.broken`, '')
-    process.kill(pids[0] as number, 'SIGKILL')
+    signalProcess(pids[0] as number, 'SIGKILL')
     expect(await until(() => primary.output().includes('the next one starts in 1 s'))).toBe(true)
     const waiting = ask(place)
     expect(primary.output()).toContain('the app is broken')
@@ -129,7 +129,7 @@ describe('the end', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests end first', async (signal) => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
-    process.kill(primary.pid, signal)
+    signalProcess(primary.pid, signal)
     expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
     expect(existsSync(place)).toBe(false)
     slow.letGo()
@@ -155,9 +155,9 @@ describe('the end', () => {
   it('a second signal ends all at once', async () => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
-    process.kill(primary.pid, 'SIGTERM')
+    signalProcess(primary.pid, 'SIGTERM')
     expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
-    process.kill(primary.pid, 'SIGTERM')
+    signalProcess(primary.pid, 'SIGTERM')
     expect(await ended(primary)).toBe(true)
     expect(await allGone(pids, 1000)).toBe(true)
     await expect(slow.answer).rejects.toThrow('closed')
@@ -166,8 +166,8 @@ describe('the end', () => {
   it('a worker that does not end within graceMs is killed', async () => {
     const { place, primary, pids } = await crew(2, { graceMs: 200 })
     const slow = await slowRequest(place)
-    process.kill(slow.pid, 'SIGSTOP')
-    process.kill(primary.pid, 'SIGTERM')
+    signalProcess(slow.pid, 'SIGSTOP')
+    signalProcess(primary.pid, 'SIGTERM')
     expect(await ended(primary)).toBe(true)
     expect(await allGone(pids)).toBe(true)
     await expect(slow.answer).rejects.toThrow('closed')
@@ -176,7 +176,7 @@ describe('the end', () => {
   it('the primary is killed: workers finish and end, none is left', async () => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
-    process.kill(primary.pid, 'SIGKILL')
+    signalProcess(primary.pid, 'SIGKILL')
     expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
     slow.letGo()
     expect((await slow.answer).pid).toBe(slow.pid)

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
+import { signalProcess } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
 import { appNames, fcgiScripts } from './docroot.js'
@@ -62,7 +63,7 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     const restarts = async () => {
       for (let i = 0; i < 2; i++) {
         await pause(200)
-        process.kill(pid, 'SIGUSR1')
+        signalProcess(pid, 'SIGUSR1')
         await pause(1000)
       }
     }

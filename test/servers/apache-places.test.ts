@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
+import { signalProcess } from '../support/processes.js'
 import { request, send } from '../support/request.js'
 import { lossRun } from './losses.js'
 import { http2Upload, longHeaders, silence } from './peculiar.js'
@@ -104,7 +105,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
       const work = async () => {
         for (let i = 0; i < 2; i++) {
           await pause(200)
-          process.kill(site.pid, 'SIGUSR1')
+          signalProcess(site.pid, 'SIGUSR1')
           await pause(400)
         }
       }

@@ -6,18 +6,24 @@ import { load } from '../fastcgi/load.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { needs, which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
-import { isAlive, until } from '../support/processes.js'
+import { isAlive, signalProcess, until } from '../support/processes.js'
 import { answering, app, exitOf, loading } from './launchers/place.js'
 import { execute, gone, launch, newPath, start, watch } from './launchers/start.js'
+
+/** The process that has begun the request that waits for a file. */
+async function begun(gate: string): Promise<number> {
+  const told = () => (existsSync(`${gate}.begun`) ? readFileSync(`${gate}.begun`, 'utf8') : '')
+  expect(await until(() => told() !== '')).toBe(true)
+  return Number(told())
+}
 
 /** Signals a process in the middle of a request, and lets the request end. */
 async function endsWell(place: string | number, signal: NodeJS.Signals): Promise<void> {
   const gate = newPath('gate')
   const peer = new Peer(place)
   peer.send(get(1, ['REQUEST_URI', `/slow?at=${gate}`], false))
-  expect(await until(() => existsSync(`${gate}.begun`))).toBe(true)
-  const pid = Number(readFileSync(`${gate}.begun`, 'utf8'))
-  process.kill(pid, signal)
+  const pid = await begun(gate)
+  signalProcess(pid, signal)
   await new Promise((resolve) => setTimeout(resolve, 50))
   expect(isAlive(pid)).toBe(true)
   writeFileSync(gate, '')
@@ -76,9 +82,8 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
     const gate = newPath('gate')
     const peer = new Peer(place)
     peer.send(get(1, ['REQUEST_URI', `/slow?at=${gate}`], false))
-    await until(() => existsSync(`${gate}.begun`))
-    process.kill(server.pid, signal)
-    const busy = Number(readFileSync(`${gate}.begun`, 'utf8'))
+    const busy = await begun(gate)
+    signalProcess(server.pid, signal)
     expect(await until(() => pids.every((pid) => pid === busy || !isAlive(pid)))).toBe(true)
     expect(isAlive(busy)).toBe(true)
     writeFileSync(gate, '')
@@ -95,14 +100,14 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
     const command = [which('multiwatch') ?? '', '--', slow]
     const server = await start('spawn-fcgi', ['-n', '-s', place, '--', ...command], place)
     expect(await until(() => existsSync(gate))).toBe(true)
-    process.kill(server.pid, 'SIGUSR1')
+    signalProcess(server.pid, 'SIGUSR1')
     expect(await gone(server.pid)).toBe(true)
     expect(server.output()).not.toContain('Debugger')
   })
 
   it('its processes do not outlive it', async () => {
     const { server, pids } = await watch(2)
-    process.kill(server.pid, 'SIGKILL')
+    signalProcess(server.pid, 'SIGKILL')
     expect(await until(() => pids.every((pid) => !isAlive(pid)))).toBe(true)
     expect(pids.map(exitOf)).toEqual([0, 0])
   })

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
+import { signalProcess } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
 import { losesNone, lossRun } from './losses.js'
@@ -66,7 +67,7 @@ describe.skipIf(!there)('nginx, an upstream of two processes', () => {
     const pid = Number(readFileSync(join(run, 'nginx.pid'), 'utf8'))
     const reloads = (async () => {
       for (let times = 0; times < 3; times++) {
-        process.kill(pid, 'SIGHUP')
+        signalProcess(pid, 'SIGHUP')
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
     })()

@@ -3,6 +3,7 @@
 import { chmodSync, existsSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { which } from '../support/needs.js'
+import { signalProcess } from '../support/processes.js'
 import { type Address, startServer } from '../support/server-process.js'
 import { type AppName, appNames, scripts } from './docroot.js'
 import { environment, type Frame, type Member, type Site, site } from './site.js'
@@ -43,7 +44,7 @@ export async function startResponder(frame: Frame, options: ResponderOptions): P
   // The server's user has to be able to connect.
   if ('path' in listens) chmodSync(listens.path, 0o666)
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
-    if (server.exit() === undefined && signal !== 'SIGTERM') process.kill(server.pid, signal)
+    if (server.exit() === undefined && signal !== 'SIGTERM') signalProcess(server.pid, signal)
     const killed = await server.stop()
     const left = 'path' in listens && existsSync(listens.path)
     if (left) rmSync(listens.path)

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
 import { needs, which } from '../support/needs.js'
-import { until } from '../support/processes.js'
+import { signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { startServer } from '../support/server-process.js'
 import { answering, app, exitOf } from './launchers/place.js'
@@ -33,7 +33,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     const ending = (async () => {
       for (const [at, signal] of (['SIGTERM', 'SIGUSR1'] as const).entries()) {
         await pause(300)
-        process.kill(pids[at] as number, signal)
+        signalProcess(pids[at] as number, signal)
         expect(await gone(pids[at] as number)).toBe(true)
       }
     })()
@@ -54,7 +54,7 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
     const { place, server, pids } = await watch(2, ['-s', 'TERM'])
     const [first, second] = pids as [number, number]
     const ending = (async () => {
-      process.kill(first, 'SIGTERM')
+      signalProcess(first, 'SIGTERM')
       expect(await gone(first)).toBe(true)
       expect(await until(() => children(server).length === 2)).toBe(true)
     })()
@@ -78,7 +78,7 @@ async function restart(
     const { pid } = stateOf(output())
     await request({ path }, { target: '/' })
     await pause(100)
-    process.kill(pid, signal)
+    signalProcess(pid, signal)
     expect(await until(() => stateOf(output()).pid !== pid, 10_000)).toBe(true)
   }
   await request({ path }, { target: '/' })
@@ -157,7 +157,7 @@ describe.skipIf(!needs('caddy', 'python3'))('behind Caddy', () => {
       const reload = async () => {
         for (let times = 1; times <= 2; times++) {
           await pause(200)
-          process.kill(pid, 'SIGHUP')
+          signalProcess(pid, 'SIGHUP')
           expect(await until(() => reloaded() >= times, 10_000)).toBe(true)
         }
       }

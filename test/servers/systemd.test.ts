@@ -9,7 +9,7 @@ import { load } from '../fastcgi/load.js'
 import { get } from '../fastcgi/peer.js'
 import { needs, which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
-import { isAlive } from '../support/processes.js'
+import { isAlive, signalProcess } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { Wire } from '../support/wire.js'
 import { configDirectory } from './docroot.js'
@@ -29,7 +29,7 @@ describe.skipIf(!needs('systemd-socket-activate'))('systemd-socket-activate', ()
     expect(await load({ place: path, requests: 100 })).toMatchObject(none)
     expect(await answering(path)).toBe(server.pid)
     expect(await request({ path }, { target: '/?http' })).toMatchObject({ status: 200, text: 'GET?http ' })
-    process.kill(server.pid, 'SIGTERM')
+    signalProcess(server.pid, 'SIGTERM')
     expect(await gone(server.pid)).toBe(true)
     expect(exitOf(server.pid)).toBe(0)
   })

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'
-import { family, isAlive, processesIn, until } from './processes.js'
+import { family, isAlive, processesIn, signalProcess, until } from './processes.js'
 
 /** Where a server listens: a TCP port on 127.0.0.1 (or `host`), or a Unix socket. */
 export type Address = { readonly port: number; readonly host?: string } | { readonly path: string }
@@ -116,7 +116,7 @@ function strays(directory: string | undefined) {
 
 function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, name)
+    signalProcess(pid, name)
   } catch {
     // Gone already.
   }

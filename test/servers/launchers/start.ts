@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect } from 'vitest'
 import { which } from '../../support/needs.js'
-import { isAlive, processes, until } from '../../support/processes.js'
+import { isAlive, processes, signalProcess, until } from '../../support/processes.js'
 import { type ServerProcess, startServer } from '../../support/server-process.js'
 import { app, directory, env, serving } from './place.js'
 
@@ -20,7 +20,7 @@ const started: { pids: number[]; servers: ServerProcess[] } = { pids: [], server
 afterEach(async () => {
   for (const server of started.servers.splice(0)) await server.stop()
   for (const pid of started.pids.splice(0)) {
-    if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    if (isAlive(pid)) signalProcess(pid, 'SIGKILL')
     await gone(pid)
   }
 })
