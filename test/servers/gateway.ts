@@ -49,11 +49,12 @@ export function gateway(
   }
 }
 
-/** The log without what Apache and nginx put around each line of an app, and with the line ends that it escapes. */
+/** The log without what Apache, lighttpd and nginx put around each line of an app, and with the line ends that it escapes. */
 function plain(log: string): string {
   return log
     .replace(/^\[.*AH01215: (?:stderr from .*?: )?/gm, '')
     .replace(/^\[.*mod_fcgid: stderr: /gm, '')
     .replace(/^\[.*AH01071: Got error '(.*)'.*$/gm, (_, text: string) => text.replaceAll('\\n', '\n'))
+    .replace(/^.*FastCGI-stderr:/gm, '')
     .replace(/^.*FastCGI sent in stderr: "(.*)" while reading .*$/gm, '$1')
 }

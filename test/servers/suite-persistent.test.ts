@@ -3,7 +3,10 @@
 import { suite } from '../cases/suite.js'
 import { needs } from '../support/needs.js'
 import { gateway } from './gateway.js'
+import { startLighttpdSuite } from './sites/lighttpd-persistent.js'
 import { startNginxSuite } from './sites/nginx-persistent.js'
+
+const overScgi = 'in SCGI the end of the connection is the end of the reply'
 
 const closed = 'nginx closes the connection without a byte of it'
 
@@ -21,15 +24,32 @@ const fastcgi = {
 
 const scgi = {
   ...nginx,
-  'a body that breaks is cut off, not ended': 'in SCGI the end of the connection is the end of the reply',
+  'a body that breaks is cut off, not ended': overScgi,
   'Host gives the origin': 'the scgi_params of Debian drop the port of Host',
 }
+
+const lighttpd = {
+  'method POST': 'lighttpd answers 411 to a POST without a length',
+  'escapes that are not UTF-8': 'lighttpd answers 400',
+  'a GET with a body': 'lighttpd answers 400',
+  'a header without value': 'lighttpd drops it',
+  'no body: neither Content-Length nor Content-Type': 'the variable itself: lighttpd sets CONTENT_LENGTH=0',
+  "the app's own reason": 'lighttpd puts the standard reason in its place',
+}
+
+const lighttpdScgi = { ...lighttpd, 'a body that breaks is cut off, not ended': overScgi }
 
 suite([
   ...(needs('nginx', 'spawn-fcgi')
     ? [
         gateway('nginx fastcgi_pass', () => startNginxSuite('fastcgi'), fastcgi),
         gateway('nginx scgi_pass', () => startNginxSuite('scgi'), scgi),
+      ]
+    : []),
+  ...(needs('lighttpd', 'spawn-fcgi')
+    ? [
+        gateway('lighttpd mod_fastcgi', () => startLighttpdSuite('fastcgi'), lighttpd),
+        gateway('lighttpd mod_scgi', () => startLighttpdSuite('scgi'), lighttpdScgi),
       ]
     : []),
 ])

@@ -2,9 +2,16 @@
 
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
+import { freePort } from '../../support/ports.js'
 import { type ServerProcess, startServer } from '../../support/server-process.js'
-import { appNames, scripts } from '../docroot.js'
-import { socketOf, startResponders } from '../responder.js'
+import { type AppName, appNames, fcgiScripts, scripts } from '../docroot.js'
+import {
+  type Responder,
+  socketOf,
+  startResponder,
+  startResponders,
+  startSuiteResponders,
+} from '../responder.js'
 import {
   environment,
   type Frame,
@@ -43,32 +50,73 @@ function strict(server: ServerProcess): Member {
   return { output: server.output, stop }
 }
 
+async function startLighttpd(
+  frame: Frame,
+  main: string,
+  parts: readonly string[] = [],
+): Promise<ServerProcess> {
+  const { run, port, ports, suite } = frame
+  const file = writeConfig(frame, main, parts, { USER: user })
+  const more = main.includes('suite') ? [suite.fetch, suite.node] : Object.values(ports)
+  return startServer(which('lighttpd') ?? 'lighttpd', ['-D', '-f', file], {
+    listens: [port, ...more].map((port) => ({ port })),
+    env: environment(frame),
+    cwd: run,
+  })
+}
+
+/** lighttpd once the apps are there that it does not start itself; all or none. */
+async function startBoth(
+  frame: Frame,
+  apps: Promise<Responder[]>,
+  main: string,
+  parts?: readonly string[],
+): Promise<Site> {
+  const responders = await apps
+  try {
+    return site(frame, [strict(await startLighttpd(frame, main, parts)), ...responders])
+  } catch (error) {
+    for (const one of responders) await one.stop()
+    throw error
+  }
+}
+
 /**
  * Each app at its name: on the first port, STREAM and BOTH processes that lighttpd has started; on SOCKET
  * and SCGI those of spawn-fcgi.
  */
 export async function startLighttpdPersistent(): Promise<Site> {
   const frame = await makeFrame(['STREAM', 'BOTH', 'SOCKET', 'SCGI'])
-  const { run, port, ports } = frame
   writeParts(frame)
-  const file = writeConfig(
-    frame,
-    'lighttpd-persistent-frame.conf',
-    ['lighttpd-stream.conf', 'lighttpd-stream-upload.conf'],
-    {
-      USER: user,
-    },
-  )
-  const responders = await startResponders(frame)
-  try {
-    const server = await startServer(which('lighttpd') ?? 'lighttpd', ['-D', '-f', file], {
-      listens: [port, ...Object.values(ports)].map((port) => ({ port })),
-      env: environment(frame),
-      cwd: run,
-    })
-    return site(frame, [strict(server), ...responders])
-  } catch (error) {
-    for (const one of responders) await one.stop()
-    throw error
+  const parts = ['lighttpd-stream.conf', 'lighttpd-stream-upload.conf']
+  return startBoth(frame, startResponders(frame), 'lighttpd-persistent-frame.conf', parts)
+}
+
+/**
+ * One app: for the extension `.fcgi` on the first port, else at the root: two processes on PROCS, over TCP
+ * on TCP, SCGI on SCGI.
+ */
+export async function startLighttpdWays(app: AppName): Promise<Site> {
+  const back = await freePort()
+  const frame = await makeFrame(['PROCS', 'TCP', 'SCGI'])
+  const script = join(frame.docroot.path, 'fcgi', fcgiScripts[app])
+  const parts = { ext: 'fastcgi-ext', root: 'fastcgi-root', tcp: 'fastcgi-tcp', scgi: 'scgi-bin' }
+  for (const [name, part] of Object.entries(parts)) {
+    const values = { SCRIPT: script, APPSOCK: socketOf(frame, name), BACK: String(back) }
+    writePart(frame, `lighttpd-${part}.conf`, name, values)
   }
+  const tcp = startResponder(frame, { file: script, server: 'fastcgi', listens: { port: back } })
+  return startBoth(frame, Promise.all([tcp]), 'lighttpd-ways-frame.conf')
+}
+
+/** The apps of the shared behaviour suite: FastCGI processes of lighttpd, SCGI ones of spawn-fcgi. */
+export async function startLighttpdSuite(protocol: 'fastcgi' | 'scgi'): Promise<Site> {
+  const frame = await makeFrame()
+  for (const style of ['fetch', 'node']) {
+    const script = join(frame.docroot.path, `suite/${style}.mjs`)
+    const values = { APPSOCK: socketOf(frame, `suite-${style}`), SCRIPT: script }
+    writePart(frame, `lighttpd-suite-${protocol}-frame.conf`, `suite-${style}`, values)
+  }
+  const apps = protocol === 'scgi' ? startSuiteResponders(frame) : Promise.resolve([])
+  return startBoth(frame, apps, 'lighttpd-suite-frame.conf')
 }
