@@ -135,15 +135,17 @@ function faultOf(reply: WireReply, wrong: Question['wrong']): string | null {
   return fault === null ? null : `${fault}: ${text.slice(0, 200)}`
 }
 
-/** 2,000 GETs and 2,000 POSTs, one and sixteen at a time, of which none is lost. */
-export function losesNone({ site, port, mount }: Pick<Subject, 'site' | 'port' | 'mount'>): void {
+/**
+ * 2,000 GETs and 2,000 POSTs of which none is lost.
+ * @param concurrencies how many at a time: by default first one, then sixteen
+ */
+export function losesNone(
+  { site, port, mount }: Pick<Subject, 'site' | 'port' | 'mount'>,
+  concurrencies: readonly number[] = [1, 16],
+): void {
+  const runs = (['GET', 'POST'] as const).flatMap((method) => concurrencies.map((c) => [method, c] as const))
   describe('2,000 requests, none lost', () => {
-    it.each([
-      ['GET', 1],
-      ['GET', 16],
-      ['POST', 1],
-      ['POST', 16],
-    ] as const)('%s, %i at a time', async (method, concurrency) => {
+    it.each(runs)('%s, %i at a time', async (method, concurrency) => {
       const report = await lossRun({ port: port(), mount, method, concurrency })
       expect(report, site().log().slice(-2000)).toMatchObject({ sent: 2000, lost: 0, differences: [] })
     })

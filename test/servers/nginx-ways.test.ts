@@ -38,10 +38,10 @@ describe.skipIf(!there).each([
   })
 
   const port = (name: string) => () => site().ports[name] as number
-  if (app === 'express') losesNone({ site, port: port('PROXY'), mount: '' })
+  if (app === 'express') losesNone({ site, port: port('PROXY'), mount: '' }, [16])
   else {
     describe('proxy_pass', () => behaves({ site, app, port: port('PROXY'), mount: '', traits: proxied }))
-    losesNone({ site, port: port('ROOT'), mount: '' })
+    losesNone({ site, port: port('ROOT'), mount: '' }, [16])
   }
 })
 
