@@ -131,5 +131,9 @@ async function close(
   service.retire(handOver)
   http?.retire()
   await Promise.all(opened.map(stop))
-  await Promise.all([service.stop(graceMs), http?.close({ graceMs, idleGraceMs: Service.idleGraceMs })])
+  const begun = performance.now()
+  await service.stop(graceMs)
+  // Not before: connections that have not said a byte yet may turn out to speak HTTP.
+  const left = Math.max(0, graceMs - (performance.now() - begun))
+  await http?.close({ graceMs: left, idleGraceMs: Service.idleGraceMs })
 }

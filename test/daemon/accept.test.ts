@@ -42,29 +42,37 @@ test('connections that wait in the kernel are served', async () => {
   await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a request whose connection had not said a byte when the end began is waited for', async () => {
-  const { open, passed } = gate()
-  const handler: Handler = async () => {
-    await passed
-    return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'late' }
-  }
-  const path = join(tempDir('daemon'), 's')
-  const daemon = await serveDaemon(handler, { path })
-  const socket = connect(path)
-  await once(socket, 'connect')
-  let ended = false
-  const closed = daemon.close().then(() => {
-    ended = true
-  })
-  socket.write(get(1, [], false), 'latin1')
-  const reply = all(socket)
-  while (daemon.running === 0) await new Promise((resolve) => setImmediate(resolve))
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  expect(ended).toBe(false)
-  open()
-  expect(await reply).toContain('late')
-  await closed
-})
+test.each([
+  ['FastCGI', get(1, [], false)],
+  ['HTTP', 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'],
+])(
+  'a request whose connection had not said a byte when the end began is waited for: %s',
+  async (_, request) => {
+    const { open, passed } = gate()
+    const begun = gate()
+    const handler: Handler = async () => {
+      begun.open()
+      await passed
+      return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'late' }
+    }
+    const path = join(tempDir('daemon'), 's')
+    const daemon = await serveDaemon(handler, { path })
+    const socket = connect(path)
+    await once(socket, 'connect')
+    let ended = false
+    const closed = daemon.close().then(() => {
+      ended = true
+    })
+    socket.write(request, 'latin1')
+    const reply = all(socket)
+    await begun.passed
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(ended).toBe(false)
+    open()
+    expect(await reply).toContain('late')
+    await closed
+  },
+)
 
 test('a socket on descriptor 0 is closed at once, not when the process ends', async () => {
   const server = createServer()
