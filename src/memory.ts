@@ -16,12 +16,16 @@ let freeBytes = 0
 
 /** A copy, in memory of its own that need not be cleared first: that takes as long as the copy. */
 export const copyOf = (buffer: ArrayBufferLike, offset: number, length: number): Uint8Array => {
-  const memory = length < SMALLEST ? fresh(length) : (taken(length) ?? fresh(length))
+  const memory = length < SMALLEST ? fresh(length) : memoryFor(length)
   const copy = memory.length === length ? memory : memory.subarray(0, length)
   copy.set(new Uint8Array(buffer, offset, length))
   if (length >= SMALLEST) lent.add(copy)
   return copy
 }
+
+/** Of this many bytes or more. */
+export const memoryFor = (length: number): Uint8Array =>
+  (free.length === 0 ? undefined : taken(length)) ?? fresh(length)
 
 const fresh = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
 
@@ -52,8 +56,14 @@ export const isLent = (bytes: Uint8Array): boolean => lent.has(bytes)
 
 /** The bytes were sent, or never will be: nobody looks at them any more. */
 export const giveBack = (bytes: Uint8Array): void => {
-  if (!lent.delete(bytes) || freeBytes + bytes.buffer.byteLength > MOST) return
-  freeBytes += bytes.buffer.byteLength
+  if (lent.delete(bytes)) reuse(bytes)
+}
+
+/** Nobody else has anything in the memory of these bytes. */
+export const reuse = (bytes: Uint8Array): void => {
+  const { buffer } = bytes
+  if (freeBytes + buffer.byteLength > MOST) return
+  freeBytes += buffer.byteLength
   // The caches still know what was used last: it is taken first.
-  free.unshift(new WeakRef(new Uint8Array(bytes.buffer)))
+  free.unshift(new WeakRef(new Uint8Array(buffer)))
 }

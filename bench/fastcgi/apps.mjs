@@ -46,6 +46,10 @@ const events = (send, end) => {
   listeners.add(tell)
 }
 
+/** A body that never is in memory as a whole. */
+const PIECE = 65536
+const piecesOf = (megabytes) => Number(megabytes) << 4
+
 export const fetchApps = {
   hello: { fetch: () => new Response(HELLO, { headers: { 'content-type': 'text/plain' } }) },
   json: { fetch: () => new Response(JSON.stringify(RECORD), { headers: TEN_HEADERS }) },
@@ -77,6 +81,19 @@ export const fetchApps = {
     },
   },
   never: { fetch: () => new Promise(() => {}) },
+  unread: { fetch: ({ method }) => (method === 'GET' ? new Response(HELLO) : new Promise(() => {})) },
+  flood: {
+    fetch: (request) => {
+      let left = piecesOf(request.headers.get('x-megabytes'))
+      const body = new ReadableStream({
+        pull: (controller) => {
+          if (left-- > 0) controller.enqueue(new Uint8Array(PIECE))
+          else controller.close()
+        },
+      })
+      return new Response(body, { headers: { 'content-type': 'application/octet-stream' } })
+    },
+  },
 }
 
 export const nodeApps = {
@@ -126,6 +143,19 @@ export const nodeApps = {
     )
   },
   never: () => {},
+  unread: (req, res) => {
+    if (req.method === 'GET') res.end(HELLO)
+  },
+  flood: (req, res) => {
+    let left = piecesOf(req.headers['x-megabytes'])
+    res.setHeader('content-type', 'application/octet-stream')
+    const more = () => {
+      while (left-- > 0) if (!res.write(Buffer.alloc(PIECE))) return
+      res.end()
+    }
+    res.on('drain', more)
+    more()
+  },
 }
 
 export const honoApp = async () => {

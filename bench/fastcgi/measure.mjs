@@ -80,3 +80,7 @@ export const cpuOfTree = (root) => {
 }
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
+
+/** `  goal 0.75 met`, or `missed`; nothing where there is no goal. */
+export const verdict = (value, goal) =>
+  goal === undefined ? '' : `  goal ${goal.toFixed(2)} ${Number(value.toFixed(2)) <= goal ? 'met' : 'missed'}`

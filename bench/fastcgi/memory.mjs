@@ -1,10 +1,13 @@
 // Memory of the responder: what an open request and an idle connection hold, large bodies, many requests.
 import { drive, driveAndHold, startServer } from './measure.mjs'
 
-const kb = (bytes) => `${(bytes / 1024).toFixed(1)} KB`
-const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
-const show = (name, value, goal) =>
-  console.log(`  ${name.padEnd(44)}${value.padStart(10)}${goal === undefined ? '' : `  goal ${goal}`}`)
+const kb = (bytes) => bytes / 1024
+const mb = (bytes) => bytes / 1e6
+const show = (name, value, unit, goal) =>
+  console.log(
+    `  ${name.padEnd(52)}${value.toFixed(1).padStart(8)} ${unit}` +
+      `${goal === undefined ? '' : `  goal ${goal} ${value <= goal ? 'met' : 'missed'}`}`,
+  )
 
 const withServer = async (what, use) => {
   const server = await startServer(what)
@@ -27,45 +30,81 @@ const held = (what, load) =>
     return (after.heap - before.heap) / load.requests
   })
 
-export const measureMemory = async ({ quick }) => {
+export const measureMemory = async ({ big }) => {
   console.log('memory')
   const requests = { hold: 'requests', requests: 3200, connections: 32, pipeline: 100 }
   const single = { hold: 'requests', requests: 1000, connections: 1000 }
   const fetchApp = { server: 'cgiup', app: 'never', style: 'fetch' }
   const nodeApp = { server: 'cgiup', app: 'never', style: 'node' }
-  show('open request, fetch', kb(await held(fetchApp, requests)), '8 KB')
-  show('open request, node', kb(await held(nodeApp, requests)), '11 KB')
-  show('open request and its connection, fetch', kb(await held(fetchApp, single)))
-  show('open request and its connection, node:http', kb(await held({ ...nodeApp, server: 'http' }, single)))
+  show('open request, fetch', kb(await held(fetchApp, requests)), 'KB', 8)
+  show('open request, node', kb(await held(nodeApp, requests)), 'KB', 11)
+  show('open request and its connection, fetch', kb(await held(fetchApp, single)), 'KB')
+  show(
+    'open request and its connection, node:http',
+    kb(await held({ ...nodeApp, server: 'http' }, single)),
+    'KB',
+  )
   const idle = { hold: 'connections', requests: 1000, connections: 1000 }
   const hello = { server: 'cgiup', app: 'hello', style: 'fetch' }
-  show('idle connection', kb(await held(hello, idle)), '5 KB')
-  show('idle connection, node:http', kb(await held({ server: 'http', app: 'hello', style: 'node' }, idle)))
-  await bodies(quick)
-  await many(quick)
+  show('idle connection', kb(await held(hello, idle)), 'KB', 5)
+  show(
+    'idle connection, node:http',
+    kb(await held({ server: 'http', app: 'hello', style: 'node' }, idle)),
+    'KB',
+  )
+  for (const style of ['fetch', 'node']) {
+    await bodies(style, big ? 1024 : 128)
+    await unread(style)
+  }
+  await many(big ? 1_000_000 : 160_000)
 }
 
-const bodies = async (quick) => {
-  const large = quick ? 128 << 20 : 1 << 30
-  for (const style of ['fetch', 'node'])
-    await withServer({ server: 'cgiup', app: 'upload', style }, async (server, place) => {
-      await drive({ ...place, requests: 200, body: 1 << 20, connections: 1 })
+/** RSS with bodies of this many megabytes against bodies of one. */
+export const bodies = async (style, megabytes) => {
+  const upload = (count) => ({ body: count << 20 })
+  const download = (count) => ({ fields: { HTTP_X_MEGABYTES: `${count}` } })
+  for (const [name, app, load] of [
+    ['upload', 'upload', upload],
+    ['download', 'flood', download],
+  ])
+    await withServer({ server: 'cgiup', app, style }, async (server, place) => {
+      await drive({ ...place, ...load(1), requests: 200, connections: 1 })
       const small = await server.usage(true)
-      await drive({ ...place, requests: 1, body: large, connections: 1 })
+      await drive({ ...place, ...load(megabytes), requests: 1, connections: 1 })
       const after = await server.usage()
-      show(`upload of ${large >> 20} MB after 1 MB, ${style}, RSS`, mb(after.rss - small.rss), '10 MB')
+      show(`${name} of ${megabytes} MB against 1 MB, ${style}, RSS`, mb(after.rss - small.rss), 'MB', 10)
     })
 }
 
-const many = async (quick) => {
-  const requests = quick ? 160_000 : 1_000_000
+/** The most RSS grows while 400 MB are sent to an app that does not read, in three seconds. */
+export const unread = (style) =>
+  withServer({ server: 'cgiup', app: 'unread', style }, async (server, place) => {
+    await drive({ ...place, requests: 20_000 })
+    const before = await server.usage(true)
+    const { release } = await driveAndHold({
+      ...place,
+      hold: 'requests',
+      requests: 1,
+      connections: 1,
+      body: 400 << 20,
+    })
+    let most = 0
+    for (let i = 0; i < 30; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      most = Math.max(most, (await server.usage()).rss)
+    }
+    await release()
+    show(`400 MB sent to an app that does not read, ${style}, RSS`, mb(most - before.rss), 'MB', 16)
+  })
+
+const many = async (requests) => {
   await withServer({ server: 'cgiup', app: 'hello', style: 'fetch' }, async (server, place) => {
     const load = { ...place, pipeline: 16 }
     await drive({ ...load, requests: 100_000 })
     const before = await server.usage(true)
     await drive({ ...load, requests })
     const after = await server.usage(true)
-    show(`growth of RSS after ${requests} requests`, mb(after.rss - before.rss), '15 MB')
-    show(`growth of the heap after ${requests} requests`, mb(after.heap - before.heap))
+    show(`growth of RSS after ${requests} requests`, mb(after.rss - before.rss), 'MB', 15)
+    show(`growth of the heap after ${requests} requests`, mb(after.heap - before.heap), 'MB')
   })
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { cpuOfTree, drive, median, startServer } from './measure.mjs'
+import { cpuOfTree, drive, median, startServer, verdict } from './measure.mjs'
 
 const PARAMS = `
   fastcgi_param QUERY_STRING $query_string; fastcgi_param REQUEST_METHOD $request_method;
@@ -101,4 +101,10 @@ export const measureNginx = async ({ rounds, scaled, line }) => {
   const of = (i, key) => median(seen[i].map((one) => one[key]))
   for (const [i, what] of all.entries())
     line(what.name, of(i, 'us'), of(i, 'us') / of(0, 'us'), what.goal, of(i, 'p99'), of(i, 'rss'))
+  const own = (i) => of(i, 'own').toFixed(2)
+  console.log(`  of it the responder: ${all.map((what, i) => `${what.name} ${own(i)} us`).join(', ')}`)
+  for (const i of [1, 2])
+    console.log(
+      `  p99 of ${all[i].name} against ${all[0].name}: ${(of(i, 'p99') / of(0, 'p99')).toFixed(2)}${verdict(of(i, 'p99') / of(0, 'p99'), 1)}`,
+    )
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cpuOfTree, drive, median, startServer } from './measure.mjs'
+import { cpuOfTree, drive, median, startServer, verdict } from './measure.mjs'
 
 const source = (name) => fileURLToPath(new URL(`./peers/${name}`, import.meta.url))
 const works = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
@@ -51,6 +51,9 @@ const peers = {
     },
   },
 }
+
+/** What cgiup may need of the CPU that they need. */
+const goals = { 'Go net/http/fcgi': 0.2, 'node-fastcgi': 0.25 }
 
 const until = async (condition) => {
   for (let i = 0; i < 250 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -107,5 +110,11 @@ export const measurePeers = async ({ rounds, scaled, line }) => {
   const of = (i, key) => median(seen[i].map((one) => one[key]))
   for (const [i, [name]] of runs.entries())
     line(name, of(i, 'us'), of(i, 'us') / of(0, 'us'), undefined, of(i, 'p99'), of(i, 'rss'))
+  const ours = of(1, 'us')
+  for (const [i, [name]] of runs.entries())
+    if (name in goals)
+      console.log(
+        `  cgiup fetch against ${name}: ${(ours / of(i, 'us')).toFixed(2)}${verdict(ours / of(i, 'us'), goals[name])}`,
+      )
   rmSync(directory, { recursive: true })
 }

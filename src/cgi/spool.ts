@@ -33,14 +33,16 @@ export class Spool {
     return this.#file?.fd ?? null
   }
 
-  async append(piece: Uint8Array): Promise<void> {
+  /** True when the memory of the piece is not needed any more. */
+  async append(piece: Uint8Array): Promise<boolean> {
     if (!this.#file && this.#inMemory + piece.byteLength <= this.#memoryBytes) {
       this.#memory.push(piece)
       this.#inMemory += piece.byteLength
-      return
+      return false
     }
     if (!this.#file) await this.#toFile()
     await this.#write(piece)
+    return true
   }
 
   /** The next bytes, or null when there are none now. */

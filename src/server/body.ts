@@ -3,6 +3,10 @@
 import type { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import type { Body } from '../exchange.js'
+import { reuse } from '../memory.js'
+
+/** Smaller pieces share their memory with others. */
+const REUSED = 16384
 
 interface Waiting {
   resolve(piece: Uint8Array | null): void
@@ -107,7 +111,11 @@ export class PushedBody implements Body {
     this.#behind += piece.length
     this.unwritten += piece.length
     this.#spooling = (this.#spooling ?? Promise.resolve())
-      .then(() => (this.cancelled ? undefined : spool.append(piece)))
+      .then(() => (this.cancelled ? false : spool.append(piece)))
+      .then((written) => {
+        // Without this, memory grows by what is read between two collections.
+        if (written && this.owned && piece.byteLength >= REUSED) reuse(piece)
+      })
       .catch((error: Error) => {
         this.fail(
           new RequestError('REQUEST_SPOOL_FULL', `The request body cannot be kept: ${error.message}.`),

@@ -1,5 +1,6 @@
 /** Reading a socket without a buffer for every read. */
 import type { Socket } from 'node:net'
+import { memoryFor } from '../memory.js'
 
 const SIZE = 65536
 let shared: Buffer | null = null
@@ -61,7 +62,7 @@ export const readShared = (socket: Socket, taker: Taker): boolean => {
     } else if (own && current.length >= bytes) current = current.subarray(0, bytes)
     else {
       own = true
-      current = Buffer.allocUnsafeSlow(bytes)
+      current = Buffer.from(memoryFor(bytes).buffer, 0, bytes)
     }
     return current
   }
