@@ -1,10 +1,12 @@
 /** Caddy in front of persistent processes: reverse_proxy with transport fastcgi. */
 
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
+import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
 import { appNames } from './docroot.js'
 import { leavesAreSeen } from './early.js'
+import { echo } from './echo.js'
 import { losesNone } from './losses.js'
 import { useSite } from './site.js'
 import { startCaddy } from './sites/caddy.js'
@@ -43,6 +45,36 @@ describe.skipIf(!needs('caddy', 'spawn-fcgi'))('Caddy', () => {
 
   describe('over TCP, with split', () => {
     losesNone({ site, port: at('SPLIT'), mount: '/fetch' })
+  })
+
+  it.each([
+    ['split', 'SPLIT'],
+    ['handle_path', 'PLAIN'],
+  ])('the mount path with %s: slashes, escapes and the query stay', async (_, name) => {
+    const below = '/-/echo//a%2Fb/%C3%A9?q=/fetch'
+    expect(await echo(at(name)(), `/fetch${below}`)).toMatchObject({
+      mount: '/fetch',
+      below: `http://example.org${below}`,
+      url: `http://example.org/fetch${below}`,
+    })
+  })
+
+  it('with split the mount path itself reaches the app, with handle_path the client is sent on', async () => {
+    const ask = (name: string) => request({ port: at(name)() }, { target: '/fetch' })
+    expect(await ask('SPLIT')).toMatchObject({ status: 404, text: 'no such page' })
+    const reply = await ask('PLAIN')
+    expect(reply).toMatchObject({ status: 302 })
+    expect(reply.header('location')).toBe('/fetch/')
+  })
+
+  it('what Caddy itself does to header fields', async () => {
+    const sent = ['X_Name: under', 'X-Name: dash', 'Cookie: a=1', 'Cookie: b=2', 'X-Forwarded-For: 10.0.0.1']
+    const { headers } = await echo(at('ROOTED')(), '/-/echo', sent)
+    // Either may win: a client can set what a proxy in front was to set.
+    expect(['under', 'dash', 'dash, under', 'under, dash']).toContain(headers['x-name'])
+    expect(headers.cookie).toBe('a=1, b=2')
+    expect(headers['x-forwarded-for']).toBe('127.0.0.1')
+    expect(headers).not.toHaveProperty('proxy')
   })
 
   describe('at the root', () => {

@@ -1,9 +1,10 @@
 /** h2o in front of persistent processes: fastcgi.connect and fastcgi.spawn. */
 
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
 import { leavesAreSeen } from './early.js'
+import { echo } from './echo.js'
 import { losesNone } from './losses.js'
 import { useSite } from './site.js'
 import { startH2o } from './sites/h2o.js'
@@ -29,6 +30,13 @@ describe.skipIf(!needs('h2o'))('h2o', () => {
     behaves({ site, app: 'express', port: at('EXPRESS'), mount: '/express', traits })
     losesNone({ site, port: at('HELLO'), mount: '/fetch' })
     leavesAreSeen({ site, app: 'fetch', port: at('HELLO'), mount: '/fetch', traits })
+  })
+
+  it('header fields that h2o sends as several variables are joined', async () => {
+    const sent = ['X-Two: 1', 'X-Two: 2', 'X_Name: under', 'X-Name: dash', 'Cookie: a=1', 'Cookie: b=2']
+    const { headers, mount } = await echo(at('HELLO')(), '/fetch/-/echo', sent)
+    expect(mount).toBe('/fetch')
+    expect(headers).toMatchObject({ 'x-two': '1, 2', 'x-name': 'under, dash', cookie: 'a=1; b=2' })
   })
 
   describe('fastcgi.connect over TCP', () => {

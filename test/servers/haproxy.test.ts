@@ -1,9 +1,10 @@
 /** HAProxy in front of persistent processes: fcgi-app. */
 
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
 import { leavesAreSeen } from './early.js'
+import { echo } from './echo.js'
 import { losesNone } from './losses.js'
 import { useSite } from './site.js'
 import { startHaproxy } from './sites/haproxy.js'
@@ -32,6 +33,18 @@ describe.skipIf(!needs('haproxy', 'spawn-fcgi'))('HAProxy', () => {
       behaves({ site, app, port: at('PLAIN'), mount: `/${app}`, traits })
     losesNone({ site, port: at('PLAIN'), mount: '/fetch' })
     leavesAreSeen({ site, app: 'fetch', port: at('PLAIN'), mount: '/fetch', traits })
+  })
+
+  it('at the root without path-info', async () => {
+    const target = '/-/echo//a%2Fb/%C3%A9?q'
+    const url = `http://example.org${target}`
+    expect(await echo(at('ROOTED')(), target)).toMatchObject({ mount: '', below: url, url })
+  })
+
+  it('Authorization is passed on, with a REMOTE_USER that nobody has checked; X_A is dropped', async () => {
+    const seen = await echo(at('PLAIN')(), '/fetch/-/echo', ['Authorization: Basic dTpw', 'X_A: b'])
+    expect(seen).toMatchObject({ user: 'u', headers: { authorization: 'Basic dTpw' } })
+    expect(seen.headers).not.toHaveProperty('x-a')
   })
 
   describe('several requests on a connection', () => {

@@ -9,14 +9,14 @@ import { environment, makeFrame, type Site, writeConfig, writePart } from '../si
 
 const apps: readonly AppName[] = ['fetch', 'express']
 
-/** The fetch app and Express at their names on PLAIN; the fetch app also on MULTI, over TCP. */
+/** The fetch app and Express at their names on PLAIN; the fetch app also on MULTI, over TCP, and at the root of ROOTED. */
 export async function startHaproxy(): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'MULTI', 'BACK'])
+  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'BACK'])
   const { BACK, ...ports } = frame.ports
   for (const app of apps)
     writePart(frame, 'haproxy-app.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
   writePart(frame, 'haproxy-multiplexed.conf', 'multiplexed', { APP: 'fetch' })
-  const main = writeConfig(frame, 'haproxy-frame.conf', [], {})
+  const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: socketOf(frame, 'fetch') })
   const file = join(frame.docroot.path, 'site', scripts.fetch)
   const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
   const responders = await startAll([() => startResponders(frame, apps), overTcp])
