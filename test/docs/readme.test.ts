@@ -10,8 +10,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { needs } from '../support/needs.js'
+import { needs, which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
+import { type ServerProcess, startServer } from '../support/server-process.js'
 import { tempDir } from '../support/temp.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -71,12 +72,27 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** The default port may be taken here: the same commands with another one. */
-function withPort(command: string, port: number): string {
+/** The default ports may be taken here: the same commands with others. */
+function withPort(command: string, port: number, fastcgi: number): string {
   return command
+    .replaceAll('127.0.0.1:9000', `127.0.0.1:${fastcgi}`)
     .replace(/^node (\S+)$/m, `npx cgiup $1 --listen 127.0.0.1:${port}`)
     .replace(/^npx cgiup host .*$/m, (line) => `${line} --listen 127.0.0.1:${port}`)
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
+}
+
+/** nginx with what a reader puts into its `http` block. */
+async function serveNginx(block: string, port: number): Promise<ServerProcess> {
+  const run = tempDir('nginx')
+  const file = join(run, 'nginx.conf')
+  const inRun = (name: string) => `${name}_temp_path ${run}/${name};`
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(inRun).join(' ')
+  const http = block.replace('include fastcgi_params', 'include /etc/nginx/fastcgi_params')
+  writeFileSync(
+    file,
+    `daemon off; pid ${run}/pid; error_log stderr; events {} http { access_log off; ${paths} ${http} }`,
+  )
+  return startServer(which('nginx') ?? 'nginx', ['-e', 'stderr', '-c', file], { listens: { port }, cwd: run })
 }
 
 const examples = readme
@@ -85,26 +101,35 @@ const examples = readme
   .map((text) => ({ title: text.slice(0, text.indexOf('\n')), blocks: blocksOf(text) }))
 
 describe.skipIf(!needs('python3', 'curl'))('README', () => {
-  test('has six examples', () => {
-    expect(examples).toHaveLength(6)
+  test('has seven examples', () => {
+    expect(examples).toHaveLength(7)
   })
 
   const room = project()
-  test.each(examples)('$title', async ({ blocks }) => {
-    const port = await freePort()
+  const behind = ({ blocks }: (typeof examples)[number]) =>
+    blocks.some(({ language }) => language === 'nginx')
+  const possible = examples.filter((example) => !behind(example) || needs('nginx'))
+  test.each(possible)('$title', async ({ blocks }) => {
+    const [port, fastcgi] = [await freePort(), await freePort()]
     const servers: ChildProcess[] = []
+    let nginx: ServerProcess | undefined
     let printed = ''
     try {
       for (const { language, part, text } of blocks) {
         if (language === 'text') expect(printed).toBe(text)
-        else if (part === 'server') servers.push(await serve(withPort(text, port), room, port))
-        else if (language === 'sh' && part === '') printed = await terminal(withPort(text, port), room)
+        else if (part === 'server') {
+          const at = text.includes('fastcgi') ? fastcgi : port
+          servers.push(await serve(withPort(text, port, fastcgi), room, at))
+        } else if (language === 'nginx') nginx = await serveNginx(withPort(text, port, fastcgi), port)
+        else if (language === 'sh' && part === '')
+          printed = await terminal(withPort(text, port, fastcgi), room)
         else {
           mkdirSync(dirname(join(room, part)), { recursive: true })
           writeFileSync(join(room, part), text)
         }
       }
     } finally {
+      await nginx?.stop()
       await Promise.all(servers.map(stop))
     }
     expect(blocks.some(({ language, part }) => language === 'sh' && part !== '') || printed !== '').toBe(true)
