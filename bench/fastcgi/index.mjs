@@ -12,6 +12,7 @@ import { drive, median, startServer, verdict } from './measure.mjs'
 import { measureMemory } from './memory.mjs'
 import { measureNginx } from './nginx.mjs'
 import { measurePeers } from './peers.mjs'
+import { measureWorkers } from './workers.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -68,4 +69,5 @@ console.log(
 for (const one of cases) if (wanted(one.name)) await runCase(one)
 if (wanted('peers')) await measurePeers({ rounds, scaled, line })
 if (wanted('nginx')) await measureNginx({ rounds, scaled, line })
+if (wanted('workers')) await measureWorkers({ rounds, scaled, line })
 if (wanted('memory')) await measureMemory({ big: values.big === true })
