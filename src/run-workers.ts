@@ -1,5 +1,6 @@
 /** `run()` as the primary of worker processes: it manages, they serve. Loaded only where it is one. */
 import { closeSync, openSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { endEarly } from './begin.js'
 import { findManager, watchManager } from './daemon/manager.js'
 import { checkProcessOptions } from './daemon/options.js'
@@ -8,9 +9,12 @@ import type { Serving } from './daemon/worker.js'
 import { Workers } from './daemon/workers.js'
 import type { Detected } from './detect.js'
 import { wasTold } from './early-end.js'
+import { UsageError } from './errors.js'
 import type { Running, RunOptions } from './run.js'
 import { homeOf } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
+
+let started = false
 
 /**
  * Resolves when the first worker serves.
@@ -19,7 +23,10 @@ import { socketPath } from './server/socket-path.js'
  */
 export async function startWorkers(options: RunOptions, { sockets }: Detected): Promise<Running> {
   checkProcessOptions(options)
-  const count = options.workers ?? 1
+  // A second crew would run the first call of run() as well, and want its address.
+  if (started) throw new UsageError('USAGE', 'run() with workers can be called once in a process.')
+  started = true
+  const count = options.workers === 'auto' ? availableParallelism() : options.workers || 1
   const path = socketPath(sockets?.[0]?.fd ?? 0)
   const manager = sockets ? findManager(path) : undefined
   if (manager === 'gone') process.exit(0)

@@ -54,10 +54,10 @@ export interface RunOptions extends AppOptions {
    */
   graceMs?: number
   /**
-   * Processes that share the socket and serve the app, 0 to 1024 (docs/workers.md). Default 0: this
-   * process serves it itself.
+   * Processes that share the socket and serve the app, 0 to 1024 (docs/workers.md); `auto` is one for each
+   * processor. Default 0: this process serves it itself; but 1 with `recycle`.
    */
-  workers?: number
+  workers?: number | 'auto'
   /**
    * When a process makes room for a fresh one: `maxRequests`, `maxMemory` (bytes of RSS), `maxAgeMs`. It
    * finishes what it has begun. Means one worker where `workers` is not set. Default: never.

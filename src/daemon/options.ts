@@ -3,7 +3,7 @@ import { UsageError } from '../errors.js'
 import type { RecycleOptions } from './recycle.js'
 
 export interface ProcessOptions {
-  readonly workers?: number
+  readonly workers?: number | 'auto'
   readonly recycle?: RecycleOptions
   readonly socketMode?: number
   readonly socketGroup?: string | number
@@ -13,7 +13,12 @@ export interface ProcessOptions {
 /** @throws UsageError USAGE that names the option, what it takes and what it has */
 export function checkProcessOptions(options: ProcessOptions): void {
   const { workers, recycle = {}, socketMode, socketGroup, graceMs } = options
-  check('workers', workers, 'a whole number from 0 to 1024', isWhole(0, 1024))
+  check(
+    'workers',
+    workers,
+    "a whole number from 0 to 1024, or 'auto'",
+    (value) => value === 'auto' || isWhole(0, 1024)(value),
+  )
   check('recycle.maxRequests', recycle.maxRequests, 'a whole number above 0', isWhole(1))
   check('recycle.maxMemory', recycle.maxMemory, 'a number of bytes', isWhole(1))
   check('recycle.maxAgeMs', recycle.maxAgeMs, 'a number of milliseconds', isWhole(1))

@@ -66,6 +66,8 @@ export class Worker {
   readonly facts: WorkerFacts
   #end: WorkerEnd | null = null
   #ending = false
+  /** SIGTERM has come: handlers of the app have seen it. */
+  #told = false
   #answered: ((message: ToWorker, handle: object | undefined) => void) | null = null
 
   constructor(facts: WorkerFacts) {
@@ -75,7 +77,7 @@ export class Worker {
     // An app that does not load ends the process.
     process.channel?.unref()
     for (const signal of leftToPrimary) process.on(signal, () => {})
-    process.on('SIGTERM', () => this.leave('SIGTERM'))
+    process.on('SIGTERM', this.#onSigterm)
     if (!process.connected) this.#orphaned()
   }
 
@@ -114,6 +116,11 @@ export class Worker {
     else if (!this.#ending) this.#send({ cgiup: 'leaving', why })
   }
 
+  readonly #onSigterm = (): void => {
+    this.#told = true
+    this.leave('SIGTERM')
+  }
+
   readonly #receive = (message: unknown, handle: unknown): void => {
     const known = message as ToWorker | null
     if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
@@ -134,7 +141,12 @@ export class Worker {
     const end = this.#end
     if (end === null) process.exit(0)
     end.onEnd?.(why)
-    void end.close(end.graceMs, successor ? this.#handOver : undefined).finally(() => process.exit(0))
+    void end.close(end.graceMs, successor ? this.#handOver : undefined).finally(() => {
+      // An app with a handler of its own has work to do, and ends the process itself.
+      if (process.listenerCount('SIGTERM') === 1) process.exit(0)
+      setTimeout(() => process.exit(0), end.graceMs).unref()
+      if (!this.#told) process.emit('SIGTERM', 'SIGTERM')
+    })
   }
 
   readonly #handOver: HandOver = (handle, done) => {

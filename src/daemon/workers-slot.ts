@@ -4,6 +4,9 @@ import type { Child } from './workers-child.js'
 /** A worker that lives shorter than this crashed at its start, in milliseconds. */
 const YOUNG_MS = 5000
 
+/** Time after which one that has not come to serve is named, in milliseconds. */
+const LATE_MS = 30_000
+
 /** Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s. */
 export const pauseAfter = (failures: number): number =>
   failures <= 1 ? 0 : Math.min(1000 * 2 ** (failures - 2), 30_000)
@@ -48,7 +51,10 @@ export class Slot {
     this.#started = new Promise((resolve) => {
       this.#settle = resolve
     })
-    this.next = this.#crew.spawn(this)
+    const child = this.#crew.spawn(this)
+    this.next = child
+    const late = setTimeout(() => this.#crew.log(`${this.#name(child)} does not serve yet`), LATE_MS).unref()
+    void this.#started.then(() => clearTimeout(late))
     return this.#started
   }
 
@@ -101,8 +107,12 @@ export class Slot {
     }
   }
 
+  #name(child: Child): string {
+    return `worker ${this.number} (process ${child.pid})`
+  }
+
   #say(child: Child, how: string, when: string, then: string): void {
-    const line = `worker ${this.number} (process ${child.pid}) ended ${when}: ${how}`
+    const line = `${this.#name(child)} ended ${when}: ${how}`
     this.#crew.log(then === '' ? line : `${line}; ${then}`)
   }
 }

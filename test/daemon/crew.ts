@@ -33,6 +33,11 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { run } from '${dist}'
 appendFileSync('${file}.loaded', process.pid + '\\n')
 if (existsSync('${file}.broken')) throw new Error('the app is broken')
+if (existsSync('${file}.handler'))
+  process.on('SIGTERM', () => {
+    console.log('the app cleans up')
+    setTimeout(() => process.exit(0), 20)
+  })
 const version = readFileSync('${file}.version', 'utf8')
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const fast = ${fast}

@@ -1,7 +1,7 @@
 /** Worker processes: who serves, what they share, how they are started again, how all of it ends. */
 
 import { execFile } from 'node:child_process'
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { pauseAfter } from '../../src/daemon/workers-slot.js'
 import { freePort } from '../support/ports.js'
@@ -61,6 +61,15 @@ describe('sharing the socket', () => {
     const primary = await start(process.execPath, [cgiup, file, '--workers', '2'], place)
     expect(await until(() => loadedBy(file).length === 2)).toBe(true)
     expect(new Set(loadedBy(file))).toEqual(new Set(children(primary.pid)))
+  })
+
+  it('a second call of run() with workers is refused', async () => {
+    const place = newPath('socket')
+    const file = writeApp({ server: 'fastcgi', listen: place, workers: 1 })
+    appendFileSync(file, 'await run({ fetch: () => new Response() }, { workers: 1, port: 0 })\n')
+    const { code, stderr } = await failing(file)
+    expect(code).toBe(1)
+    expect(stderr).toContain('run() with workers can be called once in a process')
   })
 
   it('another program has the port: said once, exit code 1', async () => {
@@ -161,6 +170,22 @@ describe('the end', () => {
     expect(await ended(primary)).toBe(true)
     expect(await allGone(pids, 1000)).toBe(true)
     await expect(slow.answer).rejects.toThrow('closed')
+  })
+
+  it('an app with a handler for SIGTERM cleans up after its last request', async () => {
+    const place = newPath('socket')
+    const file = writeApp({ server: 'fastcgi', listen: place })
+    writeFileSync(`${file}.handler`, '')
+    const primary = await start(process.execPath, [cgiup, file, '--workers', '1'], place)
+    const slow = await slowRequest(place)
+    process.kill(primary.pid, 'SIGTERM')
+    expect(await until(() => !existsSync(place))).toBe(true)
+    expect(primary.output()).not.toContain('cleans up')
+    slow.letGo()
+    expect((await slow.answer).pid).toBe(slow.pid)
+    expect(await ended(primary)).toBe(true)
+    expect(primary.output().match(/the app cleans up/g)).toHaveLength(1)
+    expect(primary.exit()).toEqual({ code: 0, signal: null })
   })
 
   it('a worker that does not end within graceMs is killed', async () => {
