@@ -4,7 +4,6 @@
  */
 import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
-import { RequestError } from '../errors.js'
 import type { PushedBody } from '../server/body.js'
 import { handOver } from '../server/pass.js'
 import { readShared } from '../server/read.js'
@@ -18,9 +17,10 @@ import { holdsUp } from './holds-up.js'
 import { Output } from './output.js'
 import { Responder, type ResponderEvents, type ResponderRequest, Role } from './responder.js'
 import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
+import { checkTimes } from './time-limits.js'
 
-/** How long data may follow an empty STDIN record that came too early, in milliseconds. */
-const EMPTY_STDIN_MS = 1000
+/** How long a request without an announced body waits to see whether it has one, in milliseconds. */
+const UNDECIDED_MS = 100
 
 /** How long a body that nobody reads may hold up a kept connection, in milliseconds. */
 const PAUSE_MS = 500
@@ -102,13 +102,13 @@ export class Connection implements ResponderEvents, Line, Served {
     if (exchange.finished) {
       const { request, readBeforeFinish } = exchange
       if (request.received + request.dataReceived - readBeforeFinish > maxDiscardBytes)
-        this.#breakOff(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
+        this.breakOff(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
     } else if (received > maxBodyBytes) body.fail(tooLarge(received, maxBodyBytes))
     else this.#gather.add(body, chunk, start, end)
   }
 
   /** @param why what the peer did, for the log */
-  #breakOff(why: string): void {
+  breakOff(why: string): void {
     this.service.lines.complaint(`fastcgi: ${why}; the connection is closed`)
     this.#socket.destroy()
   }
@@ -121,10 +121,11 @@ export class Connection implements ResponderEvents, Line, Served {
       exchange.emptyStdinAt = this.service.now()
       return
     }
-    this.#stdinEnded(exchange)
+    this.stdinEnded(exchange)
   }
 
-  #stdinEnded(exchange: FastcgiExchange): void {
+  /** STDIN has ended, by its empty record or by the time that has passed. */
+  stdinEnded(exchange: FastcgiExchange): void {
     this.#gather.push()
     exchange.request.stdinEnded = true
     exchange.stdin.end()
@@ -206,12 +207,13 @@ export class Connection implements ResponderEvents, Line, Served {
   sweep(now: number): void {
     const { idleTimeoutMs, paramsTimeoutMs } = this.service.limits
     if (this.#pendingSince > 0 && now - this.#pendingSince > paramsTimeoutMs) {
-      this.#breakOff(`the parameters of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
+      this.breakOff(`the parameters of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
       return
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
     if (this.#paused && now - this.#pausedAt > PAUSE_MS) this.#mayBeMultiplexed()
-    for (const exchange of this.open.all()) this.#sweepRequest(exchange, now)
+    for (const exchange of this.open.all()) checkTimes(this, exchange, now)
+    if (this.#fresh.length > 0) this.#start(now)
   }
 
   /**
@@ -223,25 +225,6 @@ export class Connection implements ResponderEvents, Line, Served {
     if (this.output.full) this.#responder.multiplexed = true
     for (const { request } of this.open.all()) if (request.keepConnection) this.#responder.multiplexed = true
     this.wants()
-  }
-
-  #sweepRequest(exchange: FastcgiExchange, now: number): void {
-    const { requestTimeoutMs, discardTimeoutMs } = this.service.limits
-    if (exchange.emptyStdinAt > 0 && now - exchange.emptyStdinAt >= EMPTY_STDIN_MS) {
-      exchange.emptyStdinAt = 0
-      this.#stdinEnded(exchange)
-    }
-    if (exchange.finished) {
-      if (now - exchange.finishedAt > discardTimeoutMs)
-        this.#breakOff(`an unwanted body did not end within ${discardTimeoutMs} ms (discardTimeoutMs)`)
-    } else if (now - exchange.began > requestTimeoutMs) {
-      const error = new RequestError(
-        'REQUEST_TIMEOUT',
-        `The request took longer than ${requestTimeoutMs} ms (requestTimeoutMs).`,
-      )
-      exchange.abort(error)
-      answerError(this, exchange, error)
-    }
   }
 
   destroy(): void {
@@ -280,11 +263,11 @@ export class Connection implements ResponderEvents, Line, Served {
     try {
       this.#responder.push(chunk)
     } catch (error) {
-      this.#breakOff((error as Error).message)
+      this.breakOff((error as Error).message)
       return
     }
     this.#gather.push()
-    if (this.#fresh.length > 0) this.#start()
+    if (this.#fresh.length > 0) this.#start(this.lastActive)
     if (!this.#responder.pending) this.#pendingSince = 0
     else if (this.#pendingSince === 0) this.#pendingSince = this.lastActive
     if (!this.#paused && this.#full()) {
@@ -305,7 +288,7 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */
-  #start(): void {
+  #start(now: number): void {
     const fresh = this.#fresh
     this.#fresh = []
     const { maxConnections, maxRequestsPerConnection } = this.service.limits
@@ -313,6 +296,10 @@ export class Connection implements ResponderEvents, Line, Served {
     let before = this.open.size - fresh.length
     for (const exchange of fresh) {
       if (exchange.finished) continue
+      if (exchange.undecided && now - exchange.began < UNDECIDED_MS) {
+        this.#fresh.push(exchange)
+        continue
+      }
       this.service.serve(
         exchange,
         (reply) => answer(this, exchange, reply),
@@ -389,6 +376,7 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */
   #gone(): void {
+    if (this.#fresh.length > 0) this.#start(Number.POSITIVE_INFINITY)
     for (const exchange of this.open.all()) if (!exchange.finished) exchange.abort()
     if (!this.#socket.destroyed) this.#socket.destroySoon()
   }

@@ -52,6 +52,20 @@ export class FastcgiExchange extends SocketExchange {
     if (request.role === Role.AUTHORIZER) this.stdin.end()
   }
 
+  /**
+   * No body is announced and none has come: the next record tells, as servers end STDIN always. What has no
+   * body would otherwise have one or none as the network cuts the bytes.
+   */
+  get undecided(): boolean {
+    const { request, stdin } = this
+    return (
+      stdin.length === null &&
+      request.received === 0 &&
+      !request.stdinEnded &&
+      this.env.get('HTTP_TRANSFER_ENCODING') === undefined
+    )
+  }
+
   stderr(text: string): void {
     this.#connection.stderr(this, text)
   }

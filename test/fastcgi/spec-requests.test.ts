@@ -225,6 +225,18 @@ describe('FCGI 1.0 section 6.2', () => {
     expect((await p.ended(1)).body).toBe('hello')
   })
 
+  test('... but waits a moment where no body is announced, to tell none from one', async () => {
+    const { peer } = await serve(({ stdin }) => text(String(stdin.length)))
+    const p = peer()
+    p.send(begin(1, 1, 1) + params(1, ['REQUEST_METHOD', 'GET']) + get(2))
+    expect((await p.ended(2)).body).toBe('0')
+    p.send(stdinEnd(1))
+    expect((await p.ended(1)).body).toBe('0')
+    // A server that never ends STDIN is answered all the same.
+    p.send(begin(3, 1, 1) + params(3, ['REQUEST_METHOD', 'GET']))
+    expect((await p.ended(3)).body).toBe('null')
+  })
+
   test('STDIN of another length than CONTENT_LENGTH: the application can see it', async () => {
     const { peer } = await serve(async (exchange) => text(await readAll(exchange).catch((e) => e.code)))
     const p = peer()
