@@ -4,21 +4,24 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { until } from '../support/processes.js'
-import { request } from '../support/request.js'
+import { type RawRequest, request } from '../support/request.js'
 import { begin, leave } from './endings.js'
 import { named, type Subject } from './traits.js'
 
 const tenMB = Buffer.alloc(10_000_000, 'x')
 const octets = ['Content-Type: application/octet-stream']
 
+type Way = readonly [name: string, upload: Pick<RawRequest, 'body' | 'pieces'>]
+
+const uploads: readonly Way[] = [
+  ['with a length', { body: tenMB }],
+  ['chunked', { pieces: [tenMB.subarray(0, 50_000), tenMB.subarray(50_000)] }],
+]
+
 /** 413 to 10 MB, from an app that reads nothing of them. */
 export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 'traits'>): void {
   const can = traits.answersEarly ?? true
-  const ways = [
-    ['with a length', { body: tenMB }],
-    ['chunked', { pieces: [tenMB.subarray(0, 50_000), tenMB.subarray(50_000)] }],
-  ] as const
-  it.each(ways.slice(0, (traits.takesChunked ?? true) === true ? 2 : 1))(
+  it.each(uploads.slice(0, (traits.takesChunked ?? true) === true ? 2 : 1))(
     named('an early 413 to an upload of 10 MB, %s', can),
     async (_, upload) => {
       const asked = { method: 'POST', target: `${mount}/-/refuse`, headers: octets, ...upload }
@@ -30,6 +33,19 @@ export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 
     },
   )
 }
+
+/** The same from the limit maxBodyBytes, for an app that reads. It has been started with {@link limited}. */
+export function limit(name: string, port: () => number): void {
+  it.each(uploads)(`an upload of 10 MB over maxBodyBytes, ${name}, %s: 413`, async (_, upload) => {
+    const asked = { method: 'POST', target: '/-/sum', headers: octets, ...upload }
+    expect(await request({ port: port() }, asked)).toMatchObject({ status: 413, complete: true })
+    const small = { method: 'POST', target: '/-/sum', body: 'small' }
+    expect(await request({ port: port() }, small)).toMatchObject({ status: 200, complete: true })
+  })
+}
+
+/** Environment of a fetch app that takes uploads of up to 5 MB. */
+export const limited = { MAX_BODY_BYTES: '5000000' }
 
 /**
  * The app hears within a second of a client that leaves: in the middle of a stream, and before the

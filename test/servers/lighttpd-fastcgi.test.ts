@@ -31,7 +31,7 @@ const both: Traits = {
 
 const two = ['fetch', 'express'] as const
 
-/** `at`: how many requests at a time none of is lost. */
+/** `at`: how many requests at a time in the runs of which none is lost. */
 const ways = [
   { name: 'bin-path', port: (site: Site) => site.port, traits: buffered, apps: appNames, at: [1, 16] },
   {

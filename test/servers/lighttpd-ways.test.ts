@@ -6,6 +6,7 @@ import { needs } from '../support/needs.js'
 import { processesIn, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { fcgiScripts } from './docroot.js'
+import { limit } from './early.js'
 import { type LossRun, losesNone, lossRun } from './losses.js'
 import { type Site, useSite } from './site.js'
 import { startLighttpdWays } from './sites/lighttpd-persistent.js'
@@ -31,6 +32,7 @@ describe.skipIf(!needs('lighttpd')).each(['fetch', 'express'] as const)('lighttp
     expect(seen.headers.authorization).toBe('Bearer t0ken')
   })
 
+  if (app === 'fetch') limit('mod_fastcgi', ports['at the root over TCP'])
   if (app === 'fetch') losesNone({ site, port: ports['at the root, two processes'], mount: '' }, [16])
   if (app === 'express')
     losesNone({ site, port: ports['at the root, mod_scgi with bin-path'], mount: '' }, [16])
@@ -66,6 +68,15 @@ describe.skipIf(!needs('lighttpd'))('lighttpd under load', () => {
     process.kill(children(site())[which] as number, 'SIGTERM')
     const report = await load(method, pause(1200))
     expect(report, site().log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
+  })
+
+  it('GET, one of the two processes is killed: no more is lost than it had', async () => {
+    expect(await until(() => children(site()).length === 2)).toBe(true)
+    process.kill(children(site())[0] as number, 'SIGKILL')
+    const report = await load('GET', pause(1200))
+    expect(report.lost).toBeLessThanOrEqual(16)
+    expect(await until(() => children(site()).length === 2)).toBe(true)
+    expect((await load('GET', pause(200))).lost).toBe(0)
   })
 
   it.each(['GET', 'POST'] as const)('%s, SIGUSR1 to lighttpd', async (method) => {

@@ -7,6 +7,7 @@ import { needs } from '../support/needs.js'
 import { signalProcess } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
+import { limit } from './early.js'
 import { losesNone, lossRun } from './losses.js'
 import { useSite } from './site.js'
 import { startNginxPair, startNginxRoots } from './sites/nginx-persistent.js'
@@ -40,6 +41,8 @@ describe.skipIf(!there).each([
   const port = (name: string) => () => site().ports[name] as number
   if (app === 'express') losesNone({ site, port: port('PROXY'), mount: '' }, [16])
   else {
+    limit('fastcgi_pass', port('FILES'))
+    limit('scgi_pass', port('SCGI'))
     describe('proxy_pass', () => behaves({ site, app, port: port('PROXY'), mount: '', traits: proxied }))
     losesNone({ site, port: port('ROOT'), mount: '' }, [16])
   }

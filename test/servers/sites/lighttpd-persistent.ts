@@ -5,6 +5,7 @@ import { which } from '../../support/needs.js'
 import { freePort } from '../../support/ports.js'
 import { type ServerProcess, startServer } from '../../support/server-process.js'
 import { type AppName, appNames, fcgiScripts, scripts } from '../docroot.js'
+import { limited } from '../early.js'
 import {
   type Responder,
   socketOf,
@@ -105,7 +106,12 @@ export async function startLighttpdWays(app: AppName): Promise<Site> {
     const values = { SCRIPT: script, APPSOCK: socketOf(frame, name), BACK: String(back) }
     writePart(frame, `lighttpd-${part}.conf`, name, values)
   }
-  const tcp = startResponder(frame, { file: script, server: 'fastcgi', listens: { port: back } })
+  const tcp = startResponder(frame, {
+    file: script,
+    server: 'fastcgi',
+    listens: { port: back },
+    env: limited,
+  })
   return startBoth(frame, Promise.all([tcp]), 'lighttpd-ways-frame.conf')
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { type ServerProcess, startServer } from '../../support/server-process.js'
 import { appNames } from '../docroot.js'
+import { limited } from '../early.js'
 import {
   type Responder,
   socketOf,
@@ -77,7 +78,7 @@ export async function startNginxPersistent(): Promise<Site> {
 
 /**
  * Apps at the root: ROOT with fastcgi_params over TCP, FILES behind try_files, SCGI, PROXY. Each is a
- * process of `cgiup` with a socket of its own.
+ * process of `cgiup` with a socket of its own; FILES and SCGI limit uploads.
  */
 export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise<Site> {
   const frame = await makeFrame(['ROOT', 'FILES', 'SCGI', 'PROXY', 'BACK'])
@@ -93,8 +94,8 @@ export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise
   } satisfies Record<string, Part[]>
   const responders = Promise.all([
     startResponder(frame, { file, server: 'fastcgi', listens: { port: BACK as number } }),
-    startResponder(frame, { file, server: 'fastcgi', listens: at('own') }),
-    startResponder(frame, { file, server: 'scgi', listens: at('scgi') }),
+    startResponder(frame, { file, server: 'fastcgi', listens: at('own'), env: limited }),
+    startResponder(frame, { file, server: 'scgi', listens: at('scgi'), env: limited }),
     startResponder(frame, { file, server: 'http', listens: at('http') }),
   ])
   return startBoth(nginx, ways, responders)
