@@ -66,6 +66,14 @@ describe('docs/run.md and docs/testing.md', () => {
     }
   })
 
+  it('docs/fastcgi.md lists the limits', () => {
+    const told = rows(section(page('fastcgi.md'), 'Limits'))
+    const others = ['onError', 'stderr', 'logErrors', 'multiprocess']
+    const names = members('server/limits.ts', 'ServiceOptions').filter((name) => !others.includes(name))
+    expect(names.length).toBeGreaterThan(10)
+    for (const name of names) expect(told).toContain(`\`${name}\``)
+  })
+
   it('list the options of memory() and emulate()', () => {
     const told = rows(section(page('testing.md'), 'Options'))
     const names = [
