@@ -1,12 +1,14 @@
-/** Programs that start an app on a listening socket of theirs: spawn-fcgi, multiwatch, cgi-fcgi -start. */
+/** Programs that start an app on a listening socket of theirs: spawn-fcgi, multiwatch, cgi-fcgi -start, h2o. */
 
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { needs, which } from '../support/needs.js'
 import { freePort } from '../support/ports.js'
 import { isAlive, signalProcess, until } from '../support/processes.js'
+import { request } from '../support/request.js'
 import { answering, app, exitOf, loading } from './launchers/place.js'
 import { execute, gone, launch, newPath, start, watch } from './launchers/start.js'
 
@@ -138,5 +140,28 @@ describe.skipIf(!needs('cgi-fcgi'))('cgi-fcgi', () => {
     expect(await load({ place, requests: 200 })).toMatchObject(none)
     await endsWell(place, 'SIGTERM')
     await endsWell(place, 'SIGTERM')
+  })
+})
+
+describe.skipIf(!needs('h2o'))('h2o, fastcgi.spawn', () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)('the process ends when h2o does, by %s', async (signal) => {
+    const port = await freePort()
+    const config = newPath('h2o')
+    writeFileSync(
+      config,
+      `user: ${userInfo().username}
+listen: {host: 127.0.0.1, port: ${port}}
+hosts: {default: {paths: {"/": {fastcgi.spawn: "exec ${app}"}}}}
+`,
+    )
+    const server = await start('h2o', ['-c', config], port)
+    const reply = await request({ port }, { target: '/?7' })
+    expect(reply).toMatchObject({ status: 200, text: 'GET?7 ' })
+    const pid = Number(reply.header('x-pid'))
+    expect(isAlive(pid)).toBe(true)
+    process.kill(server.pid, signal)
+    expect(await gone(server.pid)).toBe(true)
+    expect(await gone(pid)).toBe(true)
+    expect(exitOf(pid)).toBe(0)
   })
 })

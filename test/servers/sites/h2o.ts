@@ -10,17 +10,16 @@ import { environment, makeFrame, type Site, writeConfig, writePart } from '../si
 const apps: readonly AppName[] = ['fetch', 'express']
 
 /**
- * The fetch app and Express at their names on HELLO and EXPRESS, and at the root of SPAWNFETCH and
- * SPAWNEXPRESS; the fetch app over TCP at its name on TCP.
+ * The fetch app and Express at their names on HELLO and EXPRESS; the fetch app also over TCP at its name on
+ * TCP, and at the root of SPAWN.
  */
 export async function startH2o(): Promise<Site> {
-  const frame = await makeFrame(['HELLO', 'EXPRESS', 'TCP', 'SPAWNFETCH', 'SPAWNEXPRESS', 'BACK'])
+  const frame = await makeFrame(['HELLO', 'EXPRESS', 'TCP', 'SPAWN', 'BACK'])
   const { BACK, ...ports } = frame.ports
   for (const app of apps) {
     writePart(frame, 'h2o-connect.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
-    const file = join(frame.docroot.path, 'site', scripts[app])
-    writePart(frame, 'h2o-spawn.conf', `spawn-${app}`, { FILE: file })
   }
+  writePart(frame, 'h2o-spawn.conf', 'spawn', { FILE: join(frame.docroot.path, 'site', scripts.fetch) })
   writePart(frame, 'h2o-connect-tcp.conf', 'tcp', { APP: 'fetch' })
   const config = writeConfig(frame, 'h2o-frame.conf', [], {})
   const responder = (app: AppName, listens: { path: string } | { port: number }) => () =>
