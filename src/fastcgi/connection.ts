@@ -369,8 +369,10 @@ export class Connection implements ResponderEvents, Line, Served {
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
     if (!request.keepConnection) this.#last = true
     if ((!this.#last && !this.service.stopping) || this.open.size > 0) return
+    // A socket closed with anything unread in it, be it padding, is reset: the reply would be lost.
+    const isRead = request.stdinEnded && request.dataEnded && this.#responder.idle
     // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it all the same, perhaps later.
-    if (request.role === Role.AUTHORIZER) this.output.endWriting()
+    if (request.role === Role.AUTHORIZER || !isRead) this.output.endWriting()
     else this.#leave()
   }
 

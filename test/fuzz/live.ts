@@ -62,7 +62,11 @@ const handler: Handler = async ({ env, stdin, gateway }) => {
 
 /** What {@link handler} answers. */
 const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode) => {
+  const announced = Number(list[list.lastIndexOf('CONTENT_LENGTH') + 1] ?? '')
+  const isWrong = list.includes('CONTENT_LENGTH') && announced > 0 && announced !== stdin.length
   if (mode === 'early') return { status: 403, body: Buffer.from('no\n') }
+  // FastCGI 1.0 section 6.2: another length than CONTENT_LENGTH is an error.
+  if (isWrong) return { status: 400, body: Buffer.from('400\n') }
   if (mode === 'throw') return { status: 500, body: Buffer.from('500\n') }
   return { status: 200, body: Buffer.concat([Buffer.from(`${digest(list)}\n`), stdin]) }
 }
@@ -71,6 +75,7 @@ let others = 0
 
 /** A process that fuzzes itself. */
 export class Target {
+  /** The last lines. */
   readonly log: string[] = []
   readonly #path: string | null
   #daemon: Daemon | undefined
@@ -82,7 +87,8 @@ export class Target {
 
   async open(): Promise<this> {
     const stderr = (line: string) => {
-      if (this.log.length < 100) this.log.push(line)
+      this.log.push(line)
+      if (this.log.length > 10) this.log.shift()
     }
     this.#daemon = await serveDaemon(handler, {
       ...(this.#path === null ? { port: 0 } : { path: this.#path }),

@@ -44,10 +44,15 @@ const say = (line: string): void => {
 }
 
 let now = 'nothing'
-const reproduction = (at: number) => `npm run fuzz -- --only=${JSON.stringify(now)} --seed=${at}`
+const reproduction = (at: number, path: string | undefined) =>
+  `npm run fuzz -- --only=${JSON.stringify(now)} --seed=${at}${path === undefined ? '' : ` --path=${path}`}`
 
-const fail = (what: string, at: number): never => {
-  say(`\nFAILED: ${now}\n${what}\n\nAgain: ${reproduction(at)}`)
+/** Long runs of bytes say little. */
+const shortened = (text: string): string =>
+  text.replace(/(\[(?:\d+,){40})[\d,]+\]/g, '$1…]').replace(/(v{40})v+/g, '$1…')
+
+const fail = (what: string, at: number, path?: string): never => {
+  say(`\nFAILED: ${now}\n${what}\n\nAgain: ${reproduction(at, path)}`)
   process.exit(1)
 }
 
@@ -75,7 +80,12 @@ const memory = (): number => {
   return heapUsed + external
 }
 
-const runOne = async (property: Property, at: number, path: string | undefined): Promise<void> => {
+const runOne = async (
+  property: Property,
+  at: number,
+  path: string | undefined,
+  target: Target,
+): Promise<void> => {
   now = property.name
   try {
     await property.check(
@@ -85,7 +95,9 @@ const runOne = async (property: Property, at: number, path: string | undefined):
     )
   } catch (error) {
     const { message, cause } = error as Error & { cause?: Error }
-    fail(`${message}\n${cause?.stack ?? ''}`, at)
+    const found = /path: "([\d:]+)"/.exec(message)?.[1]
+    const log = target.log.length > 0 ? `\nThe process said last:\n${target.log.join('')}` : ''
+    fail(`${shortened(message)}\n${cause?.stack ?? ''}${log}`, at, found)
   }
 }
 
@@ -113,7 +125,7 @@ const main = async (): Promise<void> => {
     for (const property of chosen[current & 1] as Property[]) {
       if (Date.now() >= end) break
       alive(`npm run fuzz -- --only=${JSON.stringify(property.name)} --seed=${current}`)
-      await runOne(property, current, values.path)
+      await runOne(property, current, values.path, targets[current & 1] as Target)
     }
     const used = memory()
     if (round === SETTLED) settled = used

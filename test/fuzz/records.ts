@@ -190,22 +190,39 @@ export interface Round {
   readonly records: readonly Rec[]
 }
 
-const withMode = (modes: readonly string[]) =>
-  fc
-    .tuple(pairs, fc.constantFrom(...modes))
-    .map(([list, mode]): [string, string][] => [...list, ['X_MODE', mode]])
+/** How CONTENT_LENGTH differs from the length of STDIN; null: there is none. */
+const offs = fc.oneof(
+  { weight: 12, arbitrary: fc.constantFrom(null, 0) },
+  { weight: 1, arbitrary: fc.constantFrom(1, -1) },
+)
+const softwares = fc.constantFrom('nginx/1.22.1', 'Apache/2.4', '')
+
+/** Adds what changes the way in which a request is served. */
+const withMode = (modes: readonly string[]) => (shape: RequestShape) =>
+  fc.tuple(fc.constantFrom(...modes), offs, softwares).map(([mode, off, software]): RequestShape => {
+    const length = off === null ? 0 : shape.stdin.length + off
+    const more: [string, string][] = [
+      ['X_MODE', mode],
+      ['SERVER_SOFTWARE', software],
+    ]
+    // An Authorizer has no body; -1 is no length.
+    if (off !== null && length > 0 && shape.role === 1) more.push(['CONTENT_LENGTH', `${length}`])
+    return { ...shape, pairs: [...shape.pairs, ...more] }
+  })
 
 const shapes = ({ roles, most, aborts, modes }: RoundOptions): fc.Arbitrary<RequestShape[]> =>
   fc.uniqueArray(
-    fc.record({
-      id: fc.constantFrom(...ids),
-      role: fc.constantFrom(...roles),
-      keep: fc.boolean(),
-      pairs: modes === undefined ? pairs : withMode(modes),
-      stdin: bodyBytes,
-      data: bodyBytes,
-      abortAfter: aborts ? fc.option(fc.nat(8), { freq: 3 }) : fc.constant(null),
-    }),
+    fc
+      .record({
+        id: fc.constantFrom(...ids),
+        role: fc.constantFrom(...roles),
+        keep: fc.boolean(),
+        pairs,
+        stdin: bodyBytes,
+        data: bodyBytes,
+        abortAfter: aborts ? fc.option(fc.nat(8), { freq: 3 }) : fc.constant(null),
+      })
+      .chain((shape) => (modes === undefined ? fc.constant(shape) : withMode(modes)(shape))),
     { selector: ({ id }) => id, minLength: 1, maxLength: most },
   )
 
