@@ -124,7 +124,7 @@ export class Worker {
   readonly #receive = (message: unknown, handle: unknown): void => {
     const known = message as ToWorker | null
     if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
-    else if (known?.cgiup === 'connection') this.#end?.adopt?.(handle as object)
+    else if (known?.cgiup === 'connection' && handle) this.#end?.adopt?.(handle as object)
     else if (known?.cgiup === 'bound' || known?.cgiup === 'refused')
       this.#answered?.(known, handle as object | undefined)
   }

@@ -1,5 +1,6 @@
 /** One worker process, as its primary sees it. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
 import type { SocketHandle } from '../server/pass.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
@@ -39,7 +40,8 @@ export class Child {
     child.on('message', (message, handle) => {
       const known = message as ToPrimary | null
       if (known?.cgiup === 'bind') events.onBind(this, known.place)
-      else if (known?.cgiup === 'connection') events.onConnection(this, handle as unknown as SocketHandle)
+      else if (known?.cgiup === 'connection' && handle)
+        events.onConnection(this, handle as unknown as SocketHandle)
       else if (known?.cgiup === 'leaving') events.onLeaving(this, known.why)
       else if (known?.cgiup === 'serving') {
         this.serving = known.serving
@@ -101,12 +103,38 @@ function startProcess({ facts, descriptors }: ChildOptions): ChildProcess {
     ...descriptors.filter((fd) => fd > 2),
     'ipc',
   ]
-  // LISTEN_PID names the process that is meant (sd_listen_fds(3)); the workers are others.
-  const { LISTEN_PID: _, ...env } = process.env
-  return spawn(process.execPath, [...nodeArguments(), program, ...args], {
-    env: { ...env, [workerVariable]: JSON.stringify(facts) },
-    stdio,
-  })
+  const env = { ...firstEnvironment(), [workerVariable]: JSON.stringify(facts) }
+  return spawn(process.execPath, [...nodeArguments(), program, ...args], { env, stdio })
+}
+
+/**
+ * For this process alone: LISTEN_PID names the process that is meant (sd_listen_fds(3)), the others belong
+ * to a channel or cluster that it is part of itself.
+ */
+const own = [
+  'LISTEN_PID',
+  'LISTEN_PIDFDID',
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+]
+
+/**
+ * The environment that this process was started with. What the app file has put into process.env since, from
+ * an `.env` file for example, the worker reads anew: it would take the old value for one that was given.
+ */
+function firstEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {}
+  try {
+    for (const pair of readFileSync('/proc/self/environ', 'utf8').split('\0')) {
+      const at = pair.indexOf('=')
+      if (at > 0) env[pair.slice(0, at)] = pair.slice(at + 1)
+    }
+  } catch {
+    Object.assign(env, process.env)
+  }
+  for (const name of own) delete env[name]
+  return env
 }
 
 /** A debugger of each process needs a port of its own. */

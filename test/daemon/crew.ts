@@ -38,7 +38,8 @@ if (existsSync('${file}.handler'))
     console.log('the app cleans up')
     setTimeout(() => process.exit(0), 20)
   })
-const version = readFileSync('${file}.version', 'utf8')
+process.env.VERSION ??= readFileSync('${file}.version', 'utf8')
+const version = process.env.VERSION
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const fast = ${fast}
 await run({
