@@ -8,6 +8,7 @@ import { signalProcess } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { behaves } from './behaviour.js'
 import { limit } from './early.js'
+import { endings } from './endings.js'
 import { losesNone, lossRun } from './losses.js'
 import { useSite } from './site.js'
 import { startNginxPair, startNginxRoots } from './sites/nginx-persistent.js'
@@ -43,6 +44,8 @@ describe.skipIf(!there).each([
   else {
     limit('fastcgi_pass', port('FILES'))
     limit('scgi_pass', port('SCGI'))
+    describe('scgi_pass over TCP', () =>
+      endings({ site, app, port: port('SCGI'), mount: '', traits: { ...proxied, showsBreak: true } }))
     describe('proxy_pass', () => behaves({ site, app, port: port('PROXY'), mount: '', traits: proxied }))
     losesNone({ site, port: port('ROOT'), mount: '' }, [16])
   }

@@ -81,21 +81,21 @@ export async function startNginxPersistent(): Promise<Site> {
  * process of `cgiup` with a socket of its own; FILES and SCGI limit uploads.
  */
 export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise<Site> {
-  const frame = await makeFrame(['ROOT', 'FILES', 'SCGI', 'PROXY', 'BACK'])
-  const { BACK, ...ports } = frame.ports as Record<string, number>
+  const frame = await makeFrame(['ROOT', 'FILES', 'SCGI', 'PROXY', 'BACK', 'BACKSCGI'])
+  const { BACK, BACKSCGI, ...ports } = frame.ports as Record<string, number>
   const nginx = { ...frame, ports }
   const file = join(frame.docroot.path, 'site', app)
   const at = (name: string) => ({ path: socketOf(frame, name) })
   const ways = {
     ROOT: [['nginx-fastcgi-root.conf', { BACK: String(BACK) }]],
     FILES: [['nginx-fastcgi-files.conf', { APPSOCK: at('own').path }]],
-    SCGI: [['nginx-scgi-root.conf', { APPSOCK: at('scgi').path }]],
+    SCGI: [['nginx-scgi-root.conf', { BACK: String(BACKSCGI) }]],
     PROXY: [['nginx-proxy.conf', { APPSOCK: at('http').path }]],
   } satisfies Record<string, Part[]>
   const responders = Promise.all([
     startResponder(frame, { file, server: 'fastcgi', listens: { port: BACK as number } }),
     startResponder(frame, { file, server: 'fastcgi', listens: at('own'), env: limited }),
-    startResponder(frame, { file, server: 'scgi', listens: at('scgi'), env: limited }),
+    startResponder(frame, { file, server: 'scgi', listens: { port: BACKSCGI as number }, env: limited }),
     startResponder(frame, { file, server: 'http', listens: at('http') }),
   ])
   return startBoth(nginx, ways, responders)
