@@ -5,7 +5,15 @@ import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
 import { type AppName, scripts } from '../docroot.js'
 import { inFront, socketOf, startAll, startResponder, startResponders } from '../responder.js'
-import { environment, makeFrame, type Site, writeConfig, writePart } from '../site.js'
+import {
+  environment,
+  type Frame,
+  type Member,
+  makeFrame,
+  type Site,
+  writeConfig,
+  writePart,
+} from '../site.js'
 
 const apps: readonly AppName[] = ['fetch', 'express']
 
@@ -21,11 +29,25 @@ export async function startHaproxy(): Promise<Site> {
   const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
   const responders = await startAll([() => startResponders(frame, apps), overTcp])
   const files = [main, ...[...apps, 'multiplexed'].map((name) => join(frame.run, 'config', name))]
-  return inFront(frame, responders, () =>
-    startServer(which('haproxy') ?? 'haproxy', ['-db', ...files.flatMap((name) => ['-f', name])], {
-      listens: Object.values(ports).map((port) => ({ port })),
-      env: environment(frame),
-      cwd: frame.run,
-    }),
-  )
+  return inFront(frame, responders, () => haproxy(frame, files, Object.values(ports)))
+}
+
+/** The fetch app at the root of ROOTED, on a socket of whatever starts it. */
+export async function startHaproxyBefore(
+  start: (frame: Frame, file: string, path: string) => Promise<Member>,
+): Promise<Site> {
+  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED'])
+  const path = socketOf(frame, 'app')
+  const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: path })
+  const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
+  const stop = () => process.stop()
+  return inFront(frame, [{ ...process, stop }], () => haproxy(frame, [main], Object.values(frame.ports)))
+}
+
+function haproxy(frame: Frame, files: readonly string[], ports: readonly number[]) {
+  return startServer(which('haproxy') ?? 'haproxy', ['-db', ...files.flatMap((name) => ['-f', name])], {
+    listens: ports.map((port) => ({ port })),
+    env: environment(frame),
+    cwd: frame.run,
+  })
 }
