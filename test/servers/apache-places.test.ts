@@ -97,7 +97,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
         await lossRun({ ...run, requests: 64 })
         const report = await lossRun({ ...run, until: work() })
         expect(report, site.log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
-        expect(report.sent).toBeGreaterThan(500)
+        expect(report.sent).toBeGreaterThan(50)
       },
     )
 
@@ -112,7 +112,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
       const run = { port: port(name), mount: '/fetch', method: 'POST', kept: false } as const
       const report = await lossRun({ ...run, until: work() })
       expect(report, site.log().slice(-2000)).toMatchObject({ lost: 0, differences: [] })
-      expect(report.sent).toBeGreaterThan(100)
+      expect(report.sent).toBeGreaterThan(10)
     })
   })
 

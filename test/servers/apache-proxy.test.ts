@@ -37,7 +37,7 @@ const scgi: Traits = {
 }
 
 const ways = [
-  { name: 'mod_proxy_fcgi, ProxyPass', port: 'PREFIX', traits: buffered, apps: appNames },
+  { name: 'mod_proxy_fcgi, ProxyPass', port: 'PREFIX', traits: buffered, apps: ['fetch', 'express'] },
   {
     name: 'mod_proxy_fcgi, flushpackets, connections kept',
     port: 'STREAM',
