@@ -56,7 +56,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
       ending?.end(why)
     },
   })
-  const daemon = await serveDaemon(renewed.handler, {
+  const listening = serveDaemon(renewed.handler, {
     ...place,
     ...(manager?.name === 'mod_fcgid' && !worker && { ownPath: true }),
     ...(worker && { share: worker.share }),
@@ -66,14 +66,24 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     logErrors: manager === undefined || manager.name === 'multiwatch',
     ...(!options.quiet && !handed && { log: accessLog() }),
   })
+  const close: WorkerEnd['close'] = (graceMs, handOver) =>
+    listening.then(
+      (daemon) => daemon.close(graceMs, handOver),
+      () => {},
+    )
+  const graceMs = options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
+  // Who sees the socket may send a signal: it is looked after before there is one.
+  const signals = worker ? undefined : endOnSignals({ close, graceMs, managed: manager !== undefined })
+  process.off('SIGUSR1', endEarly)
+  ending = signals
+  const daemon = await listening.catch((error) => {
+    signals?.release()
+    renewed.stop()
+    throw error
+  })
   // Under a manager stderr is the server's error log: it is told of trouble only.
   if (!handed && !worker) say(options, `${daemon.url} (${found.server}: ${found.why}; Ctrl-C stops it)`)
-  process.off('SIGUSR1', endEarly)
-  const close: WorkerEnd['close'] = (graceMs, handOver) => daemon.close(graceMs, handOver)
-  const graceMs = options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
-  ending = worker
-    ? worker.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
-    : endOnSignals({ close, graceMs, managed: manager !== undefined })
+  ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
   if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
   return running(found, daemon, worker, () => {

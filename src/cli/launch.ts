@@ -1,5 +1,6 @@
 /** Runs an app file: what it exports, or what it does itself. */
 import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { App } from '../app/handler.js'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
@@ -23,7 +24,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
     const { startWorkers } = await import('../run-workers.js')
     return startWorkers(options, launcher)
   }
-  const launch = beginLaunch(options, file)
+  const launch = beginLaunch(options, resolve(file))
   const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null
   let exported: Exports
   try {
