@@ -1,6 +1,6 @@
 /** Unix sockets: made with their mode and group before anybody can connect, removed when they are done with. */
-import { lstatSync, unlinkSync } from 'node:fs'
-import { chmod, chown, link, lstat, rename, unlink } from 'node:fs/promises'
+import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { chmod, chown, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 
@@ -49,8 +49,9 @@ export async function prepareUnix(
   }
   let cleanUp = remover(draft)
   let published: Promise<void> | undefined
+  // In one turn of the event loop: a client may connect, and the app end the process, as soon as it is there.
   const publish = async () => {
-    await move(draft, path)
+    move(draft, path)
     cleanUp()
     cleanUp = remover(path)
   }
@@ -64,14 +65,14 @@ export async function prepareUnix(
 }
 
 /** Gives the socket its name, unless there is something else by now. */
-async function move(draft: string, path: string): Promise<void> {
-  await link(draft, path).then(
-    () => unlink(draft),
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') throw error
-      return rename(draft, path) // a file system without hard links
-    },
-  )
+function move(draft: string, path: string): void {
+  try {
+    linkSync(draft, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+    return renameSync(draft, path) // a file system without hard links
+  }
+  unlinkSync(draft)
 }
 
 /** The group first: a chown may take bits of the mode away. */

@@ -10,13 +10,27 @@ import { family, isAlive, processes, signalProcess, until } from '../support/pro
 import { request } from '../support/request.js'
 import { gone, makePlace, type Server, type ServerOptions, startFcgid, startLighttpd } from './place.js'
 
-/** Kills all processes of a server, none of the app's. */
-function killServer(server: Server, name: string): void {
-  const own = family(server.server.pid).filter(({ pid, command }) => {
-    if (pid === server.server.pid) return true
-    return !command.includes(server.directory) || command.startsWith(`/usr/sbin/${name}`)
+/** Kills all processes of a server, also those that it is just starting; none of the app's. */
+async function killServer(server: Server, name: string): Promise<void> {
+  const left = () =>
+    processes().filter(
+      ({ command, state }) =>
+        state !== 'Z' && command.includes(server.directory) && command.split(' ')[0]?.endsWith(name),
+    )
+  const killed = await until(() => {
+    const found = left()
+    for (const { pid } of found) kill(pid)
+    return found.length === 0
   })
-  for (const { pid } of own) signalProcess(pid, 'SIGKILL')
+  expect(killed).toBe(true)
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone by itself.
+  }
 }
 
 const wrapper = (app: string) => `#!/bin/sh\n${app}\nexit $?\n`
@@ -40,7 +54,7 @@ describe.each(servers)('$name is killed (SIGKILL)', ({ name, start }) => {
     const pid = Number(text)
     expect(isAlive(pid)).toBe(true)
     const started = server.begun()
-    killServer(server, name)
+    await killServer(server, name)
     expect(await until(() => server.alive().length === 0, 8000), JSON.stringify(processesOf(server))).toBe(
       true,
     )
@@ -52,7 +66,7 @@ describe.each(servers)('$name is killed (SIGKILL)', ({ name, start }) => {
     const gate = join(server.run, 'gate')
     void request({ port: server.port }, { target: `/slow?at=${gate}` }).catch(() => {})
     expect(await until(() => existsSync(`${gate}.begun`))).toBe(true)
-    killServer(server, name)
+    await killServer(server, name)
     // The connection of the request has gone with the server; its app goes on until it is done.
     await new Promise((resolve) => setTimeout(resolve, 1500))
     writeFileSync(gate, '')
