@@ -70,7 +70,8 @@ function move(draft: string, path: string): void {
     linkSync(draft, path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
-    return renameSync(draft, path) // a file system without hard links
+    renameSync(draft, path) // a file system without hard links
+    return
   }
   unlinkSync(draft)
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
-import { family, isAlive, processes, signalProcess, until } from '../support/processes.js'
+import { isAlive, processes, signalProcess, until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { gone, makePlace, type Server, type ServerOptions, startFcgid, startLighttpd } from './place.js'
 
@@ -27,7 +27,7 @@ async function killServer(server: Server, name: string): Promise<void> {
 
 function kill(pid: number): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    signalProcess(pid, 'SIGKILL')
   } catch {
     // Gone by itself.
   }
