@@ -54,7 +54,8 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
   describe.each(ways)('$name', ({ port: name, traits, apps }) => {
     const port = () => site().ports[name] as number
     for (const app of apps) behaves({ site, app, port, mount: `/${app}`, traits })
-    losesNone({ site, port, mount: name === 'PREFIX' ? '/express' : '/fetch' })
+    const mount = name === 'PREFIX' ? '/express' : '/fetch'
+    losesNone({ site, port, mount }, name === 'HANDLER' ? [16] : [1, 16])
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })
   })
 })

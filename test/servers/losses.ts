@@ -145,9 +145,13 @@ export function losesNone(
 ): void {
   const runs = (['GET', 'POST'] as const).flatMap((method) => concurrencies.map((c) => [method, c] as const))
   describe('2,000 requests, none lost', () => {
-    it.each(runs)('%s, %i at a time', async (method, concurrency) => {
-      const report = await lossRun({ port: port(), mount, method, concurrency })
-      expect(report, site().log().slice(-2000)).toMatchObject({ sent: 2000, lost: 0, differences: [] })
-    })
+    it.each(runs)(
+      '%s, %i at a time',
+      async (method, concurrency) => {
+        const report = await lossRun({ port: port(), mount, method, concurrency })
+        expect(report, site().log().slice(-2000)).toMatchObject({ sent: 2000, lost: 0, differences: [] })
+      },
+      60_000,
+    )
   })
 }
