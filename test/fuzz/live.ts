@@ -8,7 +8,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
 import type { Handler } from '../../src/exchange.js'
-import { readAnswers, type WireReply } from '../fastcgi/wire.js'
+import { readAnswers, type WireReply, wireRecords } from '../fastcgi/wire.js'
 import { readCgiOutput } from '../support/cgi-output.js'
 import type { Property } from './codec.js'
 import { mutant } from './mutants.js'
@@ -32,16 +32,17 @@ const digest = (list: readonly string[]) => createHash('sha1').update(list.join(
 
 /** How an app behaves: the last of the parameters says it. */
 const modes = ['echo', 'slow', 'early', 'throw', 'stream'] as const
-type Mode = (typeof modes)[number]
+type Mode = (typeof modes)[number] | 'break'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 const bytes = ['Content-Type', 'application/octet-stream']
 
-async function* pieces(body: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* pieces(body: Uint8Array, breaks: boolean): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < body.length; at += 20_000) {
     if (at % 60_000 === 0) await turn()
     yield body.subarray(at, at + 20_000)
+    if (breaks && at + 20_000 >= body.length) throw new Error('broken on purpose')
   }
 }
 
@@ -57,7 +58,11 @@ const handler: Handler = async ({ env, stdin, gateway }) => {
     }
   if (mode === 'throw') throw new Error('thrown on purpose')
   const body = Buffer.concat(all)
-  return { status: 200, headers: bytes, body: mode === 'stream' ? pieces(body) : body }
+  return {
+    status: 200,
+    headers: bytes,
+    body: mode === 'stream' || mode === 'break' ? pieces(body, mode === 'break') : body,
+  }
 }
 
 /** What {@link handler} answers. */
@@ -322,6 +327,22 @@ const askScgi = async (
   assert.ok(output.body.equals(wanted.body), 'another body')
 }
 
+/** A reply that breaks in its middle, even after its last byte, never looks whole. */
+const breaks = async (
+  target: Target,
+  round: Round,
+  places: readonly number[],
+  keep: 0 | 1,
+): Promise<void> => {
+  const line = target.connect()
+  const bytes = encodeRecords(flagged(single(round).records, keep))
+  await line.send(bytes, cutPlaces(places, bytes.length))
+  await line.until('the close of the connection', () => line.closed)
+  const ends = wireRecords(line.got).records.filter(({ type }) => type === Type.END)
+  assert.deepEqual(ends, [])
+  await target.isWell()
+}
+
 /** A process that is told to end while requests are on their way answers all of them. */
 const endsWell = async (
   target: Target,
@@ -390,6 +411,25 @@ export const liveProperties = (target: Target): readonly Property[] => [
               survives(target, bytes.subarray(0, Math.floor(part * bytes.length)), places, 'destroy'),
               ...others.map((rounds) => talk(target, rounds, places, true)),
             ])
+          },
+        ),
+        options,
+      ),
+  },
+  {
+    name: 'FastCGI: a reply that breaks never looks whole',
+    runs: 20,
+    check: (options) =>
+      fc.assert(
+        fc.asyncProperty(
+          conversation({ roles: [1, 3], most: 1, aborts: false, modes: ['break'] }),
+          cuts,
+          fc.constantFrom(0, 1),
+          ([round], places, keep) => {
+            const [{ pairs: list, stdin }] = (round as Round).requests as [RequestShape]
+            // With a wrong CONTENT_LENGTH there is another reply.
+            fc.pre(answerOf(list.flat(), stdin, 'break').status === 200)
+            return breaks(target, round as Round, places, keep)
           },
         ),
         options,
