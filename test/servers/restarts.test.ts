@@ -104,11 +104,11 @@ describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)',
 })
 
 const behind = [
-  { name: 'Caddy', program: 'caddy', startBefore: startCaddyBefore },
-  { name: 'HAProxy, which keeps connections', program: 'haproxy', startBefore: startHaproxyBefore },
+  { name: 'Caddy', program: 'caddy', single: 'ROOTED', startBefore: startCaddyBefore },
+  { name: 'HAProxy', program: 'haproxy', single: 'SINGLE', startBefore: startHaproxyBefore },
 ] as const
 
-describe.each(behind)('behind $name', ({ program, startBefore }) => {
+describe.each(behind)('behind $name', ({ program, single, startBefore }) => {
   async function losesNone(port: number, ending: Promise<void>) {
     const run = (method: 'GET' | 'POST') =>
       lossRun({ port, mount: '', method, until: ending, concurrency: 8 })
@@ -120,8 +120,7 @@ describe.each(behind)('behind $name', ({ program, startBefore }) => {
     }
   }
 
-  // On connections that are kept, see `again`: what HAProxy may not send again would be lost.
-  describe.skipIf(program !== 'caddy' || !needs('caddy', 'python3'))('systemd (imitated)', () => {
+  describe.skipIf(!needs(program, 'python3'))('systemd (imitated), connections closed after each', () => {
     let running = { path: '', output: () => '' }
     const site = useSite(() =>
       startBefore(async (frame, file, path) => {
@@ -138,12 +137,12 @@ describe.each(behind)('behind $name', ({ program, startBefore }) => {
 
     it('a process that ends is started anew', async () => {
       const { path, output } = running
-      await losesNone(site().ports.ROOTED as number, restart(path, output, ['SIGTERM', 'SIGHUP']))
+      await losesNone(site().ports[single] as number, restart(path, output, ['SIGTERM', 'SIGHUP']))
       expect(stateOf(output()).exits).toEqual([0, 0])
     })
   })
 
-  describe.skipIf(!needs(program))('workers', () => {
+  describe.skipIf(!needs(program))('workers, connections as the server likes', () => {
     let pid = 0
     const site = useSite(() =>
       startBefore(async (frame, file, path) => {

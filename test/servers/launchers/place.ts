@@ -1,14 +1,17 @@
 /** An app file for programs that start one on a socket of theirs, and requests over that socket. */
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { afterAll, beforeAll } from 'vitest'
 import { loadApp } from '../../fastcgi/load.js'
 import { get, Peer } from '../../fastcgi/peer.js'
-import { tempDir } from '../../support/temp.js'
+import { removeTempDir } from '../../support/temp.js'
 import { repository } from '../docroot.js'
 
-export const directory = tempDir('launch')
+/** Made for the first test: a file whose tests are all skipped leaves nothing. */
+export const directory = join(realpathSync(tmpdir()), `launch-${process.pid}-${Date.now()}`)
 
 /** The environment that launchers pass on. */
 export const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, LANG: 'C.UTF-8' }
@@ -17,9 +20,7 @@ const from = pathToFileURL(join(repository, 'dist/index.js')).href
 
 /** Answers everything, and `/slow` when the file named in its query is there. Says when it has ended. */
 export const app = join(directory, 'app.mjs')
-writeFileSync(
-  app,
-  `#!/usr/bin/env node
+const source = `#!/usr/bin/env node
 import { appendFileSync, existsSync } from 'node:fs'
 import { run } from '${from}'
 process.on('exit', (code) => appendFileSync('${directory}/exits', process.pid + ' ' + code + '\\n'))
@@ -34,9 +35,13 @@ async function slow(request) {
 const fast = ${loadApp.replace('await run(', '').replace(/\)\n$/, '')}
 await run({ fetch: (request) => (request.url.includes('/slow') ? slow(request) : fast.fetch(request)) })
 appendFileSync('${directory}/serving', process.pid + '\\n')
-`,
-  { mode: 0o755 },
-)
+`
+
+beforeAll(() => {
+  mkdirSync(directory, { mode: 0o755 })
+  writeFileSync(app, source, { mode: 0o755 })
+})
+afterAll(() => removeTempDir(directory))
 
 /** An app that never comes as far as to serve. It makes a file once it has begun. */
 export const loading = (begun: string): string => `#!/usr/bin/env node

@@ -19,7 +19,7 @@ const apps: readonly AppName[] = ['fetch', 'express']
 
 /** The fetch app and Express at their names on PLAIN; the fetch app also on MULTI, over TCP, and at the root of ROOTED. */
 export async function startHaproxy(): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'BACK'])
+  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'SINGLE', 'BACK'])
   const { BACK, ...ports } = frame.ports
   for (const app of apps)
     writePart(frame, 'haproxy-app.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
@@ -32,11 +32,11 @@ export async function startHaproxy(): Promise<Site> {
   return inFront(frame, responders, () => haproxy(frame, files, Object.values(ports)))
 }
 
-/** The fetch app at the root of ROOTED, on a socket of whatever starts it. */
+/** The fetch app at the root of ROOTED, and of SINGLE without kept connections, on a socket of whatever starts it. */
 export async function startHaproxyBefore(
   start: (frame: Frame, file: string, path: string) => Promise<Member>,
 ): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED'])
+  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'SINGLE'])
   const path = socketOf(frame, 'app')
   const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: path })
   const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
