@@ -343,7 +343,6 @@ export class Connection implements ResponderEvents, Line, Served {
     this.send(exchange.stderrUsed ? endTextWithStderr(request.id, appStatus) : endText(request.id, appStatus))
     exchange.stdin.cancel()
     exchange.data?.cancel()
-    exchange.finishedAt = this.service.now()
     this.#over(exchange)
     // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
     if (!request.keepConnection && this.open.size > 0 && this.#allFinished()) this.output.endWriting()
@@ -360,6 +359,7 @@ export class Connection implements ResponderEvents, Line, Served {
     const { request } = exchange
     // With a kept connection the rest of an unread body is ignored by its id until the next BEGIN.
     if (request.keepConnection || (request.stdinEnded && request.dataEnded)) this.#release(exchange)
+    else exchange.finishedAt ||= this.service.now()
   }
 
   #release(exchange: FastcgiExchange): void {

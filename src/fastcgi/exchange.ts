@@ -32,10 +32,11 @@ export class FastcgiExchange extends SocketExchange {
   constructor(connection: Connection, request: ResponderRequest) {
     const { service } = connection
     const gateways = service.multiprocess ? oneOfMany : alone
-    super(service, gateways[request.role] as Gateway, request.params, request.isAscii)
+    const { params, isAscii } = request
+    super(service, gateways[request.role] as Gateway, params, isAscii, connection.lastActive)
     this.#connection = connection
     this.request = request
-    const announced = request.numberIn('CONTENT_LENGTH')
+    const announced = numberOf(this.env.get('CONTENT_LENGTH'))
     // Servers say 0 of bodies whose length they do not know, and repeat the length where an error document
     // is asked for that has none: STDIN tells. The translator knows the latter.
     const expected =
@@ -46,7 +47,7 @@ export class FastcgiExchange extends SocketExchange {
     this.stdin = new PushedBody(expected ? announced : null, connection, true)
     this.data =
       request.role === Role.FILTER
-        ? new PushedBody(request.numberIn('FCGI_DATA_LENGTH'), connection, true, 'FCGI_DATA_LENGTH')
+        ? new PushedBody(numberOf(this.env.get('FCGI_DATA_LENGTH')), connection, true, 'FCGI_DATA_LENGTH')
         : null
     // 6.3: "no FCGI_STDIN stream" for an Authorizer, whatever CONTENT_LENGTH says of the client's request.
     if (request.role === Role.AUTHORIZER) this.stdin.end()
@@ -75,3 +76,7 @@ export class FastcgiExchange extends SocketExchange {
     super.abort(reason)
   }
 }
+
+/** The value of a parameter where it is a number, else null. */
+const numberOf = (value: string | undefined): number | null =>
+  value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null

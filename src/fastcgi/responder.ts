@@ -62,17 +62,6 @@ export class ResponderRequest {
     this.dataEnded = role !== Role.FILTER
     this.reader = new PairReader(limits)
   }
-
-  /** The value of a parameter where it is a number, else null. */
-  numberIn(name: string): number | null {
-    const list = this.params
-    for (let i = list.length - 2; i >= 0; i -= 2) {
-      if (list[i] !== name) continue
-      const value = list[i + 1] as string
-      return /^\d{1,15}$/.test(value) ? Number(value) : null
-    }
-    return null
-  }
 }
 
 export interface ResponderEvents {

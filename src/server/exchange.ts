@@ -29,16 +29,23 @@ export abstract class SocketExchange implements Exchange {
   #abort: AbortController | undefined
   #gone: Error | undefined
 
-  constructor(service: Service, gateway: Gateway, params: readonly string[], isAscii = false) {
+  /** @param now the service's clock */
+  constructor(
+    service: Service,
+    gateway: Gateway,
+    params: readonly string[],
+    isAscii = false,
+    now = service.now(),
+  ) {
     this.service = service
     this.gateway = gateway
     this.#params = params
     this.#isAscii = isAscii
-    this.began = service.now()
+    this.began = now
   }
 
   get env(): Env {
-    this.#env ??= new Environment(withoutProxy(this.#params), this.#isAscii)
+    this.#env ??= withoutProxy(new Environment(this.#params, this.#isAscii), this.#isAscii)
     return this.#env
   }
 
@@ -79,5 +86,11 @@ export abstract class SocketExchange implements Exchange {
  * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
  * variables believe it. quirk: httpoxy
  */
-const withoutProxy = (params: readonly string[]): readonly string[] =>
-  params.includes('HTTP_PROXY') ? params.filter((_, i) => params[i - (i % 2)] !== 'HTTP_PROXY') : params
+const withoutProxy = (env: Environment, isAscii: boolean): Environment => {
+  // The look-up knows where all names stand, and will be asked for others.
+  if (env.get('HTTP_PROXY') === undefined) return env
+  return new Environment(
+    env.list.filter((_, i, list) => list[i - (i % 2)] !== 'HTTP_PROXY'),
+    isAscii,
+  )
+}
