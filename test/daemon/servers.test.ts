@@ -35,7 +35,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     const [pid] = server.begun() as [number]
     signalProcess(server.server.pid, 'SIGTERM')
     // Apache repeats it after 1.3 s, and would kill after 8.3 s.
-    expect(await gone(pid, 1200)).toBe(true)
+    expect(await gone(pid, 7000)).toBe(true)
     await endsClean(server)
   })
 
