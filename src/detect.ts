@@ -35,13 +35,13 @@ export interface Detected {
 }
 
 /** A listening socket that a launcher handed over. */
-export interface HandedSocket {
+interface HandedSocket {
   readonly fd: number
   /** What alone is spoken there, by its name in LISTEN_FDNAMES; else each connection's first byte tells. */
   readonly protocol?: SocketProtocol
 }
 
-export type SocketProtocol = 'fastcgi' | 'scgi' | 'http'
+type SocketProtocol = 'fastcgi' | 'scgi' | 'http'
 
 /**
  * The first rule that fits decides: CGIUP_SERVER, the caller's choice, a listening socket, a CGI

@@ -20,7 +20,7 @@ export interface DaemonOptions extends ListenOptions, ServiceOptions, AdmissionO
   readonly log?: (entry: AccessEntry) => void
 }
 
-export interface DaemonSocket {
+interface DaemonSocket {
   readonly fd: number
   /** What may be spoken there. Default: {@link DaemonOptions.protocols}. */
   readonly protocols?: readonly Protocol[]

@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp.js'
 
 const dist = new URL('../../dist/index.js', import.meta.url).href
 
-export const directory = tempDir('crew')
+const directory = tempDir('crew')
 
 let count = 0
 export const newPath = (name: string): string => join(directory, `${name}${++count}`)
@@ -67,7 +67,7 @@ await run({
 export const loadedBy = (file: string): number[] =>
   readFileSync(`${file}.loaded`, 'utf8').trim().split('\n').map(Number)
 
-export const addressOf = (place: string | number): Address =>
+const addressOf = (place: string | number): Address =>
   typeof place === 'number' ? { port: place } : { path: place }
 
 /** What a test has started, ended after it. */
