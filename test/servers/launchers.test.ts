@@ -1,7 +1,6 @@
 /** Programs that start an app on a listening socket of theirs: spawn-fcgi, multiwatch, cgi-fcgi -start, h2o. */
 
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
 import { get, Peer } from '../fastcgi/peer.js'
@@ -149,8 +148,7 @@ describe.skipIf(!needs('h2o'))('h2o, fastcgi.spawn', () => {
     const config = newPath('h2o')
     writeFileSync(
       config,
-      `user: ${userInfo().username}
-listen: {host: 127.0.0.1, port: ${port}}
+      `${process.getuid?.() === 0 ? 'user: root\n' : ''}listen: {host: 127.0.0.1, port: ${port}}
 hosts: {default: {paths: {"/": {fastcgi.spawn: "exec ${app}"}}}}
 `,
     )
