@@ -18,6 +18,9 @@ export interface ChildEvents {
   readonly onExit: (child: Child, how: string) => void
 }
 
+/** What a worker may take longer than its grace before it is killed, in milliseconds. */
+const LATE_MS = 500
+
 export interface ChildOptions {
   readonly facts: WorkerFacts
   /** Descriptors that listen, which the worker gets under the same numbers. */
@@ -33,6 +36,7 @@ export class Child {
   ending = false
   alive = true
   readonly #process: ChildProcess
+  #late: NodeJS.Timeout | undefined
 
   constructor(options: ChildOptions, events: ChildEvents) {
     const child = startProcess(options)
@@ -51,6 +55,7 @@ export class Child {
     const ended = (how: string) => {
       if (!this.alive) return
       this.alive = false
+      clearTimeout(this.#late)
       events.onExit(this, how)
     }
     child.on('error', (error) => {
@@ -82,8 +87,12 @@ export class Child {
    */
   end(successor = false): void {
     this.ending = true
-    if (this.serving !== null) this.answer({ cgiup: 'end', successor })
-    else this.#process.kill('SIGKILL')
+    if (this.serving === null) {
+      this.kill()
+      return
+    }
+    this.answer({ cgiup: 'end', successor })
+    this.#late ??= setTimeout(() => this.kill(), this.serving.graceMs + LATE_MS)
   }
 
   kill(): void {

@@ -41,7 +41,7 @@ export class WorkersSocket {
    * The socket of a place. The place that is asked for first is the only one.
    * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED
    */
-  bind(place: Place): Promise<SharedSocket> {
+  async bind(place: Place): Promise<SharedSocket> {
     const name = placeName(place)
     if (this.#shared === undefined) {
       this.#place = name

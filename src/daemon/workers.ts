@@ -22,9 +22,6 @@ export interface WorkersOptions {
   readonly log?: (line: string) => void
 }
 
-/** What a worker may take longer than its grace before it is killed, in milliseconds. */
-const LATE_MS = 500
-
 export class Workers implements Crew {
   ending = false
   /** What the first worker said of itself. */
@@ -110,12 +107,10 @@ export class Workers implements Crew {
     // Connections that this process alone could accept would wait for nothing.
     for (const fd of this.#options.descriptors) closeQuietly(fd)
     for (const child of this.#children) child.end()
-    const late = setTimeout(() => this.kill(), (this.serving?.graceMs ?? 0) + LATE_MS)
     if (this.#children.size > 0)
       await new Promise<void>((resolve) => {
         this.#empty = resolve
       })
-    clearTimeout(late)
   }
 
   /** Ends all workers at once. */

@@ -1,6 +1,6 @@
 /** Fresh workers: on SIGHUP, on SIGTERM to one, after so many requests; no request is lost by it. */
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
@@ -55,6 +55,25 @@ describe('SIGHUP', () => {
     expect(await reloaded(primary)).toBe(true)
     // An old worker may still accept one or two connections.
     expect(await until(async () => (await ask(place)).version === 'two')).toBe(true)
+  })
+
+  it('another address needs a new start: the old workers stay where they are', async () => {
+    const { place, file, primary, pids } = await crew(1)
+    writeFileSync(file, readFileSync(file, 'utf8').replace(place, `${place}-other`))
+    signalProcess(primary.pid, 'SIGHUP')
+    expect(await until(() => primary.output().includes('reload stopped'))).toBe(true)
+    expect(primary.output()).toContain(`The workers listen on ${place}; ${place}-other needs a new start`)
+    expect((await ask(place)).pid).toBe(pids[0])
+  })
+
+  it('an old worker that does not end within graceMs is killed', async () => {
+    const { place, primary } = await crew(1, { graceMs: 200 })
+    const slow = await slowRequest(place)
+    signalProcess(slow.pid, 'SIGSTOP')
+    signalProcess(primary.pid, 'SIGHUP')
+    expect(await reloaded(primary)).toBe(true)
+    expect(await allGone([slow.pid])).toBe(true)
+    expect((await ask(place)).version).toBe('one')
   })
 
   it.each([
