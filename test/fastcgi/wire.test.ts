@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodePairs, encodeRecords, type Rec, Type } from '../fuzz/records.js'
-import { needs } from '../support/needs.js'
+import { needs, which } from '../support/needs.js'
 import { until } from '../support/processes.js'
 import { tempDir } from '../support/temp.js'
 import * as peer from './peer.js'
@@ -28,7 +28,7 @@ describe.skipIf(!needs('php-cgi'))('PHP understands what our tests send', () => 
       `<?php foreach ($_SERVER as $name => $value) if (is_string($value)) echo bin2hex($name), '=', bin2hex($value), "\\n";
        echo "body=", bin2hex(file_get_contents('php://input')), "\\n";`,
     )
-    php = spawn('php-cgi', ['-n', '-d', 'variables_order=S', '-b', path], {
+    php = spawn(which('php-cgi') as string, ['-n', '-d', 'variables_order=S', '-b', path], {
       stdio: 'ignore',
       env: { PATH: process.env.PATH, PHP_FCGI_CHILDREN: '0', PHP_FCGI_MAX_REQUESTS: '1000' },
     })
