@@ -9,7 +9,7 @@ import { request, send } from '../support/request.js'
 import { lossRun } from './losses.js'
 import { http2Upload, longHeaders, silence } from './peculiar.js'
 import { useSite } from './site.js'
-import { startApacheProxy, startBack } from './sites/apache-proxy.js'
+import { startApacheProxy } from './sites/apache-proxy.js'
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -86,10 +86,10 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
       async (method) => {
         const run = { port: port('BALANCED'), mount: '', method }
         const work = async () => {
-          for (const i of [1, 2]) {
+          for (const name of ['one', 'two'] as const) {
             await pause(150)
-            await site.members[i]?.stop()
-            site.members[i] = await startBack(site.frame, site.backs[i] as number)
+            const start = await site.restart(name)
+            await start()
             // It is asked again.
             await pause(1200)
           }
@@ -142,9 +142,9 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
   it('an app that is down: 503, and it is used again as soon as it is there', async () => {
     const ask = async () => (await request({ port: port('TCP') }, { target: '/-/tag' })).status
     expect(await ask()).toBe(200)
-    await site.members[0]?.stop()
+    const start = await site.restart('tcp')
     expect(await ask()).toBe(503)
-    site.members[0] = await startBack(site.frame, site.backs[0] as number)
+    await start()
     expect(await ask()).toBe(200)
   })
 })

@@ -7,6 +7,7 @@ import { startServer } from '../../support/server-process.js'
 import { appNames } from '../docroot.js'
 import {
   type Responder,
+  type ResponderOptions,
   socketOf,
   startResponder,
   startResponders,
@@ -54,21 +55,31 @@ const whole = ['fcgi-root', 'fcgi-balancer', 'scgi-root'].map((name) => `apache-
 
 export interface ProxySite extends Site {
   readonly pid: number
-  readonly frame: Frame
-  /** Ports of the fetch app: one at the root, two behind the balancer, one with `--mount ""`. */
-  readonly backs: readonly number[]
-  readonly members: Responder[]
+  /** Stops a member, and starts it again when it is asked to. */
+  restart(member: MemberName): Promise<() => Promise<void>>
 }
 
-/** An app at the root, as a process on a TCP port. */
-export function startBack(frame: Frame, port: number): Promise<Responder> {
-  return startResponder(frame, { file: join(frame.docroot.path, 'site/fetch.mjs'), listens: { port } })
+/** The fetch app at the root: over TCP, twice behind the balancer, and with `--mount ""`. */
+type MemberName = 'tcp' | 'one' | 'two' | 'told'
+
+interface Members {
+  readonly all: Map<MemberName, Responder>
+  start(name: MemberName): Promise<void>
 }
 
-/** The same, told where it is mounted. */
-function startTold(frame: Frame, port: number): Promise<Responder> {
+function members(frame: Frame, tcp: number, told: number): Members {
+  const all = new Map<MemberName, Responder>()
+  const options: Record<MemberName, Omit<ResponderOptions, 'file'>> = {
+    tcp: { listens: { port: tcp } },
+    one: { listens: { path: socketOf(frame, 'one') }, server: 'fastcgi' },
+    two: { listens: { path: socketOf(frame, 'two') }, server: 'fastcgi' },
+    told: { listens: { port: told }, server: 'fastcgi', args: ['--mount', ''] },
+  }
   const file = join(frame.docroot.path, 'site/fetch.mjs')
-  return startResponder(frame, { file, listens: { port }, server: 'fastcgi', args: ['--mount', ''] })
+  const start = async (name: MemberName) => {
+    all.set(name, await startResponder(frame, { file, ...options[name] }))
+  }
+  return { all, start }
 }
 
 /**
@@ -77,29 +88,31 @@ function startTold(frame: Frame, port: number): Promise<Responder> {
  */
 export async function startApacheProxy(): Promise<ProxySite> {
   const frame = await makeFrame(ports)
-  const backs = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const [tcp, told] = [await freePort(), await freePort()]
   const file = writeConfig(frame, 'apache-proxy-frame.conf', whole, {
     ...common,
-    BACK: String(backs[0]),
-    BACK1: String(backs[1]),
-    BACK2: String(backs[2]),
-    BACK3: String(backs[3]),
+    BACK: String(tcp),
+    TOLDBACK: String(told),
+    ONE: socketOf(frame, 'one'),
+    TWO: socketOf(frame, 'two'),
   })
   for (const [part, way] of Object.entries(parts))
     for (const app of appNames)
       writePart(frame, part, `${way}-${app}`, { APP: app, APPSOCK: socketOf(frame, app) })
   const responders = await startResponders(frame)
-  const members: Responder[] = []
-  const backsOf: Member = {
-    output: () => members.map((member) => member.output()).join(''),
-    // Some may have been replaced by then.
-    stop: async () => (await Promise.all(members.map((member) => member.stop()))).flat(),
+  const { all, start } = members(frame, tcp, told)
+  const backs: Member = {
+    output: () => [...all.values()].map((member) => member.output()).join(''),
+    stop: async () => (await Promise.all([...all.values()].map((member) => member.stop()))).flat(),
   }
-  return behind([backsOf, ...responders], async () => {
-    members.push(...(await Promise.all(backs.slice(0, 3).map((port) => startBack(frame, port)))))
-    members.push(await startTold(frame, backs[3] as number))
+  const restart = async (name: MemberName) => {
+    await all.get(name)?.stop()
+    return () => start(name)
+  }
+  return behind([backs, ...responders], async () => {
+    await Promise.all((['tcp', 'one', 'two', 'told'] as const).map(start))
     const server = await startProxy(frame, file, Object.values(frame.ports))
-    return { ...site(frame, [server, backsOf, ...responders]), pid: server.pid, frame, backs, members }
+    return { ...site(frame, [server, backs, ...responders]), pid: server.pid, restart }
   })
 }
 
