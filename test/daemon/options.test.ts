@@ -4,9 +4,9 @@ import { UsageError } from '../../src/errors.js'
 
 describe('options of a process', () => {
   it.each<[object, string]>([
-    [{ workers: -1 }, 'The option workers takes a whole number from 0 to 1024, not -1.'],
+    [{ workers: -1 }, "The option workers takes a whole number from 0 to 1024, or 'auto', not -1."],
     [{ workers: 1025 }, 'workers'],
-    [{ workers: '4' }, 'The option workers takes a whole number from 0 to 1024, not "4".'],
+    [{ workers: '4' }, 'not "4".'],
     [{ recycle: { maxRequests: 0 } }, 'The option recycle.maxRequests takes a whole number above 0, not 0.'],
     [{ recycle: { maxRequests: 1.5 } }, 'recycle.maxRequests'],
     [{ recycle: { maxMemory: '256M' } }, 'The option recycle.maxMemory takes a number of bytes, not "256M".'],
@@ -24,6 +24,7 @@ describe('options of a process', () => {
   it.each<ProcessOptions>([
     {},
     { workers: 0, recycle: {}, graceMs: 0 },
+    { workers: 'auto' },
     {
       workers: 1024,
       recycle: { maxRequests: 1, maxMemory: 1, maxAgeMs: 1 },
