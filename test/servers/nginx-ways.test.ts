@@ -24,6 +24,7 @@ describe.skipIf(!there).each([
 
   it.each([
     ['fastcgi_params over TCP', 'ROOT'],
+    ['the same, connections kept', 'KEEP'],
     ['fastcgi.conf behind try_files', 'FILES'],
     ['scgi_params', 'SCGI'],
     ['proxy_pass', 'PROXY'],
@@ -48,6 +49,7 @@ describe.skipIf(!there).each([
       endings({ site, app, port: port('SCGI'), mount: '', traits: { ...proxied, showsBreak: true } }))
     describe('proxy_pass', () => behaves({ site, app, port: port('PROXY'), mount: '', traits: proxied }))
     losesNone({ site, port: port('ROOT'), mount: '' }, [16])
+    describe('connections kept, over TCP', () => losesNone({ site, port: port('KEEP'), mount: '' }, [16]))
   }
 })
 

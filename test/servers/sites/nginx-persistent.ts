@@ -77,17 +77,19 @@ export async function startNginxPersistent(): Promise<Site> {
 }
 
 /**
- * Apps at the root: ROOT with fastcgi_params over TCP, FILES behind try_files, SCGI, PROXY. Each is a
+ * Apps at the root: ROOT with fastcgi_params over TCP, KEEP the same with kept connections, FILES behind try_files, SCGI, PROXY. Each is a
  * process of `cgiup` with a socket of its own; FILES and SCGI limit uploads.
  */
 export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise<Site> {
-  const frame = await makeFrame(['ROOT', 'FILES', 'SCGI', 'PROXY', 'BACK', 'BACKSCGI'])
+  const frame = await makeFrame(['ROOT', 'KEEP', 'FILES', 'SCGI', 'PROXY', 'BACK', 'BACKSCGI'])
   const { BACK, BACKSCGI, ...ports } = frame.ports as Record<string, number>
   const nginx = { ...frame, ports }
   const file = join(frame.docroot.path, 'site', app)
   const at = (name: string) => ({ path: socketOf(frame, name) })
   const ways = {
+    upstream: [['nginx-tcp-upstream-frame.conf', { BACK: String(BACK) }]],
     ROOT: [['nginx-fastcgi-root.conf', { BACK: String(BACK) }]],
+    KEEP: [['nginx-two-keep-frame.conf']],
     FILES: [['nginx-fastcgi-files.conf', { APPSOCK: at('own').path }]],
     SCGI: [['nginx-scgi-root.conf', { BACK: String(BACKSCGI) }]],
     PROXY: [['nginx-proxy.conf', { APPSOCK: at('http').path }]],
