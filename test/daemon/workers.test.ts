@@ -148,10 +148,11 @@ describe('the end', () => {
     expect(await allGone(pids)).toBe(true)
   })
 
-  it('Ctrl-C reaches the whole process group: workers leave it to the primary', async () => {
+  // Ctrl-C at a terminal, systemd with KillMode=control-group.
+  it.each(['SIGINT', 'SIGTERM'] as const)('%s to the whole process group ends it as well', async (signal) => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
-    process.kill(-primary.pid, 'SIGINT')
+    process.kill(-primary.pid, signal)
     expect(await allGone(pids.filter((pid) => pid !== slow.pid))).toBe(true)
     expect(isAlive(slow.pid)).toBe(true)
     slow.letGo()
