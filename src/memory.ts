@@ -16,18 +16,18 @@ let freeBytes = 0
 
 /** A copy, in memory of its own that need not be cleared first: that takes as long as the copy. */
 export const copyOf = (buffer: ArrayBufferLike, offset: number, length: number): Uint8Array => {
-  const memory = length < SMALLEST ? fresh(length) : memoryFor(length)
-  const copy = memory.length === length ? memory : memory.subarray(0, length)
+  const memory = length < SMALLEST ? Buffer.allocUnsafeSlow(length) : memoryFor(length)
+  const copy = new Uint8Array(memory.buffer, 0, length)
   copy.set(new Uint8Array(buffer, offset, length))
   if (length >= SMALLEST) lent.add(copy)
   return copy
 }
 
-/** Of this many bytes or more. */
-export const memoryFor = (length: number): Uint8Array =>
-  (free.length === 0 ? undefined : taken(length)) ?? fresh(length)
-
-const fresh = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+/** Of this many bytes or more, not cleared, and nobody else's. */
+export const memoryFor = (length: number): Buffer => {
+  const found = free.length === 0 ? undefined : taken(length)
+  return found === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(found.buffer)
+}
 
 /** Memory that is not more than twice as large. */
 const taken = (length: number): Uint8Array | undefined => {

@@ -62,7 +62,8 @@ export const readShared = (socket: Socket, taker: Taker): boolean => {
     } else if (own && current.length >= bytes) current = current.subarray(0, bytes)
     else {
       own = true
-      current = Buffer.from(memoryFor(bytes).buffer, 0, bytes)
+      const memory = memoryFor(bytes)
+      current = memory.length === bytes ? memory : memory.subarray(0, bytes)
     }
     return current
   }
