@@ -5,7 +5,6 @@ import { checkProcessOptions } from './daemon/options.js'
 import type { Detected } from './detect.js'
 import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
-import { serveHttp } from './http/server.js'
 import { recordOutput } from './output.js'
 import { errorPage, type Running, type RunOptions } from './run.js'
 
@@ -15,6 +14,8 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const place = placeOf(options)
   const development = options.development ?? process.env.NODE_ENV !== 'production'
   const handler = await httpHandler(app, options, development)
+  // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
+  const { serveHttp } = await import('./http/server.js')
   const { socketMode, socketGroup } = options
   const server = await serveHttp(handler, {
     ...place,
