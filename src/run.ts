@@ -82,9 +82,9 @@ export interface Running {
   readonly why: string
   /** With the option `workers`: whether this process manages the workers, or is one of them. */
   readonly role?: 'primary' | 'worker'
-  /** HTTP: `http://127.0.0.1:8080`, or `unix:/run/app.sock`. */
+  /** `http://127.0.0.1:8080`, `fcgi://127.0.0.1:9000`, `scgi://127.0.0.1:4000` or `unix:/run/app.sock`. */
   readonly url?: string
-  /** HTTP: the port that was taken, or the path of the socket. */
+  /** The port that was taken, or the path of the socket. */
   readonly address?: AddressInfo | string
   /** Stops serving; requests that run may end first. Does nothing for CGI. */
   close(): Promise<void>

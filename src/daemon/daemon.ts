@@ -29,7 +29,10 @@ interface DaemonSocket {
 }
 
 export interface Daemon {
-  /** Of the first socket: `unix:/run/app.sock`, `http://127.0.0.1:9000`. */
+  /**
+   * Of the first socket: `unix:/run/app.sock`, `http://127.0.0.1:8080`; over TCP without HTTP
+   * `fcgi://127.0.0.1:9000` or `scgi://127.0.0.1:4000`, as Apache writes them.
+   */
   readonly url: string
   readonly address: AddressInfo | string
   /** Requests that are being served. */
@@ -89,7 +92,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
   const [{ place }] = opened as [Open]
   let closed: Promise<void> | undefined
   return {
-    url: place.url,
+    url: urlOf(place, sockets[0]?.protocols ?? protocols),
     address: place.address,
     get running() {
       return service.running
@@ -102,6 +105,11 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
       new Connection(adopted(handle), service)
     },
   }
+}
+
+function urlOf({ url }: Listening, protocols: readonly Protocol[]): string {
+  if (protocols.includes('http')) return url
+  return url.replace(/^http:/, protocols.includes('fastcgi') ? 'fcgi:' : 'scgi:')
 }
 
 async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<HttpAcceptor> {

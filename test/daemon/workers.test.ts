@@ -42,7 +42,7 @@ describe('sharing the socket', () => {
     const { primary, pids } = await startCrew(writeApp({ server: 'fastcgi', port, workers: 2 }), port, 2)
     expect(await answering(port, 2)).toEqual(new Set(pids))
     expect(primary.output()).toMatch(
-      `cgiup: http://127.0.0.1:${port} (fastcgi: the option "server" says so; 2 workers; Ctrl-C stops it)`,
+      `cgiup: fcgi://127.0.0.1:${port} (fastcgi: the option "server" says so; 2 workers; Ctrl-C stops it)`,
     )
   })
 
