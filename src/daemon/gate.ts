@@ -16,6 +16,7 @@ const protocolOf = (byte: number): Protocol | null => {
 
 /** A connection that has not said a byte yet. */
 class Silent implements Served {
+  place = -1
   readonly #socket: Socket
   readonly #service: Service
   readonly #since: number

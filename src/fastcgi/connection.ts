@@ -27,6 +27,7 @@ const PAUSE_MS = 500
 
 export class Connection implements ResponderEvents, Line, Served {
   readonly service: Service
+  place = -1
   readonly open = new ById<FastcgiExchange>()
   /** Clock of the last byte in or out. */
   lastActive: number

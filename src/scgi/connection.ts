@@ -16,6 +16,7 @@ const LARGE = 65536
 
 export class ScgiConnection implements Served, Line {
   readonly service: Service
+  place = -1
   readonly socket: Socket
   readonly #reader: NetstringReader
   readonly #openedAt: number

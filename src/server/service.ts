@@ -3,13 +3,14 @@ import { logLine, textOf } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { Crowd, type Member } from './crowd.js'
 import type { SocketExchange } from './exchange.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
 import type { HandOver } from './pass.js'
 
 /** A connection, as the service sees it. */
-export interface Served {
+export interface Served extends Member {
   /** The process is to end: a connection that is idle is closed now. */
   stop(): void
   /** Another process takes connections over: one that is idle goes there now. */
@@ -46,7 +47,7 @@ export class Service {
   stopping = false
   /** The process is to end, and another one goes on with its connections. */
   handOver: HandOver | null = null
-  readonly connections = new Set<Served>()
+  readonly connections = new Crowd<Served>()
   readonly #handler: Handler
   readonly #options: ServiceOptions
   readonly #work = new Set<Promise<unknown>>()
