@@ -4,6 +4,7 @@ import { parseVerbatim } from '../cgi/verbatim.js'
 import type { Reply } from '../exchange.js'
 import { bigHeadWarning } from '../server/big-head.js'
 import { needsBodyFirst } from '../server/half-duplex.js'
+import { isHaproxy } from '../server/haproxy.js'
 import type { Service } from '../server/service.js'
 import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
@@ -73,13 +74,10 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
 /** HAProxy 2.6 makes a 302 of every status before a Location field; a Status behind it stands. */
 const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
   const head = encodeHead(prepared)
-  if (!prepared.headers.includes('Location') || !isHaproxy(exchange)) return head
+  if (!prepared.headers.includes('Location') || !isHaproxy(exchange.env)) return head
   const end = head.indexOf('\r\n') + 2
   return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`
 }
-
-const isHaproxy = ({ env }: FastcgiExchange): boolean =>
-  env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true
 
 const whole = (
   line: Line,

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
 import type { PushedBody } from '../server/body.js'
+import { isHaproxy } from '../server/haproxy.js'
 import { handOver } from '../server/pass.js'
 import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
@@ -176,7 +177,7 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   stderr(exchange: FastcgiExchange, text: string): void {
-    if (exchange.finished) this.service.log(text)
+    if (exchange.finished || isHaproxy(exchange.env)) this.service.log(text)
     else if (text !== '') {
       exchange.stderrUsed = true
       this.send(stderrText(exchange.request.id, text))

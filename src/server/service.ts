@@ -5,6 +5,7 @@ import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { Crowd, type Member } from './crowd.js'
 import type { SocketExchange } from './exchange.js'
+import { isHaproxy } from './haproxy.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
 import type { HandOver } from './pass.js'
@@ -171,8 +172,10 @@ export class Service {
   /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
   report(exchange: Exchange, text: string): void {
     const line = logLine(exchange.env, text)
-    exchange.stderr(line)
-    if (exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false) this.log(line)
+    const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
+    if (ours) this.log(line)
+    // There it would come to the same place.
+    if (!ours || !isHaproxy(exchange.env)) exchange.stderr(line)
   }
 
   /** A line for the log of the process. */

@@ -16,6 +16,19 @@ describe('6.2 Responder', () => {
     expect(p.bytes % 8).toBe(0)
   })
 
+  test('HAProxy crashes at FCGI_STDERR: it gets none, the log has it once', async () => {
+    const { peer, log } = await serve((exchange) => {
+      exchange.stderr('said\n')
+      throw new Error('thrown')
+    })
+    const p = peer()
+    p.send(get(1, ['SERVER_SOFTWARE', 'HAProxy 2.6.12']))
+    const answer = await p.ended(1)
+    expect(answer.status).toBe('500')
+    expect(answer.types).not.toContain(RecordType.STDERR)
+    expect(log.join('').match(/said|Error: thrown/g)).toEqual(['said', 'Error: thrown'])
+  })
+
   test('HAProxy makes a 302 of a Status before Location: it gets it behind', async () => {
     const { peer } = await serve(() => ({ status: 308, headers: ['Location', '/x', 'A', 'b'], body: null }))
     const p = peer()

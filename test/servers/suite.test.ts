@@ -5,6 +5,7 @@ import { needs } from '../support/needs.js'
 import { gateway } from './gateway.js'
 import { startApache } from './sites/apache.js'
 import { startCaddySuite } from './sites/caddy.js'
+import { startHaproxySuite } from './sites/haproxy.js'
 import { startLighttpd } from './sites/lighttpd.js'
 import { startNginx } from './sites/nginx.js'
 
@@ -45,6 +46,16 @@ const caddy = {
   'diagnostics of a request': 'Caddy 2.6 throws FCGI_STDERR away',
 }
 
+const buffer = 'HAProxy answers 400 to chunked uploads over its buffer of 16 KB'
+
+const haproxy = {
+  'mounted: the mount path itself is the root': 'HAProxy tells no PATH_INFO there: option mount',
+  'no body: neither Content-Length nor Content-Type': 'the variable itself: HAProxy sets CONTENT_LENGTH=0',
+  'variables of CGI reach the app': 'HAProxy tells no PATH_INFO at the root',
+  '1 MiB without a length': buffer,
+  'a body without a length that the app does not read': buffer,
+}
+
 suite([
   ...(needs('apache2')
     ? [
@@ -54,5 +65,6 @@ suite([
     : []),
   ...(needs('lighttpd') ? [gateway('lighttpd', startLighttpd, lighttpd)] : []),
   ...(needs('caddy', 'spawn-fcgi') ? [gateway('Caddy, FastCGI', startCaddySuite, caddy)] : []),
+  ...(needs('haproxy', 'spawn-fcgi') ? [gateway('HAProxy', startHaproxySuite, haproxy)] : []),
   ...(needs('nginx', 'fcgiwrap') ? [gateway('nginx and fcgiwrap', startNginx, nginx)] : []),
 ])

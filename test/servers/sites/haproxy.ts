@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
 import { type AppName, scripts } from '../docroot.js'
-import { inFront, socketOf, startAll, startResponder, startResponders } from '../responder.js'
+import {
+  inFront,
+  socketOf,
+  startAll,
+  startResponder,
+  startResponders,
+  startSuiteResponders,
+} from '../responder.js'
 import {
   environment,
   type Frame,
@@ -42,6 +49,15 @@ export async function startHaproxyBefore(
   const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
   const stop = () => process.stop()
   return inFront(frame, [{ ...process, stop }], () => haproxy(frame, [main], Object.values(frame.ports)))
+}
+
+/** The shared behaviour suite. */
+export async function startHaproxySuite(): Promise<Site> {
+  const frame = await makeFrame()
+  const [FETCHSOCK, NODESOCK] = [socketOf(frame, 'suite-fetch'), socketOf(frame, 'suite-node')]
+  const main = writeConfig(frame, 'haproxy-suite-frame.conf', [], { FETCHSOCK, NODESOCK })
+  const { fetch, node } = frame.suite
+  return inFront(frame, await startSuiteResponders(frame), () => haproxy(frame, [main], [fetch, node]))
 }
 
 function haproxy(frame: Frame, files: readonly string[], ports: readonly number[]) {
