@@ -19,7 +19,7 @@ import { wasTold } from './early-end.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
-import { httpHandler } from './run-http.js'
+import { homeOf, httpHandler } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
 
 /** Without an address: php-fpm's port, and the one of SCGI's first server. */
@@ -44,7 +44,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   const development = options.development ?? isDevelopment(http)
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
-  printToStderr()
+  if (!http) printToStderr()
   let ending: Ending | undefined
   const handler = await (http ? httpHandler(app, options, development) : handlerFor(app, options))
   const renewed = renewal(handler, {
@@ -82,7 +82,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     throw error
   })
   // Under a manager stderr is the server's error log: it is told of trouble only.
-  if (!handed && !worker) say(options, `${daemon.url} (${found.server}: ${found.why}; Ctrl-C stops it)`)
+  if (!handed && !worker) say(options, banner(found, daemon, options))
   ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
   if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
@@ -96,6 +96,11 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
 /** A development server on a laptop is one unless it is told otherwise; behind a web server it is the other way round. */
 function isDevelopment(http: boolean): boolean {
   return http ? process.env.NODE_ENV !== 'production' : process.env.NODE_ENV === 'development'
+}
+
+function banner({ server, why }: Detected, { url }: Daemon, { mount }: RunOptions): string {
+  const where = server === 'http' ? `${homeOf(url, mount)} (HTTP` : `${url} (${server}`
+  return `${where}: ${why}; Ctrl-C stops it)`
 }
 
 function running(

@@ -49,7 +49,8 @@ export interface RunOptions extends AppOptions {
   /** FastCGI: the app that answers requests in the role Filter. Default: the same app. */
   filter?: App
   /**
-   * FastCGI and SCGI: how long running requests may take after the signal to end, in milliseconds.
+   * How long running requests may take after the signal to end, in milliseconds; not for HTTP in
+   * development, where it is 5 seconds.
    * Default 7000 under Apache mod_fcgid, which sends SIGKILL about 8 s after its SIGTERM, else 30000.
    */
   graceMs?: number
@@ -176,12 +177,22 @@ async function start(app: App, options: RunOptions): Promise<Running> {
     const { startWorkers } = await import('./run-workers.js')
     return startWorkers(options, found)
   }
-  if (found.server === 'http' && found.sockets === undefined && !(await isWorker())) {
+  if (
+    found.server === 'http' &&
+    found.sockets === undefined &&
+    inDevelopment(options) &&
+    !(await isWorker())
+  ) {
     const { startHttp } = await import('./run-http.js')
     return startHttp(app, options, found)
   }
   const { startDaemon } = await import('./run-daemon.js')
   return startDaemon(app, options, found)
+}
+
+/** On a laptop, where a server ends at once, without thought for those who are on their way to it. */
+function inDevelopment({ development }: RunOptions): boolean {
+  return development ?? process.env.NODE_ENV !== 'production'
 }
 
 /** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
