@@ -11,10 +11,10 @@ import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import { answer, answerError, type Line } from './answer.js'
 import { Backlog } from './backlog.js'
+import { BodiesBehind } from './bodies-behind.js'
 import { ById } from './by-id.js'
 import { FastcgiExchange } from './exchange.js'
 import { Gather } from './gather.js'
-import { holdsUp } from './holds-up.js'
 import { Output } from './output.js'
 import { Responder, type ResponderEvents, type ResponderRequest, Role } from './responder.js'
 import { abortText, endText, endTextWithStderr, stderrText } from './stdout.js'
@@ -22,9 +22,6 @@ import { checkTimes } from './time-limits.js'
 
 /** How long a request without an announced body waits to see whether it has one, in milliseconds. */
 const UNDECIDED_MS = 100
-
-/** How long a body that nobody reads may hold up a kept connection, in milliseconds. */
-const PAUSE_MS = 500
 
 export class Connection implements ResponderEvents, Line, Served {
   readonly service: Service
@@ -36,8 +33,7 @@ export class Connection implements ResponderEvents, Line, Served {
   readonly output: Output
   readonly #responder: Responder
   #fresh: FastcgiExchange[] = []
-  #paused = false
-  #pausedAt = 0
+  readonly #behind: BodiesBehind
   readonly #gather = new Gather()
   /** A request without FCGI_KEEP_CONN was answered: the connection ends with the last one that is open. */
   #last = false
@@ -55,8 +51,9 @@ export class Connection implements ResponderEvents, Line, Served {
     this.service = service
     this.lastActive = service.now()
     this.#responder = new Responder(this, service.limits)
+    this.#behind = new BodiesBehind(socket, this.open, this.#responder, service.limits)
     this.#backlog = new Backlog(socket, service.limits.maxBacklogBytes, () => {
-      if (!this.#paused) socket.resume()
+      if (!this.#behind.paused) socket.resume()
     })
     this.#surplus = service.connections.size >= service.limits.maxConnections
     service.opened(this)
@@ -170,10 +167,7 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** The app asks for more of a body. */
   wants(): void {
-    if (this.#paused && !this.#full()) {
-      this.#paused = false
-      if (!this.#backlog.held) this.#socket.resume()
-    }
+    if (this.#behind.release() && !this.#backlog.held) this.#socket.resume()
   }
 
   stderr(exchange: FastcgiExchange, text: string): void {
@@ -213,20 +207,9 @@ export class Connection implements ResponderEvents, Line, Served {
       return
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
-    if (this.#paused && now - this.#pausedAt > PAUSE_MS) this.#mayBeMultiplexed()
+    if (this.#behind.sweep(now, this.output.full)) this.wants()
     for (const exchange of this.open.all()) checkTimes(this, exchange, now)
     if (this.#fresh.length > 0) this.#start(now)
-  }
-
-  /**
-   * The body that nobody reads goes to a file from now on: a peer that keeps the connection may have sent
-   * another request behind it.
-   */
-  #mayBeMultiplexed(): void {
-    // mod_fcgid reads nothing of a reply before it has sent all of the body: the app goes on only then.
-    if (this.output.full) this.#responder.multiplexed = true
-    for (const { request } of this.open.all()) if (request.keepConnection) this.#responder.multiplexed = true
-    this.wants()
   }
 
   destroy(): void {
@@ -272,21 +255,7 @@ export class Connection implements ResponderEvents, Line, Served {
     if (this.#fresh.length > 0) this.#start(this.lastActive)
     if (!this.#responder.pending) this.#pendingSince = 0
     else if (this.#pendingSince === 0) this.#pendingSince = this.lastActive
-    if (!this.#paused && this.#full()) {
-      this.#paused = true
-      this.#pausedAt = this.lastActive
-      this.#socket.pause()
-    }
-  }
-
-  /** Some request's reader is behind, and the connection has to wait for it. */
-  #full(): boolean {
-    const { limits } = this.service
-    const { multiplexed } = this.#responder
-    for (const { stdin, data } of this.open.all())
-      if (holdsUp(stdin, limits, multiplexed) || (data !== null && holdsUp(data, limits, multiplexed)))
-        return true
-    return false
+    this.#behind.look(this.lastActive)
   }
 
   /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */
