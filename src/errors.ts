@@ -200,7 +200,7 @@ export const errorTable = {
   },
   SERVER_UNKNOWN: {
     title: 'There is no server of that name',
-    fix: 'Use one of the names in serverNames, or leave the choice to "auto".',
+    fix: 'Use one of these names, or leave the choice to "auto".',
     status: 500,
   },
   ADDRESS_INVALID: {

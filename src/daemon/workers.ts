@@ -85,7 +85,9 @@ export class Workers implements Crew {
     do {
       this.#again = false
       for (const slot of this.#slots) {
-        const fresh = await slot.replace()
+        let fresh = await slot.replace()
+        // `pkill -HUP -f app.js` reaches the fresh worker too, before it can take the signal.
+        if (!fresh && slot.lastExit === 'SIGHUP') fresh = await slot.replace()
         if (this.ending) return
         if (!fresh) return this.log('reload stopped: a new worker does not start')
       }

@@ -40,6 +40,17 @@ describe('SIGHUP', () => {
     expect(children(primary.pid)).toHaveLength(2)
   })
 
+  it('sent to all processes of that name (pkill -HUP -f app.js), a worker that is starting among them', async () => {
+    const { primary, pids } = await crew(1)
+    signalProcess(primary.pid, 'SIGHUP')
+    const fresh = () => children(primary.pid).find((pid) => !pids.includes(pid)) ?? 0
+    expect(await until(() => fresh() > 0)).toBe(true)
+    signalProcess(fresh(), 'SIGHUP')
+    expect(await reloaded(primary), primary.output()).toBe(true)
+    expect(await allGone(pids)).toBe(true)
+    expect(children(primary.pid)).toHaveLength(1)
+  })
+
   it('new code that does not start: the old workers stay', async () => {
     const { place, file, primary, pids } = await crew(2)
     writeFileSync(`${file}.broken`, '')
