@@ -21,8 +21,9 @@ export const startServer = async (what) => {
     child.send(collect ? 'collect' : 'usage')
     return (await once(child, 'message'))[0]
   }
+  // It exits by itself then, and removes its socket.
   const stop = async () => {
-    child.kill('SIGKILL')
+    child.disconnect()
     await once(child, 'exit')
   }
   return { ...place, pid: child.pid, usage, stop }

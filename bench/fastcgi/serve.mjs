@@ -1,7 +1,7 @@
 // One server in a process of its own. argv: { server, app, style }. Tells its socket over IPC, and its
 // use of CPU and memory when it is asked.
 import { once } from 'node:events'
-import { unlinkSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expressApp, fetchApps, honoApp, nodeApps } from './apps.mjs'
@@ -55,10 +55,9 @@ process.on('message', (message) => {
   process.send({ user, system, cpu: user + system, rss, heap: heapUsed + external })
 })
 process.on('disconnect', () => process.exit())
-process.on('exit', () => {
-  try {
-    unlinkSync(path)
-  } catch {}
-})
+const removeSocket = () => rmSync(path, { force: true })
+process.on('exit', removeSocket)
+// Of a process of that number that was killed.
+removeSocket()
 await servers[server]()
 process.send({ path, protocol: /http|hono/.test(server) ? 'http' : (protocol ?? 'fastcgi') })

@@ -138,8 +138,9 @@ export class Service {
   }
 
   /** A page that can be sent, whatever becomes of the one that is asked for. */
-  async errorReply(error: unknown, exchange: Exchange): Promise<Reply> {
-    this.report(exchange, textOf(error))
+  async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
+    // A handler that stops because its client has left does what it should.
+    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
     try {
       const reply = await this.#onError(error, exchange)
       prepareReply(reply, 'GET')
@@ -236,3 +237,8 @@ export const tooLarge = (length: number, max: number): RequestError =>
     'REQUEST_TOO_LARGE',
     `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,
   )
+
+/** Our own error of a client that left, or what `fetch(url, { signal })` and its like make of the signal. */
+const isAbort = (error: unknown): boolean =>
+  (error instanceof CgiupError && error.code === 'REQUEST_ABORTED') ||
+  (error instanceof Error && error.name === 'AbortError')

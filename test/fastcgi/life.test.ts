@@ -104,6 +104,34 @@ describe.each(leavings)('the client leaves: %s', (_, leave) => {
     expect(log).toEqual([])
   })
 
+  test('apps that stop before their reply, because the signal says so, are no line in the log', async () => {
+    const entered = [gate(), gate()] as const
+    const apps: App[] = [
+      (_req, res) => {
+        res.on('close', () => {})
+        entered[0].open()
+      },
+      {
+        fetch: ({ signal }) =>
+          new Promise((_, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason))
+            entered[1].open()
+          }),
+      },
+    ]
+    for (const [at, app] of apps.entries()) {
+      const { peer, log, service } = await serve(await toHandler(app))
+      const p = peer()
+      p.send(get(1))
+      await entered[at]?.passed
+      leave(p)
+      await until(() => service.running === 0 && service.connections.size <= 1)
+      // The rejection goes through a few promises.
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(log).toEqual([])
+    }
+  })
+
   test('a handler that has not answered yet: its late answer goes nowhere', async () => {
     const entered = gate()
     const late = gate()
