@@ -70,7 +70,7 @@ export const cases = [
   },
   {
     name: 'upload of 10 MB',
-    load: { requests: 60, body: 10 << 20, connections: 2 },
+    load: { requests: 200, body: 10 << 20, connections: 2 },
     base: http('upload'),
     ours: [fetchApp('upload', 1), nodeApp('upload', 1)],
   },
