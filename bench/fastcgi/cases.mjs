@@ -76,7 +76,7 @@ export const cases = [
   },
   {
     name: `200 event streams, each event`,
-    load: { requests: 200, connections: 200, keep: false },
+    load: { requests: 600, connections: 200, keep: false },
     parts: EVENTS,
     base: http('sse'),
     ours: [fetchApp('sse', 0.7), nodeApp('sse', 0.7)],
