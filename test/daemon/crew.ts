@@ -120,7 +120,20 @@ export async function crew(workers: number, options: object = {}) {
   return { place, file, ...(await startCrew(file, place, workers)) }
 }
 
-async function answeringHttp(place: string | number, workers: number): Promise<Set<number>> {
+/**
+ * The processes that answer requests that come at the same time and block them; asked again until all of
+ * them were seen, for the kernel may give one of them nothing for a while.
+ */
+async function seen(ask: () => Promise<number>, workers: number): Promise<Set<number>> {
+  const pids = new Set<number>()
+  await until(async () => {
+    for (const pid of await Promise.all(Array.from({ length: workers * 4 }, ask))) pids.add(pid)
+    return pids.size >= workers
+  }, 10_000)
+  return pids
+}
+
+function answeringHttp(place: string | number, workers: number): Promise<Set<number>> {
   // A kept connection would stay with its worker.
   const one = () =>
     new Promise<number>((resolve, reject) => {
@@ -130,14 +143,12 @@ async function answeringHttp(place: string | number, workers: number): Promise<S
       })
       req.on('error', reject).end()
     })
-  return new Set(await Promise.all(Array.from({ length: workers * 4 }, one)))
+  return seen(one, workers)
 }
 
-/** The processes that answer requests that come at the same time and block them. */
-export async function answering(place: string | number, workers: number): Promise<Set<number>> {
-  const asked = Array.from({ length: workers * 4 }, () => ask(place, '/block'))
-  return new Set((await Promise.all(asked)).map((one) => one.pid))
-}
+/** The processes that answer requests over FastCGI. */
+export const answering = (place: string | number, workers: number): Promise<Set<number>> =>
+  seen(async () => (await ask(place, '/block')).pid, workers)
 
 export interface Answered {
   readonly pid: number
