@@ -1,25 +1,20 @@
 /** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
-import { encodeHead, type PreparedReply, prepareReply } from '../cgi/head.js'
-import { parseVerbatim } from '../cgi/verbatim.js'
+import { encodeHead, type PreparedReply } from '../cgi/head.js'
 import type { Reply } from '../exchange.js'
+import { type AnswerLine, cutOffLine, prepareAnswer, smallBody } from '../server/answer.js'
 import { bigHeadWarning } from '../server/big-head.js'
-import { needsBodyFirst } from '../server/half-duplex.js'
 import { isHaproxy } from '../server/haproxy.js'
-import type { Service } from '../server/service.js'
 import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
-import { latin1, Outflow } from './outflow.js'
+import { Outflow } from './outflow.js'
 import type { Output } from './output.js'
 import { MAX_ALIGNED, RecordType } from './record.js'
 import { Role } from './responder.js'
-import { SMALL_BODY, streamText } from './stdout.js'
+import { streamText } from './stdout.js'
 
 /** What an answer needs of its connection. */
-export interface Line {
-  readonly service: Service
+export interface Line extends AnswerLine<FastcgiExchange> {
   readonly output: Output
-  /** Resolves when all of the body is here, in a file where it is large. */
-  takeBody(exchange: FastcgiExchange): Promise<void>
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void
   /** The end of a reply that broke in its middle: never one that looks whole. */
@@ -28,36 +23,9 @@ export interface Line {
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
 export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
-  if (exchange.finished) {
-    dropBody(reply.body)
-    return
-  }
-  let prepared: PreparedReply
-  try {
-    const isAuthorizer = exchange.request.role === Role.AUTHORIZER
-    prepared = prepareReply(
-      isAuthorizer ? withVariables(reply) : reply,
-      exchange.env.get('REQUEST_METHOD') ?? 'GET',
-    )
-  } catch (error) {
-    dropBody(reply?.body)
-    answerError(line, exchange, error)
-    return
-  }
-  if (prepared.verbatim) {
-    parseVerbatim(reply).then(
-      (parsed) => answer(line, exchange, parsed),
-      (error) => answerError(line, exchange, error),
-    )
-    return
-  }
-  if (needsBodyFirst(exchange, prepared.body)) {
-    line.takeBody(exchange).then(() => answer(line, exchange, reply))
-    return
-  }
-  if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
-  if (prepared.dropped !== null) dropBody(prepared.dropped)
-  exchange.headSent = true
+  const change = exchange.request.role === Role.AUTHORIZER ? withVariables : null
+  const prepared = prepareAnswer(line, exchange, reply, answer, answerError, change)
+  if (prepared === null) return
   const { body } = prepared
   const head = headFor(exchange, prepared)
   const warning = bigHeadWarning(head)
@@ -110,25 +78,6 @@ export const answerError = (line: Line, exchange: FastcgiExchange, error: unknow
 }
 
 const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
-  const after = sent === null ? '' : ` after ${sent} bytes of body`
-  if (!exchange.clientLeft) line.service.log(`fastcgi: the reply was cut off${after}: ${stackOf(error)}`)
+  if (!exchange.clientLeft) line.service.log(cutOffLine('fastcgi', error, sent))
   line.cut(exchange)
-}
-
-const stackOf = (error: unknown): string =>
-  error instanceof Error ? (error.stack ?? error.message) : String(error)
-
-/** A small body as Latin-1 text of its bytes; null for a large one. */
-const smallBody = (body: string | Uint8Array | null): string | null => {
-  if (body === null) return ''
-  if (body.length > SMALL_BODY) return null
-  if (typeof body !== 'string') return latin1(body)
-  return Buffer.byteLength(body) === body.length ? body : Buffer.from(body, 'utf8').toString('latin1')
-}
-
-const dropBody = (body: Reply['body'] | undefined): void => {
-  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
-  body[Symbol.asyncIterator]()
-    .return?.()
-    ?.catch?.(() => {})
 }

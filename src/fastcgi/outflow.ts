@@ -1,10 +1,10 @@
 /** A streamed reply on its way to STDOUT, as its source pushes it or as it is pulled from an iterator. */
-import { AppError } from '../errors.js'
 import { type Flowing, type FlowSink, type FlowSource, flow, isFlowing } from '../flow.js'
+import { latin1, SMALL_BODY, wrongLength } from '../server/answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
 import { RecordType } from './record.js'
-import { SMALL_BODY, streamText } from './stdout.js'
+import { streamText } from './stdout.js'
 
 /** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
 const SMALL_PIECE = 4096
@@ -120,18 +120,9 @@ export class Outflow implements FlowSink {
   }
 }
 
-const wrongLength = (length: number, got: string): AppError =>
-  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
-
 /** A small piece as Latin-1 text of its bytes, which fits one record; null for a large one. */
 const smallText = (piece: Uint8Array | string): string | null => {
   if (typeof piece !== 'string') return piece.length <= SMALL_PIECE ? latin1(piece) : null
   if (piece.length > SMALL_BODY) return null
   return Buffer.byteLength(piece) === piece.length ? piece : Buffer.from(piece, 'utf8').toString('latin1')
-}
-
-export const latin1 = (bytes: Uint8Array): string => {
-  const buffer =
-    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return buffer.toString('latin1')
 }

@@ -6,9 +6,6 @@
 import { HEADER_LENGTH, headerText, MAX_ALIGNED, paddingFor, RecordType, writeHeader } from './record.js'
 import { endRequestText, ProtocolStatus } from './responder.js'
 
-/** Bodies up to this many bytes go out in one string with their head. */
-export const SMALL_BODY = 16384
-
 const PADDING = ['', '\0', '\0\0', '\0\0\0', '\0\0\0\0', '\0\0\0\0\0', '\0\0\0\0\0\0', '\0\0\0\0\0\0\0']
 
 /** One record of a stream from Latin-1 text of at most {@link MAX_ALIGNED} bytes; '' for no text, never an empty record. */

@@ -1,0 +1,96 @@
+/** What the answers of FastCGI and SCGI share, until the head goes out. */
+import { type PreparedReply, prepareReply } from '../cgi/head.js'
+import { parseVerbatim } from '../cgi/verbatim.js'
+import { AppError } from '../errors.js'
+import type { Reply } from '../exchange.js'
+import type { SocketExchange } from './exchange.js'
+import { needsBodyFirst, type Waiting } from './half-duplex.js'
+import type { Service } from './service.js'
+
+/** What an answer needs of its connection. */
+export interface AnswerLine<E> {
+  readonly service: Service
+  /** Resolves when all of the body is here, in a file where it is large. */
+  takeBody(exchange: E): Promise<void>
+}
+
+/** Bodies up to this many bytes go out in one string with their head. */
+export const SMALL_BODY = 16384
+
+/**
+ * The reply, checked, when its head can go out now. Null when that is for later, or never: then `answer` or
+ * `fail` is called again, or has been.
+ *
+ * @param change makes another reply of it first
+ */
+export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange & Waiting>(
+  line: L,
+  exchange: E,
+  reply: Reply,
+  answer: (line: L, exchange: E, reply: Reply) => void,
+  fail: (line: L, exchange: E, error: unknown) => void,
+  change: ((reply: Reply) => Reply) | null = null,
+): PreparedReply | null => {
+  if (exchange.finished) {
+    dropBody(reply.body)
+    return null
+  }
+  let prepared: PreparedReply
+  try {
+    prepared = prepareReply(
+      change === null ? reply : change(reply),
+      exchange.env.get('REQUEST_METHOD') ?? 'GET',
+    )
+  } catch (error) {
+    dropBody(reply?.body)
+    fail(line, exchange, error)
+    return null
+  }
+  if (prepared.verbatim) {
+    parseVerbatim(reply).then(
+      (parsed) => answer(line, exchange, parsed),
+      (error) => fail(line, exchange, error),
+    )
+    return null
+  }
+  if (needsBodyFirst(exchange, prepared.body)) {
+    line.takeBody(exchange).then(() => answer(line, exchange, reply))
+    return null
+  }
+  if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
+  if (prepared.dropped !== null) dropBody(prepared.dropped)
+  exchange.headSent = true
+  return prepared
+}
+
+const dropBody = (body: Reply['body'] | undefined): void => {
+  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
+  body[Symbol.asyncIterator]()
+    .return?.()
+    ?.catch?.(() => {})
+}
+
+/** A small body as Latin-1 text of its bytes; null for a large one. */
+export const smallBody = (body: string | Uint8Array | null): string | null => {
+  if (body === null) return ''
+  if (body.length > SMALL_BODY) return null
+  if (typeof body !== 'string') return latin1(body)
+  return Buffer.byteLength(body) === body.length ? body : Buffer.from(body, 'utf8').toString('latin1')
+}
+
+export const latin1 = (bytes: Uint8Array): string => {
+  const buffer =
+    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString('latin1')
+}
+
+/** @param got how many bytes came: `17`, `more than that` */
+export const wrongLength = (length: number, got: string): AppError =>
+  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
+
+/** The line for the log. @param sent bytes of body before the break; null when that is not known */
+export const cutOffLine = (protocol: string, error: unknown, sent: number | null): string => {
+  const after = sent === null ? '' : ` after ${sent} bytes of body`
+  const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return `${protocol}: the reply was cut off${after}: ${why}`
+}
