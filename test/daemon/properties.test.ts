@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import { liveProperties, Target } from '../fuzz/live.js'
+import { liveProperties } from '../fuzz/live.js'
+import { Target } from '../fuzz/target.js'
 import { tempDir } from '../support/temp.js'
 
 const target = new Target(join(tempDir('properties'), 's'))

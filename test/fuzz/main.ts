@@ -10,8 +10,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { codecProperties, type Property } from './codec.js'
-import { liveProperties, Target } from './live.js'
+import { liveProperties } from './live.js'
 import { scgiProperties } from './netstring.js'
+import { Target } from './target.js'
 
 /** Milliseconds of one property before it is the next one's turn. */
 const SLICE = 3000
