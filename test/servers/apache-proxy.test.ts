@@ -37,23 +37,22 @@ const scgi: Traits = {
 }
 
 const ways = [
-  { name: 'mod_proxy_fcgi, ProxyPass', port: 'PREFIX', traits: buffered, apps: ['fetch', 'express'] },
+  { name: 'mod_proxy_fcgi, ProxyPass', port: 'PREFIX', traits: buffered },
   {
     name: 'mod_proxy_fcgi, flushpackets, connections kept',
     port: 'STREAM',
     traits: streamed,
-    apps: appNames,
   },
-  { name: 'mod_proxy_fcgi, SetHandler', port: 'HANDLER', traits: buffered, apps: ['fetch', 'express'] },
-  { name: 'mod_proxy_scgi, ProxyPass', port: 'SCGI', traits: scgi, apps: appNames },
+  { name: 'mod_proxy_fcgi, SetHandler', port: 'HANDLER', traits: buffered },
+  { name: 'mod_proxy_scgi, ProxyPass', port: 'SCGI', traits: scgi },
 ] as const
 
 describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
   const site = useSite(startApacheProxy)
 
-  describe.each(ways)('$name', ({ port: name, traits, apps }) => {
+  describe.each(ways)('$name', ({ port: name, traits }) => {
     const port = () => site().ports[name] as number
-    for (const app of apps) behaves({ site, app, port, mount: `/${app}`, traits })
+    for (const app of appNames) behaves({ site, app, port, mount: `/${app}`, traits })
     const mount = name === 'PREFIX' ? '/express' : '/fetch'
     losesNone({ site, port, mount }, name === 'HANDLER' ? [16] : [1, 16])
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
+import { appNames } from './docroot.js'
 import { leavesAreSeen } from './early.js'
 import { echo } from './echo.js'
 import { losesNone, lossRun } from './losses.js'
@@ -26,15 +27,14 @@ describe.skipIf(!needs('h2o'))('h2o', () => {
   const at = (name: string) => () => site().ports[name] as number
 
   describe('fastcgi.connect', () => {
-    behaves({ site, app: 'fetch', port: at('HELLO'), mount: '/fetch', traits })
-    behaves({ site, app: 'express', port: at('EXPRESS'), mount: '/express', traits })
-    losesNone({ site, port: at('HELLO'), mount: '/fetch' })
-    leavesAreSeen({ site, app: 'fetch', port: at('HELLO'), mount: '/fetch', traits })
+    for (const app of appNames) behaves({ site, app, port: at('CONNECT'), mount: `/${app}`, traits })
+    losesNone({ site, port: at('CONNECT'), mount: '/fetch' })
+    leavesAreSeen({ site, app: 'fetch', port: at('CONNECT'), mount: '/fetch', traits })
   })
 
   it('header fields that h2o sends as several variables are joined', async () => {
     const sent = ['X-Two: 1', 'X-Two: 2', 'X_Name: under', 'X-Name: dash', 'Cookie: a=1', 'Cookie: b=2']
-    const { headers, mount } = await echo(at('HELLO')(), '/fetch/-/echo', sent)
+    const { headers, mount } = await echo(at('CONNECT')(), '/fetch/-/echo', sent)
     expect(mount).toBe('/fetch')
     expect(headers).toMatchObject({ 'x-two': '1, 2', 'x-name': 'under, dash', cookie: 'a=1; b=2' })
   })

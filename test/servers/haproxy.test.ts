@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
 import { behaves } from './behaviour.js'
+import { appNames } from './docroot.js'
 import { leavesAreSeen } from './early.js'
 import { echo } from './echo.js'
 import { losesNone } from './losses.js'
@@ -29,8 +30,7 @@ describe.skipIf(!needs('haproxy', 'spawn-fcgi'))('HAProxy', () => {
   const at = (name: string) => () => site().ports[name] as number
 
   describe('as it comes', () => {
-    for (const app of ['fetch', 'express'] as const)
-      behaves({ site, app, port: at('PLAIN'), mount: `/${app}`, traits })
+    for (const app of appNames) behaves({ site, app, port: at('PLAIN'), mount: `/${app}`, traits })
     losesNone({ site, port: at('PLAIN'), mount: '/fetch' })
     leavesAreSeen({ site, app: 'fetch', port: at('PLAIN'), mount: '/fetch', traits })
   })

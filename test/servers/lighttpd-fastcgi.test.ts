@@ -29,35 +29,31 @@ const both: Traits = {
   takesChunked: { not: 'lighttpd answers 411 where server.stream-request-body is set' },
 }
 
-const two = ['fetch', 'express'] as const
-
 /** `at`: how many requests at a time in the runs of which none is lost. */
 const ways = [
-  { name: 'bin-path', port: (site: Site) => site.port, traits: buffered, apps: appNames, at: [1, 16] },
+  { name: 'bin-path', port: (site: Site) => site.port, traits: buffered, at: [1, 16] },
   {
     name: 'bin-path, replies streamed',
     port: (site: Site) => site.ports.STREAM,
     traits: streamed,
-    apps: appNames,
     at: [16],
   },
   {
     name: 'bin-path, uploads and replies streamed',
     port: (site: Site) => site.ports.BOTH,
     traits: both,
-    apps: two,
     at: [16],
   },
-  { name: 'socket', port: (site: Site) => site.ports.SOCKET, traits: buffered, apps: two, at: [16] },
-  { name: 'mod_scgi', port: (site: Site) => site.ports.SCGI, traits: buffered, apps: appNames, at: [1, 16] },
+  { name: 'socket', port: (site: Site) => site.ports.SOCKET, traits: buffered, at: [16] },
+  { name: 'mod_scgi', port: (site: Site) => site.ports.SCGI, traits: buffered, at: [1, 16] },
 ] as const
 
 describe.skipIf(!needs('lighttpd', 'spawn-fcgi'))('lighttpd', () => {
   const site = useSite(startLighttpdPersistent)
 
-  describe.each(ways)('$name', ({ port: portOf, traits, apps, at }) => {
+  describe.each(ways)('$name', ({ port: portOf, traits, at }) => {
     const port = () => portOf(site()) as number
-    for (const app of apps) behaves({ site, app, port, mount: `/${app}`, traits })
+    for (const app of appNames) behaves({ site, app, port, mount: `/${app}`, traits })
     losesNone({ site, port, mount: '/fetch' }, at)
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })
   })

@@ -32,22 +32,21 @@ const scgi: Traits = {
   showsBreak: { not: 'in SCGI the end of the connection is the end of the reply' },
 }
 
-const two = ['fetch', 'express'] as const
 const both = [1, 16]
 
 const ways = [
-  { name: 'fastcgi_pass', port: 'PLAIN', traits: plain, apps: two, at: both },
-  { name: 'fastcgi_pass, connections kept', port: 'KEEP', traits: kept, apps: appNames, at: both },
-  { name: 'fastcgi_pass without buffering', port: 'STREAM', traits: streamed, apps: appNames, at: [16] },
-  { name: 'scgi_pass', port: 'SCGI', traits: scgi, apps: appNames, at: both },
+  { name: 'fastcgi_pass', port: 'PLAIN', traits: plain, at: both },
+  { name: 'fastcgi_pass, connections kept', port: 'KEEP', traits: kept, at: both },
+  { name: 'fastcgi_pass without buffering', port: 'STREAM', traits: streamed, at: [16] },
+  { name: 'scgi_pass', port: 'SCGI', traits: scgi, at: both },
 ] as const
 
 describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
   const site = useSite(startNginxPersistent)
 
-  describe.each(ways)('$name', ({ port: name, traits, apps, at }) => {
+  describe.each(ways)('$name', ({ port: name, traits, at }) => {
     const port = () => site().ports[name] as number
-    for (const app of apps) behaves({ site, app, port, mount: `/${app}`, traits })
+    for (const app of appNames) behaves({ site, app, port, mount: `/${app}`, traits })
     losesNone({ site, port, mount: '/fetch' }, at)
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits })
   })

@@ -3,20 +3,15 @@
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
-import { type AppName, scripts } from '../docroot.js'
+import { type AppName, appNames, scripts } from '../docroot.js'
 import { inFront, socketOf, startAll, startResponder } from '../responder.js'
 import { environment, makeFrame, type Site, writeConfig, writePart } from '../site.js'
 
-const apps: readonly AppName[] = ['fetch', 'express']
-
-/**
- * The fetch app and Express at their names on HELLO and EXPRESS; the fetch app also over TCP at its name on
- * TCP, and at the root of SPAWN.
- */
+/** Each app at its name on CONNECT; the fetch app also over TCP at its name on TCP, and at the root of SPAWN. */
 export async function startH2o(): Promise<Site> {
-  const frame = await makeFrame(['HELLO', 'EXPRESS', 'TCP', 'SPAWN', 'BACK'])
+  const frame = await makeFrame(['CONNECT', 'TCP', 'SPAWN', 'BACK'])
   const { BACK, ...ports } = frame.ports
-  for (const app of apps) {
+  for (const app of appNames) {
     writePart(frame, 'h2o-connect.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
   }
   writePart(frame, 'h2o-spawn.conf', 'spawn', { FILE: join(frame.docroot.path, 'site', scripts.fetch) })
@@ -30,7 +25,7 @@ export async function startH2o(): Promise<Site> {
       args: ['--mount', `/${app}`],
     })
   const responders = await startAll([
-    ...apps.map((app) => responder(app, { path: socketOf(frame, app) })),
+    ...appNames.map((app) => responder(app, { path: socketOf(frame, app) })),
     responder('fetch', { port: BACK as number }),
   ])
   return inFront(frame, responders, () =>

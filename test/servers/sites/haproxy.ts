@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
-import { type AppName, scripts } from '../docroot.js'
+import { appNames, scripts } from '../docroot.js'
 import {
   inFront,
   socketOf,
@@ -22,20 +22,18 @@ import {
   writePart,
 } from '../site.js'
 
-const apps: readonly AppName[] = ['fetch', 'express']
-
-/** The fetch app and Express at their names on PLAIN; the fetch app also on MULTI, over TCP, and at the root of ROOTED. */
+/** Each app at its name on PLAIN; the fetch app also on MULTI, over TCP, and at the root of ROOTED. */
 export async function startHaproxy(): Promise<Site> {
   const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'SINGLE', 'BACK'])
   const { BACK, ...ports } = frame.ports
-  for (const app of apps)
+  for (const app of appNames)
     writePart(frame, 'haproxy-app.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
   writePart(frame, 'haproxy-multiplexed.conf', 'multiplexed', { APP: 'fetch' })
   const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: socketOf(frame, 'fetch') })
   const file = join(frame.docroot.path, 'site', scripts.fetch)
   const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
-  const responders = await startAll([() => startResponders(frame, apps), overTcp])
-  const files = [main, ...[...apps, 'multiplexed'].map((name) => join(frame.run, 'config', name))]
+  const responders = await startAll([() => startResponders(frame), overTcp])
+  const files = [main, ...[...appNames, 'multiplexed'].map((name) => join(frame.run, 'config', name))]
   return inFront(frame, responders, () => haproxy(frame, files, Object.values(ports)))
 }
 
