@@ -7,6 +7,7 @@ export type { EmulateOptions } from './test/emulate.js'
 export { emulate } from './test/emulate.js'
 export type { TestServer } from './test/memory.js'
 export type { TestInit } from './test/request.js'
+export type { TestResponse } from './test/response.js'
 
 export interface MemoryOptions extends Omit<AppOptions, 'mount'>, AdapterOptions {
   /** The error page shows stack and environment. Default true. */

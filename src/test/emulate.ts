@@ -39,13 +39,14 @@ export interface EmulateOptions extends AdapterOptions {
  * const server = emulate(new URL('./hello.cgi', import.meta.url))
  * const response = await server.fetch('/?name=you')
  *
- * @throws UsageError USAGE when there is no such file
+ * @throws UsageError USAGE when there is no such file; from `fetch()` when a file is asked in a role of
+ *   FastCGI, which CGI does not have
  */
 export function emulate(target: App | string | URL, options: EmulateOptions = {}): TestServer {
   const onError = options.onError ?? errorPage(options.development ?? true)
   const isFile = typeof target === 'string' || target instanceof URL
   const handler = isFile ? scriptHandler(target, options) : inProcess(target, { ...options, onError })
-  return new MemoryServer(handler, { ...options, onError })
+  return new MemoryServer(handler, { ...options, onError }, !isFile)
 }
 
 function scriptHandler(

@@ -4,9 +4,9 @@ import { Environment } from '../env/environment.js'
 import { percentDecode } from '../env/text.js'
 import { RequestError, UsageError } from '../errors.js'
 import type { Body, Env, Exchange, Gateway } from '../exchange.js'
+import type { PushedBody } from '../server/body.js'
 import type { TestRequest } from './request.js'
-
-const gateway: Gateway = { protocol: 'memory', role: 'responder', runOnce: false, multiprocess: false }
+import { assume, dataOf } from './role.js'
 
 /** Where an exchange leaves what does not belong to its reply. */
 export interface ExchangeOwner {
@@ -17,15 +17,25 @@ export interface ExchangeOwner {
 export class MemoryExchange implements Exchange {
   readonly env: Env
   readonly stdin: Body
-  readonly gateway = gateway
+  readonly data: PushedBody | null
+  readonly gateway: Gateway
   readonly #abort = new AbortController()
   /** The variables that the test asked for, by name. */
   readonly extra: Readonly<Record<string, string>>
   readonly #owner: ExchangeOwner
 
-  constructor(env: Env, stdin: Body, owner: ExchangeOwner, extra: Readonly<Record<string, string>> = {}) {
+  constructor(
+    env: Env,
+    request: TestRequest,
+    owner: ExchangeOwner,
+    extra: Readonly<Record<string, string>> = {},
+  ) {
+    const { role, body, file } = request
     this.env = env
-    this.stdin = stdin
+    this.gateway = { protocol: 'memory', role, runOnce: false, multiprocess: false }
+    // FastCGI 1.0 section 6.3: an Authorizer has no STDIN, whatever the client sends.
+    this.stdin = new MemoryBody(role === 'authorizer' ? null : body)
+    this.data = file && dataOf(file, env)
     this.extra = extra
     this.#owner = owner
   }
@@ -44,7 +54,15 @@ export class MemoryExchange implements Exchange {
 
   /** The client leaves. */
   abort(): void {
-    this.#abort.abort(new RequestError('REQUEST_ABORTED'))
+    const reason = new RequestError('REQUEST_ABORTED')
+    this.data?.fail(reason)
+    this.#abort.abort(reason)
+  }
+
+  /** Nobody reads any more. */
+  cancel(): void {
+    this.stdin.cancel()
+    this.data?.cancel()
   }
 }
 
@@ -75,6 +93,7 @@ export function environmentOf(request: TestRequest, server: ServerFacts): Enviro
   const variables = new Map<string, string>()
   for (let i = 0; i < list.length; i += 2) variables.set(list[i] as string, list[i + 1] as string)
   place(variables, target, server.mount ?? '')
+  assume(request.role, variables, request.file)
   for (const [name, value] of Object.entries(server.env ?? {})) {
     if (value === undefined) variables.delete(name)
     else variables.set(name, Buffer.from(value).toString('latin1'))
@@ -98,7 +117,7 @@ function headerOf(headers: readonly string[], name: string): string {
 }
 
 /** A request body that is there already, or comes in pieces. */
-export class MemoryBody implements Body {
+class MemoryBody implements Body {
   readonly length: number | null
   #pieces: AsyncIterator<Uint8Array | string> | null
   #whole: Uint8Array | null

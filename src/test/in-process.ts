@@ -4,7 +4,7 @@ import { type App, toHandler } from '../app/handler.js'
 import { answer, type Sink } from '../cgi/answer.js'
 import { HeadParser } from '../cgi/head-parser.js'
 import { ReaderGone } from '../cgi/wire.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
 import type { EmulateOptions } from './emulate.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
@@ -34,11 +34,18 @@ export function inProcess(app: App, options: EmulateOptions): Handler {
 }
 
 function asScript(exchange: Exchange): Exchange {
-  const { env, stdin } = exchange
+  const { env, stdin, data = null } = exchange
+  const { role } = exchange.gateway
+  // Scripts have no other roles, and the replies of FastCGI have the same form.
+  const gateway: Gateway =
+    role === 'responder'
+      ? { protocol: 'cgi', role, runOnce: true, multiprocess: true }
+      : { protocol: 'fastcgi', role, runOnce: false, multiprocess: true }
   return {
     env,
     stdin,
-    gateway: { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true },
+    data,
+    gateway,
     get signal() {
       return exchange.signal
     },

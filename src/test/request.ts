@@ -1,6 +1,7 @@
 /** What tests say of a request, made into the facts an HTTP server would have. */
 import { UsageError } from '../errors.js'
 import type { HeaderList } from '../exchange.js'
+import { type FilterFile, type Role, readFile, roleOf } from './role.js'
 
 type PlatformBody = ConstructorParameters<typeof Response>[0]
 type PlatformHeaders = ConstructorParameters<typeof Headers>[0]
@@ -19,6 +20,16 @@ export interface TestInit {
   signal?: AbortSignal
   /** Meta-variables of this request, over those that the server works out; undefined removes one. */
   env?: Record<string, string | undefined>
+  /**
+   * FastCGI 1.0 section 6: `authorizer` asks whether the request may pass, and sends no body (6.3).
+   * Default: `filter` where there is `data`, else that of the server.
+   */
+  role?: Role
+  /**
+   * The file that a Filter gets (6.4). FCGI_DATA_LENGTH is its length, FCGI_DATA_LAST_MOD the
+   * `lastModified` of a `File`, else the time of the request.
+   */
+  data?: string | Uint8Array | Blob
 }
 
 /** A request as it would stand on the wire. */
@@ -30,13 +41,22 @@ export interface TestRequest {
   /** Flat, values Latin-1; Host, Content-Type and Content-Length added where they were missing. */
   readonly headers: string[]
   readonly body: Uint8Array | AsyncIterable<Uint8Array | string> | null
+  readonly role: Role
+  /** Of a Filter. */
+  readonly file: FilterFile | null
 }
 
 /**
  * @param path a request target (`/a//b?c`, sent as it is) or an absolute http(s) URL, which sets scheme and Host.
+ * @param usualRole where the request names none
  * @throws UsageError USAGE for anything else
  */
-export async function readRequest(path: string | URL, init: TestInit): Promise<TestRequest> {
+export async function readRequest(
+  path: string | URL,
+  init: TestInit,
+  usualRole?: Role,
+): Promise<TestRequest> {
+  const role = roleOf(init.role, usualRole, init.data !== undefined)
   const { scheme, host, target } = readPath(String(path))
   const headers = readHeaders(init.headers)
   const has = (name: string) => headers.some((item, i) => i % 2 === 0 && item.toLowerCase() === name)
@@ -48,7 +68,8 @@ export async function readRequest(path: string | URL, init: TestInit): Promise<T
   else if (body && !(body instanceof Uint8Array) && !has('content-length') && !has('transfer-encoding'))
     headers.push('Transfer-Encoding', 'chunked')
   const method = init.method ?? (body ? 'POST' : 'GET')
-  return { method, target, scheme, headers, body }
+  const file = role === 'filter' ? await readFile(init.data) : null
+  return { method, target, scheme, headers, body, role, file }
 }
 
 function readPath(path: string): { scheme: 'http' | 'https'; host: string; target: string } {

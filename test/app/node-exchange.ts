@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { AppOptions, NodeApp } from '../../src/app/handler.js'
 import { nodeHandler } from '../../src/app/node.js'
 import type { Exchange, Reply } from '../../src/exchange.js'
-import { environmentOf, MemoryBody, MemoryExchange, type ServerFacts } from '../../src/test/exchange.js'
+import { environmentOf, MemoryExchange, type ServerFacts } from '../../src/test/exchange.js'
 import { readRequest, type TestInit } from '../../src/test/request.js'
 
 export interface Call extends TestInit, ServerFacts {
@@ -28,7 +28,7 @@ export async function openExchange(target: string, call: Call = {}): Promise<Ope
     stderr: (text: string) => void log.push(text),
     waitUntil: (promise: Promise<unknown>) => void work.push(promise),
   }
-  const exchange = new MemoryExchange(environmentOf(request, call), new MemoryBody(request.body), owner)
+  const exchange = new MemoryExchange(environmentOf(request, call), request, owner)
   return Object.assign(exchange, { log, work })
 }
 

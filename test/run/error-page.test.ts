@@ -4,12 +4,13 @@ import { errorReply } from '../../src/error-page.js'
 import { AppError, RequestError } from '../../src/errors.js'
 import type { Exchange } from '../../src/exchange.js'
 import { maxKeptOutput, recordOutput } from '../../src/output.js'
-import { environmentOf, MemoryBody, MemoryExchange } from '../../src/test/exchange.js'
+import { environmentOf, MemoryExchange } from '../../src/test/exchange.js'
 
 function exchangeFor(headers: string[] = [], env: Record<string, string> = {}): Exchange {
-  const request = { method: 'GET', target: '/x?y', scheme: 'http', headers, body: null } as const
+  const facts = { method: 'GET', target: '/x?y', scheme: 'http', body: null } as const
+  const request = { ...facts, headers, role: 'responder', file: null } as const
   const owner = { stderr() {}, waitUntil() {} }
-  return new MemoryExchange(environmentOf(request, { env }), new MemoryBody(null), owner)
+  return new MemoryExchange(environmentOf(request, { env }), request, owner)
 }
 
 async function page(error: unknown, accept?: string, development = true, env: Record<string, string> = {}) {
