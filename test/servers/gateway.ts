@@ -1,6 +1,6 @@
 /** A web server as a gateway of the shared behaviour suite. */
 
-import type { Case, Gateway } from '../cases/case.js'
+import type { Case, Gateway, Style } from '../cases/case.js'
 import { request } from '../support/request.js'
 import type { Site } from './site.js'
 
@@ -10,7 +10,7 @@ import type { Site } from './site.js'
  */
 export function gateway(
   name: string,
-  start: () => Promise<Pick<Site, 'suite' | 'log' | 'stop'> & Partial<Pick<Site, 'follow'>>>,
+  start: (style: Style) => Promise<Pick<Site, 'suite' | 'log' | 'stop'> & Partial<Pick<Site, 'follow'>>>,
   not: Record<string, string>,
 ): Gateway {
   return {
@@ -21,7 +21,7 @@ export function gateway(
       return asked.scheme && 'the server has no certificate here'
     },
     async open(style) {
-      const site = await start()
+      const site = await start(style)
       return {
         async request({ app, request: asked = {} }: Case) {
           const start = site.log().length

@@ -1,8 +1,9 @@
-/** The shared behaviour suite through nginx and lighttpd, with persistent processes behind them. */
+/** The shared behaviour suite through nginx, lighttpd and h2o, with persistent processes behind them. */
 
 import { suite } from '../cases/suite.js'
 import { needs } from '../support/needs.js'
 import { gateway } from './gateway.js'
+import { startH2oSuite } from './sites/h2o.js'
 import { startLighttpdSuite } from './sites/lighttpd-persistent.js'
 import { startNginxSuite } from './sites/nginx-persistent.js'
 
@@ -45,6 +46,10 @@ const lighttpdFastcgi = {
 
 const lighttpdScgi = { ...lighttpd, 'a body that breaks is cut off, not ended': overScgi }
 
+const h2o = {
+  'a body that breaks is cut off, not ended': 'h2o takes the end of the connection for the end of the reply',
+}
+
 suite([
   ...(needs('nginx', 'spawn-fcgi')
     ? [
@@ -58,4 +63,5 @@ suite([
         gateway('lighttpd mod_scgi', () => startLighttpdSuite('scgi'), lighttpdScgi),
       ]
     : []),
+  ...(needs('h2o') ? [gateway('h2o', startH2oSuite, h2o)] : []),
 ])
