@@ -1,5 +1,6 @@
 /** The FastCGI role Authorizer as web servers use it (the app is the one of docs/fastcgi.md). */
 
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -13,12 +14,19 @@ import { environment, type Frame, makeFrame, root, type Site, site, useSite, wri
 const guide = readFileSync(join(repository, 'docs/fastcgi.md'), 'utf8')
 const door = /```js\n(#!\/usr\/bin\/env node\n[\s\S]*?)```/.exec(guide)?.[1] ?? ''
 
+const sha = (text = '') => createHash('sha1').update(text).digest('base64')
+
 function place({ docroot }: Frame): string {
   const directory = join(docroot.path, 'guarded')
   mkdirSync(directory)
   mkdirSync(join(docroot.path, 'empty'))
   writeFileSync(join(directory, 'door.mjs'), door)
   chmodSync(join(directory, 'door.mjs'), 0o755)
+  const users = ['Aladdin:open sesame', 'Cassim:riches'].map((one) => one.split(':'))
+  writeFileSync(
+    join(docroot.path, 'users'),
+    users.map(([name, password]) => `${name}:{SHA}${sha(password)}\n`).join(''),
+  )
   writeFileSync(join(directory, 'page.txt'), 'the page\n')
   writeFileSync(join(directory, 'env.sh'), `printf 'Content-Type: text/plain\\n\\nvisitor %s' "$VISITOR"\n`)
   return join(directory, 'door.mjs')
@@ -67,13 +75,16 @@ describe.skipIf(!needs('apache2'))('Apache', () => {
 
   it.each([
     ['mod_fcgid, FcgidAccessChecker', '/fcgid/page.txt'],
+    ['mod_fcgid, FcgidAuthenticator', '/authenticator/page.txt'],
+    ['mod_fcgid, FcgidAuthorizer', '/authorizer/page.txt'],
     ['mod_authnz_fcgi', '/authnz/page.txt'],
   ])('%s', async (_, target) => {
     const { port } = running()
     const page = await request({ port }, { target, headers: right })
     expect(page, running().log()).toMatchObject({ status: 200, text: 'the page\n', complete: true })
     expect(page.header('x-visitor')).toBe('Aladdin')
-    for (const headers of [[], basic('Aladdin:wrong')]) {
+    // Apache knows the last one by his password, the app does not.
+    for (const headers of [[], basic('Aladdin:wrong'), basic('Cassim:riches')]) {
       const refused = await request({ port }, { target, headers })
       expect(refused.status, running().log()).toBe(401)
       expect(refused.header('www-authenticate')).toBe('Basic realm="guarded"')
