@@ -36,6 +36,7 @@ export class FastcgiExchange extends SocketExchange {
     super(service, gateways[request.role] as Gateway, params, isAscii, connection.lastActive)
     this.#connection = connection
     this.request = request
+    this.refused = request.refused
     const announced = numberOf(this.env.get('CONTENT_LENGTH'))
     // Servers say 0 of bodies whose length they do not know, and repeat the length where an error document
     // is asked for that has none: STDIN tells. The translator knows the latter.

@@ -20,7 +20,8 @@ const EMPTY = Buffer.alloc(0)
 export class PairReader {
   readonly list: string[] = []
   readonly #limits: ParamLimits
-  #bytes = 0
+  /** Bytes of names and values, with those that a cut pair announces. */
+  bytes = 0
   // A pair cut by the end of a piece: its length bytes, then its text so far.
   #lengths: number[] = NONE
   #name = -1
@@ -45,7 +46,8 @@ export class PairReader {
   }
 
   /**
-   * @throws RequestError FCGI_PARAMS_LIMIT before anything of a pair over the limits is kept.
+   * @throws RequestError FCGI_PARAMS_LIMIT before anything of a pair over the limits is kept. There is no way on
+   *   from there; `list` has the pairs before it.
    */
   push(chunk: Uint8Array, start: number, end: number): void {
     let at = start
@@ -151,11 +153,11 @@ export class PairReader {
 
   #admit(name: number, value: number): void {
     const { maxParamsBytes, maxParams } = this.#limits
-    this.#bytes += name + value
-    if (this.#bytes > maxParamsBytes)
+    this.bytes += name + value
+    if (this.bytes > maxParamsBytes)
       throw new RequestError(
         'FCGI_PARAMS_LIMIT',
-        `parameters of ${this.#bytes} bytes or more; maxParamsBytes is ${maxParamsBytes}`,
+        `parameters of ${this.bytes} bytes or more; maxParamsBytes is ${maxParamsBytes}`,
       )
     if (this.list.length / 2 >= maxParams)
       throw new RequestError('FCGI_PARAMS_LIMIT', `more parameters than maxParams (${maxParams})`)

@@ -28,6 +28,8 @@ export interface ResponderOptions extends ParamLimits {
   readonly multiplex: boolean
   /** Open requests on one connection; twice as many close it. */
   readonly maxRequestsPerConnection: number
+  /** Bytes of parameters that are over their limits and thrown away, so that an answer is possible. */
+  readonly maxDiscardBytes: number
   /** For FCGI_GET_VALUES (4.1). */
   readonly maxConnections: number
   readonly maxRequests: number
@@ -43,6 +45,10 @@ export class ResponderRequest {
   params: string[] = []
   /** They are known to be ASCII. */
   isAscii = false
+  /** Bytes of PARAMS that have come. */
+  paramsReceived = 0
+  /** Why it can only be refused (FCGI_PARAMS_LIMIT): `params` are those before the limit. */
+  refused: RequestError | null = null
   /** Bytes of STDIN that have come. */
   received = 0
   /** Bytes of DATA that have come. */
@@ -181,16 +187,25 @@ export class Responder {
     const reader = request.reader
     if (reader === null) throw this.#broken(`PARAMS of request ${request.id} after their end`)
     if (start < end) {
-      this.#pairs(reader, chunk, start, end)
+      request.paramsReceived += end - start
+      request.refused ??= this.#pairs(reader, chunk, start, end)
+      // A peer that gets a close instead of an answer tells its client nothing: the rest is thrown away.
+      if (request.refused !== null) this.#throwAway(request, reader)
       return
     }
-    if (!reader.whole) throw this.#broken(`PARAMS of request ${request.id} ended inside a name-value pair`)
+    if (request.refused === null && !reader.whole)
+      throw this.#broken(`PARAMS of request ${request.id} ended inside a name-value pair`)
     request.params = reader.list
     request.isAscii = reader.isAscii
     request.reader = null
     // 6.4 Filter, 6.3 Authorizer: "no FCGI_STDIN stream" for an Authorizer.
     if (request.role === Role.AUTHORIZER) request.stdinEnded = true
     this.#events.onRequest(request)
+  }
+
+  #throwAway({ refused, paramsReceived }: ResponderRequest, { bytes }: PairReader): void {
+    const most = this.#options.maxDiscardBytes
+    if (paramsReceived > most || bytes > most) throw refused
   }
 
   #stdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
@@ -219,7 +234,8 @@ export class Responder {
       return
     }
     this.#values ??= new PairReader(this.#options)
-    this.#pairs(this.#values, chunk, start, end)
+    const over = this.#pairs(this.#values, chunk, start, end)
+    if (over !== null) throw over
     if (remaining > 0) return
     const asked = this.#values
     this.#values = null
@@ -244,12 +260,14 @@ export class Responder {
     )
   }
 
-  #pairs(reader: PairReader, chunk: Uint8Array, start: number, end: number): void {
+  /** @returns the limit that was crossed; null for none */
+  #pairs(reader: PairReader, chunk: Uint8Array, start: number, end: number): RequestError | null {
     try {
       reader.push(chunk, start, end)
+      return null
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      throw new RequestError(error.code, this.#located(error.message))
+      return new RequestError(error.code, this.#located(error.message))
     }
   }
 

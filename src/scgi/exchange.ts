@@ -18,6 +18,7 @@ export class ScgiExchange extends SocketExchange {
 
   constructor(service: Service, head: ScgiHead, source: BodySource) {
     super(service, service.multiprocess ? oneOfMany : alone, head.params, head.isAscii)
+    this.refused = head.refused
     this.left = head.contentLength
     this.stdin = new PushedBody(head.contentLength, source, true)
     if (head.contentLength === 0) this.stdin.end()

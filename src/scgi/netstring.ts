@@ -11,6 +11,8 @@ export interface NetstringLimits {
   readonly maxParamsBytes: number
   /** Name-value pairs of one request. */
   readonly maxParams: number
+  /** Bytes of a netstring over its limit that are thrown away, so that an answer is possible. */
+  readonly maxDiscardBytes: number
 }
 
 export interface ScgiHead {
@@ -22,6 +24,8 @@ export interface ScgiHead {
   readonly contentLength: number
   /** Where the body begins in the chunk that completed the head. */
   readonly bodyAt: number
+  /** Why the request can only be refused (SCGI_LIMIT): where its body begins and ends is not known. */
+  readonly refused: RequestError | null
 }
 
 const COLON = 0x3a
@@ -62,7 +66,8 @@ export class NetstringReader {
    * To be called no more after the head or an error.
    *
    * @returns the head once it is whole, null while more is needed.
-   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or SCGI_LIMIT; says what was wrong at which byte.
+   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or, beyond what can be thrown away, SCGI_LIMIT; says
+   *   what was wrong at which byte.
    */
   push(chunk: Uint8Array): ScgiHead | null {
     let at = 0
@@ -71,6 +76,7 @@ export class NetstringReader {
       this.#lengthByte(chunk[at++] as number)
     }
     const length = this.#length
+    if (length > this.#limits.maxParamsBytes) return refusal([], this.#tooLong(''), at)
     // With the comma behind them.
     const end = Math.min(chunk.length, at + length + 1 - this.#have)
     if (this.#have === 0 && end - at > length) return this.#whole(chunk, at, end)
@@ -117,11 +123,16 @@ export class NetstringReader {
       )
     this.#digits++
     this.#length = this.#length * 10 + digit
-    if (this.#length > this.#limits.maxParamsBytes)
-      throw new RequestError(
-        'SCGI_LIMIT',
-        `headers of ${this.#length} bytes or more; maxParamsBytes is ${this.#limits.maxParamsBytes}`,
-      )
+    const { maxParamsBytes, maxDiscardBytes } = this.#limits
+    if (this.#length > maxParamsBytes && this.#length > maxDiscardBytes) throw this.#tooLong(' or more')
+  }
+
+  #tooLong(orMore: string): RequestError {
+    const { maxParamsBytes } = this.#limits
+    return new RequestError(
+      'SCGI_LIMIT',
+      `headers of ${this.#length} bytes${orMore}; maxParamsBytes is ${maxParamsBytes}`,
+    )
   }
 }
 
@@ -146,18 +157,26 @@ const readHeaders = (text: string, base: number, bodyAt: number, limits: Netstri
     if (nameEnd < 0) throw invalid('the headers do not end with NUL', base + text.length - 1)
     const valueEnd = text.indexOf('\0', nameEnd + 1)
     if (valueEnd < 0) throw unended(text, at, nameEnd, base)
-    if (params.length >= most)
-      throw new RequestError(
-        'SCGI_LIMIT',
-        `more headers than maxParams (${limits.maxParams}) (byte ${base + at})`,
-      )
+    if (params.length >= most) {
+      const what = `more headers than maxParams (${limits.maxParams}) (byte ${base + at})`
+      return refusal(params, new RequestError('SCGI_LIMIT', what), bodyAt)
+    }
     params.push(nameAt(text, at, nameEnd), text.slice(nameEnd + 1, valueEnd))
     at = valueEnd + 1
   }
   const contentLength = checkHeaders(params, layoutOf(params), base)
   // One native call for all: as many bytes in UTF-8 as characters.
-  return { params, isAscii: Buffer.byteLength(text) === text.length, contentLength, bodyAt }
+  return { params, isAscii: Buffer.byteLength(text) === text.length, contentLength, bodyAt, refused: null }
 }
+
+/** All that follows is thrown away as if it were the body. */
+const refusal = (params: string[], refused: RequestError, bodyAt: number): ScgiHead => ({
+  params,
+  isAscii: false,
+  contentLength: Number.POSITIVE_INFINITY,
+  bodyAt,
+  refused,
+})
 
 const unended = (text: string, at: number, nameEnd: number, base: number): RequestError =>
   nameEnd === text.length - 1

@@ -9,6 +9,8 @@ export abstract class SocketExchange implements Exchange {
   readonly service: Service
   readonly gateway: Gateway
   abstract readonly stdin: PushedBody
+  /** A limit of its parameters, which are not all there: it is answered with 431. */
+  refused: RequestError | null = null
   /** Counted among the requests of the service. */
   admitted = false
   /** What the handler gave, when that is a promise. */

@@ -2,9 +2,9 @@
 import type { Exchange, Reply } from '../exchange.js'
 
 export interface ServiceOptions {
-  /** Bytes of all parameters of one request. Default 1 MiB. */
+  /** Bytes of all parameters of one request; larger ones get 431. Default 1 MiB. */
   readonly maxParamsBytes?: number
-  /** Parameters of one request. Default 1000. */
+  /** Parameters of one request; more get 431. Default 1000. */
   readonly maxParams?: number
   /** Largest request body, in bytes; larger ones get 413. Default none. */
   readonly maxBodyBytes?: number
@@ -12,7 +12,10 @@ export interface ServiceOptions {
   readonly maxUnreadBytes?: number
   /** Bytes of STDIN kept in a file so that other requests of a connection need not wait. Default 1 GiB. */
   readonly maxSpoolBytes?: number
-  /** Bytes of an unwanted body that are read and thrown away so that the reply arrives. Default 64 MiB. */
+  /**
+   * Bytes of an unwanted body, or of parameters over their limits, that are read and thrown away so that the
+   * reply arrives. Default 64 MiB.
+   */
   readonly maxDiscardBytes?: number
   /** Bytes of replies kept for a FastCGI peer that does not read; then nothing more of it is read. Default 1 MiB. */
   readonly maxBacklogBytes?: number

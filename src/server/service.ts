@@ -32,6 +32,13 @@ const text503: Reply = {
   body: 'Service Unavailable: too many requests at a time.\n',
 }
 
+/** RFC 6585 section 5. */
+const text431: Reply = {
+  status: 431,
+  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  body: 'Request Header Fields Too Large\n',
+}
+
 const text500: Reply = {
   status: 500,
   headers: ['Content-Type', 'text/plain; charset=utf-8'],
@@ -99,6 +106,13 @@ export class Service {
     const { maxRequests, maxBodyBytes } = this.limits
     exchange.admitted = true
     this.#running++
+    const { refused } = exchange
+    if (refused !== null) {
+      const { protocol } = exchange.gateway
+      this.lines.complaint(`${protocol}: ${refused.message}; the request is answered with 431`)
+      reply(text431)
+      return
+    }
     const { length } = exchange.stdin
     if (crossed !== null || this.#running > maxRequests) {
       const name = crossed ?? 'maxRequests'

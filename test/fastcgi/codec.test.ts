@@ -10,6 +10,7 @@ const options = {
   ...limits,
   multiplex: true,
   maxRequestsPerConnection: 100,
+  maxDiscardBytes: 64 << 20,
   maxConnections: 7,
   maxRequests: 9,
 }

@@ -7,6 +7,7 @@ export const options: ResponderOptions = {
   maxParams: 1000,
   multiplex: true,
   maxRequestsPerConnection: 100,
+  maxDiscardBytes: 64 << 20,
   maxConnections: 7,
   maxRequests: 9,
 }
@@ -48,7 +49,8 @@ class Listener {
     this.responder = new Responder(
       {
         onRequest: (r) => {
-          this.events.push(`request ${r.id} role ${r.role} ${JSON.stringify(r.params)}`)
+          const refused = r.refused === null ? '' : ' refused'
+          this.events.push(`request ${r.id} role ${r.role} ${JSON.stringify(r.params)}${refused}`)
           this.#over(r)
         },
         onStdin: take('stdin'),

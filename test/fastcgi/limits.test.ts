@@ -10,38 +10,6 @@ import { echo, gate, readAll, serve, text } from './serving.js'
 const forever = () => new Promise<never>(() => {})
 
 describe('limits of what is sent', () => {
-  test('maxParamsBytes: as many are served, one more closes the connection', async () => {
-    const { peer, log } = await serve(() => text('served'), { maxParamsBytes: 100 })
-    const p = peer()
-    p.send(begin(1, 1, 1) + params(1, ['AB', 'c'.repeat(98)]) + stdinEnd(1))
-    expect((await p.ended(1)).body).toBe('served')
-    p.send(begin(2, 1, 1) + params(2, ['AB', 'c'.repeat(99)]))
-    await p.close()
-    expect(log).toEqual([
-      expect.stringMatching(
-        /^fastcgi: parameters of 101 bytes or more; maxParamsBytes is 100 \(record at byte \d+\); the connection is closed\n$/,
-      ),
-    ])
-  })
-
-  test('maxParams: as many are served, one more closes the connection', async () => {
-    const { peer, log } = await serve(() => text('served'), { maxParams: 2 })
-    const p = peer()
-    p.send(begin(1, 1, 1) + params(1, ['A', '', 'B', '']) + stdinEnd(1))
-    expect((await p.ended(1)).body).toBe('served')
-    p.send(begin(2, 1, 1) + params(2, ['A', '', 'B', '', 'C', '']))
-    await p.close()
-    expect(log).toEqual([expect.stringContaining('more parameters than maxParams (2) (record at byte')])
-  })
-
-  test('the same holds for GET_VALUES', async () => {
-    const { peer, log } = await serve(() => text(''), { maxParams: 2 })
-    const p = peer()
-    p.send(record(RecordType.GET_VALUES, 0, encodePairs(['A', '', 'B', '', 'C', ''])))
-    await p.close()
-    expect(log).toEqual([expect.stringContaining('maxParams')])
-  })
-
   test('maxBodyBytes, announced or not', async () => {
     const { peer } = await serve(echo, { maxBodyBytes: 10 })
     const p = peer()

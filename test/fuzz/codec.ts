@@ -24,7 +24,13 @@ export interface Property {
 }
 
 /** Limits that are crossed now and then. */
-const given = { ...defaults, maxRequestsPerConnection: 1, maxParams: 5, maxParamsBytes: 200_000 }
+const given = {
+  ...defaults,
+  maxRequestsPerConnection: 1,
+  maxParams: 5,
+  maxParamsBytes: 200_000,
+  maxDiscardBytes: 300_000,
+}
 
 /** The codec and the model agree about records, however their bytes are cut. */
 const agree = (records: readonly Rec[], places: readonly number[], multiplex: boolean): void => {

@@ -21,6 +21,7 @@ export interface ModelOptions {
   readonly maxConnections: number
   readonly maxRequests: number
   readonly maxRequestsPerConnection: number
+  readonly maxDiscardBytes: number
 }
 
 export interface ModelResult {
@@ -44,8 +45,8 @@ interface Decoded {
   readonly list: readonly string[]
   /** The bytes end between two pairs. */
   readonly whole: boolean
-  /** Announced lengths or the number of pairs are over the limits. */
-  readonly over: boolean
+  /** Bytes of names and values when they or the number of pairs crossed a limit; null where none did. */
+  readonly over: number | null
 }
 
 /** 3.4 */
@@ -62,14 +63,14 @@ const decode = (bytes: Buffer, { maxParams, maxParamsBytes }: ModelOptions): Dec
   while (at < bytes.length) {
     const name = length()
     const value = name === null ? null : length()
-    if (name === null || value === null) return { list, whole: false, over: false }
+    if (name === null || value === null) return { list, whole: false, over: null }
     size += name + value
-    if (size > maxParamsBytes || list.length / 2 >= maxParams) return { list, whole: false, over: true }
-    if (at + name + value > bytes.length) return { list, whole: false, over: false }
+    if (size > maxParamsBytes || list.length / 2 >= maxParams) return { list, whole: false, over: size }
+    if (at + name + value > bytes.length) return { list, whole: false, over: null }
     list.push(bytes.toString('latin1', at, at + name), bytes.toString('latin1', at + name, at + name + value))
     at += name + value
   }
-  return { list, whole: true, over: false }
+  return { list, whole: true, over: null }
 }
 
 /**
@@ -120,10 +121,12 @@ export const model = (records: readonly Rec[], options: ModelOptions): ModelResu
       if (request.list !== null) return false
       request.params = Buffer.concat([request.params, content])
       const { list, whole, over } = decode(request.params, options)
-      if (content.length > 0) return !over
-      if (!whole) return false
+      if (content.length > 0)
+        return over === null || Math.max(over, request.params.length) <= options.maxDiscardBytes
+      if (!whole && over === null) return false
       request.list = list
-      events.push(`request ${id} role ${request.role} ${JSON.stringify(request.list)}`)
+      const refused = over === null ? '' : ' refused'
+      events.push(`request ${id} role ${request.role} ${JSON.stringify(request.list)}${refused}`)
     } else if (type === Type.STDIN) {
       if (request.list === null) return false
       if (!request.stdinEnded) {

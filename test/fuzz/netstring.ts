@@ -7,7 +7,7 @@ import type { Property } from './codec.js'
 import { mutant } from './mutants.js'
 import { cutPlaces, cuts } from './records.js'
 
-const limits = { maxParamsBytes: 3000, maxParams: 60 }
+const limits = { maxParamsBytes: 3000, maxParams: 60, maxDiscardBytes: 5000 }
 
 type Result =
   | { readonly list: readonly string[]; readonly length: number; readonly bodyAt: number }
@@ -27,6 +27,7 @@ const read = (bytes: Uint8Array, places: readonly number[]): Result => {
       chunk.fill(0xff)
       assert.ok(reader.retained <= Math.max(512, 2 * end, 0), `${reader.retained} bytes kept of ${end}`)
       assert.ok(reader.retained <= Math.max(512, limits.maxParamsBytes + 1))
+      if (head?.refused) return `${head.refused.message}, body at ${at + head.bodyAt}`
       if (head !== null) return { list: head.params, length: head.contentLength, bodyAt: at + head.bodyAt }
       at = end
     }

@@ -4,13 +4,38 @@ import { ask, echo, encodeScgiHead, scgiRequest, serveScgi, textReply, writeUnti
 
 const never = () => new Promise<never>(() => {})
 
-test('maxParamsBytes, maxParams: the connection is closed with a line', async () => {
-  const { open, log } = await serveScgi(() => textReply(''), { maxParamsBytes: 100, maxParams: 4 })
-  expect(await ask(open(), encodeScgiHead(['HTTP_X', 'x'.repeat(100)], 0))).toBe('')
-  expect(await ask(open(), encodeScgiHead(['A', '', 'B', '', 'C', ''], 0))).toBe('')
+test('maxParamsBytes, maxParams: 431 and a line; the app is not called', async () => {
+  let called = 0
+  const { open, log } = await serveScgi(() => textReply(String(++called)), {
+    maxParamsBytes: 100,
+    maxParams: 4,
+  })
+  const body = 'x'.repeat(300_000)
+  const long = encodeScgiHead(['HTTP_X', 'x'.repeat(100)], body.length)
+  const many = encodeScgiHead(['A', '', 'B', '', 'C', ''], body.length)
+  for (const head of [long, many])
+    expect(await ask(open(), head + body)).toMatch(/^Status: 431 .*Fields Too Large\n$/s)
+  expect(await ask(open(), encodeScgiHead(['A', '', 'B', ''], 0))).toMatch(/^Status: 200 /)
+  expect(called).toBe(1)
   expect(log).toEqual([
-    expect.stringContaining('maxParamsBytes is 100'),
-    expect.stringContaining('maxParams (4)'),
+    'scgi: headers of 137 bytes; maxParamsBytes is 100; the request is answered with 431\n',
+    'scgi: more headers than maxParams (4) (byte 38); the request is answered with 431\n',
+  ])
+})
+
+test('... what cannot be thrown away for it (maxDiscardBytes) closes the connection', async () => {
+  const { open, log } = await serveScgi(() => textReply(''), { maxParamsBytes: 100, maxDiscardBytes: 300 })
+  expect(await ask(open(), encodeScgiHead(['HTTP_X', 'x'.repeat(300)], 0))).toBe('')
+  const socket = open()
+  socket.allowHalfOpen = true
+  socket.write(encodeScgiHead(['HTTP_X', 'x'.repeat(100)], 0))
+  await once(socket.resume(), 'end')
+  socket.write('x'.repeat(500))
+  await writeUntilClosed(socket)
+  expect(log).toEqual([
+    'scgi: headers of 332 bytes or more; maxParamsBytes is 100; the connection is closed\n',
+    expect.stringContaining('the request is answered with 431'),
+    expect.stringContaining('(maxDiscardBytes)'),
   ])
 })
 

@@ -4,7 +4,7 @@ import { RequestError } from '../../src/errors.js'
 import { NetstringReader } from '../../src/scgi/netstring.js'
 import { encodeScgiHead } from './peer.js'
 
-const limits = { maxParamsBytes: 100_000, maxParams: 100 }
+const limits = { maxParamsBytes: 100_000, maxParams: 100, maxDiscardBytes: 500_000 }
 
 /** Reads text cut at the given places; the body is what is left of the last chunk and all later ones. */
 const read = (text: string, cuts: number[] = [], l = limits) => {
@@ -14,6 +14,7 @@ const read = (text: string, cuts: number[] = [], l = limits) => {
   let at = 0
   for (const cut of [...places, bytes.length]) {
     const head = reader.push(bytes.subarray(at, cut))
+    if (head?.refused) throw head.refused
     if (head !== null)
       return { params: head.params, length: head.contentLength, body: text.slice(at + head.bodyAt) }
     at = cut

@@ -5,7 +5,7 @@ import { cutsOf } from '../support/cuts.js'
 import { Replay, type ReplayProtocol, replayOne } from '../support/replay.js'
 
 const recorded = recordings.filter(({ requests }) => requests.some(({ kind }) => kind === 'scgi'))
-const limits = { maxParamsBytes: 1 << 20, maxParams: 1000 }
+const limits = { maxParamsBytes: 1 << 20, maxParams: 1000, maxDiscardBytes: 64 << 20 }
 
 /** What the reader makes of bytes that come in pieces; pieces are wiped, for nothing may be kept of them. */
 const read = (bytes: Buffer, cuts: readonly number[]) => {

@@ -34,7 +34,7 @@ export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 
   )
 }
 
-/** The same from the limit maxBodyBytes, for an app that reads. It has been started with {@link limited}. */
+/** The same from the limits, for an app that reads. It has been started with {@link limited}. */
 export function limit(name: string, port: () => number): void {
   it.each(uploads)(`an upload of 10 MB over maxBodyBytes, ${name}, %s: 413`, async (_, upload) => {
     const asked = { method: 'POST', target: '/-/sum', headers: octets, ...upload }
@@ -42,10 +42,19 @@ export function limit(name: string, port: () => number): void {
     const small = { method: 'POST', target: '/-/sum', body: 'small' }
     expect(await request({ port: port() }, small)).toMatchObject({ status: 200, complete: true })
   })
+
+  it.each([
+    ['a page', {}],
+    ['an upload', { method: 'POST', body: tenMB.subarray(0, 300_000) }],
+  ])(`request headers over maxParamsBytes, ${name}, %s: 431`, async (_, asked) => {
+    const headers = [`X-Long: ${'x'.repeat(7000)}`]
+    const reply = await request({ port: port() }, { target: '/-/sum', headers, ...asked })
+    expect(reply).toMatchObject({ status: 431, complete: true, text: 'Request Header Fields Too Large\n' })
+  })
 }
 
-/** Environment of a fetch app that takes uploads of up to 5 MB. */
-export const limited = { MAX_BODY_BYTES: '5000000' }
+/** Environment of a fetch app that takes uploads of up to 5 MB, and some 5 KB of request headers. */
+export const limited = { MAX_BODY_BYTES: '5000000', MAX_PARAMS_BYTES: '6000' }
 
 /**
  * The app hears within a second of a client that leaves: in the middle of a stream, and before the
