@@ -8,7 +8,7 @@ import { behaves } from './behaviour.js'
 import { appNames, fcgiScripts } from './docroot.js'
 import { leavesAreSeen } from './early.js'
 import { losesNone, lossRun } from './losses.js'
-import { http2Upload, longHeaders, silence } from './peculiar.js'
+import { http2Upload, leaveHeldBack, longHeaders, silence } from './peculiar.js'
 import { useSite } from './site.js'
 import { startFcgid } from './sites/apache-fcgid.js'
 import type { Traits } from './traits.js'
@@ -53,6 +53,10 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     const port = () => site().port
     behaves({ site, app: 'fetch', port, mount: '/fcgid-fetch', traits: buffered })
     behaves({ site, app: 'express', port, mount: '/fcgid-express', traits: buffered })
+    it.concurrent.each(['fetch', 'express'])(
+      '%s hears of a client that leaves after another 128 KiB of the reply',
+      (app) => leaveHeldBack(site(), port(), `/fcgid-${app}`),
+    )
     losesNone({ site, port, mount: '/fcgid-fetch' })
   })
 

@@ -1,12 +1,12 @@
-/** What is hard to get through Apache: uploads without a length over HTTP/2, long headers, long silence. */
+/** What is hard to get through Apache: uploads without a length over HTTP/2, long headers, long silence, the news that a client left. */
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { until } from '../support/processes.js'
-import { request } from '../support/request.js'
+import { request, send } from '../support/request.js'
 import type { Place } from './traits.js'
 
 /** Posts over HTTP/2 without a length, with curl. Gives the reply's body and what it has to be. */
@@ -38,4 +38,26 @@ export async function silence(site: Place, port: number, mount: string, status: 
   expect(await until(() => existsSync(join(at, 'left')))).toBe(true)
   // A process that is to end waits for it.
   writeFileSync(join(at, 'answer'), '')
+}
+
+/**
+ * The server writes 64 KiB at a time, and learns that the client has left at the second write to it: so long
+ * an app streams on. One that is silent meanwhile is not told.
+ */
+export async function leaveHeldBack(site: Place, port: number, mount: string): Promise<void> {
+  const [silent, streaming] = [site.docroot.scratch(), site.docroot.scratch()]
+  const quiet = await send({ port }, { target: `${mount}/-/quiet?at=${silent}` })
+  const wire = await send({ port }, { target: `${mount}/-/leave?at=${streaming}` })
+  const ticks = () => readFileSync(join(streaming, 'tick'), 'latin1').split('\n').length - 1
+  expect(await until(() => existsSync(join(silent, 'waiting')) && existsSync(join(streaming, 'tick')))).toBe(
+    true,
+  )
+  const before = ticks()
+  quiet.close()
+  wire.close()
+  expect(await until(() => existsSync(join(streaming, 'left')), 15_000)).toBe(true)
+  // A tick has 1000 bytes. Twice as many as there have to be: a busy machine reads late what the app has written.
+  expect(ticks() - before).toBeLessThan(262)
+  expect(existsSync(join(silent, 'left'))).toBe(false)
+  writeFileSync(join(silent, 'answer'), '')
 }
