@@ -32,6 +32,9 @@ export async function openExchange(target: string, call: Call = {}): Promise<Ope
   return Object.assign(exchange, { log, work })
 }
 
+/** The pieces of a streamed body. */
+export const iterate = (reply: Reply) => (reply.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+
 /** The reply of a Node app to one request. */
 export async function replyTo(app: NodeApp, target = '/', call: Call = {}): Promise<Reply> {
   const handler = await nodeHandler(app, call.options ?? {})

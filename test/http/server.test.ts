@@ -1,27 +1,8 @@
+/** Requests and replies of the HTTP server, limits. */
 import { describe, expect, test } from 'vitest'
-import type { Exchange, Handler, Reply } from '../../src/exchange.js'
 import { startHost } from '../host/support.js'
 import { until } from '../support/processes.js'
-
-const text = (body: Reply['body'], status = 200): Reply => ({
-  status,
-  headers: ['Content-Type', 'text/plain'],
-  body,
-})
-
-async function readAll(exchange: Exchange): Promise<Buffer> {
-  const pieces: Uint8Array[] = []
-  for (let piece = await exchange.stdin.read(); piece; piece = await exchange.stdin.read()) pieces.push(piece)
-  return Buffer.concat(pieces)
-}
-
-async function* slowly(pieces: Iterable<string>, signal?: AbortSignal) {
-  for (const piece of pieces) {
-    if (signal?.aborted) return
-    await new Promise((resolve) => setTimeout(resolve, 1))
-    yield Buffer.from(piece)
-  }
-}
+import { readAll, slowly, text } from './replies.js'
 
 describe('what the handler sees', () => {
   test('the environment a web server would give: raw target, headers, addresses', async () => {
@@ -201,66 +182,6 @@ describe('the reply', () => {
   })
 })
 
-describe('a reply that breaks', () => {
-  const broken: Handler = () =>
-    text(
-      (async function* () {
-        yield Buffer.from('some')
-        throw new Error('disk gone')
-      })(),
-    )
-
-  test('is broken for the client, too', async () => {
-    const host = await startHost(broken)
-    const reply = await host.get('/')
-    expect([reply.status, reply.text, reply.framing, reply.complete]).toEqual([200, 'some', 'chunked', false])
-    expect(host.stderr()).toContain('cut off after 4 bytes: disk gone')
-    await until(() => host.entries.length > 0)
-    expect(host.entries[0]).toMatchObject({ status: 200, bytes: 4, cut: true })
-  })
-
-  test('is reset where the close would look like its end', async () => {
-    const host = await startHost(broken)
-    const { Wire } = await import('../support/wire.js')
-    const wire = await Wire.open({ port: host.port })
-    await wire.send('GET / HTTP/1.0\r\n\r\n')
-    await until(() => wire.ended)
-    expect((await wire.reply().catch(() => ({ complete: false }))).complete).toBe(false)
-  })
-
-  test.each([
-    ['fewer', ['abc'], 'only 3'],
-    ['more', ['abc', 'def'], 'more 6'],
-  ])('with %s bytes than its Content-Length is cut', async (_, pieces, told) => {
-    const host = await startHost(() => ({
-      status: 200,
-      headers: ['Content-Type', 'text/plain', 'Content-Length', '5'],
-      body: slowly(pieces),
-    }))
-    const reply = await host.get('/')
-    expect(reply.complete).toBe(false)
-    expect(reply.surplus.length).toBe(0)
-    expect(host.stderr()).toContain(told)
-  })
-
-  test('before it began, is a plain 500 that tells nothing', async () => {
-    const host = await startHost(() => {
-      throw new Error('secret')
-    })
-    const reply = await host.get('/')
-    expect(reply.status).toBe(500)
-    expect(reply.text).not.toContain('secret')
-    expect(host.stderr()).toContain('secret')
-  })
-
-  test('with a header that HTTP does not allow is a 500, and nothing of it is sent', async () => {
-    const host = await startHost(() => ({ status: 200, headers: ['X-A', 'a\r\nX-Evil: 1'], body: 'x' }))
-    const reply = await host.get('/')
-    expect([reply.status, reply.header('x-evil')]).toEqual([500, undefined])
-    expect(host.stderr()).toContain('Header "X-A" has CR')
-  })
-})
-
 describe('verbatim replies (non-parsed header output)', () => {
   test('RFC 3875 5.2: are sent unmodified, and the connection ends', async () => {
     const raw = 'HTTP/1.1 299 Mine\r\nX-Raw:   a\r\n\r\nbody'
@@ -300,55 +221,6 @@ describe('verbatim replies (non-parsed header output)', () => {
   })
 })
 
-describe('early replies to uploads', () => {
-  test('arrive, although the body was not read; a small rest keeps the connection', async () => {
-    const host = await startHost(() => text('too much', 413))
-    const wire = await host.open({
-      method: 'POST',
-      headers: ['Connection: keep-alive'],
-      body: Buffer.alloc(3_000_000),
-    })
-    const reply = await wire.reply()
-    expect([reply.status, reply.text, reply.header('connection')]).toEqual([413, 'too much', 'keep-alive'])
-    wire.close()
-  })
-
-  test('on a kept connection a streamed one ends before the upload does, which nginx waits for', async () => {
-    const host = await startHost(() => text(slowly(['too', ' much']), 413))
-    const wire = await host.open({
-      method: 'POST',
-      headers: ['Connection: keep-alive', 'Content-Length: 5'],
-    })
-    expect(await wire.reply()).toMatchObject({ status: 413, text: 'too much', complete: true })
-    await wire.send('12345')
-    wire.again()
-    await wire.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    expect(await wire.reply()).toMatchObject({ text: 'too much', complete: true })
-    wire.close()
-  })
-
-  test('a large rest is not waited for: maxDiscardBytes', async () => {
-    const host = await startHost(() => text('too much', 413), { maxDiscardBytes: 100_000 })
-    const wire = await host.open({
-      method: 'POST',
-      headers: ['Connection: keep-alive'],
-      body: Buffer.alloc(3_000_000),
-    })
-    const reply = await wire.reply()
-    expect([reply.status, reply.text, reply.header('connection')]).toEqual([413, 'too much', 'close'])
-    await until(() => wire.ended)
-    expect(wire.ended).toBe(true)
-  })
-
-  test('nor one that does not come: discardTimeoutMs', async () => {
-    const host = await startHost(() => text('early'), { discardTimeoutMs: 30 })
-    const wire = await host.open({ method: 'POST', headers: ['Content-Length: 5'] })
-    expect((await wire.reply()).text).toBe('early')
-    await until(() => host.entries.length === 1)
-    wire.close()
-  })
-})
-
 describe('limits', () => {
   test('maxBodyBytes: 413, by announcement and by count', async () => {
     const host = await startHost(async (x) => text(String((await readAll(x)).length)), { maxBodyBytes: 10 })
@@ -372,71 +244,6 @@ describe('limits', () => {
   test('a header of 1 MiB: 431 by default', async () => {
     const host = await startHost(() => text('ok'))
     expect((await host.get('/', { headers: [`X: ${'x'.repeat(1024 * 1024)}`] })).status).toBe(431)
-  })
-})
-
-describe('the signal', () => {
-  test('aborts when the client leaves', async () => {
-    let reason: unknown
-    const host = await startHost(
-      (x) =>
-        new Promise<Reply>((_, reject) => {
-          x.signal.addEventListener('abort', () => {
-            reason = x.signal.reason
-            reject(reason)
-          })
-        }),
-    )
-    const wire = await host.open({})
-    await until(() => wire.socket.bytesWritten > 0)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    wire.close()
-    expect(await until(() => reason !== undefined)).toBe(true)
-    expect(reason).toMatchObject({ code: 'REQUEST_ABORTED' })
-    await until(() => host.entries.length === 1)
-    expect(host.entries[0]).toMatchObject({ status: 499, cut: true })
-    expect(host.stderr()).toBe('')
-  })
-
-  test('and the body: return() is called, nothing is logged as an error', async () => {
-    let returned = false
-    const host = await startHost(() =>
-      text(
-        (async function* () {
-          try {
-            for (;;) {
-              await new Promise((resolve) => setTimeout(resolve, 2))
-              yield Buffer.alloc(1000)
-            }
-          } finally {
-            returned = true
-          }
-        })(),
-      ),
-    )
-    const wire = await host.open({})
-    await wire.head()
-    wire.reset()
-    expect(await until(() => returned)).toBe(true)
-  })
-
-  test('a request body that breaks off throws REQUEST_ABORTED', async () => {
-    let seen: unknown
-    const host = await startHost(async (x) => {
-      await readAll(x).catch((error) => {
-        seen = error
-      })
-      return text('x')
-    })
-    const wire = await host.open({ method: 'POST', headers: ['Content-Length: 100'] })
-    await wire.send('only this')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    wire.close()
-    expect(await until(() => seen !== undefined)).toBe(true)
-    expect(seen).toMatchObject({
-      code: 'REQUEST_ABORTED',
-      message: 'The client left after 9 of 100 bytes of request body.',
-    })
   })
 })
 
