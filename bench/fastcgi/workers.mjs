@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process'
 import cluster from 'node:cluster'
 import { rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,14 +16,17 @@ const limits = { maxConnections: 1e6, maxRequests: 1e6 }
 const serveInCluster = async (path) => {
   const { installLightWeb } = await import('../../dist/app/web/install.js')
   installLightWeb()
-  const [{ toHandler }, { Connection }, { Service }, { fetchApps }] = await Promise.all([
-    import('../../dist/app/handler.js'),
-    import('../../dist/fastcgi/connection.js'),
-    import('../../dist/server/service.js'),
-    import('./apps.mjs'),
-  ])
+  const [{ toHandler }, { Connection }, { Service }, { createWireServer }, { fetchApps }] = await Promise.all(
+    [
+      import('../../dist/app/handler.js'),
+      import('../../dist/fastcgi/connection.js'),
+      import('../../dist/server/service.js'),
+      import('../../dist/server/wire-server.js'),
+      import('./apps.mjs'),
+    ],
+  )
   const service = new Service(await toHandler(fetchApps.hello), limits)
-  createServer({ noDelay: true }, (socket) => new Connection(socket, service)).listen(path)
+  createWireServer((wire) => new Connection(wire, service)).listen(path)
 }
 
 const serve = async ({ way, path }) => {

@@ -1,6 +1,7 @@
 /** Who may connect: FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2) and the option `allow`. */
-import { BlockList, isIP, type Socket } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import { UsageError } from '../errors.js'
+import type { Wire } from '../server/wire.js'
 
 export interface AdmissionOptions {
   /**
@@ -13,7 +14,7 @@ export interface AdmissionOptions {
 }
 
 /** Null for a peer that may connect, else the line for the log. */
-export type Admission = (socket: Socket) => string | null
+export type Admission = (peer: Pick<Wire, 'remoteAddress' | 'remoteFamily'>) => string | null
 
 /** @throws UsageError USAGE for an entry that is no address */
 export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admission => {
@@ -21,7 +22,8 @@ export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admissio
   // 3.2: "a comma separated list of valid IP addresses for the Web server", checked at each connection.
   const servers = webServerAddrs ? listOf(webServerAddrs.split(','), 'FCGI_WEB_SERVER_ADDRS') : null
   if (allowed === null && servers === null) return () => null
-  return ({ remoteAddress, remoteFamily }) => {
+  return (peer) => {
+    const { remoteAddress, remoteFamily } = peer
     const known = (list: BlockList) =>
       remoteAddress !== undefined && list.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')
     // 3.2: a peer without an IP address, as on a Unix socket, fails the check too.

@@ -1,13 +1,14 @@
 /** A persistent process: listening sockets, any of three protocols on them, one service behind. */
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Handler } from '../exchange.js'
 import { Connection } from '../fastcgi/connection.js'
 import type { AccessEntry, HttpAcceptor } from '../http/server.js'
 import type { ServiceOptions } from '../server/limits.js'
 import { type Listening, type ListenOptions, listen } from '../server/listen.js'
-import { adopted, type HandOver } from '../server/pass.js'
 import { Service } from '../server/service.js'
-import { stopAccepting } from './accept.js'
+import type { HandOver } from '../server/wire.js'
+import { wireOn } from '../server/wire-server.js'
+import { Entrance } from './accept.js'
 import { type AdmissionOptions, admission } from './admission.js'
 import { Gate, type Protocol } from './gate.js'
 
@@ -50,7 +51,7 @@ export interface Daemon {
 
 /** A socket that is served. */
 interface Open {
-  readonly server: Server
+  readonly entrance: Entrance
   readonly place: Listening
   readonly fd: number | undefined
 }
@@ -70,17 +71,17 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
 
   const open = async (socket: Partial<DaemonSocket>): Promise<Open> => {
     const gate = new Gate(service, socket.protocols ?? protocols, http)
-    const server = createServer({ noDelay: true }, (connection) => {
-      const refusal = allowed(connection)
-      if (refusal === null) gate.accept(connection)
+    const entrance = new Entrance((wire) => {
+      const refusal = allowed(wire)
+      if (refusal === null) gate.accept(wire)
       else {
         service.log(refusal)
-        connection.destroy()
+        wire.destroy()
       }
     })
-    const place = await listen(server, { ...options, ...socket })
-    server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
-    return { server, place, fd: socket.fd ?? options.fd }
+    const place = await listen(entrance.server, { ...options, ...socket })
+    entrance.server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
+    return { entrance, place, fd: socket.fd ?? options.fd }
   }
   const opened: Open[] = []
   try {
@@ -102,7 +103,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
       return closed
     },
     adopt(handle) {
-      new Connection(adopted(handle), service)
+      new Connection(wireOn(handle), service)
     },
   }
 }
@@ -131,10 +132,10 @@ async function close(
   graceMs: number,
   handOver?: HandOver,
 ): Promise<void> {
-  const stop = async ({ server, place, fd }: Open) => {
+  const stop = async ({ entrance, place, fd }: Open) => {
     // First the path, where it is ours: nobody can connect between the last accept and the close.
     place.cleanUp()
-    await stopAccepting(server, fd)
+    await entrance.close(fd)
   }
   service.retire(handOver)
   http?.retire()

@@ -1,9 +1,9 @@
 /** Which protocol does a connection speak? Its first byte tells, so that one socket serves them all. */
-import type { Socket } from 'node:net'
 import { Connection } from '../fastcgi/connection.js'
 import type { HttpAcceptor } from '../http/server.js'
 import { ScgiConnection } from '../scgi/connection.js'
 import type { Served, Service } from '../server/service.js'
+import type { Wire, WireOwner } from '../server/wire.js'
 
 export type Protocol = 'fastcgi' | 'scgi' | 'http'
 
@@ -15,46 +15,49 @@ const protocolOf = (byte: number): Protocol | null => {
 }
 
 /** A connection that has not said a byte yet. */
-class Silent implements Served {
+class Silent implements Served, WireOwner {
   place = -1
-  readonly #socket: Socket
+  readonly ahead = 0
+  readonly #wire: Wire
   readonly #service: Service
+  readonly #give: (wire: Wire, first: Buffer) => void
   readonly #since: number
 
-  constructor(socket: Socket, service: Service) {
-    this.#socket = socket
+  /** @param give gets the connection with its first bytes: somebody else looks after it from then on */
+  constructor(wire: Wire, service: Service, give: (wire: Wire, first: Buffer) => void) {
+    this.#wire = wire
     this.#service = service
+    this.#give = give
     this.#since = service.now()
     service.opened(this)
-    socket.on('error', this.#ignore)
-    socket.on('close', this.#closed)
+    wire.probe(this)
   }
 
-  /**
-   * The protocol is known: somebody else looks after the socket. There is no moment without a connection in
-   * between, which would end a process that is to end.
-   */
-  release(give: () => void): void {
-    this.#socket.off('error', this.#ignore)
-    this.#socket.off('close', this.#closed)
-    give()
+  data(chunk: Buffer): void {
+    // There is no moment without a connection in between, which would end a process that is to end.
+    this.#give(this.#wire, chunk)
+    this.#service.closed(this)
+  }
+
+  gone(): void {
+    this.#wire.destroySoon()
+  }
+
+  closed(): void {
     this.#service.closed(this)
   }
 
   stop(): void {
-    this.#socket.destroySoon()
+    this.#wire.destroySoon()
   }
 
   sweep(now: number): void {
-    if (now - this.#since > this.#service.limits.idleTimeoutMs) this.#socket.destroySoon()
+    if (now - this.#since > this.#service.limits.idleTimeoutMs) this.#wire.destroySoon()
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.#wire.destroy()
   }
-
-  readonly #ignore = (): void => {}
-  readonly #closed = (): void => this.#service.closed(this)
 }
 
 export class Gate {
@@ -69,34 +72,28 @@ export class Gate {
     this.#http = http
   }
 
-  accept(socket: Socket): void {
+  accept(wire: Wire): void {
     const [only, more] = this.#protocols
     // The reader of the only protocol says best what is wrong with the bytes of another one.
-    if (more === undefined) this.#give(socket, only as Protocol, null)
-    else {
-      const silent = new Silent(socket, this.#service)
-      socket.once('data', (chunk: Buffer) => {
-        const found = protocolOf(chunk[0] as number)
-        const known = found !== null && this.#protocols.includes(found)
-        silent.release(() => this.#give(socket, known ? found : (only as Protocol), chunk))
-      })
-    }
+    if (more === undefined) this.#give(wire, only as Protocol, null)
+    else new Silent(wire, this.#service, this.#tell)
   }
 
-  #give(socket: Socket, protocol: Protocol, chunk: Buffer | null): void {
+  readonly #tell = (wire: Wire, first: Buffer): void => {
+    const found = protocolOf(first[0] as number)
+    const known = found !== null && this.#protocols.includes(found)
+    this.#give(wire, known ? found : (this.#protocols[0] as Protocol), first)
+  }
+
+  #give(wire: Wire, protocol: Protocol, first: Buffer | null): void {
     if (protocol === 'http') {
-      if (chunk !== null) {
-        socket.pause()
-        socket.unshift(chunk)
-      }
+      const socket = wire.toSocket(first)
       this.#http?.accept(socket)
-      if (chunk !== null) socket.resume()
+      socket.resume()
       return
     }
     const connection =
-      protocol === 'fastcgi'
-        ? new Connection(socket, this.#service)
-        : new ScgiConnection(socket, this.#service)
-    if (chunk !== null) connection.data(chunk)
+      protocol === 'fastcgi' ? new Connection(wire, this.#service) : new ScgiConnection(wire, this.#service)
+    if (first !== null) connection.data(first)
   }
 }

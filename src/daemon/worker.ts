@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../errors.js'
 import type { Place, SharedSocket } from '../server/listen.js'
-import type { HandOver } from '../server/pass.js'
+import type { HandOver } from '../server/wire.js'
 import type { Protocol } from './gate.js'
 import type { Ending } from './signals.js'
 

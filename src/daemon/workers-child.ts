@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
-import type { SocketHandle } from '../server/pass.js'
+import type { SocketHandle } from '../server/wire.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
 import { workerVariable } from './worker.js'
 

@@ -4,8 +4,8 @@
  */
 import { closeSync } from 'node:fs'
 import { CgiupError, UsageError } from '../errors.js'
-import type { SocketHandle } from '../server/pass.js'
 import { remover } from '../server/unix-socket.js'
+import type { SocketHandle } from '../server/wire.js'
 import type { Serving } from './worker.js'
 import { Child, type ChildEvents } from './workers-child.js'
 import { type Crew, Slot } from './workers-slot.js'

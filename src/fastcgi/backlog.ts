@@ -1,5 +1,5 @@
 /** What waits for a peer that sends on and does not read must not grow without end. */
-import type { Socket } from 'node:net'
+import type { Wire } from '../server/wire.js'
 
 /** Answers that may wait for a peer that reads only when it has sent all. */
 const MOST_ANSWERS = 100
@@ -7,14 +7,14 @@ const MOST_ANSWERS = 100
 export class Backlog {
   /** Nothing more is read of the peer before it has read. */
   held = false
-  readonly #socket: Socket
+  readonly #wire: Wire
   readonly #max: number
   readonly #onDrain: () => void
   #answers = 0
 
   /** @param max bytes of replies that may wait */
-  constructor(socket: Socket, max: number, onDrain: () => void) {
-    this.#socket = socket
+  constructor(wire: Wire, max: number, onDrain: () => void) {
+    this.#wire = wire
     this.#max = max
     this.#onDrain = onDrain
   }
@@ -30,15 +30,15 @@ export class Backlog {
    * @param readsLate whether the peer may be one that reads a reply only when it has sent all of the body
    */
   look(readsLate: () => boolean): void {
-    const socket = this.#socket
-    if (socket.writableLength <= this.#max) {
+    const wire = this.#wire
+    if (wire.queued <= this.#max) {
       this.#answers = 0
       return
     }
-    if (this.held || socket.destroyed || (this.#answers < MOST_ANSWERS && readsLate())) return
+    if (this.held || wire.destroyed || (this.#answers < MOST_ANSWERS && readsLate())) return
     this.held = true
-    socket.pause()
-    socket.once('drain', () => {
+    wire.pause()
+    wire.whenWritten(() => {
       this.held = false
       this.#onDrain()
     })

@@ -1,6 +1,6 @@
 /** A connection stands still while the reader of a body is too far behind. */
-import type { Socket } from 'node:net'
 import type { Limits } from '../server/limits.js'
+import type { Wire } from '../server/wire.js'
 import type { ById } from './by-id.js'
 import type { FastcgiExchange } from './exchange.js'
 import { holdsUp } from './holds-up.js'
@@ -10,16 +10,16 @@ import type { Responder } from './responder.js'
 const PAUSE_MS = 500
 
 export class BodiesBehind {
-  /** The socket is not read. */
+  /** The connection is not read. */
   paused = false
   #since = 0
-  readonly #socket: Socket
+  readonly #wire: Wire
   readonly #open: ById<FastcgiExchange>
   readonly #responder: Responder
   readonly #limits: Limits
 
-  constructor(socket: Socket, open: ById<FastcgiExchange>, responder: Responder, limits: Limits) {
-    this.#socket = socket
+  constructor(wire: Wire, open: ById<FastcgiExchange>, responder: Responder, limits: Limits) {
+    this.#wire = wire
     this.#open = open
     this.#responder = responder
     this.#limits = limits
@@ -30,7 +30,7 @@ export class BodiesBehind {
     if (this.paused || !this.#full()) return
     this.paused = true
     this.#since = now
-    this.#socket.pause()
+    this.#wire.pause()
   }
 
   /** Whether the connection may be read again, now that a body was. */

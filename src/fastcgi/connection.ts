@@ -1,14 +1,12 @@
 /**
- * One connection of a FastCGI server: the responder (no IO) on a socket. Requests are independent;
+ * One connection of a FastCGI server: the responder (no IO) on a wire. Requests are independent;
  * replies of one turn of the event loop leave in one write.
  */
-import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
 import type { PushedBody } from '../server/body.js'
 import { isHaproxy } from '../server/haproxy.js'
-import { handOver } from '../server/pass.js'
-import { readShared } from '../server/read.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
+import type { Wire, WireOwner } from '../server/wire.js'
 import { answer, answerError, type Line } from './answer.js'
 import { Backlog } from './backlog.js'
 import { BodiesBehind } from './bodies-behind.js'
@@ -23,13 +21,13 @@ import { checkTimes } from './time-limits.js'
 /** How long a request without an announced body waits to see whether it has one, in milliseconds. */
 const UNDECIDED_MS = 100
 
-export class Connection implements ResponderEvents, Line, Served {
+export class Connection implements ResponderEvents, Line, Served, WireOwner {
   readonly service: Service
   place = -1
   readonly open = new ById<FastcgiExchange>()
   /** Clock of the last byte in or out. */
   lastActive: number
-  readonly #socket: Socket
+  readonly #wire: Wire
   readonly output: Output
   readonly #responder: Responder
   #fresh: FastcgiExchange[] = []
@@ -45,23 +43,19 @@ export class Connection implements ResponderEvents, Line, Served {
   #pendingSince = 0
   readonly #backlog: Backlog
 
-  constructor(socket: Socket, service: Service) {
-    this.#socket = socket
-    this.output = new Output(socket)
+  constructor(wire: Wire, service: Service) {
+    this.#wire = wire
+    this.output = new Output(wire)
     this.service = service
     this.lastActive = service.now()
     this.#responder = new Responder(this, service.limits)
-    this.#behind = new BodiesBehind(socket, this.open, this.#responder, service.limits)
-    this.#backlog = new Backlog(socket, service.limits.maxBacklogBytes, () => {
-      if (!this.#behind.paused) socket.resume()
+    this.#behind = new BodiesBehind(wire, this.open, this.#responder, service.limits)
+    this.#backlog = new Backlog(wire, service.limits.maxBacklogBytes, () => {
+      if (!this.#behind.paused) wire.resume()
     })
     this.#surplus = service.connections.size >= service.limits.maxConnections
     service.opened(this)
-    if (readShared(socket, this)) socket.resume()
-    else socket.on('data', (chunk: Buffer) => this.data(chunk))
-    socket.on('end', () => this.#gone())
-    socket.on('close', () => this.#closed())
-    socket.on('error', () => this.#gone())
+    wire.open(this)
   }
 
   /** No request is open and none half read. */
@@ -109,7 +103,7 @@ export class Connection implements ResponderEvents, Line, Served {
   /** @param why what the peer did, for the log */
   breakOff(why: string): void {
     this.service.lines.complaint(`fastcgi: ${why}; the connection is closed`)
-    this.#socket.destroy()
+    this.#wire.destroy()
   }
 
   onStdinEnd(request: ResponderRequest): void {
@@ -167,7 +161,7 @@ export class Connection implements ResponderEvents, Line, Served {
 
   /** The app asks for more of a body. */
   wants(): void {
-    if (this.#behind.release() && !this.#backlog.held) this.#socket.resume()
+    if (this.#behind.release() && !this.#backlog.held) this.#wire.resume()
   }
 
   stderr(exchange: FastcgiExchange, text: string): void {
@@ -193,8 +187,8 @@ export class Connection implements ResponderEvents, Line, Served {
     if (to === null || this.#last) this.output.end()
     else
       this.output.written(() => {
-        if (!this.idle || this.#given || this.#socket.destroyed) return
-        this.#given = handOver(this.#socket, to)
+        if (!this.idle || this.#given || this.#wire.destroyed) return
+        this.#given = this.#wire.handOver(to)
         if (!this.#given) this.output.end()
       })
   }
@@ -213,7 +207,7 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   destroy(): void {
-    this.#socket.destroy()
+    this.#wire.destroy()
   }
 
   // --- bytes in ---
@@ -348,13 +342,13 @@ export class Connection implements ResponderEvents, Line, Served {
   }
 
   /** The peer has closed: the only sign of a client's leaving that real servers give. */
-  #gone(): void {
+  gone(): void {
     if (this.#fresh.length > 0) this.#start(Number.POSITIVE_INFINITY)
     for (const exchange of this.open.all()) if (!exchange.finished) exchange.abort()
-    if (!this.#socket.destroyed) this.#socket.destroySoon()
+    this.#wire.destroySoon()
   }
 
-  #closed(): void {
+  closed(): void {
     for (const exchange of this.open.all()) {
       exchange.abort()
       exchange.stdin.cancel()

@@ -1,6 +1,6 @@
 /** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
-import type { Socket } from 'node:net'
 import { giveBack, isLent } from '../memory.js'
+import { HIGH_WATER, type Wire } from '../server/wire.js'
 import { writeRecords } from './stdout.js'
 
 /** Those that have something to write; one tick serves all, as where one event goes to many clients. */
@@ -12,16 +12,14 @@ const flushAll = (): void => {
   for (const output of all) output.release()
 }
 
-const NOTHING = new Uint8Array(0)
-
 export class Output {
-  readonly #socket: Socket
+  readonly #wire: Wire
   #text = ''
   #scheduled = false
   #ending: 'no' | 'half' | 'whole' = 'no'
 
-  constructor(socket: Socket) {
-    this.#socket = socket
+  constructor(wire: Wire) {
+    this.#wire = wire
   }
 
   /** What is sent from now on waits for {@link release}: more of it is about to be ready. */
@@ -32,15 +30,9 @@ export class Output {
   release(): void {
     this.#scheduled = false
     this.#write()
-    const socket = this.#socket
-    if (this.#ending === 'no' || socket.destroyed) return
-    if (this.#ending === 'half') {
-      socket.end()
-      return
-    }
-    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
-    if (socket.writableLength === 0) socket.destroy()
-    else socket.destroySoon()
+    if (this.#ending === 'no') return
+    if (this.#ending === 'half') this.#wire.end()
+    else this.#wire.destroySoon()
   }
 
   /** Records as Latin-1 text, written at the end of this turn. */
@@ -53,39 +45,24 @@ export class Output {
 
   /** Large content as STDOUT records, at once and not copied, behind what waits. False when enough waits. */
   bytes(id: number, bytes: Uint8Array): boolean {
-    const socket = this.#socket
-    let more = true
-    socket.cork()
-    this.#write()
-    writeRecords(id, bytes, (piece) => {
-      more = socket.write(piece)
-    })
-    // Behind the last piece: when this was written, or has failed, all were.
-    if (isLent(bytes)) socket.write(NOTHING, () => giveBack(bytes))
-    socket.uncork()
-    return more
+    const pieces: Uint8Array[] = []
+    if (this.#text !== '') pieces.push(Buffer.from(this.#text, 'latin1'))
+    this.#text = ''
+    writeRecords(id, bytes, (piece) => pieces.push(piece))
+    this.#wire.bytes(pieces, isLent(bytes) ? () => giveBack(bytes) : undefined)
+    return this.#wire.queued < HIGH_WATER
   }
 
   /** More waits to be written than the socket likes. */
   get full(): boolean {
-    return this.#socket.writableLength + this.#text.length >= this.#socket.writableHighWaterMark
+    return this.#wire.queued + this.#text.length >= HIGH_WATER
   }
 
   /** Resolves true when more can be written, false when the connection is gone. */
   drained(): Promise<boolean> {
-    const socket = this.#socket
+    const wire = this.#wire
     this.#write()
-    if (socket.destroyed) return Promise.resolve(false)
-    if (!socket.writableNeedDrain) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const settle = () => {
-        socket.off('drain', settle)
-        socket.off('close', settle)
-        resolve(!socket.destroyed)
-      }
-      socket.on('drain', settle)
-      socket.on('close', settle)
-    })
+    return new Promise((resolve) => wire.whenWritten(() => resolve(!wire.destroyed)))
   }
 
   /** Closes the connection once all is written. */
@@ -98,8 +75,9 @@ export class Output {
   written(then: () => void): void {
     process.nextTick(() => {
       this.#write()
-      if (this.#socket.writableLength === 0) then()
-      else this.#socket.once('drain', then)
+      this.#wire.whenWritten(() => {
+        if (!this.#wire.destroyed) then()
+      })
     })
   }
 
@@ -113,6 +91,6 @@ export class Output {
     const text = this.#text
     if (text === '') return
     this.#text = ''
-    if (this.#socket.writable) this.#socket.write(text, 'latin1')
+    this.#wire.text(text)
   }
 }

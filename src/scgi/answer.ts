@@ -1,14 +1,15 @@
 /** A {@link Reply} onto an SCGI connection: CGI output (RFC 3875 section 6), ended by the connection's end. */
-import type { Socket } from 'node:net'
 import { encodeHead } from '../cgi/head.js'
 import type { Reply } from '../exchange.js'
+import { giveBack, isLent } from '../memory.js'
 import { type AnswerLine, cutOffLine, prepareAnswer, smallBody, wrongLength } from '../server/answer.js'
 import { bigHeadWarning } from '../server/big-head.js'
+import { HIGH_WATER, type Wire } from '../server/wire.js'
 import type { ScgiExchange } from './exchange.js'
 
 /** What an answer needs of its connection. */
 export interface Line extends AnswerLine<ScgiExchange> {
-  readonly socket: Socket
+  readonly wire: Wire
   /** The reply is out. */
   finish(exchange: ScgiExchange): void
   /** The end of a reply that broke in its middle: never one that looks whole. */
@@ -24,29 +25,22 @@ export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void =
   if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
   const { body } = prepared
   if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
-    whole(line.socket, head, body)
+    whole(line.wire, head, body)
     line.finish(exchange)
   } else {
-    write(line.socket, head)
+    line.wire.text(head)
     void stream(line, exchange, body, prepared.length)
   }
 }
 
-const whole = (socket: Socket, head: string, body: string | Uint8Array | null): void => {
+const whole = (wire: Wire, head: string, body: string | Uint8Array | null): void => {
   const small = smallBody(body)
   if (small !== null) {
-    write(socket, head + small)
+    wire.text(head + small)
     return
   }
-  socket.cork()
-  write(socket, head)
-  if (socket.writable) socket.write(body as string | Uint8Array)
-  socket.uncork()
-}
-
-/** Latin-1 text. The peer may have closed already. */
-const write = (socket: Socket, text: string): void => {
-  if (socket.writable) socket.write(text, 'latin1')
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array)
+  wire.bytes([Buffer.from(head, 'latin1'), bytes], isLent(bytes) ? () => giveBack(bytes) : undefined)
 }
 
 const stream = async (
@@ -55,15 +49,16 @@ const stream = async (
   body: AsyncIterable<Uint8Array>,
   length: number | null,
 ): Promise<void> => {
-  const { socket } = line
+  const { wire } = line
   let sent = 0
   try {
     for await (const piece of body) {
-      if (exchange.finished || !socket.writable) return
+      if (exchange.finished || !wire.writable) return
       if (piece.length === 0) continue
       sent += piece.length
       if (length !== null && sent > length) throw wrongLength(length, 'more than that')
-      if (!socket.write(piece)) await drained(socket)
+      wire.bytes([piece])
+      if (wire.queued >= HIGH_WATER) await new Promise<void>((resolve) => wire.whenWritten(resolve))
       if (exchange.finished) return
     }
     if (length !== null && sent < length) throw wrongLength(length, String(sent))
@@ -83,17 +78,4 @@ export const answerError = (line: Line, exchange: ScgiExchange, error: unknown):
 const cutOff = (line: Line, error: unknown, sent: number | null): void => {
   line.service.log(cutOffLine('scgi', error, sent))
   line.cut()
-}
-
-const drained = (socket: Socket): Promise<void> => {
-  if (socket.destroyed || !socket.writableNeedDrain) return Promise.resolve()
-  return new Promise((resolve) => {
-    const settle = () => {
-      socket.off('drain', settle)
-      socket.off('close', settle)
-      resolve()
-    }
-    socket.on('drain', settle)
-    socket.on('close', settle)
-  })
 }

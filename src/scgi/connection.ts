@@ -1,9 +1,8 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
-import type { Socket } from 'node:net'
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
-import { readShared } from '../server/read.js'
 import type { Served, Service } from '../server/service.js'
+import { HIGH_WATER, type Wire, type WireOwner } from '../server/wire.js'
 import { answer, answerError, type Line } from './answer.js'
 import { ScgiExchange } from './exchange.js'
 import { NetstringReader, type ScgiHead } from './netstring.js'
@@ -14,10 +13,10 @@ const RESET_MS = 20
 /** Bytes of a body that are worth a read of their own. */
 const LARGE = 65536
 
-export class ScgiConnection implements Served, Line {
+export class ScgiConnection implements Served, Line, WireOwner {
   readonly service: Service
   place = -1
-  readonly socket: Socket
+  readonly wire: Wire
   readonly #reader: NetstringReader
   readonly #openedAt: number
   #exchange: ScgiExchange | null = null
@@ -28,27 +27,23 @@ export class ScgiConnection implements Served, Line {
   /** It came when there were maxConnections others. */
   readonly #tooMany: boolean
 
-  constructor(socket: Socket, service: Service) {
-    this.socket = socket
+  constructor(wire: Wire, service: Service) {
+    this.wire = wire
     this.service = service
     this.#reader = new NetstringReader(service.limits)
     this.#openedAt = service.now()
     this.#tooMany = service.connections.size >= service.limits.maxConnections
     service.opened(this)
-    if (readShared(socket, this)) socket.resume()
-    else socket.on('data', (chunk: Buffer) => this.data(chunk))
-    socket.on('end', () => this.#gone())
-    socket.on('error', () => this.#gone())
-    socket.on('close', () => this.#closed())
+    wire.open(this)
   }
 
   /** The app asks for more of the body. */
   wants(): void {
-    if (this.socket.isPaused() && !this.#full()) this.socket.resume()
+    if (this.wire.paused && !this.#full()) this.wire.resume()
   }
 
   stop(): void {
-    if (this.#exchange === null && this.#reader.idle) this.socket.destroySoon()
+    if (this.#exchange === null && this.#reader.idle) this.wire.destroySoon()
   }
 
   /** Time limits; called about once a second. */
@@ -58,7 +53,7 @@ export class ScgiConnection implements Served, Line {
     const age = now - this.#openedAt
     if (exchange !== null) this.#sweepRequest(exchange, now)
     else if (this.#reader.idle) {
-      if (age > idleTimeoutMs) this.socket.destroySoon()
+      if (age > idleTimeoutMs) this.wire.destroySoon()
     } else if (age > paramsTimeoutMs)
       this.#refuse(`the headers of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
   }
@@ -66,7 +61,7 @@ export class ScgiConnection implements Served, Line {
   #sweepRequest(exchange: ScgiExchange, now: number): void {
     const { requestTimeoutMs, discardTimeoutMs } = this.service.limits
     if (exchange.finished) {
-      if (now - exchange.finishedAt > discardTimeoutMs) this.socket.destroy()
+      if (now - exchange.finishedAt > discardTimeoutMs) this.wire.destroy()
     } else if (now - exchange.began > requestTimeoutMs) {
       const error = new RequestError(
         'REQUEST_TIMEOUT',
@@ -74,7 +69,7 @@ export class ScgiConnection implements Served, Line {
       )
       exchange.abort(error)
       answerError(this, exchange, error)
-    } else if (this.socket.isPaused() && this.socket.writableNeedDrain && !exchange.stdin.spilling) {
+    } else if (this.wire.paused && this.wire.queued >= HIGH_WATER && !exchange.stdin.spilling) {
       // mod_proxy_scgi reads nothing of a reply before it has sent all of the body: the app goes on only then.
       exchange.stdin.spill(new Spool(0))
       this.wants()
@@ -82,7 +77,7 @@ export class ScgiConnection implements Served, Line {
   }
 
   destroy(): void {
-    this.socket.destroy()
+    this.wire.destroy()
   }
 
   /**
@@ -116,7 +111,7 @@ export class ScgiConnection implements Served, Line {
 
   #refuse(why: string): void {
     this.service.lines.complaint(`scgi: ${why}; the connection is closed`)
-    this.socket.destroy()
+    this.wire.destroy()
   }
 
   get ahead(): number {
@@ -129,7 +124,7 @@ export class ScgiConnection implements Served, Line {
     const surplus = chunk.length - from - taken
     if (surplus > 0) this.#tooLong(exchange)
     if (exchange.finished) this.#discard(exchange, taken + surplus)
-    else if (this.#full()) this.socket.pause()
+    else if (this.#full()) this.wire.pause()
   }
 
   /**
@@ -159,7 +154,7 @@ export class ScgiConnection implements Served, Line {
     this.#discarded += bytes
     if (this.#discarded > maxDiscardBytes)
       this.#refuse(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
-    else if (exchange.left === 0 && !this.#surplus) this.socket.destroySoon()
+    else if (exchange.left === 0 && !this.#surplus) this.wire.destroySoon()
   }
 
   #full(): boolean {
@@ -181,17 +176,16 @@ export class ScgiConnection implements Served, Line {
 
   /** The reply is out: the end of the connection ends it. */
   finish(exchange: ScgiExchange): void {
-    const { socket } = this
+    const { wire } = this
     exchange.finished = true
     exchange.finishedAt = this.service.now()
     exchange.stdin.cancel()
     this.service.done(exchange)
     if (exchange.left > 0 || this.#surplus) {
       // A connection closed with unread bytes in it is reset, and the reply is lost with it: the rest is read.
-      socket.end()
-      socket.resume()
-    } else if (socket.writableLength === 0) socket.destroy()
-    else socket.destroySoon()
+      wire.end()
+      wire.resume()
+    } else wire.destroySoon()
   }
 
   /**
@@ -199,15 +193,15 @@ export class ScgiConnection implements Served, Line {
    * take a reset for an end when it comes together with data.
    */
   cut(): void {
-    const { socket } = this
-    if (socket.remoteAddress === undefined) socket.destroy()
-    else setTimeout(() => socket.resetAndDestroy(), RESET_MS)
+    const { wire } = this
+    if (wire.remoteAddress === undefined) wire.destroy()
+    else setTimeout(() => wire.reset(), RESET_MS)
   }
 
   /** The peer has closed: the only sign of a client's leaving. */
-  #gone(): void {
+  gone(): void {
     this.#leave()
-    if (!this.socket.destroyed) this.socket.destroySoon()
+    this.wire.destroySoon()
   }
 
   /** Nothing more can be sent: a reply that fails from now on is no news. */
@@ -221,7 +215,7 @@ export class ScgiConnection implements Served, Line {
     this.service.done(exchange)
   }
 
-  #closed(): void {
+  closed(): void {
     this.#leave()
     this.service.closed(this)
   }

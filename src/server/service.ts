@@ -8,7 +8,7 @@ import type { SocketExchange } from './exchange.js'
 import { isHaproxy } from './haproxy.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
-import type { HandOver } from './pass.js'
+import type { HandOver } from './wire.js'
 
 /** A connection, as the service sees it. */
 export interface Served extends Member {

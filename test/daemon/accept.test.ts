@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { stopAccepting } from '../../src/daemon/accept.js'
+import { Entrance } from '../../src/daemon/accept.js'
 import { serveDaemon } from '../../src/daemon/daemon.js'
 import type { Handler } from '../../src/exchange.js'
 import { get } from '../fastcgi/peer.js'
@@ -32,12 +32,19 @@ const all = async (socket: Socket): Promise<string> => {
 }
 
 test('connections that wait in the kernel are served', async () => {
-  const server = createServer((socket) => socket.on('data', (data) => socket.end(`got ${data}`)))
+  const entrance = new Entrance((wire) => {
+    const data = (chunk: Buffer) => {
+      wire.text(`got ${chunk}`)
+      wire.destroySoon()
+    }
+    wire.open({ data, ahead: 0, gone: () => wire.destroy(), closed: () => {} })
+  })
+  const { server } = entrance
   const port = await listening(server)
   const sockets = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'))
   for (const [i, socket] of sockets.entries()) socket.write(`${i}`)
   const replies = sockets.map(all)
-  await Promise.all([stopAccepting(server), once(server, 'close')])
+  await Promise.all([entrance.close(), once(server, 'close')])
   expect(await Promise.all(replies)).toEqual(sockets.map((_, i) => `got ${i}`))
   await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED')
 })

@@ -6,7 +6,10 @@ import { UsageError } from '../../src/errors.js'
 import { tempDir } from '../support/temp.js'
 
 const peer = (remoteAddress?: string) =>
-  ({ remoteAddress, remoteFamily: remoteAddress?.includes(':') ? 'IPv6' : 'IPv4' }) as Socket
+  ({ remoteAddress, remoteFamily: remoteAddress?.includes(':') ? 'IPv6' : 'IPv4' }) as {
+    remoteAddress: string | undefined
+    remoteFamily: string
+  }
 
 describe('allow', () => {
   it.each<[allow: string[], address: string, comes: boolean]>([

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import type { Handler } from '../../src/exchange.js'
 import { Connection } from '../../src/fastcgi/connection.js'
 import { Service } from '../../src/server/service.js'
+import type { Wire } from '../../src/server/wire.js'
+import { createWireServer } from '../../src/server/wire-server.js'
 import { tempDir } from '../support/temp.js'
 import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
 import { text } from './serving.js'
@@ -23,10 +25,10 @@ afterEach(async () => {
 const unread = async (handler: Handler) => {
   const path = join(tempDir('backlog'), 's')
   const service = new Service(handler, { maxBacklogBytes: LIMIT })
-  const accepted = new Promise<Socket>((resolve) => {
-    const server = createServer((socket) => {
-      new Connection(socket, service)
-      resolve(socket)
+  const accepted = new Promise<Wire>((resolve) => {
+    const server = createWireServer((wire) => {
+      new Connection(wire, service)
+      resolve(wire)
     }).listen(path)
     cleanups.push(async () => {
       server.close()
@@ -82,15 +84,15 @@ test.each<[string, Handler, (i: number) => string]>([
   const { socket, server } = await unread(handler)
   expect(await writeUntilStuck(socket, textOf, 3000)).toBe(true)
   expect(socket.destroyed || server.destroyed).toBe(false)
-  expect(server.writableLength).toBeGreaterThan(LIMIT)
-  expect(server.writableLength).toBeLessThan(LIMIT + ONE_READ)
+  expect(server.queued).toBeGreaterThan(LIMIT)
+  expect(server.queued).toBeLessThan(LIMIT + ONE_READ)
 })
 
 test('it is read on once it reads, and nothing is lost', async () => {
   const { socket, server } = await unread(() => text('x'.repeat(300_000)))
   const all = Array.from({ length: 60 }, (_, i) => get(i + 1))
   for (const one of all) socket.write(one, 'latin1')
-  while (server.writableLength <= LIMIT) await new Promise((resolve) => setImmediate(resolve))
+  while (server.queued <= LIMIT) await new Promise((resolve) => setImmediate(resolve))
   const got: Buffer[] = []
   socket.on('data', (chunk) => got.push(chunk))
   socket.resume()
@@ -108,7 +110,7 @@ test('mod_fcgid, which reads only when it has sent all of the body, is read to i
   const whole = begin(1) + params(1, ['CONTENT_LENGTH', `${body.length}`]) + stdin(1, body) + stdinEnd(1)
   socket.write(whole, 'latin1')
   if (socket.writableLength > 0) await once(socket, 'drain')
-  expect(server.writableLength).toBeGreaterThan(LIMIT)
+  expect(server.queued).toBeGreaterThan(LIMIT)
   const got: Buffer[] = []
   socket.on('data', (chunk) => got.push(chunk))
   await once(socket.resume(), 'close')

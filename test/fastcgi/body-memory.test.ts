@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Connection } from '../../src/fastcgi/connection.js'
 import { Service } from '../../src/server/service.js'
+import { createWireServer } from '../../src/server/wire-server.js'
 import { begin, Peer, params, post, record, stdinEnd } from './peer.js'
 
 test('pieces of a body that an app keeps are still the same after other requests', async () => {
@@ -19,7 +19,7 @@ test('pieces of a body that an app keeps are still the same after other requests
     return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'ok' }
   })
   const dir = await mkdtemp(join(tmpdir(), 'cgiup-test-'))
-  const server = createServer((socket) => new Connection(socket, service)).listen(join(dir, 's'))
+  const server = createWireServer((wire) => new Connection(wire, service)).listen(join(dir, 's'))
   await once(server, 'listening')
   const peers = [new Peer(join(dir, 's')), new Peer(join(dir, 's'))]
   const sizes = [10, 5000, 65528, 300_000, 65535, 1]
@@ -53,7 +53,7 @@ test('a large body comes whole, however its records are cut: most of it is read 
     return { status: 200, headers: ['Content-Type', 'text/plain'], body: `sha256 ${hash}\n` }
   })
   const dir = await mkdtemp(join(tmpdir(), 'cgiup-test-'))
-  const server = createServer((socket) => new Connection(socket, service)).listen(join(dir, 's'))
+  const server = createWireServer((wire) => new Connection(wire, service)).listen(join(dir, 's'))
   await once(server, 'listening')
   const peer = new Peer(join(dir, 's'))
   // Whole records, records with padding, the largest and the smallest that get a read of their own, small ones.

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Connection } from '../../src/fastcgi/connection.js'
 import { RecordType } from '../../src/fastcgi/record.js'
 import { Service } from '../../src/server/service.js'
+import { createWireServer } from '../../src/server/wire-server.js'
 import { begin, params, record, stdin, stdinEnd } from './peer.js'
 import { text } from './serving.js'
 import { readAnswers } from './wire.js'
@@ -22,7 +23,7 @@ const ask = async (before: string, late: string, after = '') => {
     sendLate()
     return text(body)
   })
-  const server = createServer((socket) => new Connection(socket, service)).listen(0, '127.0.0.1')
+  const server = createWireServer((wire) => new Connection(wire, service)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   cleanups.push(async () => {
     server.close()

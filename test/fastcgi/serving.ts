@@ -1,12 +1,12 @@
 /** A FastCGI server in this process for tests, and handlers that many of them use. */
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import type { Body, Exchange, Handler, Reply } from '../../src/exchange.js'
 import { Connection } from '../../src/fastcgi/connection.js'
 import type { ServiceOptions } from '../../src/server/limits.js'
 import { Service } from '../../src/server/service.js'
+import { createWireServer } from '../../src/server/wire-server.js'
 import { tempDir } from '../support/temp.js'
 import { Peer } from './peer.js'
 
@@ -30,7 +30,7 @@ export const serve = async (handler: Handler, options: ServiceOptions = {}) => {
   dir ??= tempDir('cgiup')
   const path = join(dir, `s${sockets++}`)
   const service = new Service(handler, { stderr: (line: string) => log.push(line), ...options })
-  const server = createServer((socket) => new Connection(socket, service))
+  const server = createWireServer((wire) => new Connection(wire, service))
   server.listen(path)
   await once(server, 'listening')
   const stop = async (graceMs: number) => {

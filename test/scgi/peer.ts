@@ -1,7 +1,7 @@
 /** A web server's side of SCGI, for tests, and an SCGI server to talk to. */
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
@@ -9,6 +9,7 @@ import type { Exchange, Handler, Reply } from '../../src/exchange.js'
 import { ScgiConnection } from '../../src/scgi/connection.js'
 import type { ServiceOptions } from '../../src/server/limits.js'
 import { Service } from '../../src/server/service.js'
+import { createWireServer } from '../../src/server/wire-server.js'
 
 /** The head of a request, Latin-1; CONTENT_LENGTH and SCGI are put first. */
 export const encodeScgiHead = (params: readonly string[], contentLength: number): string => {
@@ -48,7 +49,7 @@ export const serveScgi = async (handler: Handler, options: ServiceOptions = {}, 
   const dir = await mkdtemp(join(tmpdir(), 'cgiup-test-'))
   cleanups.push(() => rm(dir, { recursive: true }))
   const service = new Service(handler, { stderr: (line: string) => log.push(line), ...options })
-  const server = createServer((socket) => new ScgiConnection(socket, service))
+  const server = createWireServer((wire) => new ScgiConnection(wire, service))
   if (tcp) server.listen(0, '127.0.0.1')
   else server.listen(join(dir, 's'))
   await once(server, 'listening')

@@ -1,0 +1,97 @@
+/** What Node keeps inside of a net.Socket, where it looks as it should. */
+import type { AddressInfo } from 'node:net'
+
+/** `TCP` and `Pipe` of libuv. */
+export interface Handle {
+  reading: boolean
+  onread: ((this: Handle, buffer?: ArrayBuffer) => Uint8Array | undefined) | undefined
+  readStart(): number
+  readStop(): number
+  useUserBuffer(buffer: Uint8Array): void
+  writeLatin1String(request: WriteRequest, text: string): number
+  writeBuffer(request: WriteRequest, bytes: Uint8Array): number
+  writev(request: WriteRequest, pieces: readonly Uint8Array[], allBuffers: true): number
+  shutdown(request: object): number
+  close(): void
+  /** TCP only. */
+  setNoDelay?(on: boolean): number
+  reset?(): number
+  getpeername?(address: Partial<AddressInfo>): number
+}
+
+/** `WriteWrap`: what the answer to a write that waits comes to. */
+export interface WriteRequest {
+  oncomplete?: (this: this, status: number) => void
+  /** Keeps bytes alive that are not written yet. */
+  buffer?: unknown
+}
+
+export interface Native {
+  readonly WriteWrap: new () => WriteRequest
+  readonly ShutdownWrap: new () => { oncomplete?: () => void }
+  /** Results of the last call of a handle, at the places that follow. */
+  readonly state: Int32Array
+  readonly readBytesOrError: number
+  readonly arrayBufferOffset: number
+  readonly bytesWritten: number
+  readonly lastWriteWasAsync: number
+}
+
+const METHODS = [
+  'readStart',
+  'readStop',
+  'useUserBuffer',
+  'writeLatin1String',
+  'writeBuffer',
+  'writev',
+  'shutdown',
+  'close',
+] as const
+
+let known: Native | null | undefined
+
+/** Null where connections have to be net.Sockets. */
+export const native = (): Native | null => {
+  known ??= find()
+  return known
+}
+
+/** For tests: `null` makes all connections net.Sockets, `undefined` looks again. */
+export const setNative = (value: null | undefined): void => {
+  known = value === null ? null : find()
+}
+
+export const isHandle = (handle: unknown): handle is Handle =>
+  typeof handle === 'object' &&
+  handle !== null &&
+  METHODS.every((name) => typeof (handle as Record<string, unknown>)[name] === 'function')
+
+const find = (): Native | null => {
+  // On Windows a read is under way in its buffer before the bytes are there: it cannot be shared.
+  if (process.platform === 'win32' || warnsOfBinding()) return null
+  try {
+    const { binding } = process as unknown as { binding(name: string): Record<string, unknown> }
+    const found = binding.call(process, 'stream_wrap')
+    const { WriteWrap, ShutdownWrap, streamBaseState: state } = found
+    const places = {
+      readBytesOrError: found.kReadBytesOrError,
+      arrayBufferOffset: found.kArrayBufferOffset,
+      bytesWritten: found.kBytesWritten,
+      lastWriteWasAsync: found.kLastWriteWasAsync,
+    }
+    if (typeof WriteWrap !== 'function' || typeof ShutdownWrap !== 'function') return null
+    if (!(state instanceof Int32Array)) return null
+    for (const place of Object.values(places))
+      if (typeof place !== 'number' || !(place < state.length)) return null
+    return { WriteWrap, ShutdownWrap, state, ...places } as unknown as Native
+  } catch {
+    // Not Node, or a Node that does not give it away (--permission).
+    return null
+  }
+}
+
+/** DEP0111: with --pending-deprecation, asking for it prints a warning. */
+const warnsOfBinding = (): boolean =>
+  process.execArgv.includes('--pending-deprecation') ||
+  process.env.NODE_PENDING_DEPRECATION === '1' ||
+  /--pending-deprecation\b/.test(process.env.NODE_OPTIONS ?? '')

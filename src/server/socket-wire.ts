@@ -1,0 +1,131 @@
+/** A connection on a net.Socket: where Node's handles cannot be used as they are. */
+import type { Socket } from 'node:net'
+import type { HandOver, SocketHandle, Wire, WireOwner } from './wire.js'
+
+const NOTHING = new Uint8Array(0)
+
+export class SocketWire implements Wire {
+  readonly #socket: Socket
+  #owner: WireOwner | null = null
+  #begun = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  get destroyed(): boolean {
+    return this.#socket.destroyed
+  }
+
+  get writable(): boolean {
+    return this.#socket.writable
+  }
+
+  get queued(): number {
+    return this.#socket.writableLength
+  }
+
+  get paused(): boolean {
+    return this.#socket.isPaused()
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#socket.remoteFamily
+  }
+
+  probe(owner: WireOwner): void {
+    this.open(owner)
+  }
+
+  open(owner: WireOwner): void {
+    this.#owner = owner
+    if (!this.#begun) {
+      this.#begun = true
+      this.#socket
+        .on('data', this.#onData)
+        .on('end', this.#onGone)
+        .on('error', this.#onGone)
+        .on('close', this.#onClose)
+    }
+    this.#socket.resume()
+  }
+
+  readonly #onData = (chunk: Buffer): void => this.#owner?.data(chunk, false)
+  readonly #onGone = (): void => this.#owner?.gone()
+  readonly #onClose = (): void => this.#owner?.closed()
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  text(text: string): void {
+    if (this.#socket.writable) this.#socket.write(text, 'latin1')
+  }
+
+  bytes(pieces: readonly Uint8Array[], done?: () => void): void {
+    const socket = this.#socket
+    if (!socket.writable) {
+      done?.()
+      return
+    }
+    socket.cork()
+    for (const piece of pieces) socket.write(piece)
+    // Behind the last piece: when this was written, or has failed, all were.
+    if (done !== undefined) socket.write(NOTHING, done)
+    socket.uncork()
+  }
+
+  whenWritten(then: () => void): void {
+    const socket = this.#socket
+    if (socket.destroyed || socket.writableLength === 0) then()
+    else if (socket.writable) socket.write(NOTHING, () => then())
+    else socket.once('close', then)
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  destroySoon(): void {
+    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
+    if (this.#socket.writableLength === 0) this.#socket.destroy()
+    else this.#socket.destroySoon()
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy()
+  }
+
+  handOver(to: HandOver): boolean {
+    const handle = (this.#socket as unknown as { readonly _handle?: Partial<SocketHandle> | null })._handle
+    if (this.#socket.destroyed || typeof handle?.readStop !== 'function') return false
+    handle.readStop()
+    // The other process has a descriptor of its own by then: closing this one is no end of the connection.
+    to(handle as SocketHandle, () => this.#socket.destroy())
+    return true
+  }
+
+  toSocket(first: Buffer | null): Socket {
+    const socket = this.#socket
+    socket
+      .off('data', this.#onData)
+      .off('end', this.#onGone)
+      .off('error', this.#onGone)
+      .off('close', this.#onClose)
+    socket.pause()
+    if (first !== null) socket.unshift(first)
+    return socket
+  }
+}
