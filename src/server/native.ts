@@ -52,7 +52,7 @@ let known: Native | null | undefined
 
 /** Null where connections have to be net.Sockets. */
 export const native = (): Native | null => {
-  known ??= find()
+  if (known === undefined) known = find()
   return known
 }
 

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type AdmissionOptions, admission } from '../../src/daemon/admission.js'
 import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
