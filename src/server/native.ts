@@ -61,10 +61,16 @@ export const setNative = (value: null | undefined): void => {
   known = value === null ? null : find()
 }
 
-export const isHandle = (handle: unknown): handle is Handle =>
-  typeof handle === 'object' &&
-  handle !== null &&
-  METHODS.every((name) => typeof (handle as Record<string, unknown>)[name] === 'function')
+/** Classes of handles that have all it takes: there are two. */
+const checked = new Set<unknown>()
+
+export const isHandle = (handle: unknown): handle is Handle => {
+  if (typeof handle !== 'object' || handle === null) return false
+  if (checked.has(handle.constructor)) return true
+  const fits = METHODS.every((name) => typeof (handle as Record<string, unknown>)[name] === 'function')
+  if (fits) checked.add(handle.constructor)
+  return fits
+}
 
 const find = (): Native | null => {
   // On Windows a read is under way in its buffer before the bytes are there: it cannot be shared.
