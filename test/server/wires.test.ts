@@ -286,7 +286,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
   })
 
   test('large pieces that are announced come in memory of their own', async () => {
-    const { peer, wire, owner } = await opened()
+    const { peer, owner } = await opened()
     owner.onData = () => {
       owner.ahead = 60_000
     }
