@@ -223,7 +223,11 @@ export class HandleWire implements Wire {
   /** A write that had to wait is done, or has failed. */
   wrote(request: Request, status: number): void {
     this.queued -= request.bytes as number
-    request.done?.()
+    const { done } = request
+    // It may live on for a while, in old space: the bytes need not.
+    request.buffer = null
+    request.done = undefined
+    done?.()
     if (this.#state === CLOSED) return
     if (status < 0) {
       this.#break()

@@ -74,7 +74,7 @@ export const isHandle = (handle: unknown): handle is Handle => {
 
 const find = (): Native | null => {
   // On Windows a read is under way in its buffer before the bytes are there: it cannot be shared.
-  if (process.platform === 'win32' || warnsOfBinding()) return null
+  if (process.platform === 'win32' || process.env.CGIUP_NET_SOCKET || warnsOfBinding()) return null
   try {
     const { binding } = process as unknown as { binding(name: string): Record<string, unknown> }
     const found = binding.call(process, 'stream_wrap')
