@@ -1,0 +1,101 @@
+/** Where connections are Node's own handles, and where they are net.Sockets; what the process says to it. */
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { isHandle, native, setNative } from '../../src/server/native.js'
+import { get, Peer } from '../fastcgi/peer.js'
+import { startServer } from '../support/server-process.js'
+import { tempDir } from '../support/temp.js'
+
+const asked = process.env.CGIUP_NET_SOCKET
+afterEach(() => {
+  if (asked === undefined) delete process.env.CGIUP_NET_SOCKET
+  else process.env.CGIUP_NET_SOCKET = asked
+  setNative(undefined)
+})
+
+test('this Node has what handles take', () => {
+  delete process.env.CGIUP_NET_SOCKET
+  setNative(undefined)
+  const found = native()
+  expect(found?.state).toBeInstanceOf(Int32Array)
+  const places = [
+    found?.readBytesOrError,
+    found?.arrayBufferOffset,
+    found?.bytesWritten,
+    found?.lastWriteWasAsync,
+  ]
+  expect(new Set(places).size).toBe(4)
+})
+
+test('CGIUP_NET_SOCKET=1: net.Sockets', () => {
+  process.env.CGIUP_NET_SOCKET = '1'
+  setNative(undefined)
+  expect(native()).toBeNull()
+})
+
+test('a binding that looks different: net.Sockets', () => {
+  delete process.env.CGIUP_NET_SOCKET
+  const inside = process as unknown as { binding(name: string): Record<string, unknown> }
+  const { binding } = inside
+  const real = { ...binding.call(process, 'stream_wrap') }
+  try {
+    for (const change of [
+      { WriteWrap: undefined },
+      { ShutdownWrap: {} },
+      { streamBaseState: [] },
+      { kReadBytesOrError: undefined },
+      { kLastWriteWasAsync: 1000 },
+    ]) {
+      inside.binding = () => ({ ...real, ...change })
+      setNative(undefined)
+      expect({ change, found: native() }).toEqual({ change, found: null })
+    }
+    inside.binding = () => {
+      throw new Error('No such module: stream_wrap')
+    }
+    setNative(undefined)
+    expect(native()).toBeNull()
+    inside.binding = () => real
+    setNative(undefined)
+    expect(native()).not.toBeNull()
+  } finally {
+    inside.binding = binding
+  }
+})
+
+test('what is no handle', () => {
+  for (const one of [null, undefined, 1, {}, { readStart: () => 0 }]) expect(isHandle(one)).toBe(false)
+})
+
+describe('a process answers, and prints no warning', () => {
+  const major = Number.parseInt(process.versions.node, 10)
+  const permission = [
+    major < 22 ? '--experimental-permission' : '--permission',
+    '--allow-fs-read=*',
+    '--allow-fs-write=*',
+    ...(major < 25 ? [] : ['--allow-net']),
+  ]
+  test.each([
+    ['plainly', []],
+    ['with --pending-deprecation', ['--pending-deprecation']],
+    ['with --permission', permission],
+  ])('%s', async (_, flags) => {
+    const path = join(tempDir('native'), 's')
+    const app = `
+      import { run } from 'cgiup'
+      process.on('warning', ({ name, code }) => console.error('saw', name, code))
+      run({ fetch: () => new Response('here') }, { listen: ${JSON.stringify(path)}, server: 'fastcgi', quiet: true })`
+    const server = await startServer(process.execPath, [...flags, '--input-type=module', '-e', app], {
+      listens: { path },
+      cwd: join(import.meta.dirname, '../..'),
+    })
+    try {
+      const peer = new Peer(path)
+      peer.send(get(1, [], false))
+      expect((await peer.ended(1)).body).toBe('here')
+    } finally {
+      await server.stop()
+    }
+    expect(server.output()).not.toMatch(/^saw (?!ExperimentalWarning|SecurityWarning)/m)
+  })
+})
