@@ -8,6 +8,9 @@ import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
 import { cutOff, type Sent, sendReply } from './reply.js'
 
+/** How often the time of request heads is looked at, in milliseconds. */
+const CHECK_MS = 5000
+
 export interface HttpOptions extends ListenOptions, BodyLimits {
   /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
@@ -106,9 +109,11 @@ class Service {
     this.#handler = handler
     this.#options = options
     this.multiprocess = options.multiprocess ?? false
+    const { headersTimeoutMs = 30_000 } = options
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes ?? 65536,
-      headersTimeout: options.headersTimeoutMs ?? 30_000,
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(headersTimeoutMs || CHECK_MS, CHECK_MS),
       keepAliveTimeout: options.keepAliveTimeoutMs ?? 5000,
       requestTimeout: 0,
       noDelay: true,
@@ -128,6 +133,8 @@ class Service {
   }
 
   acceptor(): HttpAcceptor {
+    // Node knows the connections of a server, for its time limits and its end, from this event on.
+    this.#server.emit('listening')
     return {
       accept: (socket) => {
         this.#accepted.add(socket)
@@ -265,7 +272,8 @@ class Service {
   #allClosed(ms: number): Promise<void> {
     if (this.#accepted.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
+      // Behind the next look at the sockets: after a stall requests may wait there, and timers come first.
+      const timer = setTimeout(() => setImmediate(resolve), ms)
       this.#allGone = () => {
         clearTimeout(timer)
         resolve()

@@ -222,12 +222,11 @@ export class Service {
 
   async #stop(graceMs: number): Promise<void> {
     this.stopping = true
-    const idle = setTimeout(
-      () => {
-        for (const connection of this.connections) connection.stop()
-      },
-      Math.min(IDLE_GRACE_MS, graceMs),
-    )
+    const stopIdle = () => {
+      for (const connection of this.connections) connection.stop()
+    }
+    // Behind the next look at the sockets: after a stall requests may wait there, and timers come first.
+    const idle = setTimeout(() => setImmediate(stopIdle), Math.min(IDLE_GRACE_MS, graceMs))
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(() => {

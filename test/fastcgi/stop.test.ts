@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { Service } from '../../src/server/service.js'
+import { standStill } from '../support/processes.js'
 import { get } from './peer.js'
 import { gate, serve, text } from './serving.js'
 
@@ -31,5 +33,18 @@ describe('stop', () => {
     await busy.close()
     await stopped
     expect(worked).toBe(true)
+  })
+
+  test('a request that came while the process stood still is answered', async () => {
+    const { peer, stop } = await serve(() => text('served'))
+    const p = peer()
+    p.send(get(1))
+    await p.ended(1)
+    const stopped = stop(5000)
+    p.send(get(2))
+    standStill(Service.idleGraceMs + 50)
+    expect((await p.ended(2)).body).toBe('served')
+    await p.close()
+    await stopped
   })
 })

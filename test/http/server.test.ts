@@ -241,6 +241,15 @@ describe('limits', () => {
     )
   })
 
+  test('headersTimeoutMs: 408', async () => {
+    const host = await startHost(() => text('ok'), { headersTimeoutMs: 50 })
+    const { Wire } = await import('../support/wire.js')
+    const wire = await Wire.open({ port: host.port })
+    await wire.send('GET / HT')
+    expect((await wire.reply()).status).toBe(408)
+    wire.close()
+  })
+
   test('a header of 1 MiB: 431 by default', async () => {
     const host = await startHost(() => text('ok'))
     expect((await host.get('/', { headers: [`X: ${'x'.repeat(1024 * 1024)}`] })).status).toBe(431)

@@ -134,3 +134,8 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
+
+/** This process does nothing meanwhile, as on a machine with too much to do. @param ms milliseconds */
+export const standStill = (ms: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
