@@ -86,7 +86,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
   if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
-  return running(found, daemon, worker, () => {
+  return running(found, daemon, worker, graceMs, () => {
     if (unwatch) unwatch()
     renewed.stop()
     ending?.release()
@@ -107,11 +107,12 @@ function running(
   { server, why }: Detected,
   { url, address, close: closeDaemon }: Daemon,
   worker: Worker | undefined,
+  graceMs: number,
   release: () => void,
 ): Running {
   const close = async () => {
     release()
-    await closeDaemon()
+    await closeDaemon(graceMs)
   }
   return { server, why, ...(worker && { role: 'worker' }), url, address, close }
 }

@@ -16,11 +16,12 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const handler = await httpHandler(app, options, development)
   // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
   const { serveHttp } = await import('./http/server.js')
-  const { socketMode, socketGroup } = options
+  const { socketMode, socketGroup, limits: { maxBodyBytes } = {} } = options
   const server = await serveHttp(handler, {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
+    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
   })

@@ -39,7 +39,10 @@ export interface RunOptions extends AppOptions {
    * all that can reach the socket. FCGI_WEB_SERVER_ADDRS is obeyed as well.
    */
   allow?: readonly string[]
-  /** FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). */
+  /**
+   * FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). HTTP obeys
+   * `maxBodyBytes` alone.
+   */
   limits?: Omit<ServiceOptions, 'multiprocess' | 'onError' | 'stderr' | 'logErrors'>
   /**
    * FastCGI: the app that answers requests in the role Authorizer (docs/fastcgi.md). Default: the same app,

@@ -121,6 +121,18 @@ describe('as a development server', () => {
     expect(outside.text).toContain('/app/')
   })
 
+  it('obeys the limit maxBodyBytes', async () => {
+    const sum = '{ fetch: async (r) => new Response(String((await r.text()).length)) }'
+    const file = program(
+      'limit.mjs',
+      `import { run } from 'cgiup'\nrun(${sum}, { port: 0, limits: { maxBodyBytes: 10 } })`,
+    )
+    const { port } = await serve(file)
+    const post = (body: string) => request({ port }, { method: 'POST', body })
+    expect(await post('x'.repeat(10))).toMatchObject({ status: 200, text: '10' })
+    expect((await post('x'.repeat(11))).status).toBe(413)
+  })
+
   it('shows errors unless NODE_ENV is production', async () => {
     const failing = "{ fetch() { console.log('about to fail'); throw new Error('on purpose') } }"
     const file = program('failing.mjs', `import { run } from 'cgiup'\nrun(${failing}, { port: 0 })`)
@@ -137,6 +149,25 @@ describe('as a development server', () => {
     )
     expect(hidden.status).toBe(500)
     expect(hidden.text).not.toMatch(/on purpose|about to fail/)
+  })
+})
+
+describe('in production', () => {
+  it('close() gives running requests graceMs to end', async () => {
+    const file = program(
+      'grace.mjs',
+      `import { run } from 'cgiup'
+      let asked
+      const waiting = new Promise((resolve) => { asked = resolve })
+      const stuck = { fetch: () => { asked(); return new Promise(() => {}) } }
+      const running = await run(stuck, { port: 0, quiet: true, graceMs: 50 })
+      const reply = fetch(running.url).catch(() => 'broken off')
+      await waiting
+      await running.close()
+      console.log(await reply)`,
+    )
+    const { stdout, exitCode } = await node(file, { NODE_ENV: 'production' })
+    expect({ stdout, exitCode }).toEqual({ stdout: 'broken off', exitCode: 0 })
   })
 })
 
