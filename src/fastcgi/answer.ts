@@ -6,6 +6,7 @@ import { bigHeadWarning } from '../server/big-head.js'
 import { isHaproxy } from '../server/haproxy.js'
 import { withVariables } from './authorizer.js'
 import type { FastcgiExchange } from './exchange.js'
+import { finish } from './finish.js'
 import { Outflow } from './outflow.js'
 import type { Output } from './output.js'
 import { MAX_ALIGNED, RecordType } from './record.js'
@@ -60,7 +61,7 @@ const whole = (
     sendText(line, id, head)
     line.output.bytes(id, typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array))
   }
-  line.finish(exchange, 0)
+  finish(line, exchange)
 }
 
 const sendText = (line: Line, id: number, text: string): void => {

@@ -1,7 +1,9 @@
 /** A streamed reply on its way to STDOUT, as its source pushes it or as it is pulled from an iterator. */
 import { type Flowing, type FlowSink, type FlowSource, flow, isFlowing } from '../flow.js'
 import { latin1, SMALL_BODY, wrongLength } from '../server/answer.js'
+import type { Service } from '../server/service.js'
 import type { FastcgiExchange } from './exchange.js'
+import { finish } from './finish.js'
 import type { Output } from './output.js'
 import { RecordType } from './record.js'
 import { streamText } from './stdout.js'
@@ -11,6 +13,7 @@ const SMALL_PIECE = 4096
 
 /** What it needs of the connection. */
 interface Line {
+  readonly service: Service
   readonly output: Output
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void
@@ -89,7 +92,7 @@ export class Outflow implements FlowSink {
       this.fail(wrongLength(this.#length, `${this.#sent}`))
     else {
       this.#over = true
-      this.#line.finish(this.#exchange, 0)
+      finish(this.#line, this.#exchange)
     }
   }
 

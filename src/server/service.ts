@@ -222,11 +222,7 @@ export class Service {
 
   async #stop(graceMs: number): Promise<void> {
     this.stopping = true
-    const stopIdle = () => {
-      for (const connection of this.connections) connection.stop()
-    }
-    // Behind the next look at the sockets: after a stall requests may wait there, and timers come first.
-    const idle = setTimeout(() => setImmediate(stopIdle), Math.min(IDLE_GRACE_MS, graceMs))
+    const idle = setTimeout(() => this.#closeIdle(), Math.min(IDLE_GRACE_MS, graceMs))
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(() => {
@@ -242,6 +238,17 @@ export class Service {
     await Promise.race([Promise.all(this.#work), tooLate])
     clearTimeout(late)
     clearInterval(this.#timer)
+  }
+
+  /**
+   * Each one behind a look at the sockets of its own: after a stall requests may wait there, and timers come
+   * first; and a server that sees one closed may send its next request on another.
+   */
+  async #closeIdle(): Promise<void> {
+    for (const connection of this.connections) {
+      await new Promise((resolve) => setImmediate(resolve))
+      connection.stop()
+    }
   }
 }
 

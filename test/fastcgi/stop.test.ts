@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { RecordType } from '../../src/fastcgi/record.js'
 import { Service } from '../../src/server/service.js'
 import { standStill } from '../support/processes.js'
 import { get } from './peer.js'
@@ -46,5 +47,22 @@ describe('stop', () => {
     expect((await p.ended(2)).body).toBe('served')
     await p.close()
     await stopped
+  })
+
+  test.each([
+    ['nginx/1.22.1', [RecordType.GET_VALUES_RESULT]],
+    ['lighttpd/1.4.69', []],
+  ])('%s, and the next request on a connection that is about to be closed', async (server, types) => {
+    const { peer, service } = await serve((exchange) => {
+      if (exchange.env.get('QUERY_STRING') === 'last') service.retire()
+      return text('here')
+    })
+    const kept = peer()
+    kept.send(get(1, ['SERVER_SOFTWARE', server]))
+    await kept.ended(1)
+    kept.send(get(2, ['SERVER_SOFTWARE', server, 'QUERY_STRING', 'last']))
+    expect((await kept.ended(2)).body).toBe('here')
+    await kept.close()
+    expect(kept.answer(0).types).toEqual(types)
   })
 })

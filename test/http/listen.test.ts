@@ -124,9 +124,11 @@ test('close() lets running requests end, and closes idle connections', async () 
 
 test('close() aborts what does not end in its grace', async () => {
   let aborted: unknown
+  let running = false
   const host = await startHost(
     (x) =>
       new Promise((_, reject) => {
+        running = true
         x.signal.addEventListener('abort', () => {
           aborted = x.signal.reason
           reject(aborted)
@@ -134,7 +136,7 @@ test('close() aborts what does not end in its grace', async () => {
       }),
   )
   const wire = await host.open({})
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(await until(() => running)).toBe(true)
   await host.server.close({ graceMs: 10 })
   expect(aborted).toMatchObject({ code: 'REQUEST_ABORTED', message: 'The server stops.' })
   wire.close()

@@ -1,6 +1,6 @@
 /** A test app as a persistent process, started as a user starts it: through the built package. */
 
-import { chmodSync, existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { which } from '../support/needs.js'
 import { signalProcess } from '../support/processes.js'
@@ -41,8 +41,6 @@ export async function startResponder(frame: Frame, options: ResponderOptions): P
     cwd: join(file, '..'),
     env: { ...environment(frame), NODE_ENV: 'production', ...options.env },
   })
-  // The server's user has to be able to connect.
-  if ('path' in listens) chmodSync(listens.path, 0o666)
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (server.exit() === undefined && signal !== 'SIGTERM') signalProcess(server.pid, signal)
     const killed = await server.stop()
@@ -58,17 +56,19 @@ export async function startResponder(frame: Frame, options: ResponderOptions): P
   return { pid: server.pid, listens, output: server.output, stop }
 }
 
+/** The server's user can connect to a Unix socket as soon as it is there. */
 function command(frame: Frame, { file, listens, server, args = [] }: ResponderOptions): [string, string[]] {
   if (server === undefined) {
     const socket =
       'path' in listens
-        ? ['-s', listens.path]
+        ? ['-s', listens.path, '-M', '0666']
         : ['-a', listens.host ?? '127.0.0.1', '-p', String(listens.port)]
     return [which('spawn-fcgi') ?? 'spawn-fcgi', ['-n', ...socket, '--', file]]
   }
   const place = 'path' in listens ? `unix:${listens.path}` : `${listens.host ?? '127.0.0.1'}:${listens.port}`
   const cgiup = join(frame.docroot.path, 'bin/cgiup')
-  return [cgiup, [file, '--server', server, '--listen', place, ...args]]
+  const mode = 'path' in listens ? ['--socket-mode', '666'] : []
+  return [cgiup, [file, '--server', server, '--listen', place, ...mode, ...args]]
 }
 
 /** Where the Unix socket of an app is. */
