@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type App, toHandler } from '../../src/app/handler.js'
 import type { Handler } from '../../src/exchange.js'
 import { RecordType } from '../../src/fastcgi/record.js'
 import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
@@ -83,6 +84,23 @@ describe('replies that break', () => {
     // nginx takes the end of the connection for the end of the reply; at this record it breaks off.
     expect(p.answer(1).types.at(-1)).toBe(RecordType.ABORT_REQUEST)
     expect(log.join()).toContain('cut off after 4 bytes')
+  })
+
+  test.each([0, 1, 2, 3, 4, 5])('a Node response destroyed %i ticks after its first piece', async (ticks) => {
+    const app: App = (_, res) => {
+      const destroyAfter = (left: number): void => {
+        if (left === 0) res.destroy()
+        else process.nextTick(destroyAfter, left - 1)
+      }
+      res.write('some')
+      destroyAfter(ticks)
+    }
+    const { peer } = await serve(await toHandler(app))
+    const p = peer()
+    p.send(get(1))
+    // Only before anything was sent there may be another reply.
+    const { status } = await p.ended(1).catch(() => p.answer(1))
+    expect(p.closed || status === '500').toBe(true)
   })
 
   test('for Caddy, which sees no break in that, a header that is cut off follows', async () => {

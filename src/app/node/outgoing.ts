@@ -196,7 +196,9 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined>, F
 
   [flow](sink: FlowSink): FlowSource {
     this.#sink = sink
-    this.#pour(sink)
+    // The app may have destroyed its response since it was handed over.
+    if (this.failure === null) this.#pour(sink)
+    else sink.fail(this.failure.error)
     return this
   }
 
