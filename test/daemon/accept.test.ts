@@ -86,15 +86,17 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
   const port = await listening(server)
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle
   const app = `
+    import { Socket } from 'node:net'
     import { run } from 'cgiup'
+    const told = () => new Promise((resolve) => new Socket({ fd: 3 }).once('data', resolve))
     run({
       fetch: ({ url }) => url.endsWith('/slow')
-        ? new Promise((resolve) => setTimeout(resolve, 400, new Response('slow')))
+        ? told().then(() => new Response('slow'))
         : new Response('here'),
     })`
   const child = spawn(process.execPath, ['--input-type=module', '-e', app], {
     cwd: join(import.meta.dirname, '../..'),
-    stdio: [fd, 'ignore', 'ignore'],
+    stdio: [fd, 'ignore', 'ignore', 'pipe'],
   })
   server.close()
   const ask = (path: string) => {
@@ -119,6 +121,7 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
     probe.destroy()
   }
   expect({ refused, exitCode: child.exitCode }).toEqual({ refused: true, exitCode: null })
+  ;(child.stdio[3] as Socket).write('now')
   expect(await reply).toContain('slow')
   expect(await exit).toEqual([0, null])
 })
