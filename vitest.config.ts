@@ -5,8 +5,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
     globalSetup: ['test/support/run.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // The slowest test takes 11 s on two cores; a machine may be much slower.
+    testTimeout: 40_000,
+    hookTimeout: 60_000,
     // A test that fails now and then is a bug; it is not to be hidden.
     retry: 0,
     pool: 'forks',

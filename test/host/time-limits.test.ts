@@ -30,21 +30,21 @@ function noZombies(): Promise<boolean> {
 describe('limits', () => {
   test('headTimeoutMs: no head in time is 504', async () => {
     const { host, pids } = await hosting('echo $$ > pids; sleep 30', {
-      headTimeoutMs: 80,
+      headTimeoutMs: 600,
       development: false,
     })
     const reply = await host.get('/x.cgi')
     expect(reply.status).toBe(504)
-    expect(host.stderr()).toContain('no complete head within 0.08 s (limit headTimeoutMs)')
+    expect(host.stderr()).toContain('no complete head within 0.6 s (limit headTimeoutMs)')
     expect(await allGone(await pids())).toBe(true)
     expect(await noZombies()).toBe(true)
   })
 
   test('headTimeoutMs: begins again with every piece of the body the script takes', async () => {
-    const { host } = await hosting(`cat >/dev/null; ${head}; echo ok`, { headTimeoutMs: 250 })
+    const { host } = await hosting(`cat >/dev/null; ${head}; echo ok`, { headTimeoutMs: 1000 })
     const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 6'] })
     for (let i = 0; i < 6; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 70))
+      await new Promise((resolve) => setTimeout(resolve, 200))
       await wire.send('x')
     }
     expect((await wire.reply()).text).toBe('ok\n')
@@ -53,11 +53,11 @@ describe('limits', () => {
 
   test('idleTimeoutMs: silence within the body cuts the reply', async () => {
     const { host, pids } = await hosting(`echo $$ > pids; ${head}; echo part; sleep 30`, {
-      idleTimeoutMs: 80,
+      idleTimeoutMs: 400,
     })
     const reply = await host.get('/x.cgi')
     expect([reply.status, reply.text, reply.complete]).toEqual([200, 'part\n', false])
-    expect(host.stderr()).toContain('wrote nothing within 0.08 s (limit idleTimeoutMs)')
+    expect(host.stderr()).toContain('wrote nothing within 0.4 s (limit idleTimeoutMs)')
     expect(await allGone(await pids())).toBe(true)
   })
 
@@ -96,15 +96,15 @@ describe('limits', () => {
   test('totalTimeoutMs: 504 before the head, a cut after it', async () => {
     const early = await hosting('sleep 30', { totalTimeoutMs: 80 })
     expect((await early.host.get('/x.cgi')).status).toBe(504)
-    const late = await hosting(`${head}; while :; do echo x; sleep 0.02; done`, { totalTimeoutMs: 200 })
+    const late = await hosting(`${head}; while :; do echo x; sleep 0.02; done`, { totalTimeoutMs: 1000 })
     const reply = await late.host.get('/x.cgi')
     expect([reply.status, reply.complete]).toEqual([200, false])
-    expect(late.host.stderr()).toContain('did not end within 0.2 s (limit totalTimeoutMs)')
+    expect(late.host.stderr()).toContain('did not end within 1 s (limit totalTimeoutMs)')
   })
 
   test('a script that leaves its output open is held to totalTimeoutMs after its reply, too', async () => {
     const { host, pids } = await hosting(`echo $$ > pids; ${head}; echo ok; exec >&- 2>&-; sleep 30`, {
-      totalTimeoutMs: 300,
+      totalTimeoutMs: 1500,
     })
     expect((await host.get('/x.cgi')).text).toBe('ok\n')
     const ids = await pids()
@@ -116,8 +116,8 @@ describe('limits', () => {
 describe('stopping', () => {
   test('SIGTERM first: a script may end in order', async () => {
     const { host, directory } = await hosting('trap "echo bye > term; exit" TERM; sleep 30 & wait', {
-      headTimeoutMs: 80,
-      killGraceMs: 5000,
+      headTimeoutMs: 600,
+      killGraceMs: 10_000,
     })
     expect((await host.get('/x.cgi')).status).toBe(504)
     expect(await until(() => existsSync(join(directory, 'term')))).toBe(true)
@@ -125,7 +125,7 @@ describe('stopping', () => {
 
   test('SIGKILL after the grace, for those who ignore SIGTERM', async () => {
     const { host, pids } = await hosting('trap "" TERM; echo $$ > pids; while :; do sleep 1; done', {
-      headTimeoutMs: 80,
+      headTimeoutMs: 600,
     })
     expect((await host.get('/x.cgi')).status).toBe(504)
     expect(await allGone(await pids())).toBe(true)
@@ -135,7 +135,7 @@ describe('stopping', () => {
   test('the whole process group, also what outlives its leader', async () => {
     const { host, pids } = await hosting(
       '(trap "" TERM; while :; do sleep 1; done) & echo $$ $! > pids; wait',
-      { headTimeoutMs: 80 },
+      { headTimeoutMs: 600 },
     )
     expect((await host.get('/x.cgi')).status).toBe(504)
     const ids = await pids()

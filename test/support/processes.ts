@@ -125,7 +125,7 @@ export function signalProcess(pid: number, name: NodeJS.Signals): void {
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  milliseconds = 5000,
+  milliseconds = 15_000,
 ): Promise<boolean> {
   const end = Date.now() + milliseconds
   for (let pause = 5; ; pause = Math.min(pause * 1.5, 40)) {

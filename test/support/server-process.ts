@@ -18,7 +18,7 @@ export interface StartOptions {
   readonly stopChildren?: boolean
   /** Also stop, at the end, whatever works in this directory or names it (CGI scripts that live on). */
   readonly directory?: string
-  /** Milliseconds until it must listen; 10 000 by default. */
+  /** Milliseconds until it must listen; 20 000 by default. */
   readonly timeout?: number
 }
 
@@ -59,7 +59,7 @@ export async function startServer(
     if (ended(child)) return true
     const answers = await Promise.all(addresses.map(isListening))
     return answers.every(Boolean)
-  }, options.timeout ?? 10_000)
+  }, options.timeout ?? 20_000)
   let stopping: Promise<string[]> | undefined
   const stop = () => {
     stopping ??= stopAll(child, options)
@@ -96,14 +96,14 @@ async function stopAll(child: ChildProcess, options: StartOptions): Promise<stri
   if (!ended(child)) {
     const targets = options.stopChildren ? members.keys() : [pid]
     for (const one of targets) signal(one, options.stopSignal ?? 'SIGTERM')
-    await until(() => ended(child), 4000)
+    await until(() => ended(child), 8000)
   }
   const rest = () =>
     [...members]
       .filter(([one]) => isAlive(one))
       .concat(strays(options.directory).map((one) => [one.pid, one.command]))
   // Children of a server that has just ended need a moment to notice.
-  await until(() => rest().length === 0, 1000)
+  await until(() => rest().length === 0, 2000)
   const killed = rest()
   for (const [one] of killed) signal(one, 'SIGKILL')
   if (!(await until(() => rest().length === 0))) throw new Error(`still running: ${JSON.stringify(rest())}`)
