@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -11,5 +12,7 @@ export default defineConfig({
     // A test that fails now and then is a bug; it is not to be hidden.
     retry: 0,
     pool: 'forks',
+    // Tests wait for servers most of the time: two at a time on two processors, too.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 })
