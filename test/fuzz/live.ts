@@ -163,6 +163,11 @@ const breaks = async (
   await target.isWell()
 }
 
+const isNginx = (requests: Round['requests']): boolean =>
+  requests.some(({ pairs: list }) =>
+    list.some(([name, value]) => name === 'SERVER_SOFTWARE' && value.startsWith('nginx/')),
+  )
+
 /** A process that is told to end while requests are on their way answers all of them. */
 const endsWell = async (
   target: Target,
@@ -191,7 +196,10 @@ const endsWell = async (
     await line.until('the close after the reply', () => line.closed)
     const answers = readAnswers(line.got)
     checkReplies(requests, answers.replies)
-    assert.deepEqual([answers.open, answers.rest, answers.management.length], [[], 0, management])
+    assert.deepEqual([answers.open, answers.rest], [[], 0])
+    // One that nobody has asked for may stand behind the last reply (src/fastcgi/finish.ts).
+    const unasked = answers.management.length - management
+    assert.ok(unasked === 0 || (unasked === 1 && keep && isNginx(requests)), `${unasked} unasked records`)
   }
   await closed
 }

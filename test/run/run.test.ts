@@ -248,6 +248,8 @@ describe('as a FastCGI process', () => {
     const child = execa(process.execPath, [file], {
       stdin: fd as never,
       env: { PHP_FCGI_CHILDREN: '1' },
+      // As spawn-fcgi does; left in a group whose leader is gone it would take its web server for dead.
+      detached: true,
       reject: false,
     })
     const talk = (bytes: string) =>
