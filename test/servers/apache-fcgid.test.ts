@@ -51,9 +51,8 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
 
   describe('as it comes', () => {
     const port = () => site().port
-    behaves({ site, app: 'fetch', port, mount: '/fcgid-fetch', traits: buffered })
-    behaves({ site, app: 'express', port, mount: '/fcgid-express', traits: buffered })
-    it.concurrent.each(['fetch', 'express'])(
+    for (const app of appNames) behaves({ site, app, port, mount: `/fcgid-${app}`, traits: buffered })
+    it.concurrent.each(appNames)(
       '%s hears of a client that leaves after another 128 KiB of the reply',
       (app) => leaveHeldBack(site(), port(), `/fcgid-${app}`),
     )

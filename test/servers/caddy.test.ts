@@ -9,7 +9,7 @@ import { leavesAreSeen } from './early.js'
 import { echo } from './echo.js'
 import { losesNone, lossRun } from './losses.js'
 import { useSite } from './site.js'
-import { startCaddy } from './sites/caddy.js'
+import { rooted, startCaddy } from './sites/caddy.js'
 import type { Traits } from './traits.js'
 
 const plain: Traits = {
@@ -38,7 +38,7 @@ describe.skipIf(!needs('caddy', 'spawn-fcgi'))('Caddy', () => {
 
   describe('with flush_interval -1', () => {
     const port = at('STREAM')
-    behaves({ site, app: 'fetch', port, mount: '/fetch', traits: streamed })
+    for (const app of appNames) behaves({ site, app, port, mount: `/${app}`, traits: streamed })
     leavesAreSeen({ site, app: 'fetch', port, mount: '/fetch', traits: streamed })
   })
 
@@ -71,7 +71,7 @@ describe.skipIf(!needs('caddy', 'spawn-fcgi'))('Caddy', () => {
 
   it('what Caddy itself does to header fields', async () => {
     const sent = ['X_Name: under', 'X-Name: dash', 'Cookie: a=1', 'Cookie: b=2', 'X-Forwarded-For: 10.0.0.1']
-    const { headers } = await echo(at('ROOTED')(), '/-/echo', sent)
+    const { headers } = await echo(at(rooted.fetch)(), '/-/echo', sent)
     // Either may win: a client can set what a proxy in front was to set.
     expect(['under', 'dash', 'dash, under', 'under, dash']).toContain(headers['x-name'])
     expect(headers.cookie).toBe('a=1, b=2')
@@ -80,6 +80,6 @@ describe.skipIf(!needs('caddy', 'spawn-fcgi'))('Caddy', () => {
   })
 
   describe('at the root', () => {
-    behaves({ site, app: 'fetch', port: at('ROOTED'), mount: '', traits: plain })
+    for (const app of appNames) behaves({ site, app, port: at(rooted[app]), mount: '', traits: plain })
   })
 })

@@ -6,9 +6,9 @@ import { behaves } from './behaviour.js'
 import { appNames } from './docroot.js'
 import { leavesAreSeen } from './early.js'
 import { echo } from './echo.js'
-import { losesNone, lossRun } from './losses.js'
+import { losesNone } from './losses.js'
 import { useSite } from './site.js'
-import { startH2o } from './sites/h2o.js'
+import { overTcp, spawned, startH2o } from './sites/h2o.js'
 import type { Traits } from './traits.js'
 
 const traits: Traits = {
@@ -40,14 +40,12 @@ describe.skipIf(!needs('h2o'))('h2o', () => {
   })
 
   describe('fastcgi.connect over TCP', () => {
-    it('2,000 POSTs, none lost', async () => {
-      const report = await lossRun({ port: at('TCP')(), mount: '/fetch', method: 'POST' })
-      expect(report).toMatchObject({ sent: 2000, lost: 0, differences: [] })
-    })
+    for (const app of overTcp) behaves({ site, app, port: at('TCP'), mount: `/${app}`, traits })
+    losesNone({ site, port: at('TCP'), mount: '/fetch' }, [16])
   })
 
   describe('fastcgi.spawn', () => {
-    behaves({ site, app: 'fetch', port: at('SPAWN'), mount: '', traits })
-    losesNone({ site, port: at('SPAWN'), mount: '' })
+    for (const app of appNames) behaves({ site, app, port: at(spawned[app]), mount: '', traits })
+    losesNone({ site, port: at(spawned.fetch), mount: '' })
   })
 })

@@ -48,7 +48,7 @@ describe.skipIf(!needs('haproxy', 'spawn-fcgi'))('HAProxy', () => {
   })
 
   describe('several requests on a connection', () => {
-    behaves({ site, app: 'fetch', port: at('MULTI'), mount: '/fetch', traits })
+    for (const app of appNames) behaves({ site, app, port: at('MULTI'), mount: `/${app}`, traits })
     losesNone({ site, port: at('MULTI'), mount: '/fetch' })
   })
 })

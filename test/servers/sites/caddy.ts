@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
-import { appNames, scripts } from '../docroot.js'
+import { type AppName, appNames, scripts } from '../docroot.js'
 import {
   inFront,
   socketOf,
@@ -22,34 +22,47 @@ import {
   writePart,
 } from '../site.js'
 
-/**
- * Each app at its name on PLAIN and STREAM; the fetch app at its name on SPLIT, over TCP, and at the root
- * of ROOT.
- */
+const common = ['PLAIN', 'STREAM', 'SPLIT']
+
+/** The ports where each app is at the root. */
+export const rooted: Readonly<Record<AppName, string>> = {
+  fetch: 'ROOTED',
+  hono: 'HONO',
+  express: 'EXPRESS',
+  koa: 'KOA',
+  fastify: 'FASTIFY',
+}
+
+/** Each app at its name on PLAIN and STREAM, and at the root; the fetch app at its name on SPLIT, over TCP. */
 export async function startCaddy(): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'STREAM', 'SPLIT', 'ROOTED', 'BACK'])
+  const frame = await makeFrame([...common, ...Object.values(rooted), 'BACK'])
   for (const app of appNames) {
     const names = { APP: app, APPSOCK: socketOf(frame, app) }
     writePart(frame, 'caddy-mount.conf', `mount-${app}`, names)
     writePart(frame, 'caddy-stream.conf', `stream-${app}`, names)
+    writeRoot(frame, app, socketOf(frame, app))
   }
-  const names = { APP: 'fetch', APPSOCK: socketOf(frame, 'fetch') }
-  writePart(frame, 'caddy-split.conf', 'split-fetch', names)
-  writePart(frame, 'caddy-app.conf', 'root-fetch', names)
-  const { PLAIN, STREAM, SPLIT, ROOTED, BACK } = frame.ports as Record<string, number>
+  writePart(frame, 'caddy-split.conf', 'split-fetch', { APP: 'fetch' })
+  const { BACK, ...ports } = frame.ports
   const file = join(frame.docroot.path, 'site', scripts.fetch)
   const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
   const responders = await startAll([() => startResponders(frame), overTcp])
-  return inFront(frame, responders, () => caddy(frame, [PLAIN, STREAM, SPLIT, ROOTED]))
+  return inFront(frame, responders, () => caddy(frame, Object.values(ports)))
+}
+
+function writeRoot(frame: Frame, app: AppName, socket: string): void {
+  writePart(frame, 'caddy-app.conf', `root-${app}`, { APPSOCK: socket })
+  const LISTEN = String(frame.ports[rooted[app]])
+  writePart(frame, 'caddy-site-frame.conf', `site-${app}`, { APP: app, LISTEN })
 }
 
 /** The fetch app at the root of ROOTED, on a socket of whatever starts it. */
 export async function startCaddyBefore(
   start: (frame: Frame, file: string, path: string) => Promise<Member>,
 ): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'STREAM', 'SPLIT', 'ROOTED'])
+  const frame = await makeFrame([...common, rooted.fetch])
   const path = socketOf(frame, 'app')
-  writePart(frame, 'caddy-app.conf', 'root-app', { APPSOCK: path })
+  writeRoot(frame, 'fetch', path)
   const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
   const stop = () => process.stop()
   return inFront(frame, [{ ...process, stop }], () => caddy(frame, [frame.ports.ROOTED]))

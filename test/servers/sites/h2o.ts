@@ -8,15 +8,30 @@ import { type AppName, appNames, scripts } from '../docroot.js'
 import { inFront, socketOf, startAll, startResponder } from '../responder.js'
 import { environment, type Frame, makeFrame, type Site, writeConfig, writePart } from '../site.js'
 
-/** Each app at its name on CONNECT; the fetch app also over TCP at its name on TCP, and at the root of SPAWN. */
+/** Those that h2o connects to over TCP. */
+export const overTcp = ['fetch', 'express'] as const
+
+/** The ports where each app is at the root, started by h2o. */
+export const spawned: Readonly<Record<AppName, string>> = {
+  fetch: 'SPAWN',
+  hono: 'HONO',
+  express: 'EXPRESS',
+  koa: 'KOA',
+  fastify: 'FASTIFY',
+}
+
+/** Each app at its name on CONNECT, two also on TCP; each at the root of a port of its own. */
 export async function startH2o(): Promise<Site> {
-  const frame = await makeFrame(['CONNECT', 'TCP', 'SPAWN', 'BACK'])
-  const { BACK, ...ports } = frame.ports
+  const listening = ['CONNECT', 'TCP', ...Object.values(spawned)]
+  const frame = await makeFrame([...listening, ...overTcp])
+  const port = (name: string) => frame.ports[name] as number
   for (const app of appNames) {
     writePart(frame, 'h2o-connect.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
+    const FILE = join(frame.docroot.path, 'site', scripts[app])
+    writePart(frame, 'h2o-spawn.conf', `spawn-${app}`, { FILE })
   }
-  writePart(frame, 'h2o-spawn.conf', 'spawn', { FILE: join(frame.docroot.path, 'site', scripts.fetch) })
-  writePart(frame, 'h2o-connect-tcp.conf', 'tcp', { APP: 'fetch' })
+  for (const app of overTcp)
+    writePart(frame, 'h2o-connect-tcp.conf', `tcp-${app}`, { APP: app, BACK: String(port(app)) })
   const config = writeConfig(frame, 'h2o-frame.conf', [], {})
   const responder = (app: AppName, listens: { path: string } | { port: number }) => () =>
     startResponder(frame, {
@@ -27,9 +42,9 @@ export async function startH2o(): Promise<Site> {
     })
   const responders = await startAll([
     ...appNames.map((app) => responder(app, { path: socketOf(frame, app) })),
-    responder('fetch', { port: BACK as number }),
+    ...overTcp.map((app) => responder(app, { port: port(app) })),
   ])
-  return inFront(frame, responders, () => h2o(frame, config, Object.values(ports)))
+  return inFront(frame, responders, () => h2o(frame, config, listening.map(port)))
 }
 
 /** The shared behaviour suite for one style: a process for each mount path, as h2o does not tell it. */

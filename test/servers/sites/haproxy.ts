@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
-import { appNames, scripts } from '../docroot.js'
+import { type AppName, appNames, scripts } from '../docroot.js'
 import {
   inFront,
   socketOf,
@@ -22,31 +22,39 @@ import {
   writePart,
 } from '../site.js'
 
-/** Each app at its name on PLAIN; the fetch app also on MULTI, over TCP, and at the root of ROOTED. */
+const common = ['PLAIN', 'MULTI', 'ROOTED', 'SINGLE']
+
+/** Each app at its name on PLAIN, and on MULTI, over TCP; the fetch app at the root of ROOTED. */
 export async function startHaproxy(): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'SINGLE', 'BACK'])
-  const { BACK, ...ports } = frame.ports
-  for (const app of appNames)
+  const frame = await makeFrame([...common, ...appNames])
+  for (const app of appNames) {
     writePart(frame, 'haproxy-app.conf', app, { APP: app, APPSOCK: socketOf(frame, app) })
-  writePart(frame, 'haproxy-multiplexed.conf', 'multiplexed', { APP: 'fetch' })
+    const BACK = String(frame.ports[app])
+    writePart(frame, 'haproxy-multiplexed.conf', `${app}-multiplexed`, { APP: app, BACK })
+  }
   const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: socketOf(frame, 'fetch') })
-  const file = join(frame.docroot.path, 'site', scripts.fetch)
-  const overTcp = () => startResponder(frame, { file, listens: { port: BACK as number } })
-  const responders = await startAll([() => startResponders(frame), overTcp])
-  const files = [main, ...[...appNames, 'multiplexed'].map((name) => join(frame.run, 'config', name))]
-  return inFront(frame, responders, () => haproxy(frame, files, Object.values(ports)))
+  const overTcp = (app: AppName) => () => {
+    const file = join(frame.docroot.path, 'site', scripts[app])
+    return startResponder(frame, { file, listens: { port: frame.ports[app] as number } })
+  }
+  const responders = await startAll([() => startResponders(frame), ...appNames.map(overTcp)])
+  const parts = appNames.flatMap((app) => [app, `${app}-multiplexed`])
+  const files = [main, ...parts.map((name) => join(frame.run, 'config', name))]
+  return inFront(frame, responders, () => haproxy(frame, files, listens(frame)))
 }
+
+const listens = (frame: Frame) => common.map((name) => frame.ports[name] as number)
 
 /** The fetch app at the root of ROOTED, and of SINGLE without kept connections, on a socket of whatever starts it. */
 export async function startHaproxyBefore(
   start: (frame: Frame, file: string, path: string) => Promise<Member>,
 ): Promise<Site> {
-  const frame = await makeFrame(['PLAIN', 'MULTI', 'ROOTED', 'SINGLE'])
+  const frame = await makeFrame(common)
   const path = socketOf(frame, 'app')
   const main = writeConfig(frame, 'haproxy-frame.conf', [], { APPSOCK: path })
   const process = await start(frame, join(frame.docroot.path, 'site', scripts.fetch), path)
   const stop = () => process.stop()
-  return inFront(frame, [{ ...process, stop }], () => haproxy(frame, [main], Object.values(frame.ports)))
+  return inFront(frame, [{ ...process, stop }], () => haproxy(frame, [main], listens(frame)))
 }
 
 /** The shared behaviour suite. */
