@@ -49,7 +49,9 @@ export function configuredMountLength(path: string, mount: string): number {
 function resolve(path: string, script: string, info: string, env: Env): number {
   const whole = walk(path, true)
   if (info !== '') {
-    const found = withInfo(whole, walk(script, false), walk(info, false))
+    const name = walk(script, false)
+    if (isH2oTold(script, env) && standsAt(whole, name, 0)) return endOf(whole, name.segments.length)
+    const found = withInfo(whole, name, walk(info, false))
     return found > 0 ? found : Math.max(0, proxiedMount(path, whole, env))
   }
   const proxied = proxiedMount(path, whole, env)
@@ -141,6 +143,18 @@ function isHaproxyUnsplit(env: Env): boolean {
     env.get('PATH_INFO') === undefined &&
     env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true &&
     env.get('FCGI_ROLE') === undefined
+  )
+}
+
+/**
+ * quirk: h2o-whole-path. Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
+ * SCRIPT_NAME only where its configuration says one (`setenv`): that is the mount path.
+ */
+function isH2oTold(script: string, env: Env): boolean {
+  return (
+    script !== '' &&
+    env.get('SERVER_SOFTWARE')?.startsWith('h2o/') === true &&
+    env.get('SCRIPT_FILENAME') === undefined
   )
 }
 

@@ -84,6 +84,13 @@ export const quirks: readonly Quirk[] = [
     isSeen: (env) => software(env, 'HAProxy ') && !has(env, 'PATH_INFO') && !has(env, 'FCGI_ROLE'),
   },
   {
+    name: 'h2o-whole-path',
+    servers: 'h2o',
+    seen: 'PATH_INFO is the whole path, and SCRIPT_NAME is empty, or what setenv says behind an empty one',
+    done: 'the SCRIPT_NAME of setenv is the mount path; without it the mount path is the root',
+    isSeen: (env) => software(env, 'h2o/') && has(env, 'SCRIPT_NAME') && !has(env, 'SCRIPT_FILENAME'),
+  },
+  {
     name: 'apache-proxy-script-filename',
     servers: 'Apache mod_proxy_fcgi, mod_proxy_scgi',
     seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest (GENERIC: /rest), the whole path in SCRIPT_NAME behind ProxyPass',

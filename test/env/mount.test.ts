@@ -20,6 +20,7 @@ function read(row: Case, mount?: string) {
 
 const nginx = { DOCUMENT_URI: '/x', SERVER_SOFTWARE: 'nginx/1.22.1' }
 const haproxy = { SERVER_SOFTWARE: 'HAProxy 2.6.12' }
+const h2o = { SERVER_SOFTWARE: 'h2o/2.2.5' }
 const proxy = (rest: string) => ({
   SCRIPT_FILENAME: `proxy:fcgi://127.0.0.1:9000${rest}`,
   DOCUMENT_ROOT: '/srv/www',
@@ -116,6 +117,43 @@ const rewritten: Case[] = [
   { how: 'Caddy php_fastcgi', uri: '/a/b', script: '/index.php', info: '', mount: '' },
   { how: 'h2o: the whole path in PATH_INFO', uri: '/app/x', script: '', info: '/app/x', mount: '' },
   { how: 'another path altogether', uri: '/old', script: '/app.cgi', info: '/new', mount: '' },
+]
+
+/** h2o sends the whole path as PATH_INFO, and SCRIPT_NAME as `setenv` has it. */
+const told: Case[] = [
+  { how: 'the mount path itself', uri: '/app', script: '/app', info: '/app', more: h2o, mount: '/app' },
+  { how: 'a slash', uri: '/app/', script: '/app', info: '/app/', more: h2o, mount: '/app' },
+  { how: 'its name again', uri: '/app/app/x', script: '/app', info: '/app/app/x', more: h2o, mount: '/app' },
+  { how: 'with a slash', uri: '/app/x', script: '/app/', info: '/app/x', more: h2o, mount: '/app' },
+  { how: 'a deeper one', uri: '/a/b/c', script: '/a/b', info: '/a/b/c', more: h2o, mount: '/a/b' },
+  { how: 'an escape', uri: '/%61pp/a%2fb', script: '/app', info: '/app/a/b', more: h2o, mount: '/%61pp' },
+  { how: 'to resolve', uri: '/y/../app/z', script: '/app', info: '/app/z', more: h2o, mount: '/y/../app' },
+  {
+    how: 'escapes kept',
+    uri: '/app/%zz/%41',
+    script: '/app',
+    info: '/app/%zz/%41',
+    more: h2o,
+    mount: '/app',
+  },
+  { how: 'redirected inside h2o', uri: '/b/q', script: '/app', info: '/app/q', more: h2o, mount: '' },
+  { how: 'a longer name', uri: '/application', script: '/app', info: '/application', more: h2o, mount: '' },
+  {
+    how: 'a file that h2o has found',
+    uri: '/a.cgi/b',
+    script: '/a.cgi',
+    info: '/b',
+    more: { ...h2o, SCRIPT_FILENAME: '/srv/www/a.cgi' },
+    mount: '/a.cgi',
+  },
+  {
+    how: 'another server: a front controller',
+    uri: '/app/x',
+    script: '/app',
+    info: '/app/x',
+    more: nginx,
+    mount: '',
+  },
 ]
 
 const unsplit: Case[] = [
@@ -245,6 +283,7 @@ describe.each([
   ['SCRIPT_NAME is the mount path', mounted],
   ['SCRIPT_NAME is the file of a front controller', rewritten],
   ['SCRIPT_NAME is the whole path', unsplit],
+  ['SCRIPT_NAME is what h2o was told', told],
 ])('%s', (_, rows) => {
   test.each(rows)('$how: $uri', (row) => {
     const request = read(row)

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import type { Style } from '../../cases/case.js'
 import { which } from '../../support/needs.js'
-import { startServer } from '../../support/server-process.js'
+import { type Address, startServer } from '../../support/server-process.js'
 import { type AppName, appNames, scripts } from '../docroot.js'
 import { inFront, socketOf, startAll, startResponder } from '../responder.js'
 import { environment, type Frame, makeFrame, type Site, writeConfig, writePart } from '../site.js'
@@ -20,7 +20,7 @@ export const spawned: Readonly<Record<AppName, string>> = {
   fastify: 'FASTIFY',
 }
 
-/** Each app at its name on CONNECT, two also on TCP; each at the root of a port of its own. */
+/** Each app at its name on CONNECT, told by `--mount`, two also on TCP, told by h2o; each at the root of a port of its own. */
 export async function startH2o(): Promise<Site> {
   const listening = ['CONNECT', 'TCP', ...Object.values(spawned)]
   const frame = await makeFrame([...listening, ...overTcp])
@@ -33,34 +33,26 @@ export async function startH2o(): Promise<Site> {
   for (const app of overTcp)
     writePart(frame, 'h2o-connect-tcp.conf', `tcp-${app}`, { APP: app, BACK: String(port(app)) })
   const config = writeConfig(frame, 'h2o-frame.conf', [], {})
-  const responder = (app: AppName, listens: { path: string } | { port: number }) => () =>
-    startResponder(frame, {
-      file: join(frame.docroot.path, 'site', scripts[app]),
-      listens,
-      server: 'fastcgi',
-      args: ['--mount', `/${app}`],
-    })
+  const responder = (app: AppName, listens: Address, args: readonly string[] = []) => {
+    const file = join(frame.docroot.path, 'site', scripts[app])
+    return () => startResponder(frame, { file, listens, server: 'fastcgi', args })
+  }
   const responders = await startAll([
-    ...appNames.map((app) => responder(app, { path: socketOf(frame, app) })),
+    ...appNames.map((app) => responder(app, { path: socketOf(frame, app) }, ['--mount', `/${app}`])),
     ...overTcp.map((app) => responder(app, { port: port(app) })),
   ])
   return inFront(frame, responders, () => h2o(frame, config, listening.map(port)))
 }
 
-/** The shared behaviour suite for one style: a process for each mount path, as h2o does not tell it. */
+/** The shared behaviour suite for one style: one process, as h2o is set to tell the mount paths. */
 export async function startH2oSuite(style: Style): Promise<Site> {
   const frame = await makeFrame()
   const listen = frame.suite[style]
-  const config = writeConfig(frame, 'h2o-suite-frame.conf', [], { LISTEN: String(listen) })
+  const path = socketOf(frame, 'suite')
+  const config = writeConfig(frame, 'h2o-suite-frame.conf', [], { LISTEN: String(listen), APPSOCK: path })
   const file = join(frame.docroot.path, 'suite', `${style}.mjs`)
-  const mounts = { root: '', app: '/app', script: '/cgi-bin/app.cgi' }
-  const responders = await startAll(
-    Object.entries(mounts).map(([name, mount]) => () => {
-      const listens = { path: socketOf(frame, name) }
-      return startResponder(frame, { file, listens, server: 'fastcgi', args: ['--mount', mount] })
-    }),
-  )
-  return inFront(frame, responders, () => h2o(frame, config, [listen]))
+  const responder = await startResponder(frame, { file, listens: { path }, server: 'fastcgi' })
+  return inFront(frame, [responder], () => h2o(frame, config, [listen]))
 }
 
 function h2o(frame: Frame, config: string, ports: readonly number[]) {
