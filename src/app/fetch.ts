@@ -4,6 +4,7 @@ import type { Exchange, Handler } from '../exchange.js'
 import type { AppOptions, FetchApp } from './handler.js'
 import { addServerProperties, Context, receiveRequest } from './received.js'
 import { replyFrom } from './response.js'
+import { seesSecondArgument } from './second-argument.js'
 import { normalUrl } from './url.js'
 import { lightWebIsInstalled } from './web/install.js'
 import { streamOfBody } from './web/streams.js'
@@ -18,18 +19,28 @@ import { streamOfBody } from './web/streams.js'
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
   const full = options.url === 'full'
   const { mount } = options
+  let known: FetchApp['fetch'] | undefined
+  let seesEnv = true
   return (exchange) => {
+    // It may be wrapped while the process runs.
+    if (app.fetch !== known) {
+      known = app.fetch
+      seesEnv = seesSecondArgument(known)
+    }
     const bodyLength = exchange.stdin.length
     const cgi = translate(exchange.env, mount === undefined ? { bodyLength } : { bodyLength, mount })
     const request = requestFrom(cgi, exchange, full)
     const context = new Context(exchange, cgi, full)
-    const returned: unknown = app.fetch(request, exchange.env.toObject(), context)
+    const returned: unknown = app.fetch(request, seesEnv ? exchange.env.toObject() : unseen, context)
     // An app that answers at once is answered at once: promises would be a tenth of a small request.
     if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function')
       return replyFrom(returned, exchange)
     return Promise.resolve(returned as PromiseLike<unknown>).then((value) => replyFrom(value, exchange))
   }
 }
+
+/** The plain object of the variables takes a tenth of a small request: it is made for those who can see it. */
+const unseen: Readonly<Record<string, string>> = Object.freeze({})
 
 function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Request {
   if (lightWebIsInstalled()) return receiveRequest(exchange, cgi, full)
