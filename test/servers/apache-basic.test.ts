@@ -8,6 +8,7 @@ import { request } from '../support/request.js'
 import { startServer } from '../support/server-process.js'
 import { inFront, startSuiteResponders } from './responder.js'
 import { environment, makeFrame, root, type Site, useSite, writeConfig } from './site.js'
+import { withCgid } from './sites/cgid.js'
 
 async function startApache(): Promise<Site> {
   const frame = await makeFrame()
@@ -19,9 +20,10 @@ async function startApache(): Promise<Site> {
   // SHA-1 of "open sesame".
   writeFileSync(join(run, 'users'), 'Aladdin:{SHA}W8r/fyL/UzygmbNAjq2HbA67qac=\n')
   const options = { listens: { port }, env: environment(frame), cwd: run }
-  return inFront(frame, await startSuiteResponders(frame), () =>
-    startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], options),
-  )
+  return inFront(frame, await startSuiteResponders(frame), async () => {
+    const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], options)
+    return withCgid(server, run)
+  })
 }
 
 const basic = (text: string) => `Authorization: Basic ${Buffer.from(text).toString('base64')}`

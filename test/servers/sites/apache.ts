@@ -3,6 +3,7 @@
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
 import { environment, makeFrame, root, type Site, site, writeConfig } from '../site.js'
+import { withCgid } from './cgid.js'
 
 /** Apache: mod_cgi in the prefork MPM, mod_cgid in the event MPM. */
 export async function startApache(mpm: 'prefork' | 'event'): Promise<Site> {
@@ -23,5 +24,5 @@ export async function startApache(mpm: 'prefork' | 'event'): Promise<Site> {
     cwd: run,
     directory: docroot.path,
   })
-  return site(frame, [server])
+  return site(frame, [mpm === 'event' ? await withCgid(server, run) : server])
 }
