@@ -34,6 +34,9 @@ function onWritten(this: Request, status: number): void {
   this.wire?.wrote(this, status)
 }
 
+/** What no write has taken: most are done at once. */
+let spare: Request | null = null
+
 const tellClosed = (wire: HandleWire): void => wire.tellClosed()
 
 const OPEN = 0
@@ -52,8 +55,6 @@ export class HandleWire implements Wire {
   #state: number = OPEN
   /** It was closed because it broke. */
   #broken = false
-  /** A request that no write has taken. */
-  #request: Request | null = null
   #waiting: (() => void)[] | null = null
   /** Null: the handle still makes a buffer for every read. */
   #current: Buffer | null = null
@@ -176,7 +177,7 @@ export class HandleWire implements Wire {
 
   text(text: string): void {
     if (this.#state !== OPEN) return
-    const request = this.#spare()
+    const request = this.#request()
     this.#sent(request, this.#handle.writeLatin1String(request, text), null, undefined)
   }
 
@@ -185,7 +186,7 @@ export class HandleWire implements Wire {
       done?.()
       return
     }
-    const request = this.#spare()
+    const request = this.#request()
     const [only] = pieces
     const status =
       pieces.length === 1
@@ -194,10 +195,9 @@ export class HandleWire implements Wire {
     this.#sent(request, status, pieces, done)
   }
 
-  #spare(): Request {
-    const request = this.#request ?? (new this.#native.WriteWrap() as Request)
-    this.#request = request
-    return request
+  #request(): Request {
+    spare ??= new this.#native.WriteWrap() as Request
+    return spare
   }
 
   #sent(request: Request, status: number, buffer: unknown, done: (() => void) | undefined): void {
@@ -211,7 +211,7 @@ export class HandleWire implements Wire {
       done?.()
       return
     }
-    this.#request = null
+    spare = null
     request.wire = this
     request.bytes = state[bytesWritten] as number
     request.buffer = buffer

@@ -1,4 +1,5 @@
 /** A connection as FastCGI and SCGI see it: bytes in, bytes out, its end. */
+import type { Socket } from 'node:net'
 
 /** Who looks after a connection. */
 export interface WireOwner {
@@ -65,5 +66,5 @@ export interface Wire {
   /** Stops reading and gives the connection away. False where it cannot be done; nothing has happened then. */
   handOver(to: HandOver): boolean
   /** From now on it is a net.Socket of somebody else's. @param first what was read of it */
-  toSocket(first: Buffer | null): import('node:net').Socket
+  toSocket(first: Buffer | null): Socket
 }

@@ -1,6 +1,6 @@
 /** Replies as the platform's Response. */
 import { prepareReply } from '../cgi/head.js'
-import { HeadParser } from '../cgi/head-parser.js'
+import { parseVerbatim } from '../cgi/verbatim.js'
 import type { Reply } from '../exchange.js'
 import { withVariables } from '../fastcgi/authorizer.js'
 import type { MemoryExchange } from './exchange.js'
@@ -34,8 +34,8 @@ export async function toResponse(
   done: () => void,
 ): Promise<TestResponse> {
   const { role } = exchange.gateway
-  const asked = role === 'authorizer' ? withVariables(reply) : reply
-  const prepared = reply.verbatim ? await parseVerbatim(reply) : prepareReply(asked, method)
+  const plain = reply.verbatim ? await parseVerbatim(reply) : reply
+  const prepared = prepareReply(role === 'authorizer' ? withVariables(plain) : plain, method)
   if (prepared.dropped) void prepared.dropped[Symbol.asyncIterator]().return?.()
   const headers = new Headers()
   for (let i = 0; i < prepared.headers.length; i += 2) {
@@ -51,24 +51,6 @@ export async function toResponse(
     headers,
   })
   return Object.assign(response, { variables: variablesOf(role, status, prepared.headers) })
-}
-
-type Prepared = Pick<
-  ReturnType<typeof prepareReply>,
-  'status' | 'reason' | 'headers' | 'body' | 'length' | 'dropped'
->
-
-/** RFC 3875 section 5: the body is the whole HTTP response. */
-async function parseVerbatim(reply: Reply): Promise<Prepared> {
-  const pieces: Uint8Array[] = []
-  if (typeof reply.body === 'string') pieces.push(Buffer.from(reply.body))
-  else if (reply.body instanceof Uint8Array) pieces.push(reply.body)
-  else for await (const piece of reply.body ?? []) pieces.push(piece)
-  const parser = new HeadParser({ nph: true })
-  const found = parser.push(Buffer.concat(pieces))
-  if (!found) return parser.end()
-  const { status, reason = '', headers } = found.head
-  return { status, reason, headers: [...headers], body: found.rest, length: null, dropped: null }
 }
 
 /** Pulled as the test reads; a cut-off is an error, as it is on a connection. */
