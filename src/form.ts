@@ -5,6 +5,7 @@
 
 import { RequestError } from './errors.js'
 import type { Exchange } from './exchange.js'
+import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } from './form/content-type.js'
 import { Form, type FormField, type FormFile } from './form/data.js'
 import { crossed, FormError, malformed } from './form/error.js'
 import { type FormOptions, readOptions, type Settings } from './form/limits.js'
@@ -48,8 +49,7 @@ export async function form(
 
 async function read(source: Source, settings: Settings, store: FileStore): Promise<Form> {
   const { limits } = settings
-  const type = source.header('content-type')
-  checkHead(source, settings, type)
+  const type = checkHead(source, settings)
   const fields: FormField[] = []
   const files: FormFile[] = []
   let fieldsSize = 0
@@ -66,34 +66,28 @@ async function read(source: Source, settings: Settings, store: FileStore): Promi
     },
   }
   const body = bodyOf(source, settings)
-  const media = mediaType(type)
-  if (media === 'multipart/form-data') {
+  if (type.media === MULTIPART) {
+    const boundary = boundaryOf(type)
     const { readMultipart } = await import('./form/multipart.js')
-    await readMultipart(body, type as string, limits, taker)
+    await readMultipart(body, boundary, limits, taker)
   } else {
     const { UrlencodedParser } = await import('./form/urlencoded.js')
-    const parser = new UrlencodedParser(limits, decoderOf(type as string), taker.field)
+    const parser = new UrlencodedParser(limits, decoderFor(charsetOf(type)), taker.field)
     for (let chunk = await body(); chunk !== null; chunk = await body()) parser.push(chunk)
     parser.end()
   }
   return new Form(fields, files, () => store.dispose())
 }
 
-function mediaType(type: string | undefined): string {
-  return (type ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-}
-
-function checkHead(source: Source, { limits }: Settings, type: string | undefined): void {
-  if (type === undefined) {
+function checkHead(source: Source, { limits }: Settings): ContentType {
+  const text = source.header('content-type')
+  if (text === undefined) {
     const hint = /^(GET|HEAD)$/.test(source.method ?? '')
       ? '; the fields of a GET form are in the query of the URL'
       : ''
     throw malformed(`The request has no Content-Type, so it carries no form${hint}.`)
   }
-  const media = mediaType(type)
-  if (media !== 'multipart/form-data' && media !== 'application/x-www-form-urlencoded') {
-    throw new FormError('FORM_TYPE', `The Content-Type is ${JSON.stringify(type)}.`)
-  }
+  const type = readContentType(text)
   const encoding = source.header('content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new FormError(
@@ -103,6 +97,7 @@ function checkHead(source: Source, { limits }: Settings, type: string | undefine
   }
   const length = Number(source.header('content-length') ?? 0)
   if (length > limits.totalSize) throw crossed('totalSize', limits, `The request body has ${length} bytes`)
+  return type
 }
 
 /** The body, counted, and given up when a signal aborts. */
@@ -138,8 +133,7 @@ function unlessAborted<T>(signals: readonly AbortSignal[], act: () => Promise<T>
 }
 
 /** RFC 7578 knows no charset for this type, the URL Standard only UTF-8; old clients send one. */
-function decoderOf(type: string): { decode(bytes: Uint8Array): string } {
-  const charset = /;[ \t]*charset="?([^\s;"]+)/i.exec(type)?.[1] ?? 'utf-8'
+function decoderFor(charset: string): { decode(bytes: Uint8Array): string } {
   if (/^utf-?8$/i.test(charset)) {
     return {
       decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),

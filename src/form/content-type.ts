@@ -1,0 +1,150 @@
+/**
+ * Content-Type, read once: the media type, the boundary and the charset of a form all come from here. Two
+ * readers that see different parameters disagree about where the parts of a form begin.
+ */
+import { FormError, malformed } from './error.js'
+
+/** A Content-Type (RFC 9110 section 8.3.1). */
+export interface ContentType {
+  /** `type/subtype`, lower case. */
+  readonly media: string
+  /** Parameters in their order, names in lower case, quoted-strings unquoted; repeats are kept. */
+  readonly parameters: readonly Parameter[]
+}
+
+interface Parameter {
+  readonly name: string
+  readonly value: string
+  /** It had a backslash: some readers take it for an escape, others as it is. */
+  readonly escaped: boolean
+}
+
+/** RFC 9110 section 5.6.6: parameter-name "=" ( token / quoted-string ). Sticky: read from where the last one ended. */
+const NAME = /[ \t]*([^\s;,="]*)/y
+const QUOTED = /"((?:[^"\\]|\\.)*)"[ \t]*/y
+const BLANK = /[ \t]*/y
+const BARE = /[^\s;,"]*[ \t]*/y
+
+export const MULTIPART = 'multipart/form-data'
+export const URLENCODED = 'application/x-www-form-urlencoded'
+
+/**
+ * The Content-Type of a form. A header that was sent twice arrives as `one, two` (RFC 9110 section 5.3): both
+ * have to mean the same.
+ *
+ * @throws FormError FORM_TYPE for another media type; FORM_MALFORMED for what cannot be read, or has two
+ *   meanings
+ */
+export function readContentType(text: string): ContentType {
+  const [first, ...others] = new Reader(text).all()
+  for (const other of others) {
+    if (JSON.stringify(other) !== JSON.stringify(first)) {
+      throw malformed(
+        `The Content-Type ${shown(text)} has two values; a boundary with a comma has to be in double quotes.`,
+      )
+    }
+  }
+  return first as ContentType
+}
+
+/** The value of a parameter that may be there once; undefined where it is not. @throws FormError */
+function only({ parameters }: ContentType, name: string): Parameter | undefined {
+  const [first, ...others] = parameters.filter((parameter) => parameter.name === name)
+  if (others.some(({ value }) => value !== first?.value))
+    throw malformed(`The Content-Type of the form has more than one ${name}.`)
+  return first
+}
+
+/**
+ * RFC 2046 section 5.1.1: a boundary has 1 to 70 characters. More of them are taken than the RFC lists, as
+ * clients send `*` and `}`; but none that would have to be escaped.
+ *
+ * @throws FormError FORM_MALFORMED
+ */
+export function boundaryOf(type: ContentType): string {
+  const found = only(type, 'boundary')
+  // RFC 2231 sections 3 and 4; RFC 7578 has no use for it, and readers that know it find another boundary.
+  if (type.parameters.some(({ name }) => name.startsWith('boundary*')))
+    throw malformed('The boundary in the Content-Type is encoded or in pieces (RFC 2231); send boundary=… .')
+  if (found === undefined) {
+    throw malformed(
+      'The Content-Type multipart/form-data has no boundary; do not set this header by hand, the client adds it.',
+    )
+  }
+  const { value, escaped } = found
+  if (escaped || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,70}$/.test(value) || value.endsWith(' ')) {
+    throw malformed(
+      'The boundary in the Content-Type is not one of 1 to 70 visible characters without quotes and backslashes.',
+    )
+  }
+  return value
+}
+
+/** UTF-8 where none is given. @throws FormError */
+export function charsetOf(type: ContentType): string {
+  return only(type, 'charset')?.value || 'utf-8'
+}
+
+class Reader {
+  readonly #text: string
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  all(): ContentType[] {
+    const found = [this.#one()]
+    while (this.#next(',')) found.push(this.#one())
+    if (this.#at < this.#text.length) this.#fail()
+    return found
+  }
+
+  #one(): ContentType {
+    this.#match(BLANK)
+    const media = this.#match(BARE)[0].trimEnd().toLowerCase()
+    if (media !== MULTIPART && media !== URLENCODED)
+      throw new FormError('FORM_TYPE', `The Content-Type is ${shown(this.#text)}.`)
+    const parameters: Parameter[] = []
+    while (this.#next(';')) {
+      const parameter = this.#parameter()
+      if (parameter !== null) parameters.push(parameter)
+    }
+    return { media, parameters }
+  }
+
+  /** Null for an empty one, as in `a/b;` (RFC 9110 section 5.6.6 allows it). */
+  #parameter(): Parameter | null {
+    const name = (this.#match(NAME)[1] as string).toLowerCase()
+    // RFC 9110 section 5.6.6: no blank around "=".
+    if (!this.#next('=')) {
+      if (name !== '') this.#fail()
+      this.#match(BARE)
+      return null
+    }
+    const quoted = this.#text[this.#at] === '"'
+    const [whole, inside = whole.trimEnd()] = this.#match(quoted ? QUOTED : BARE)
+    const value = quoted ? inside.replace(/\\(.)/g, '$1') : inside
+    return { name, value, escaped: inside.includes('\\') }
+  }
+
+  #next(char: string): boolean {
+    if (this.#text[this.#at] !== char) return false
+    this.#at++
+    return true
+  }
+
+  #match(pattern: RegExp): RegExpExecArray {
+    pattern.lastIndex = this.#at
+    const found = pattern.exec(this.#text)
+    if (found === null) this.#fail()
+    this.#at = pattern.lastIndex
+    return found
+  }
+
+  #fail(): never {
+    throw malformed(`The Content-Type ${shown(this.#text)} cannot be read from character ${this.#at + 1} on.`)
+  }
+}
+
+const shown = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text)

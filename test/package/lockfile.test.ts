@@ -1,0 +1,33 @@
+/** package-lock.json: what `npm ci` installs is what was reviewed, from the public registry. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+
+interface Entry {
+  readonly version?: string
+  readonly resolved?: string
+  readonly integrity?: string
+  readonly link?: boolean
+}
+
+const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as {
+  lockfileVersion: number
+  packages: Record<string, Entry>
+}
+const entries = Object.entries(lock.packages).filter(([path]) => path !== '')
+const failing = (fails: (entry: Entry) => boolean) =>
+  entries.filter(([, entry]) => fails(entry)).map(([path]) => path)
+
+describe('package-lock.json', () => {
+  it('has an integrity of SHA-512 for every package', () => {
+    expect(lock.lockfileVersion).toBe(3)
+    expect(entries.length).toBeGreaterThan(100)
+    // 64 bytes in Base64.
+    expect(failing(({ integrity = '' }) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))).toEqual([])
+  })
+
+  it('names no other place than the public registry, and no file or repository', () => {
+    const host = 'https://registry.npmjs.org/'
+    expect(failing(({ resolved = host, link }) => link === true || !resolved.startsWith(host))).toEqual([])
+    expect(failing(({ version }) => !/^\d+\.\d+\.\d+/.test(version ?? ''))).toEqual([])
+  })
+})
