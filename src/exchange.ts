@@ -56,6 +56,17 @@ export interface Gateway {
   readonly multiprocess: boolean
 }
 
+/** Over HTTP: who is at the other end of the connection. Found out when it is asked. */
+export interface Peer {
+  /**
+   * A program of this user on this machine: the connection comes from loopback and, where the system tells
+   * (Linux), its other end belongs to this user or to root. It may be a proxy all the same: see `proxyMark`.
+   */
+  readonly isLocal: boolean
+  /** The first sign that a proxy sent the request, for people: `X-Forwarded-For`, `HTTP/1.0`. */
+  readonly proxyMark: string | undefined
+}
+
 /** One request on its way through a gateway. */
 export interface Exchange {
   readonly env: Env
@@ -68,6 +79,8 @@ export interface Exchange {
   /** Aborts when the client left, the gateway gave up, or the process is to stop. */
   readonly signal: AbortSignal
   readonly gateway: Gateway
+  /** Present where this process is the HTTP server itself; absent behind every gateway. */
+  readonly peer?: Peer | undefined
   /** Diagnostics of this request: to the gateway's log, never to the client. */
   stderr(text: string): void
   /** Keeps the process until the work is settled; the reply does not wait for it. */

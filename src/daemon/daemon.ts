@@ -121,6 +121,7 @@ async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<H
     ...(stderr && { stderr }),
     ...(log && { log }),
     ...(multiprocess && { multiprocess }),
+    ...(options.sockets && { handedOver: true }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
   })
 }

@@ -1,5 +1,5 @@
 /** An exchange made from another one: same client, other environment. */
-import type { Body, Env, Exchange, Gateway, Handler } from '../exchange.js'
+import type { Body, Env, Exchange, Gateway, Handler, Peer } from '../exchange.js'
 
 export class DerivedExchange implements Exchange {
   readonly env: Env
@@ -18,6 +18,10 @@ export class DerivedExchange implements Exchange {
 
   get gateway(): Gateway {
     return this.#base.gateway
+  }
+
+  get peer(): Peer | undefined {
+    return this.#base.peer
   }
 
   stderr(text: string): void {

@@ -5,8 +5,9 @@ import type { TLSSocket } from 'node:tls'
 import { buildEnv } from '../env/build.js'
 import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
-import type { Env, Exchange, Gateway } from '../exchange.js'
+import type { Env, Exchange, Gateway, Peer } from '../exchange.js'
 import type { RequestBody } from './body.js'
+import { HttpPeer } from './peer.js'
 
 const alone: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
 const oneOfMany: Gateway = { ...alone, multiprocess: true }
@@ -15,6 +16,8 @@ const oneOfMany: Gateway = { ...alone, multiprocess: true }
 export interface ExchangeOwner {
   /** Other processes may serve the same app. */
   readonly multiprocess: boolean
+  /** A launcher handed the socket over: a gateway is in front. */
+  readonly handedOver: boolean
   stderr(text: string): void
   waitUntil(work: Promise<unknown>, exchange: HttpExchange): void
 }
@@ -25,6 +28,7 @@ export class HttpExchange implements Exchange {
   #req: IncomingMessage
   #owner: ExchangeOwner
   #env: Env | undefined
+  #peer: Peer | undefined
   #abort: AbortController | undefined
   #gone: Error | undefined
 
@@ -38,6 +42,12 @@ export class HttpExchange implements Exchange {
   get env(): Env {
     this.#env ??= requestEnv(this.#req)
     return this.#env
+  }
+
+  get peer(): Peer | undefined {
+    if (this.#owner.handedOver) return undefined
+    this.#peer ??= new HttpPeer(this.#req)
+    return this.#peer
   }
 
   get signal(): AbortSignal {

@@ -20,6 +20,11 @@ export interface HttpOptions extends ListenOptions, BodyLimits {
   readonly stderr?: (text: string) => void
   /** Other processes may serve the same app at the same time. Default false. */
   readonly multiprocess?: boolean
+  /**
+   * The socket comes from a launcher (systemd, a web server), so that a gateway is in front: requests have no
+   * `peer`, and development pages are shown with NODE_ENV=development only. Default false.
+   */
+  readonly handedOver?: boolean
   /** Largest request head, in bytes; beyond it 431. Default 65536. */
   readonly maxHeaderBytes?: number
   /** Largest number of header fields of a request; beyond it 431. Default 200. */
@@ -91,6 +96,7 @@ export function acceptHttp(handler: Handler, options: HttpOptions = {}): HttpAcc
 
 class Service {
   readonly multiprocess: boolean
+  readonly handedOver: boolean
   #handler: Handler
   #options: HttpOptions
   #server: Server
@@ -109,6 +115,7 @@ class Service {
     this.#handler = handler
     this.#options = options
     this.multiprocess = options.multiprocess ?? false
+    this.handedOver = options.handedOver ?? false
     const { headersTimeoutMs = 30_000 } = options
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes ?? 65536,

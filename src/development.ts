@@ -1,0 +1,40 @@
+/**
+ * Development or production: the one place where it is decided, for every gateway and every page.
+ *
+ * Production behind every gateway, unless the option or NODE_ENV=development says otherwise. HTTP on a laptop
+ * is development; its pages are for the person there alone.
+ */
+import type { Exchange, Gateway } from './exchange.js'
+
+/**
+ * Whether the reply to this request may hold development pages: stacks, environment, lists.
+ *
+ * @param option what the caller said: true shows them to everybody who can connect, false to nobody.
+ *   Undefined: behind a gateway (CGI, FastCGI, SCGI, a socket that was handed over) only with
+ *   NODE_ENV=development; over HTTP, unless NODE_ENV is `production`, to loopback peers of this user whose
+ *   request has no mark of a proxy
+ */
+export function showsDevelopment(exchange: Exchange, option: boolean | undefined): boolean {
+  if (option !== undefined) return option
+  const { peer, gateway } = exchange
+  if (!isDevelopment(peer === undefined ? gatewayOf(gateway) : 'http', undefined)) return false
+  return peer === undefined || (peer.proxyMark === undefined && peer.isLocal)
+}
+
+/**
+ * Whether a process is in development: what it keeps for pages, how often it looks for changed files. Who
+ * may see its pages is {@link showsDevelopment}.
+ *
+ * @param protocol what carries its requests; `http` means a server of its own, that nobody handed over
+ */
+export function isDevelopment(protocol: Gateway['protocol'], option: boolean | undefined): boolean {
+  if (option !== undefined) return option
+  const { NODE_ENV } = process.env
+  // In memory there are tests only.
+  return protocol === 'http' || protocol === 'memory' ? NODE_ENV !== 'production' : NODE_ENV === 'development'
+}
+
+/** HTTP without a known peer comes over a socket that a launcher handed over: a gateway is in front. */
+function gatewayOf({ protocol }: Gateway): Gateway['protocol'] {
+  return protocol === 'http' ? 'fastcgi' : protocol
+}
