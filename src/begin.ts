@@ -4,6 +4,7 @@ import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
 import { endLater } from './early-end.js'
 import { firstParent } from './parent.js'
+import { guardStandardStreams } from './server/standard-streams.js'
 
 /**
  * In a process that a web server started: spares it the platform's web classes and, as a CGI script,
@@ -16,6 +17,7 @@ import { firstParent } from './parent.js'
 export function beginScript(ended?: () => void): void {
   const server = serverThatStarts()
   if (server === 'http') return
+  guardStandardStreams()
   installLightWeb()
   if (server !== 'cgi') {
     printToStderr()

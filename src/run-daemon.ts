@@ -21,6 +21,7 @@ import { handlerFor } from './roles.js'
 import { currentLaunch, errorPage, type Running, type RunOptions } from './run.js'
 import { homeOf, httpHandler } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
+import { guardStandardStreams } from './server/standard-streams.js'
 
 /** Without an address: php-fpm's port, and the one of SCGI's first server. */
 const defaultPort = { fastcgi: 9000, scgi: 4000, http: 8080 }
@@ -35,6 +36,7 @@ const CHANGED_EVERY_MS = { development: 250, production: 1000 }
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE; AppError APP_SHAPE */
 export async function startDaemon(app: App, options: RunOptions, found: Detected): Promise<Running> {
   checkProcessOptions(options)
+  guardStandardStreams()
   const place = placeOf(options, found)
   takeSystemdVariables()
   const handed = found.sockets !== undefined

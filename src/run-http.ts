@@ -7,10 +7,12 @@ import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
 import { recordOutput } from './output.js'
 import { errorPage, type Running, type RunOptions } from './run.js'
+import { guardStandardStreams } from './server/standard-streams.js'
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
 export async function startHttp(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
   checkProcessOptions(options)
+  guardStandardStreams()
   const place = placeOf(options)
   const development = options.development ?? process.env.NODE_ENV !== 'production'
   const handler = await httpHandler(app, options, development)

@@ -13,6 +13,7 @@ import { UsageError } from './errors.js'
 import type { Running, RunOptions } from './run.js'
 import { homeOf } from './run-http.js'
 import { socketPath } from './server/socket-path.js'
+import { guardStandardStreams } from './server/standard-streams.js'
 
 let started = false
 
@@ -23,6 +24,7 @@ let started = false
  */
 export async function startWorkers(options: RunOptions, { sockets }: Detected): Promise<Running> {
   checkProcessOptions(options)
+  guardStandardStreams()
   // A second crew would run the first call of run() as well, and want its address.
   if (started) throw new UsageError('USAGE', 'run() with workers can be called once in a process.')
   started = true

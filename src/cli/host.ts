@@ -7,6 +7,7 @@ import type { Handler } from '../exchange.js'
 import { mountedAt } from '../host/mounted-at.js'
 import { accessLog, type CgiBinOptions, cgiBin, files, mount, script, serve } from '../host.js'
 import { closeOnSignal, homeOf } from '../run-http.js'
+import { guardStandardStreams } from '../server/standard-streams.js'
 import { interpreterOf } from '../test/program.js'
 import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
 import { pairs } from './pairs.js'
@@ -59,6 +60,7 @@ export async function main(args: string[]): Promise<void> {
     throw new UsageError('USAGE', 'Which directory? cgiup host DIR, or cgiup host --help.')
   if (extra !== undefined) throw new UsageError('USAGE', `One directory at a time: ${extra} is too many.`)
   if (!existsSync(target)) throw new UsageError('USAGE', `There is no ${target}.`)
+  guardStandardStreams()
   const at = mountOf(parsed)
   const handler = routes(at, scriptsOf(target, optionsOf(parsed)), one(parsed, 'static'))
   const quiet = parsed.values.quiet === true

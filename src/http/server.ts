@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { type ListenOptions, listen } from '../server/listen.js'
+import { guardStandardStreams } from '../server/standard-streams.js'
 import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
 import { cutOff, type Sent, sendReply } from './reply.js'
@@ -133,6 +134,7 @@ class Service {
   }
 
   async start(): Promise<HttpServer> {
+    guardStandardStreams()
     const place = await listen(this.#server, this.#options)
     this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
     const close = (options?: CloseOptions) => this.#closeOnce(async () => place.cleanUp(), options)

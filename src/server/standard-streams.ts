@@ -1,0 +1,61 @@
+/**
+ * stdout and stderr of a process that serves. A log reader that has gone (EPIPE), a terminal that was closed
+ * (EIO) or a full disk (ENOSPC) must not end it: Node throws what no listener takes. Nor may a reader that
+ * does not read fill its memory: Node keeps what a pipe does not take.
+ */
+
+/** Bytes that wait for the reader of stdout or stderr; what is written beyond them is dropped. */
+export const MAX_PENDING_OUTPUT = 1 << 20
+
+const guarded = Symbol.for('cgiup.guarded')
+
+type Getter = (() => NodeJS.WriteStream) & { [guarded]?: true }
+type Guarded = NodeJS.WriteStream & { [guarded]?: true }
+
+/** Guards both streams, for the app's own writes too. The streams are made when somebody asks for them. */
+export function guardStandardStreams(): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    const found = Object.getOwnPropertyDescriptor(process, name)
+    const get = found?.get as Getter | undefined
+    if (get === undefined || get[guarded] || !found?.configurable) continue
+    const guardedGet: Getter = () => guard(get.call(process))
+    guardedGet[guarded] = true
+    Object.defineProperty(process, name, { configurable: true, enumerable: true, get: guardedGet })
+  }
+}
+
+/** A write that fails is lost, and the next one is tried again: a named pipe may get a new reader. */
+function guard(stream: Guarded): NodeJS.WriteStream {
+  if (stream[guarded]) return stream
+  stream[guarded] = true
+  stream.on('error', ignore)
+  const write = stream.write
+  let dropped = 0
+  stream.write = (...args: unknown[]): boolean => {
+    try {
+      if (stream.writableLength > MAX_PENDING_OUTPUT) {
+        dropped++
+        callBack(args)
+        return false
+      }
+      if (dropped > 0) {
+        const count = dropped
+        dropped = 0
+        write.call(stream, `cgiup: ${count} writes to this log were dropped: nobody was reading it\n`)
+      }
+      return write.apply(stream, args as Parameters<typeof write>)
+    } catch {
+      callBack(args)
+      return true
+    }
+  }
+  return stream
+}
+
+/** Whoever waits for the write goes on. */
+function callBack(args: readonly unknown[]): void {
+  const last = args.at(-1)
+  if (typeof last === 'function') process.nextTick(last as () => void)
+}
+
+function ignore(): void {}
