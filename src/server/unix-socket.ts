@@ -1,5 +1,5 @@
 /** Unix sockets: made with their mode and group before anybody can connect, removed when they are done with. */
-import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { chmodSync, linkSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { chmod, chown, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -19,13 +19,12 @@ export interface UnixPlace {
 
 /** Size of sun_path on macOS and the BSDs, less its NUL; Linux has 4 more. */
 const maxSocketPath = 103
-let drafts = 0
 
 /**
- * The socket is made beside its place and linked there once it has its mode: nobody can connect
- * before, a living socket is never removed, and libuv, which unlinks what it bound, finds nothing.
- */
-/**
+ * The socket is made in a directory that only this user can enter, and linked to its place once it has its
+ * mode: with a loose umask anybody could connect between bind and chmod. A living socket is never removed, and
+ * libuv, which unlinks what it bound, finds nothing.
+ *
  * @param bind makes a socket at the path it is given
  * @throws Error with a code for listenError()
  */
@@ -34,25 +33,26 @@ export async function prepareUnix(
   options: UnixOptions,
   bind: (draft: string) => void | Promise<void>,
 ): Promise<UnixPlace> {
-  const draft = join(dirname(path), `.${process.pid}-${drafts++}`)
+  let draft: Draft | undefined
   try {
     // libuv cuts a longer path off without a word.
-    if (Math.max(Buffer.byteLength(path), Buffer.byteLength(draft)) > maxSocketPath)
-      throw withCode('ENAMETOOLONG')
+    if (Buffer.byteLength(path) > maxSocketPath) throw withCode('ENAMETOOLONG')
     await removeStale(path)
-    await removeStale(draft)
-    await bind(draft)
-    await setOwner(draft, options)
+    draft = new Draft(dirname(path))
+    if (Buffer.byteLength(draft.socket) > maxSocketPath) throw withCode('ENAMETOOLONG')
+    await bind(draft.socket)
+    await setOwner(draft.socket, options)
   } catch (error) {
-    await unlink(draft).catch(() => {})
+    draft?.remove()
     throw error
   }
-  let cleanUp = remover(draft)
+  const made = draft
+  let cleanUp = () => made.remove()
   let published: Promise<void> | undefined
   // In one turn of the event loop: a client may connect, and the app end the process, as soon as it is there.
   const publish = async () => {
-    move(draft, path)
-    cleanUp()
+    move(made.socket, path)
+    made.remove()
     cleanUp = remover(path)
   }
   return {
@@ -64,6 +64,29 @@ export async function prepareUnix(
   }
 }
 
+/** A private directory beside the place of a socket, on the same file system, and the socket in it. */
+class Draft {
+  readonly socket: string
+  readonly #directory: string
+
+  constructor(parent: string) {
+    // Short: the path of the socket in it must not be longer than that of most sockets beside it.
+    this.#directory = mkdtempSync(`${parent}/.`)
+    this.socket = join(this.#directory, 's')
+    process.on('exit', this.remove)
+    // mkdtemp asks for 0700, and a umask such as 0177 takes of it. Not always: chmod may clear the setgid bit
+    // that comes of the parent.
+    const { mode } = lstatSync(this.#directory)
+    if ((mode & 0o700) !== 0o700) chmodSync(this.#directory, mode | 0o700)
+  }
+
+  /** May be called twice. */
+  readonly remove = (): void => {
+    process.off('exit', this.remove)
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
 /** Gives the socket its name, unless there is something else by now. */
 function move(draft: string, path: string): void {
   try {
@@ -71,9 +94,7 @@ function move(draft: string, path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
     renameSync(draft, path) // a file system without hard links
-    return
   }
-  unlinkSync(draft)
 }
 
 /** The group first: a chown may take bits of the mode away. */
