@@ -174,15 +174,24 @@ function changesOf({ restartOnChange }: RunOptions, byDefault: boolean): (() => 
   return () => files.changed()
 }
 
-/** A socket that a launcher handed over may carry anything; a protocol that was asked for is the only one. */
+/**
+ * A socket that a launcher handed over may carry anything; a protocol that was asked for is the only one. HTTP
+ * over TCP has to be asked for: whoever reaches the port would pass by the rules of the web server in front.
+ */
 function placeOf(options: RunOptions, { server: name, sockets }: Detected): DaemonOptions {
   const server = name === 'cgi' ? 'fastcgi' : name
-  const all: readonly Protocol[] = [server, server === 'scgi' ? 'fastcgi' : 'scgi', 'http']
-  const asked = (options.server ?? 'auto') !== 'auto' || Boolean(process.env.CGIUP_SERVER)
-  const protocols = sockets === undefined || asked ? [server] : all
-  if (sockets === undefined) return { ...addressOf(options, server), ...ownerOf(options), protocols }
+  const gateways: readonly Protocol[] = [server, server === 'scgi' ? 'fastcgi' : 'scgi']
+  if (sockets === undefined) {
+    return { ...addressOf(options, server), ...ownerOf(options), protocols: [server] }
+  }
+  const isName = (choice = '') => choice !== '' && choice.toLowerCase() !== 'auto'
+  const asked = isName(options.server) || isName(process.env.CGIUP_SERVER)
   return {
-    sockets: sockets.map(({ fd, protocol }) => ({ fd, protocols: protocol ? [protocol] : protocols })),
+    sockets: sockets.map(({ fd, protocol }) => {
+      if (protocol !== undefined) return { fd, protocols: [protocol] }
+      if (asked) return { fd, protocols: [server] }
+      return { fd, protocols: [...gateways, 'http'], protocolsOverTcp: gateways }
+    }),
   }
 }
 

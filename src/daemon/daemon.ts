@@ -25,6 +25,8 @@ interface DaemonSocket {
   readonly fd: number
   /** What may be spoken there. Default: {@link DaemonOptions.protocols}. */
   readonly protocols?: readonly Protocol[]
+  /** The same where it turns out to be a TCP socket. Default: its {@link protocols}. */
+  readonly protocolsOverTcp?: readonly Protocol[]
   /** Its path is for this process alone, and is removed when it stops. Default false. */
   readonly ownPath?: boolean
 }
@@ -68,10 +70,16 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
   const sockets: readonly Partial<DaemonSocket>[] = options.sockets ?? [{}]
   const spoken = new Set(sockets.flatMap((socket) => socket.protocols ?? protocols))
   const http = spoken.has('http') ? await httpAcceptor(handler, options) : null
+  const spokenOn = (socket: Partial<DaemonSocket>, address: unknown): readonly Protocol[] => {
+    // Of a Unix socket that was handed over Node tells the path, or nothing.
+    const overTcp = typeof address === 'object' && address !== null ? socket.protocolsOverTcp : undefined
+    return overTcp ?? socket.protocols ?? protocols
+  }
 
   const open = async (socket: Partial<DaemonSocket>): Promise<Open> => {
-    const gate = new Gate(service, socket.protocols ?? protocols, http)
+    let gate: Gate | undefined
     const entrance = new Entrance((wire) => {
+      gate ??= new Gate(service, spokenOn(socket, entrance.server.address()), http)
       const refusal = allowed(wire)
       if (refusal === null) gate.accept(wire)
       else {
@@ -91,9 +99,10 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
     throw error
   }
   const [{ place }] = opened as [Open]
+  const spokenFirst = spokenOn(sockets[0] ?? {}, place.address)
   let closed: Promise<void> | undefined
   return {
-    url: urlOf(place, sockets[0]?.protocols ?? protocols),
+    url: urlOf(place, spokenFirst),
     address: place.address,
     get running() {
       return service.running

@@ -82,7 +82,19 @@ export class Gate {
   readonly #tell = (wire: Wire, first: Buffer): void => {
     const found = protocolOf(first[0] as number)
     const known = found !== null && this.#protocols.includes(found)
+    if (found === 'http' && !known) {
+      this.#refuseHttp(wire)
+      return
+    }
     this.#give(wire, known ? found : (this.#protocols[0] as Protocol), first)
+  }
+
+  #refuseHttp(wire: Wire): void {
+    const from = wire.remoteAddress ?? 'a client that has left'
+    this.#service.lines.complaint(
+      `cgiup: an HTTP connection from ${from} was closed: a TCP socket that was handed over serves HTTP only where its name is http (FileDescriptorName=http) or with --server http (CGIUP_SERVER=http), as no web server's rules apply to it`,
+    )
+    wire.destroy()
   }
 
   #give(wire: Wire, protocol: Protocol, first: Buffer | null): void {

@@ -86,15 +86,18 @@ describe('LISTEN_FDS', () => {
     const app = await activate(place, servers, { LISTEN_FDNAMES: 'fastcgi:http:app.socket' })
     expect(await fastcgi(path('a'))).toBe(String(app.pid))
     expect(await http({ path: path('b') })).toBe(String(app.pid))
-    // Any protocol.
-    expect(await http({ port })).toBe(String(app.pid))
     expect(await fastcgi(port)).toBe(String(app.pid))
+    // Over TCP whoever reaches the port would pass by the web server.
+    await expect(http({ port })).rejects.toThrow()
+    expect(await until(() => app.output().includes('an HTTP connection from 127.0.0.1 was closed'))).toBe(
+      true,
+    )
     // Only its own.
     await expect(http({ path: path('a') })).rejects.toThrow()
     expect(await until(() => app.output().includes('HTTP'))).toBe(true)
     expect(await noFastcgi(path('b'))).toMatch(/^HTTP\/1\.1 400/)
     // What the app starts is not to take them for its own.
-    expect(await http({ port }, '/env')).toBe('[]')
+    expect(await http({ path: path('b') }, '/env')).toBe('[]')
     app.end()
     expect(await app.ended).toBe(0)
     // They are systemd's.
@@ -115,6 +118,64 @@ describe('LISTEN_FDS', () => {
       expect(await app.ended).toBe(0)
     },
   )
+
+  const unsaid = 'FileDescriptorName=http'
+  it.each([
+    ['no name', {}, '', false],
+    ['the name of its unit', { LISTEN_FDNAMES: 'app.socket' }, '', false],
+    ['the name web', { LISTEN_FDNAMES: 'web' }, '', false],
+    ['no name, and CGIUP_SERVER=auto', { CGIUP_SERVER: 'auto' }, '', false],
+    ['the name http', { LISTEN_FDNAMES: 'http' }, '', true],
+    ['the name HTTP', { LISTEN_FDNAMES: 'HTTP' }, '', true],
+    ['no name, and --server http', {}, '--server http', true],
+    ['no name, and CGIUP_SERVER=http', { CGIUP_SERVER: 'http' }, '', true],
+  ])('a TCP socket with %s', async (_, env, args, serves) => {
+    const place = makePlace()
+    const tcp = await listening({ host: '127.0.0.1', port: 0 })
+    const { port } = tcp.address() as { port: number }
+    const app = await activate(place, [tcp], env, args)
+    if (serves) {
+      expect(await http({ port })).toBe(String(app.pid))
+    } else {
+      expect(await fastcgi(port)).toBe(String(app.pid))
+      await expect(http({ port })).rejects.toThrow()
+      expect(await until(() => app.output().includes(unsaid))).toBe(true)
+      expect(app.output().match(/\n/g)).toHaveLength(1)
+      // A stranger who floods it fills no log.
+      for (let i = 0; i < 30; i++) await expect(http({ port })).rejects.toThrow()
+      expect(app.output().split(unsaid).length).toBeLessThan(24)
+      expect(await fastcgi(port)).toBe(String(app.pid))
+    }
+    app.end()
+    expect(await app.ended).toBe(0)
+  })
+
+  it('workers on a TCP socket: no HTTP either', async () => {
+    const place = makePlace()
+    const tcp = await listening({ host: '127.0.0.1', port: 0 })
+    const { port } = tcp.address() as { port: number }
+    const app = await activate(place, [tcp], {}, '--workers 2')
+    expect(await fastcgi(port)).toMatch(/^\d+$/)
+    await expect(http({ port })).rejects.toThrow()
+    expect(await until(() => app.output().includes(unsaid))).toBe(true)
+    app.end()
+    expect(await app.ended).toBe(0)
+  })
+
+  it('a client that sends HTTP and resets at once is not served', async () => {
+    const place = makePlace()
+    const tcp = await listening({ host: '127.0.0.1', port: 0 })
+    const { port } = tcp.address() as { port: number }
+    const app = await activate(place, [tcp], {})
+    const socket = connect(port, '127.0.0.1')
+    await new Promise((resolve) => socket.on('connect', resolve))
+    // Served, it would end the process.
+    socket.write('GET /exit HTTP/1.1\r\nHost: x\r\n\r\n')
+    socket.resetAndDestroy()
+    expect(await fastcgi(port)).toBe(String(app.pid))
+    app.end()
+    expect(await app.ended).toBe(0)
+  })
 
   it('a descriptor that does not listen: an error that says which', async () => {
     const place = makePlace()
@@ -145,6 +206,26 @@ describe('LISTEN_FDS', () => {
 })
 
 describe('descriptor 0', () => {
+  it.each([{ host: '127.0.0.1' }, { host: '::1' }])(
+    'TCP ($host), nothing asked for: no HTTP',
+    async ({ host }) => {
+      const place = makePlace()
+      const socket = await listening({ host, port: 0 }).catch(() => null)
+      if (socket === null) return // a machine without IPv6
+      const { port } = socket.address() as { port: number }
+      const app = spawn(place.app, { stdio: [fdOf(socket), 'ignore', 'pipe'], env: place.env })
+      let output = ''
+      app.stderr?.on('data', (data) => {
+        output += data
+      })
+      cleanups.push(() => app.kill('SIGKILL'))
+      socket.close()
+      if (host === '127.0.0.1') expect(await fastcgi(port)).toBe(String(app.pid))
+      await expect(request({ host, port }, { target: '/pid' })).rejects.toThrow()
+      expect(await until(() => output.includes(`an HTTP connection from ${host} was closed`))).toBe(true)
+    },
+  )
+
   it.each(['fastcgi', 'scgi', 'http'] as const)('--server %s takes it', async (server) => {
     const place = makePlace()
     const path = join(place.run, 's')
