@@ -11,7 +11,7 @@ const block = '/proc/self/environ'
  */
 export function readEnviron(env: NodeJS.ProcessEnv = process.env): Environment {
   // Each look into process.env asks the system: once is enough.
-  const copy = { ...env }
+  const copy: NodeJS.ProcessEnv = Object.assign(Object.create(null), env)
   return (isLossy(copy) && fromBlock(copy)) || Environment.fromObject(copy)
 }
 
@@ -39,7 +39,7 @@ function fromBlock(env: NodeJS.ProcessEnv): Environment | null {
     seen.add(name)
     list.push(name, first.list[i + 1] as string)
   }
-  const later: NodeJS.ProcessEnv = {}
+  const later: NodeJS.ProcessEnv = Object.create(null)
   for (const name of Object.keys(env)) if (!seen.has(name)) later[name] = env[name]
   return new Environment([...list, ...Environment.fromObject(later).list])
 }

@@ -10,23 +10,24 @@ const LOCATION = 3
 const CONNECTION = 4
 const DROPPED = 5
 
-const special: Readonly<Record<string, number>> = {
-  'content-type': CONTENT_TYPE,
-  'content-length': CONTENT_LENGTH,
-  location: LOCATION,
-  connection: CONNECTION,
+/** A Map: an object has `constructor` and `__proto__` without being asked. */
+const special: ReadonlyMap<string, number> = new Map([
+  ['content-type', CONTENT_TYPE],
+  ['content-length', CONTENT_LENGTH],
+  ['location', LOCATION],
+  ['connection', CONNECTION],
   // The reply's own status is the only one; a second Status breaks RFC 3875 6.3 ("MUST NOT appear
   // more than once").
-  status: DROPPED,
+  ['status', DROPPED],
   // RFC 3875 6.3.4: "The script MUST NOT return any header fields that relate to client-side
   // communication issues".
-  'keep-alive': DROPPED,
-  'proxy-connection': DROPPED,
-  te: DROPPED,
-  trailer: DROPPED,
-  'transfer-encoding': DROPPED,
-  upgrade: DROPPED,
-}
+  ['keep-alive', DROPPED],
+  ['proxy-connection', DROPPED],
+  ['te', DROPPED],
+  ['trailer', DROPPED],
+  ['transfer-encoding', DROPPED],
+  ['upgrade', DROPPED],
+])
 
 export interface Fields {
   contentType: string | null
@@ -78,7 +79,7 @@ function kindOf(name: string): number {
   if (typeof name !== 'string' || name === '' || notToken.test(name)) {
     throw new AppError('HEADER_INVALID', `${show(name)} is not a header name.`)
   }
-  const kind = special[name.toLowerCase()] ?? PLAIN
+  const kind = special.get(name.toLowerCase()) ?? PLAIN
   if (kinds.size < maxKinds) kinds.set(name, kind)
   return kind
 }

@@ -12,7 +12,8 @@ export interface Launch {
  * octal numbers only, nothing of the request is ever read as a command.
  */
 export function launch(command: readonly string[], list: readonly string[]): Launch {
-  const env: Record<string, string> = {}
+  // Without a prototype: a variable may be called `__proto__`.
+  const env: Record<string, string> = Object.create(null)
   let raw = ''
   for (let i = 0; i < list.length; i += 2) {
     const name = list[i] as string

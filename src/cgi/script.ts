@@ -101,7 +101,7 @@ function environment(
   options: ScriptOptions,
   length: number | null,
 ): string[] {
-  const extra: Record<string, string> = {}
+  const extra: Record<string, string> = Object.create(null)
   for (const name of options.inherit ?? defaultInherit) {
     const value = process.env[name]
     if (value !== undefined) extra[name] = textToBytes(value)

@@ -6,7 +6,8 @@ import { UsageError } from '../errors.js'
  * @throws UsageError USAGE for one without a name or without "="
  */
 export function pairs(texts: readonly string[], form: string): Record<string, string> {
-  const found: Record<string, string> = {}
+  // Without a prototype: `__proto__=x` is a name as any other.
+  const found: Record<string, string> = Object.create(null)
   for (const text of texts) {
     const at = text.indexOf('=')
     if (at < 1) throw new UsageError('USAGE', `${JSON.stringify(text)} is not written as ${form}.`)

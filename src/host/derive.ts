@@ -69,7 +69,7 @@ export function withVariables(
   const out: string[] = []
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = list[i] as string
-    if (!(name in changes)) out.push(name, list[i + 1] as string)
+    if (!Object.hasOwn(changes, name)) out.push(name, list[i + 1] as string)
   }
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) out.push(name, value)
   return out

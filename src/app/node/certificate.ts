@@ -33,7 +33,7 @@ function parsed(pem: string | undefined): DetailedPeerCertificate | null {
 
 /** `<name>_CN`, `<name>_O` and so on (mod_ssl), else the parts of `CN=…,O=…`. */
 function nameParts(env: Env, name: string): Record<string, string> {
-  const parts: Record<string, string> = {}
+  const parts: Record<string, string> = Object.create(null)
   for (const part of (env.get(name) ?? '').split(/(?<!\\),\s*/)) {
     const equals = part.indexOf('=')
     if (equals > 0) parts[part.slice(0, equals).trim()] = part.slice(equals + 1)
