@@ -50,7 +50,7 @@ function wanted(accept: string): PageType {
 function plainPage(error: unknown, status: number, type: PageType): string {
   const title = `${status} ${reasonPhrase(status)}`
   const text =
-    error instanceof RequestError && status < 500
+    error instanceof RequestError && status !== 503
       ? 'The request cannot be answered as it was sent.'
       : 'The server could not answer this request. The reason is in its log.'
   if (type === 'application/json') return `${JSON.stringify({ error: { status, message: text } })}\n`

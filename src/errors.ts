@@ -53,6 +53,21 @@ export const errorTable = {
     fix: 'Send fewer header fields, or raise the limit that the message names.',
     status: 431,
   },
+  REQUEST_HEAD_INVALID: {
+    title: 'The head of a request can be read in two ways',
+    fix: 'Nothing to do: the client or a proxy sent it. One valid Host field, and one way to tell the length of the body.',
+    status: 400,
+  },
+  REQUEST_CODING_UNKNOWN: {
+    title: 'The request body has a transfer coding other than chunked',
+    fix: 'Send the body with Transfer-Encoding: chunked, or with a Content-Length.',
+    status: 501,
+  },
+  REQUEST_VERSION_UNKNOWN: {
+    title: 'The request is of another HTTP version than 1.0 and 1.1',
+    fix: 'Send HTTP/1.1.',
+    status: 505,
+  },
   REQUEST_URL_INVALID: {
     title: 'The address of the request is not a valid URL',
     fix: 'Nothing to do: the client sent a broken Host header or request target.',

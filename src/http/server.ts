@@ -1,12 +1,14 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { type ListenOptions, listen } from '../server/listen.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
 import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
+import { headFault } from './head-check.js'
 import { cutOff, type Sent, sendReply } from './reply.js'
 
 /** How often the time of request heads is looked at, in milliseconds. */
@@ -108,6 +110,8 @@ class Service {
   /** Each reply is the last one of its connection. */
   #retired = false
   #closingIdle = false
+  /** Connections that had a request head which was refused. */
+  #refused = new WeakSet<Socket>()
   /** Connections that somebody else accepted. */
   #accepted = new Set<Socket>()
   #allGone: (() => void) | null = null
@@ -124,6 +128,8 @@ class Service {
       connectionsCheckingInterval: Math.min(headersTimeoutMs || CHECK_MS, CHECK_MS),
       keepAliveTimeout: options.keepAliveTimeoutMs ?? 5000,
       requestTimeout: 0,
+      // Node answers 400 and goes on with what follows; ours does not (head-check.ts).
+      requireHostHeader: false,
       noDelay: true,
     })
     // Node would drop the fields above its count without a word; ours is checked in #serve.
@@ -185,6 +191,8 @@ class Service {
   }
 
   async #serve(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {
+    // What follows a head that could be read in two ways may be a part of it (request smuggling).
+    if (this.#refused.has(req.socket)) return void req.resume()
     const started = performance.now()
     const { remoteAddress } = req.socket
     const body = new RequestBody(req, res, expectsContinue, this.#options)
@@ -212,8 +220,9 @@ class Service {
 
   async #answer(exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
     let reply: Reply
+    const fault = this.#faultOf(res.req)
+    if (fault) return this.#answerError(fault, exchange, res, true)
     try {
-      this.#checkHead(res.req)
       reply = await this.#handler(exchange)
       return await sendReply(reply, exchange, res, this.#retired)
     } catch (error) {
@@ -221,7 +230,13 @@ class Service {
     }
   }
 
-  async #answerError(error: unknown, exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
+  /** @param closing the connection ends with the reply */
+  async #answerError(
+    error: unknown,
+    exchange: HttpExchange,
+    res: ServerResponse,
+    closing = this.#retired,
+  ): Promise<Sent> {
     const sent: Sent = { status: 499, bytes: 0, cut: true }
     if (exchange.aborted || res.headersSent) {
       if (!res.destroyed) cutOff(res, res.chunkedEncoding)
@@ -231,7 +246,7 @@ class Service {
       const { onError } = this.#options
       if (onError) this.stderr(`${stackOf(error)}\n`)
       const reply = onError ? await onError(error, exchange) : this.#plainError(error)
-      return await sendReply(reply, exchange, res, this.#retired)
+      return await sendReply(reply, exchange, res, closing)
     } catch (second) {
       this.stderr(`The error page failed: ${stackOf(second)}\n`)
       if (res.headersSent) cutOff(res, res.chunkedEncoding)
@@ -243,18 +258,15 @@ class Service {
   #plainError(error: unknown): Reply {
     this.stderr(`${stackOf(error)}\n`)
     const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
-    const body = `${status} ${status < 500 ? 'The request cannot be answered' : 'Internal Server Error'}\n`
+    const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
     return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body }
   }
 
-  #checkHead(req: IncomingMessage): void {
-    const max = this.#options.maxHeaders ?? 200
-    const count = req.rawHeaders.length / 2
-    if (count <= max) return
-    throw new RequestError(
-      'REQUEST_HEAD_TOO_LARGE',
-      `The request has ${count} header fields; maxHeaders is ${max}.`,
-    )
+  /** Why a request is refused by its head alone. */
+  #faultOf(req: IncomingMessage): RequestError | null {
+    const fault = headFault(req, this.#options.maxHeaders ?? 200)
+    if (fault) this.#refused.add(req.socket)
+    return fault
   }
 
   #checkIdle(): void {
@@ -305,5 +317,7 @@ class Service {
 function ignore(): void {}
 
 function stackOf(error: unknown): string {
+  // A stack says nothing about what a client did.
+  if (error instanceof RequestError) return `${error.code}: ${error.message}`
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
