@@ -15,11 +15,19 @@ import type { Exchange, Gateway } from './exchange.js'
  *   request has no mark of a proxy
  */
 export function showsDevelopment(exchange: Exchange, option: boolean | undefined): boolean {
-  if (option !== undefined) return option
-  const { peer, gateway } = exchange
-  if (!isDevelopment(peer === undefined ? gatewayOf(gateway) : 'http', undefined)) return false
-  return peer === undefined || (peer.proxyMark === undefined && peer.isLocal)
+  if (option !== undefined || !isUnmarked(exchange)) return option === true
+  if (exchange.peer === undefined || exchange.peer.isLocal) return true
+  if (!saidWithheld) {
+    saidWithheld = true
+    exchange.stderr(
+      'cgiup: A development page was kept from a client that is not a program of this user on this machine; ' +
+        '--development shows them to everybody.\n',
+    )
+  }
+  return false
 }
+
+let saidWithheld = false
 
 /**
  * Whether a process is in development: what it keeps for pages, how often it looks for changed files. Who
@@ -32,6 +40,19 @@ export function isDevelopment(protocol: Gateway['protocol'], option: boolean | u
   const { NODE_ENV } = process.env
   // In memory there are tests only.
   return protocol === 'http' || protocol === 'memory' ? NODE_ENV !== 'production' : NODE_ENV === 'development'
+}
+
+/**
+ * As {@link showsDevelopment}, for each script that is started: cheap, and does not ask whose process the
+ * client on this machine is.
+ */
+export function developsScripts(exchange: Exchange, option: boolean | undefined): boolean {
+  return option ?? (isUnmarked(exchange) && exchange.peer?.isLoopback !== false)
+}
+
+function isUnmarked({ peer, gateway }: Exchange): boolean {
+  if (!isDevelopment(peer === undefined ? gatewayOf(gateway) : 'http', undefined)) return false
+  return peer?.proxyMark === undefined
 }
 
 /** HTTP without a known peer comes over a socket that a launcher handed over: a gateway is in front. */

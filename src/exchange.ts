@@ -58,9 +58,11 @@ export interface Gateway {
 
 /** Over HTTP: who is at the other end of the connection. Found out when it is asked. */
 export interface Peer {
+  /** The connection comes from this machine, through 127.0.0.0/8 or ::1. */
+  readonly isLoopback: boolean
   /**
-   * A program of this user on this machine: the connection comes from loopback and, where the system tells
-   * (Linux), its other end belongs to this user or to root. It may be a proxy all the same: see `proxyMark`.
+   * A program of this user on this machine: loopback and, where the system tells (Linux), the other end
+   * belongs to this user or to root. It may be a proxy all the same: see `proxyMark`. Costs milliseconds.
    */
   readonly isLocal: boolean
   /** The first sign that a proxy sent the request, for people: `X-Forwarded-For`, `HTTP/1.0`. */

@@ -1,6 +1,7 @@
 /** Where a process can only make room for a fresh one when another process keeps the socket open meanwhile. */
 import { findManager } from './daemon/manager.js'
 import type { Detected } from './detect.js'
+import { isDevelopment } from './development.js'
 import type { RunOptions } from './run.js'
 import { socketPath } from './server/socket-path.js'
 
@@ -17,6 +18,6 @@ export function impliedWorkers(options: RunOptions, { sockets }: Detected): numb
   if (manager === 'gone') return 0
   if (Object.values(options.recycle ?? {}).some((limit) => limit !== undefined)) return 1
   if (manager?.name === 'mod_fcgid') return 0
-  const development = options.development ?? process.env.NODE_ENV === 'development'
+  const development = isDevelopment('fastcgi', options.development)
   return (options.restartOnChange ?? (development && manager?.renews === true)) ? 1 : 0
 }

@@ -15,6 +15,8 @@ import { renewal } from './daemon/recycle.js'
 import { type Ending, endOnSignals } from './daemon/signals.js'
 import { currentWorker, type Worker, type WorkerEnd } from './daemon/worker.js'
 import type { Detected } from './detect.js'
+import { isDevelopment } from './development.js'
+import { warnOfPages } from './development-notice.js'
 import { wasTold } from './early-end.js'
 import { accessLog } from './host/access-log.js'
 import { handlerFor } from './roles.js'
@@ -43,12 +45,12 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   const worker = currentWorker()
   const manager = handed ? managerOf(found, worker, options) : undefined
   const http = found.server === 'http' && !handed
-  const development = options.development ?? isDevelopment(http)
+  const development = isDevelopment(http ? 'http' : 'fastcgi', options.development)
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
   if (!http) printToStderr()
   let ending: Ending | undefined
-  const handler = await (http ? httpHandler(app, options, development) : handlerFor(app, options))
+  const handler = await (http ? httpHandler(app, options) : handlerFor(app, options))
   const renewed = renewal(handler, {
     recycle: options.recycle,
     changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
@@ -63,7 +65,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     ...(manager?.name === 'mod_fcgid' && !worker && { ownPath: true }),
     ...(worker && { share: worker.share }),
     multiprocess: (worker?.facts.workers ?? 1) > 1 || isOneOfMany(found, manager),
-    ...serviceOptions(options, development),
+    ...serviceOptions(options),
     // The stderr of what a web server started is the log of that server.
     logErrors: manager === undefined || manager.name === 'multiwatch',
     ...(!options.quiet && !handed && { log: accessLog() }),
@@ -83,6 +85,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     renewed.stop()
     throw error
   })
+  if (http) warnOfPages(options.development, daemon.address)
   // Under a manager stderr is the server's error log: it is told of trouble only.
   if (!handed && !worker) say(options, banner(found, daemon, options))
   ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
@@ -93,11 +96,6 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     renewed.stop()
     ending?.release()
   })
-}
-
-/** A development server on a laptop is one unless it is told otherwise; behind a web server it is the other way round. */
-function isDevelopment(http: boolean): boolean {
-  return http ? process.env.NODE_ENV !== 'production' : process.env.NODE_ENV === 'development'
 }
 
 function banner({ server, why }: Detected, { url }: Daemon, { mount }: RunOptions): string {
@@ -155,10 +153,10 @@ function takeSystemdVariables(): void {
     delete process.env[name]
 }
 
-function serviceOptions(options: RunOptions, development: boolean): DaemonOptions {
+function serviceOptions(options: RunOptions): DaemonOptions {
   const webServerAddrs = process.env.FCGI_WEB_SERVER_ADDRS
   return {
-    onError: options.onError ?? errorPage(development),
+    onError: options.onError ?? errorPage(options.development),
     ...(options.allow && { allow: options.allow }),
     ...(webServerAddrs && { webServerAddrs }),
     ...options.limits,

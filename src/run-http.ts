@@ -3,6 +3,8 @@ import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { checkProcessOptions } from './daemon/options.js'
 import type { Detected } from './detect.js'
+import { isDevelopment } from './development.js'
+import { noticeProxies, warnOfPages } from './development-notice.js'
 import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
 import { recordOutput } from './output.js'
@@ -14,8 +16,7 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   checkProcessOptions(options)
   guardStandardStreams()
   const place = placeOf(options)
-  const development = options.development ?? process.env.NODE_ENV !== 'production'
-  const handler = await httpHandler(app, options, development)
+  const handler = await httpHandler(app, options)
   // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
   const { serveHttp } = await import('./http/server.js')
   const { socketMode, socketGroup, limits: { maxBodyBytes } = {} } = options
@@ -24,11 +25,12 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
-    onError: options.onError ?? errorPage(development),
+    onError: options.onError ?? errorPage(options.development),
     ...(!options.quiet && { log: accessLog() }),
   })
   // Who reads that it is there may send a signal.
   const release = closeOnSignal(() => server.close())
+  warnOfPages(options.development, server.address)
   if (!options.quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }
@@ -40,9 +42,11 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
 }
 
 /** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
-export async function httpHandler(app: App, options: RunOptions, development: boolean): Promise<Handler> {
+export async function httpHandler(app: App, options: RunOptions): Promise<Handler> {
+  const { development } = options
   const handler = await toHandler(app, options)
-  return mounted(development ? recordOutput(handler) : handler, options)
+  const recorded = isDevelopment('http', development) ? recordOutput(handler) : handler
+  return noticeProxies(await mounted(recorded, options), development)
 }
 
 /** The address a browser opens; a Unix socket has none. */

@@ -4,6 +4,7 @@ import type { App, AppOptions } from './app/handler.js'
 import type { ChildOptions } from './cgi/child.js'
 import type { RecycleOptions } from './daemon/recycle.js'
 import { type Detected, type DetectedServer, detect, type ServerName, stdinKind } from './detect.js'
+import { isDevelopment, showsDevelopment } from './development.js'
 import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
 import type { ServiceOptions } from './server/limits.js'
@@ -24,8 +25,10 @@ export interface RunOptions extends AppOptions {
    */
   listen?: string
   /**
-   * Errors are shown to the client with stack, environment and output. Never where strangers can
-   * come. Default: for HTTP unless NODE_ENV is `production`; for CGI only when it is `development`.
+   * Errors are shown with stack, environment and output. True: to everybody who can connect, so never where
+   * strangers can come. False: to nobody. Default: over HTTP, unless NODE_ENV is `production`, to requests
+   * from this machine that no proxy sent; behind a gateway (CGI, FastCGI, SCGI) only when NODE_ENV is
+   * `development`.
    */
   development?: boolean
   /** Makes the reply for an error of the app. Default: the error page. */
@@ -183,7 +186,8 @@ async function start(app: App, options: RunOptions): Promise<Running> {
   if (
     found.server === 'http' &&
     found.sockets === undefined &&
-    inDevelopment(options) &&
+    // On a laptop a server ends at once, without thought for those who are on their way to it.
+    isDevelopment('http', options.development) &&
     !(await isWorker())
   ) {
     const { startHttp } = await import('./run-http.js')
@@ -193,15 +197,10 @@ async function start(app: App, options: RunOptions): Promise<Running> {
   return startDaemon(app, options, found)
 }
 
-/** On a laptop, where a server ends at once, without thought for those who are on their way to it. */
-function inDevelopment({ development }: RunOptions): boolean {
-  return development ?? process.env.NODE_ENV !== 'production'
-}
-
 /** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
 export async function needsWorkers(options: RunOptions, found: Detected): Promise<boolean> {
-  const { workers, recycle, restartOnChange, development = process.env.NODE_ENV === 'development' } = options
-  if (!workers && !recycle && !(restartOnChange ?? development)) return false
+  const { workers, recycle, restartOnChange, development } = options
+  if (!workers && !recycle && !(restartOnChange ?? isDevelopment('fastcgi', development))) return false
   if (found.server === 'cgi' || (await isWorker())) return false
   return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(options, found) > 0
 }
@@ -218,7 +217,7 @@ async function startCgi(app: App, options: RunOptions, { why }: Detected): Promi
     import('./cgi/child.js'),
     import('./app/handler.js'),
   ])
-  const development = options.development ?? process.env.NODE_ENV === 'development'
+  const { development } = options
   let handler: Handler
   try {
     handler = await toHandler(app, options)
@@ -228,15 +227,19 @@ async function startCgi(app: App, options: RunOptions, { why }: Detected): Promi
       throw error
     }
   }
-  if (development) handler = (await import('./output.js')).recordOutput(handler)
+  if (isDevelopment('cgi', development)) handler = (await import('./output.js')).recordOutput(handler)
   await serveCgi(handler, { ...options.cgi, onError: options.onError ?? errorPage(development) })
   return { server: 'cgi', why, close: async () => {} }
 }
 
-/** The `onError` of an adapter; the page is loaded when there is an error. */
-export function errorPage(development: boolean): NonNullable<RunOptions['onError']> {
+/**
+ * The `onError` of an adapter; the page is loaded when there is an error.
+ *
+ * @param option what the caller said of development; who may see it is decided for each request
+ */
+export function errorPage(option: boolean | undefined): NonNullable<RunOptions['onError']> {
   return async (error, exchange) => {
     const { errorReply } = await import('./error-page.js')
-    return errorReply(error, exchange, { development })
+    return errorReply(error, exchange, { development: showsDevelopment(exchange, option) })
   }
 }

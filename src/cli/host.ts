@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { type Address, parseAddress } from '../address.js'
+import { noticeProxies, warnOfPages } from '../development-notice.js'
 import { UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
 import { mountedAt } from '../host/mounted-at.js'
@@ -40,6 +41,9 @@ what a script printed.`,
       value: 'TIME',
       help: 'How long a script may be silent, before its head and within its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
     },
+    development: {
+      help: 'Error pages and lists for everybody who can connect, not for\nthis machine alone.',
+    },
     'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
   },
@@ -62,10 +66,16 @@ export async function main(args: string[]): Promise<void> {
   if (!existsSync(target)) throw new UsageError('USAGE', `There is no ${target}.`)
   guardStandardStreams()
   const at = mountOf(parsed)
-  const handler = routes(at, scriptsOf(target, optionsOf(parsed)), one(parsed, 'static'))
+  const options = optionsOf(parsed)
+  const handler = routes(at, scriptsOf(target, options), one(parsed, 'static'))
   const quiet = parsed.values.quiet === true
-  const server = await serve(handler, { ...addressOf(parsed), ...(!quiet && { log: accessLog() }) })
+  const { development } = options
+  const server = await serve(noticeProxies(handler, development), {
+    ...addressOf(parsed),
+    ...(!quiet && { log: accessLog() }),
+  })
   closeOnSignal(() => server.close())
+  warnOfPages(development, server.address)
   if (!quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, at)} runs ${resolve(target)} (Ctrl-C stops it)\n`)
   }
@@ -112,6 +122,7 @@ function optionsOf(parsed: Parsed): CgiBinOptions {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
     files: parsed.values.files === true,
+    ...(parsed.values.development === true && { development: true }),
     passAuthorization: parsed.values['pass-auth'] === true,
     ...(ms !== undefined && { headTimeoutMs: ms, idleTimeoutMs: ms }),
   }

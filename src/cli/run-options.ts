@@ -18,6 +18,7 @@ The file may also call run(app) or app.listen() itself.`,
     },
     mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
+    development: { help: 'Error pages for everybody who can connect, not for this\nmachine alone.' },
     ...processOptions,
   },
   more: `The options from --workers on are for FastCGI and SCGI: docs/process.md.
@@ -36,6 +37,7 @@ export function readOptions(parsed: Parsed): RunOptions {
     ...(values.listen !== undefined && { listen: values.listen as string }),
     ...(values.mount !== undefined && { mount: values.mount as string }),
     ...(values.quiet === true && { quiet: true }),
+    ...(values.development === true && { development: true }),
     ...readProcessOptions(parsed),
   }
 }

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { runScript } from '../cgi/script.js'
+import { showsDevelopment } from '../development.js'
 import { textToBytes } from '../env/text.js'
 import { UsageError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
@@ -10,13 +11,21 @@ import { answering } from './failure.js'
 import { type FilesOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
-import { directoryPath, type HostOptions, interpreterOf, runs, type Settings, settings } from './options.js'
+import {
+  directoryPath,
+  type HostOptions,
+  interpreterOf,
+  runs,
+  type Settings,
+  scriptOptions,
+  settings,
+} from './options.js'
 import { plainReply, reasonReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
 import { redirectLocally } from './redirect.js'
 
 export interface CgiBinOptions extends HostOptions, FindOptions {
-  /** Answer for a directory with a page that lists its scripts. Default: `development`. */
+  /** Answer for a directory with a page that lists its scripts. Default: those who may see `development`. */
   readonly list?: boolean
   /**
    * Scripts and files that answer for a directory, the first that exists. Default `index.cgi`, `index`
@@ -63,7 +72,8 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
       const index = find(found.path, [name], options)
       if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
-    if (options.list ?? set.development) return listing(found.path, root, place, set.interpreters)
+    if (options.list ?? showsDevelopment(exchange, set.development))
+      return listing(found.path, root, place, set.interpreters)
     return refuse(404, `${found.path} is a directory.`, exchange, set)
   }
   const handler: Handler = (exchange) => answering(handle, exchange, set.development)
@@ -125,7 +135,7 @@ function runAt(
       ...(pathInfo !== '' && { pathTranslated: textToBytes(set.documentRoot) + pathInfo }),
     },
     {
-      ...set.script,
+      ...scriptOptions(set, exchange),
       localRedirect: (location, headers) => redirectLocally(location, headers, route),
     },
   )
@@ -134,7 +144,7 @@ function runAt(
 /** The reason is for the log, and in development for the page too: it tells of files and their paths. */
 function refuse(status: number, why: string, exchange: Exchange, { development }: Settings): Reply {
   exchange.stderr(`${status}: ${why}\n`)
-  return development ? reasonReply(status, why) : plainReply(status)
+  return showsDevelopment(exchange, development) ? reasonReply(status, why) : plainReply(status)
 }
 
 function indexNames(set: Settings): string[] {

@@ -4,15 +4,20 @@ import { basename } from 'node:path'
 import { decode } from '../cgi/script-env.js'
 import { ScriptError } from '../cgi/script-error.js'
 import { reasonPhrase } from '../cgi/status.js'
+import { showsDevelopment } from '../development.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { escapeHtml, htmlReply, plainReply, statusOf } from './pages.js'
 
 /**
- * Answers the errors of a handler. In development a page for the author of the script: what was seen,
+ * Answers the errors of a handler. For those who may see development pages one for the author of the script: what was seen,
  * what was expected, how to run it by hand. Otherwise a page that tells nothing.
  */
-export async function answering(handler: Handler, exchange: Exchange, development: boolean): Promise<Reply> {
+export async function answering(
+  handler: Handler,
+  exchange: Exchange,
+  development: boolean | undefined,
+): Promise<Reply> {
   try {
     return await handler(exchange)
   } catch (error) {
@@ -20,9 +25,10 @@ export async function answering(handler: Handler, exchange: Exchange, developmen
     if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
       throw error
     exchange.stderr(logText(error))
-    if (development && error instanceof ScriptError) return scriptPage(error)
-    if (development && error instanceof CgiupError) return errorPage(error)
-    return plainReply(statusOf(error))
+    if (!(error instanceof CgiupError) || !showsDevelopment(exchange, development)) {
+      return plainReply(statusOf(error))
+    }
+    return error instanceof ScriptError ? scriptPage(error) : errorPage(error)
   }
 }
 

@@ -2,7 +2,9 @@
 import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import type { Script, ScriptOptions } from '../cgi/script.js'
+import { developsScripts } from '../development.js'
 import { UsageError } from '../errors.js'
+import type { Exchange } from '../exchange.js'
 
 export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'> {
   /**
@@ -14,9 +16,10 @@ export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'> {
   /** Directory that PATH_TRANSLATED and DOCUMENT_ROOT refer to. Default: the script directory. */
   readonly documentRoot?: string
   /**
-   * Error pages for the author of the script, and NODE_ENV=development for scripts (our own NODE_ENV
-   * when there is one). Such a page shows the environment of the request: never in public. Default:
-   * true unless NODE_ENV is `production`.
+   * Error pages for the author of the script, lists of scripts, and NODE_ENV=development for scripts (our own
+   * NODE_ENV when there is one). True: for everybody who can connect, so never in public. False: for nobody.
+   * Default: over HTTP, unless NODE_ENV is `production`, for requests from this machine that no proxy sent;
+   * behind a gateway only with NODE_ENV=development.
    */
   readonly development?: boolean
 }
@@ -26,20 +29,27 @@ export type Interpreters = ReadonlyMap<string, Pick<Script, 'interpreter' | 'fil
 export interface Settings {
   readonly interpreters: Interpreters
   readonly documentRoot: string
-  readonly development: boolean
+  /** What the caller said; {@link showsDevelopment} decides for each request. */
+  readonly development: boolean | undefined
+  /** Without NODE_ENV, which depends on the request. */
   readonly script: ScriptOptions
+}
+
+/** The options of one run: development is for those alone who may see its pages. */
+export function scriptOptions({ script, development }: Settings, exchange: Exchange): ScriptOptions {
+  const NODE_ENV =
+    process.env.NODE_ENV || (developsScripts(exchange, development) ? 'development' : undefined)
+  return NODE_ENV === undefined ? script : { ...script, env: { NODE_ENV, ...script.env } }
 }
 
 /** @throws UsageError USAGE */
 export function settings(options: HostOptions, directory: string): Settings {
-  const development = options.development ?? process.env.NODE_ENV !== 'production'
-  const { handler, documentRoot, development: _, ...script } = options
-  const NODE_ENV = process.env.NODE_ENV ?? (development ? 'development' : undefined)
+  const { handler, documentRoot, development, ...script } = options
   return {
     interpreters: interpreters(handler ?? {}),
     documentRoot: documentRoot === undefined ? directory : directoryPath(documentRoot),
     development,
-    script: { ...script, env: { ...(NODE_ENV !== undefined && { NODE_ENV }), ...options.env } },
+    script,
   }
 }
 

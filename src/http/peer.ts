@@ -20,9 +20,12 @@ export class HttpPeer implements Peer {
     return mark ?? (socket.remoteAddress === undefined && !socket.destroyed ? 'a Unix socket' : undefined)
   }
 
+  get isLoopback(): boolean {
+    return isLoopback(this.#req.socket.remoteAddress)
+  }
+
   get isLocal(): boolean {
-    const { socket } = this.#req
-    return isLoopback(socket.remoteAddress) && !isStranger(userOf(socket))
+    return this.isLoopback && !isStranger(userOf(this.#req.socket))
   }
 }
 

@@ -45,24 +45,16 @@ const initials = new Set(proxyFields.map((name) => name.charCodeAt(0)))
 export function proxyMark(httpVersion: string, rawHeaders: readonly string[]): string | undefined {
   // nginx' proxy_pass before 1.29.7, with "Host: localhost" and no field that tells.
   if (httpVersion === '1.0' || httpVersion === '0.9') return `HTTP/${httpVersion}`
-  let lowerHost = false
-  let connection = ''
+  let allSmall = rawHeaders.length > 0
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     // Letters differ from their small ones in this bit.
-    const initial = name.charCodeAt(0) | 0x20
-    if (initials.has(initial) && isMarked(name)) return name
-    if (name === 'host') lowerHost = true
-    else if (initial === 0x63 && name.length === 10 && name.toLowerCase() === 'connection') {
-      connection = (rawHeaders[i + 1] as string).toLowerCase()
-    }
+    if (initials.has(name.charCodeAt(0) | 0x20) && isMarked(name)) return name
+    if (allSmall && (name === 'connection' || /[A-Z]/.test(name))) allSmall = false
   }
-  // nginx with "proxy_http_version 1.1" and nothing else. Browsers, curl and fetch do not say it.
-  if (/\bclose\b/.test(connection)) return 'Connection: close'
-  // HAProxy adds nothing, but writes all names small and removes "Connection: keep-alive", which those
-  // other clients that write them small (fetch of Node) always send.
-  if (lowerHost && !/\bkeep-alive\b/.test(connection)) return 'names in small letters, as HAProxy writes them'
-  return undefined
+  // HAProxy adds nothing, but writes all names small and removes Connection, which other clients that write
+  // them small (fetch of Node) always send.
+  return allSmall ? 'names in small letters, as HAProxy writes them' : undefined
 }
 
 function isMarked(field: string): boolean {
