@@ -13,6 +13,7 @@ import { asScript, commonEntry, moduleEntry } from './core-script.mjs'
 /** What a request loads, dynamic imports included; with what these import statically. */
 const roots = [
   'begin.js',
+  'code-cache.js',
   'run.js',
   'detect.js',
   'errors.js',

@@ -29,47 +29,50 @@ export function asScript(bundle) {
 }
 
 /**
- * The cache lies beside the code: who can write there can change the code as well. It is for one
- * version of Node with the same flags; V8 refuses any other.
+ * The cache lies beside the code, and is loaded only when nobody but those who can write the code can have
+ * written it. V8 checks its own version and flags, but no content: a damaged file would end the process, so it
+ * holds its content twice (src/code-cache.ts). A Node that was built anew may have the same version; its
+ * size and date are part of the name. What is checked here comes before every request: no loops over the file.
  */
 const loader = (hash) => `
 const key = Symbol.for('cgiup.core.${hash}');
-const given = process.execArgv.join('') + (process.env.NODE_OPTIONS ?? '');
-const flags = given && given.replace(/\\W+/g, '-').slice(0, 80);
-const folder = directory + '/.cache';
-const cache = folder + '/${hash}-' + process.version + '-' + process.arch + flags;
 
 function load() {
-    const { readFileSync } = process.getBuiltinModule('node:fs');
+    const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
     const filename = directory + '/core.code.js';
+    const folder = directory + '/.cache';
+    const ifThere = { throwIfNoEntry: false };
+    const code = statSync(filename);
+    const node = statSync(process.execPath, ifThere);
+    let tag = 0;
+    const facts = [node?.size, node?.mtimeMs, process.execArgv, process.env.NODE_OPTIONS].join();
+    for (let i = 0; i < facts.length; i++) tag = Math.imul(tag ^ facts.charCodeAt(i), 16777619);
+    const cache = folder + '/${hash}-' + process.version + '-' + process.arch + '-' + (tag >>> 0).toString(36);
+    const user = process.geteuid?.();
+    const trusted = (stat) =>
+        stat !== undefined && (stat.uid === user || stat.uid === 0 || stat.uid === code.uid) && (stat.mode & 0o022 & ~code.mode) === 0;
+    let found = 'nothing';
     let cachedData;
     try {
-        cachedData = readFileSync(cache);
+        const stat = trusted(statSync(folder, ifThere)) ? statSync(cache, ifThere) : undefined;
+        if (stat?.isFile() && trusted(stat)) {
+            found = 'damaged';
+            const bytes = readFileSync(cache);
+            const half = bytes.length / 2;
+            if (half > 8 && bytes.readUInt32LE(0) === 0x63676970 && bytes.subarray(0, half).equals(bytes.subarray(half)))
+                cachedData = bytes.subarray(8, 8 + bytes.readUInt32LE(4));
+        }
     }
     catch {
-        // Not made yet.
+        // Not ours to read.
     }
     const { Script } = process.getBuiltinModule('node:vm');
     const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
     const core = script.runInThisContext()((specifier) => import(specifier));
-    const save = cachedData && !script.cachedDataRejected ? undefined : () => keep(script);
+    if (script.cachedDataRejected) found = 'refused';
+    const save = script.cachedDataRejected === false ? undefined : () => core.keepCode(script, { directory, folder, cache, mode: code.mode, trusted, found });
     Object.defineProperty(globalThis, key, { value: { core, save } });
     return globalThis[key];
-}
-
-/** After a request, when what a request needs has been compiled. Whole or not at all. */
-function keep(script) {
-    const fs = process.getBuiltinModule('node:fs');
-    try {
-        fs.accessSync(directory, fs.constants.W_OK);
-        fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
-        const next = cache + '.' + process.pid;
-        fs.writeFileSync(next, script.createCachedData(), { mode: 0o644 });
-        fs.renameSync(next, cache);
-    }
-    catch {
-        // Not ours to write: the next process compiles again.
-    }
 }
 
 const { core, save } = globalThis[key] ?? load();

@@ -1,60 +1,17 @@
-import { spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { answered, app, cgi, common, install, runIn } from './installed.js'
 
-/** The package as it is installed: built files, in node_modules. */
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const place = mkdtempSync(join(tmpdir(), 'cgiup-entry-'))
-const dist = join(place, 'node_modules/cgiup/dist')
-const cache = join(dist, '.cache')
+let place: string
+let dist: string
 
 beforeAll(() => {
-  mkdirSync(dist, { recursive: true })
-  for (const name of ['dist', 'package.json']) {
-    cpSync(join(root, name), join(place, 'node_modules/cgiup', name), {
-      recursive: true,
-      filter: (file) => !file.includes('.cache'),
-    })
-  }
+  ;({ place, dist } = install())
 })
-beforeEach(() => rmSync(cache, { recursive: true, force: true }))
-afterAll(() => rmSync(place, { recursive: true }))
 
-const cgi = {
-  GATEWAY_INTERFACE: 'CGI/1.1',
-  REQUEST_METHOD: 'GET',
-  REQUEST_URI: '/x',
-  SCRIPT_NAME: '',
-  PATH_INFO: '/x',
-  SERVER_NAME: 'localhost',
-  SERVER_PORT: '80',
-  SERVER_PROTOCOL: 'HTTP/1.1',
-}
-
-function run(name: string, code: string, env: Record<string, string> = cgi, args: string[] = []) {
-  writeFileSync(join(place, name), code)
-  const options = { env: { PATH: process.env.PATH ?? '', ...env }, input: '', encoding: 'utf8' } as const
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...args, join(place, name)], options)
-  expect(stderr).toBe('')
-  expect(status).toBe(0)
-  return stdout
-}
-
-const app = `{ fetch: (request) => new Response('at ' + new URL(request.url).pathname) }`
-const common = `const { run } = require('cgiup')\nrun(${app})`
-const answered = /^Status: 200 OK\r\n[\s\S]*\r\n\r\nat \/x$/
+const run = (name: string, code: string, env: Record<string, string> = cgi) =>
+  runIn(place, name, code, { env })
 
 describe('the entry of the package', () => {
   it('answers when imported and when required', () => {
@@ -96,44 +53,5 @@ describe('the entry of the package', () => {
   it('imports no other file', () => {
     expect(readFileSync(join(dist, 'index.js'), 'utf8')).not.toMatch(/^import /m)
     expect(readFileSync(join(dist, 'index.cjs'), 'utf8')).not.toMatch(/require\(/)
-  })
-})
-
-describe('the code cache', () => {
-  it('is written after the first request, and left alone then', () => {
-    run('a.cjs', common)
-    const [name, ...others] = readdirSync(cache)
-    expect(others).toEqual([])
-    expect(name).toContain(`${process.version}-${process.arch}`)
-    const first = statSync(join(cache, name as string)).mtimeMs
-    expect(run('a.cjs', common)).toMatch(answered)
-    expect(run('a.mjs', `import { run } from 'cgiup'\nrun(${app})`)).toMatch(answered)
-    expect(readdirSync(cache)).toEqual([name])
-    expect(statSync(join(cache, name as string)).mtimeMs).toBe(first)
-  })
-
-  it('is another one for other flags', () => {
-    run('a.cjs', common)
-    run('a.cjs', common, cgi, ['--max-old-space-size=64'])
-    expect(readdirSync(cache)).toHaveLength(2)
-  })
-
-  it('is made anew when V8 refuses it', () => {
-    run('a.cjs', common)
-    const file = join(cache, readdirSync(cache)[0] as string)
-    writeFileSync(file, 'nothing that V8 knows')
-    expect(run('a.cjs', common)).toMatch(answered)
-    expect(statSync(file).size).toBeGreaterThan(10_000)
-  })
-
-  it('is done without where it cannot be written', () => {
-    writeFileSync(cache, 'in the way')
-    expect(run('a.cjs', common)).toMatch(answered)
-    expect(readFileSync(cache, 'utf8')).toBe('in the way')
-  })
-
-  it('is not written by a process that is no CGI script', () => {
-    run('e.cjs', `require('cgiup')`, {})
-    expect(readdirSync(dist)).not.toContain('.cache')
   })
 })
