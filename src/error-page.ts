@@ -2,6 +2,9 @@
 import { reasonPhrase } from './cgi/status.js'
 import { CgiupError, RequestError } from './errors.js'
 import type { Exchange, Reply } from './exchange.js'
+import { onDemand } from './load-ahead.js'
+
+const developmentPages = onDemand(() => import('./error-page-development.js'))
 
 export interface ErrorPageOptions {
   /** Show what happened. Never where strangers can see it. Default false. */
@@ -21,7 +24,7 @@ export async function errorReply(
   const type = wanted(exchange.env.get('HTTP_ACCEPT') ?? '')
   let body: string
   if (options.development) {
-    const { developmentPage } = await import('./error-page-development.js')
+    const { developmentPage } = await developmentPages()
     body = developmentPage(error, exchange, status, type)
   } else {
     body = plainPage(error, status, type)

@@ -203,6 +203,16 @@ export const errorTable = {
     fix: 'Look at the Location fields of the programs that the message names.',
     status: 500,
   },
+  SCRIPTS_BUSY: {
+    title: 'Too many scripts run at the same time',
+    fix: 'Send the request again, or raise maxScripts (--max-scripts); an event stream holds its place for as long as it is open.',
+    status: 503,
+  },
+  NO_RESOURCES: {
+    title: 'The system has no file descriptor, process, memory or disk space left for this request',
+    fix: 'Send the request again; if it happens often, serve fewer at a time or raise the limit of the system (ulimit -n, ulimit -u, TMPDIR).',
+    status: 503,
+  },
   APP_SHAPE: {
     title: 'This is not an app that cgiup can run',
     fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',
@@ -292,6 +302,31 @@ export class AppError extends CgiupError {}
 
 /** A program that cgiup runs (a CGI script, a back end) is at fault. */
 export class ProgramError extends CgiupError {}
+
+/** The machine is at fault: something of it is used up. */
+export class SystemError extends CgiupError {}
+
+const used: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has no file descriptor left (EMFILE)',
+  ENFILE: 'the system has no file descriptor left (ENFILE)',
+  EAGAIN: 'no further process can be started (EAGAIN)',
+  ENOMEM: 'there is no memory left (ENOMEM)',
+  ENOBUFS: 'there is no memory left for sockets (ENOBUFS)',
+  ENOSPC: 'the disk is full (ENOSPC)',
+  EDQUOT: 'the quota of the disk is used up (EDQUOT)',
+}
+
+/**
+ * What a failed system call says of the machine, not of the file: null for anything else.
+ *
+ * @param what could not be done, a sentence without its end
+ */
+export function shortage(error: unknown, what: string): SystemError | null {
+  if (error instanceof SystemError) return error
+  const { code } = error instanceof Error ? (error as { code?: unknown }) : {}
+  const why = typeof code === 'string' && Object.hasOwn(used, code) ? used[code] : undefined
+  return why === undefined ? null : new SystemError('NO_RESOURCES', `${what}: ${why}.`, { cause: error })
+}
 
 /** The call is at fault: options, arguments, command line. */
 export class UsageError extends CgiupError {}

@@ -12,6 +12,7 @@ import { type FormOptions, readOptions, type Settings } from './form/limits.js'
 import type { PartTaker } from './form/multipart.js'
 import { left, type NodeRequestLike, type RequestLike, type Source, sourceOf } from './form/source.js'
 import { type FileStore, openStore } from './form/store.js'
+import { onDemand } from './load-ahead.js'
 
 export type { FormField, FormFile } from './form/data.js'
 export { Form } from './form/data.js'
@@ -19,6 +20,17 @@ export { FormError } from './form/error.js'
 export { defaultLimits, type FormLimits, type FormOptions } from './form/limits.js'
 export type { NodeRequestLike, RequestLike } from './form/source.js'
 export type { FileHandler, IncomingFile } from './form/store.js'
+
+const multipart = onDemand(async () => {
+  const module = await import('./form/multipart.js')
+  await module.busboy()
+  return module
+})
+const urlencoded = onDemand(() => import('./form/urlencoded.js'))
+
+// A program with a server of its own: nobody else loads them before it serves.
+if (process.env.GATEWAY_INTERFACE === undefined && process.env.REQUEST_METHOD === undefined)
+  for (const load of [multipart, urlencoded]) load().catch(() => {})
 
 /**
  * Reads a form that was sent as application/x-www-form-urlencoded or multipart/form-data.
@@ -68,10 +80,10 @@ async function read(source: Source, settings: Settings, store: FileStore): Promi
   const body = bodyOf(source, settings)
   if (type.media === MULTIPART) {
     const boundary = boundaryOf(type)
-    const { readMultipart } = await import('./form/multipart.js')
+    const { readMultipart } = await multipart()
     await readMultipart(body, boundary, limits, taker)
   } else {
-    const { UrlencodedParser } = await import('./form/urlencoded.js')
+    const { UrlencodedParser } = await urlencoded()
     const parser = new UrlencodedParser(limits, decoderFor(charsetOf(type)), taker.field)
     for (let chunk = await body(); chunk !== null; chunk = await body()) parser.push(chunk)
     parser.end()

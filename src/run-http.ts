@@ -1,4 +1,5 @@
 /** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
+import { constants } from 'node:os'
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { checkProcessOptions } from './daemon/options.js'
@@ -66,22 +67,31 @@ function placeOf({ listen, host, port }: RunOptions): Address {
 }
 
 /**
- * The first SIGINT or SIGTERM lets running requests end, the second ends the process at once.
+ * The first SIGINT, SIGTERM or SIGHUP (the terminal is closed) lets running requests end, the second of any
+ * kind ends the process at once, with what it has started.
  * @returns takes the signal handlers off again
  */
 export function closeOnSignal(close: () => Promise<void>): () => void {
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  const release = () => {
-    for (const signal of signals) process.off(signal, stop)
-  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  let closing = false
   const stop = (signal: NodeJS.Signals) => {
-    // Without handlers the next signal has its default effect.
-    release()
     // An app with handlers of its own ends the process itself.
-    const others = process.listenerCount(signal) > 0
+    const others = process.listenerCount(signal) > 1
+    if (closing && !others) {
+      release()
+      // The default effect of a signal tells nobody: scripts would run on, a Unix socket stay.
+      process.emit('exit', 128 + constants.signals[signal])
+      process.kill(process.pid, signal)
+    }
+    if (closing) return
+    closing = true
     void close().finally(() => {
+      release()
       if (!others) process.exit(0)
     })
+  }
+  const release = () => {
+    for (const signal of signals) process.off(signal, stop)
   }
   for (const signal of signals) process.on(signal, stop)
   return release

@@ -7,6 +7,7 @@ import { type Detected, type DetectedServer, detect, type ServerName, stdinKind 
 import { isDevelopment, showsDevelopment } from './development.js'
 import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
+import { onDemand } from './load-ahead.js'
 import type { ServiceOptions } from './server/limits.js'
 
 /** Limits of a CGI script; docs/cgi-script.md has their defaults. */
@@ -232,14 +233,16 @@ async function startCgi(app: App, options: RunOptions, { why }: Detected): Promi
   return { server: 'cgi', why, close: async () => {} }
 }
 
+const errorPages = onDemand(() => import('./error-page.js'))
+
 /**
- * The `onError` of an adapter; the page is loaded when there is an error.
+ * The `onError` of an adapter; a CGI script loads the page when there is an error.
  *
  * @param option what the caller said of development; who may see it is decided for each request
  */
 export function errorPage(option: boolean | undefined): NonNullable<RunOptions['onError']> {
   return async (error, exchange) => {
-    const { errorReply } = await import('./error-page.js')
+    const { errorReply } = await errorPages()
     return errorReply(error, exchange, { development: showsDevelopment(exchange, option) })
   }
 }

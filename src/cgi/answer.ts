@@ -1,9 +1,12 @@
 /** From a handler to a reply on the wire: the part that does not care what the wire is. */
 import { AppError, CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { onDemand } from '../load-ahead.js'
 import { logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
 import { ReaderGone } from './wire.js'
+
+const verbatim = onDemand(() => import('./verbatim.js'))
 
 /** Where the bytes of a reply go. */
 export interface Sink {
@@ -91,7 +94,7 @@ async function makeReply(handler: Handler, options: AnswerOptions): Promise<Prep
   let reply = await Promise.race([handler(exchange), interrupted])
   try {
     if (reply.verbatim && !options.nph) {
-      const { parseVerbatim } = await import('./verbatim.js')
+      const { parseVerbatim } = await verbatim()
       reply = await parseVerbatim(reply)
     }
     return prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')

@@ -60,12 +60,24 @@ export class ScriptOutput {
     this.#give(null)
   }
 
-  /** Reads on, to nowhere, so that the script can go on to its end. */
-  discard(): void {
+  /**
+   * Reads on, to nowhere, so that the script can go on to its end.
+   *
+   * @param most bytes of it, after which `over` is called, once
+   */
+  discard(most = Number.POSITIVE_INFINITY, over = () => {}): void {
+    let left = most - this.#queued
     this.#queue = []
     this.#queued = 0
     this.#fullSince = 0
+    const count = (piece: Uint8Array) => {
+      left -= piece.byteLength
+      if (left >= 0) return
+      this.#stream.off('data', count)
+      over()
+    }
     this.#stream.removeAllListeners('data')
+    this.#stream.on('data', count)
     this.#stream.resume()
   }
 

@@ -13,31 +13,32 @@ export interface StartOptions {
   readonly killGraceMs: number
 }
 
-/** How a process ended; both null when it could not be started. */
+/** How a process ended. */
 export interface Exit {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
 }
 
-/** Groups that still run: the host takes them with it when it exits. */
+/** Groups that may still run: they end with this process. */
 const running = new Set<ScriptProcess>()
 
+/** Signals that end a process which does not listen for them, without an 'exit' event. */
+const deadly = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const
+
 export class ScriptProcess {
-  readonly pid: number | undefined
+  readonly pid: number
   readonly stdin: Writable | null
   readonly stdout: Readable
   readonly stderr: Readable
   exit: Exit | null = null
-  /** Why it could not be started. */
-  startError: NodeJS.ErrnoException | null = null
   #child: ChildProcess
   #killGraceMs: number
   #stopping = false
   #killTimer: NodeJS.Timeout | undefined
   #onExit: (() => void)[] = []
 
-  /** @throws NodeJS.ErrnoException for what the system refuses at once (E2BIG, ENOTDIR, …) */
-  constructor(options: StartOptions) {
+  /** @throws NodeJS.ErrnoException why it could not be started: ENOENT, EACCES, EMFILE, E2BIG, … */
+  static async start(options: StartOptions): Promise<ScriptProcess> {
     const [file, ...args] = options.command as [string, ...string[]]
     // Node opens every descriptor close-on-exec: the script gets these three and no other.
     const stdio: StdioOptions = [options.stdin, 'pipe', 'pipe']
@@ -49,22 +50,30 @@ export class ScriptProcess {
       detached: true,
       windowsHide: true,
     })
+    // Node reports most failures a moment later, and has made no pipes when the cause is EMFILE.
+    if (child.pid === undefined) {
+      child.stdin?.on('error', ignore)
+      return new Promise((_, reject) => child.once('error', reject))
+    }
+    return new ScriptProcess(child, child.pid, options.killGraceMs)
+  }
+
+  private constructor(child: ChildProcess, pid: number, killGraceMs: number) {
     this.#child = child
-    this.#killGraceMs = options.killGraceMs
-    this.pid = child.pid
+    this.#killGraceMs = killGraceMs
+    this.pid = pid
     this.stdin = child.stdin
     this.stdout = child.stdout as Readable
     this.stderr = child.stderr as Readable
     this.stdout.on('error', ignore)
     this.stderr.on('error', ignore)
     this.stdin?.on('error', ignore)
-    child.on('error', (error) => {
-      this.startError ??= error
-      if (child.pid === undefined) this.#ended({ code: null, signal: null })
-    })
+    child.on('error', ignore)
     child.on('exit', (code, signal) => this.#ended({ code, signal }))
-    if (running.size === 0) process.on('exit', killAll)
-    running.add(this)
+    const close = () => this.#forget()
+    this.stdout.once('close', close)
+    this.stderr.once('close', close)
+    watch(this)
   }
 
   /** Calls back when the process has ended, at once when it has. */
@@ -91,7 +100,11 @@ export class ScriptProcess {
     if (this.#stopping) return
     this.#stopping = true
     if (!this.#signal('SIGTERM')) return
-    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), this.#killGraceMs)
+    this.#killTimer = setTimeout(() => {
+      this.#killTimer = undefined
+      this.#signal('SIGKILL')
+      this.#forget()
+    }, this.#killGraceMs)
   }
 
   /** Reads no more: whoever still writes gets SIGPIPE. */
@@ -101,18 +114,27 @@ export class ScriptProcess {
   }
 
   #ended(exit: Exit): void {
-    if (this.exit) return
     this.exit = exit
     // A group whose leader is gone keeps its id only as long as it has members: look once, now.
-    if (this.#killTimer && !this.#signal(0)) clearTimeout(this.#killTimer)
-    running.delete(this)
-    if (running.size === 0) process.off('exit', killAll)
+    if (!this.#signal(0)) {
+      clearTimeout(this.#killTimer)
+      running.delete(this)
+    }
+    this.#forget()
     for (const callback of this.#onExit.splice(0)) callback()
+  }
+
+  /**
+   * What a script leaves behind when it has ended, and that has closed its output, is a daemon: it may
+   * outlive us, unless the group is being stopped.
+   */
+  #forget(): void {
+    if (this.exit === null || this.#killTimer !== undefined) return
+    if (this.#stopping || (this.stdout.closed && this.stderr.closed)) running.delete(this)
   }
 
   /** False when there is nobody to get it. */
   #signal(signal: NodeJS.Signals | 0): boolean {
-    if (this.pid === undefined) return false
     try {
       return process.kill(-this.pid, signal)
     } catch {
@@ -124,6 +146,22 @@ export class ScriptProcess {
   static killAll(): void {
     for (const one of running) one.#signal('SIGKILL')
   }
+}
+
+/** From now on the group ends when this process does, however that comes about (but by SIGKILL). */
+function watch(one: ScriptProcess): void {
+  running.add(one)
+  if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)
+  // Where somebody listens already, he ends the process, and 'exit' tells us.
+  for (const signal of deadly) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return
+  killAll()
+  // As if nobody had listened: what started us sees which signal it was.
+  process.off(signal, onSignal)
+  process.kill(process.pid, signal)
 }
 
 function killAll(): void {

@@ -1,6 +1,6 @@
 /** One run of a script: process, pipes, limits and verdict, from its start to its last byte. */
 import { basename } from 'node:path'
-import { CgiupError, type ErrorCode, ProgramError, RequestError } from '../errors.js'
+import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { ScriptOptions } from './script.js'
 import { commandLine, type Launch } from './script-env.js'
@@ -27,6 +27,8 @@ const exitNoticeMs = 100
 const lastWordsMs = 500
 /** First bytes of the output that error pages show. */
 const shownBytes = 512
+/** Output that nobody wants, in bytes: a script that writes more of it is stopped. */
+const discardedBytes = 64 * 1024
 /** How long a client may leave output untaken before the request body is read ahead, in milliseconds. */
 const blockedMs = 50
 
@@ -44,19 +46,25 @@ export class ScriptRun {
   #allClosed = false
   #taking: Promise<Uint8Array | null> | null = null
   #over = () => {}
-  #finished: Promise<void>
+  /** Resolves when the process has ended and all it wrote was read. */
+  readonly finished: Promise<void>
 
-  static start(context: RunContext, launch: Launch): ScriptRun {
+  /** @throws SystemError NO_RESOURCES; ScriptError PROGRAM_NOT_STARTED */
+  static async start(context: RunContext, launch: Launch): Promise<ScriptRun> {
     const { spool, exchange, options, cwd } = context
     const hasBody = spool ? spool.size > 0 : exchange.stdin.length !== 0
     const stdin = !hasBody ? 'ignore' : (spool?.fd ?? 'pipe')
     try {
-      const process = new ScriptProcess({ ...launch, cwd, stdin, killGraceMs: options.killGraceMs ?? 3000 })
+      const killGraceMs = options.killGraceMs ?? 3000
+      const process = await ScriptProcess.start({ ...launch, cwd, stdin, killGraceMs })
       return new ScriptRun(context, process)
     } catch (error) {
-      throw ScriptRun.notStarted(
-        context,
-        startFailure(error as NodeJS.ErrnoException, context.file, launch.command),
+      throw (
+        shortage(error, `${context.file} could not be started`) ??
+        ScriptRun.notStarted(
+          context,
+          startFailure(error as NodeJS.ErrnoException, context.file, launch.command),
+        )
       )
     } finally {
       if (stdin !== 'pipe') void spool?.close()
@@ -82,10 +90,10 @@ export class ScriptRun {
     void this.#feed()
     process.onExit(() => this.#exited())
     // The run may outlast the reply; whoever runs us may not end before it.
-    this.#finished = new Promise<void>((resolve) => {
+    this.finished = new Promise<void>((resolve) => {
       this.#over = resolve
     })
-    exchange.waitUntil(this.#finished)
+    exchange.waitUntil(this.finished)
   }
 
   /** The next piece of output; null at its end, and when the run failed (see `verdict`). */
@@ -126,13 +134,7 @@ export class ScriptRun {
   async verdict(): Promise<void> {
     if (!this.#failure) await this.#process.ended(exitNoticeMs)
     if (this.#failure) throw this.#failure
-    const { exit, startError } = this.#process
-    if (startError) {
-      throw ScriptRun.notStarted(
-        this.#context,
-        startFailure(startError, this.#context.file, this.#context.command),
-      )
-    }
+    const { exit } = this.#process
     if (exit?.signal) {
       throw new ProgramError(
         'PROGRAM_KILLED',
@@ -144,12 +146,15 @@ export class ScriptRun {
   /** No more of the output is wanted; the script may go on to its end, within its limits. */
   discard(): void {
     this.#endSilence()
-    this.#output.discard()
+    this.#output.discard(discardedBytes, () => {
+      this.#process.stdout.destroy()
+      this.#process.stop()
+    })
   }
 
   /**
    * The reply has no body, but the script may write one (HEAD of an endless stream): it may go on for as
-   * long as it may be silent in a body.
+   * long as it may be silent in a body, or until it has written more than a page.
    */
   discardBody(): void {
     this.discard()
@@ -194,7 +199,7 @@ export class ScriptRun {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms)
     })
-    return Promise.race([this.#finished, late]).finally(() => clearTimeout(timer))
+    return Promise.race([this.finished, late]).finally(() => clearTimeout(timer))
   }
 
   #watch(): void {

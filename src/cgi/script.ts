@@ -2,13 +2,14 @@
 import { dirname } from 'node:path'
 import { scriptEnv } from '../env/script-env.js'
 import { textToBytes } from '../env/text.js'
-import { ProgramError } from '../errors.js'
+import { ProgramError, shortage } from '../errors.js'
 import type { Exchange, HeaderList, Reply } from '../exchange.js'
 import { HeadParser, type ProgramHead } from './head-parser.js'
 import { ScriptBody } from './script-body.js'
 import { launch } from './script-env.js'
 import { isProgram } from './script-error.js'
 import { type SpoolLimits, spoolBody } from './script-input.js'
+import type { Leave, ScriptPlaces } from './script-places.js'
 import { ScriptRun } from './script-run.js'
 import type { StderrLimits } from './script-stderr.js'
 import type { Spool } from './spool.js'
@@ -73,25 +74,37 @@ const defaultInherit = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TZ', 'S
 /**
  * Runs a script for one request. Resolves when its head has come; the body follows as it is written.
  *
+ * @param places where it waits for its turn; without them it runs at once
  * @throws ScriptError (502, 504) when the script gave no usable head
- * @throws RequestError when the body is too large, or the client left
+ * @throws RequestError when the body is too large, the client left, or all places stay taken (503)
+ * @throws SystemError (503) when the machine has nothing left to run it with
  */
 export async function runScript(
   exchange: Exchange,
   script: Script,
   options: ScriptOptions = {},
+  places: ScriptPlaces | null = null,
 ): Promise<Reply> {
   const { stdin } = exchange
-  const spool = stdin.length === null ? await spoolBody(stdin, options) : null
+  let spool: Spool | null = null
+  let leave: Leave | undefined
   try {
+    spool = stdin.length === null ? await spoolBody(stdin, options) : null
+    // A client that is slow to send a body of unknown length takes no place meanwhile.
+    leave = await places?.take(exchange.signal)
     const list = environment(exchange, script, options, spool ? spool.size : stdin.length)
-    const run = start(exchange, script, list, spool, options)
-    // The run owns the spool from here.
+    const run = await start(exchange, script, list, spool, options)
+    // The run owns the spool and the place from here.
+    spool = null
+    if (leave) void run.finished.then(leave)
+    leave = undefined
     const { head, raw, rest } = await readHead(run, script, exchange, options)
     return await answer(run, head, raw, rest, exchange, options)
   } catch (error) {
+    leave?.()
+    await spool?.close()
     stdin.cancel()
-    throw error
+    throw shortage(error, `${script.file} could not be run`) ?? error
   }
 }
 
@@ -125,13 +138,12 @@ function start(
   list: string[],
   spool: Spool | null,
   options: ScriptOptions,
-): ScriptRun {
+): Promise<ScriptRun> {
   const { file, interpreter } = script
   // RFC 3875 4.4 would pass query words as arguments; none are given (CVE-2012-1823).
   const command = interpreter ? [...interpreter, ...(script.fileFromEnv ? [] : [file])] : [file]
   const context = { exchange, file, command, list, cwd: dirname(file), spool, options }
   if (!interpreter && !isProgram(file)) {
-    void spool?.close()
     throw ScriptRun.notStarted(
       context,
       'it is not a program: its first line has to be "#!" and the path of its interpreter',

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SystemError } from '../errors.js'
 
 const pieceBytes = 64 * 1024
 
@@ -75,7 +76,7 @@ export class Spool {
 
   async #toFile(): Promise<void> {
     const path = join(tmpdir(), `cgiup-${process.pid}-${randomBytes(9).toString('base64url')}`)
-    this.#file = await open(path, 'wx+', 0o600)
+    this.#file = await open(path, 'wx+', 0o600).catch(cannotKeep)
     await unlink(path)
     const pieces = this.#memory
     this.#memory = []
@@ -88,9 +89,20 @@ export class Spool {
     const file = this.#file as FileHandle
     let at = 0
     while (at < piece.byteLength) {
-      const { bytesWritten } = await file.write(piece, at, piece.byteLength - at, this.#written)
+      const { bytesWritten } = await file
+        .write(piece, at, piece.byteLength - at, this.#written)
+        .catch(cannotKeep)
       at += bytesWritten
       this.#written += bytesWritten
     }
   }
+}
+
+/** Whatever the reason, neither the client nor the app can help it. */
+function cannotKeep(error: Error): never {
+  throw new SystemError(
+    'NO_RESOURCES',
+    `A request body could not be kept in the directory for temporary files: ${error.message} (TMPDIR is ${tmpdir()}).`,
+    { cause: error },
+  )
 }

@@ -145,7 +145,7 @@ async function runProgram(
   list: string[],
   body: Uint8Array | null,
 ): Promise<Finished | null> {
-  const script = start(file, command, list, body !== null)
+  const script = await start(file, command, list, body !== null)
   if (typeof script === 'string') {
     process.stderr.write(`cgiup: ${file} could not be started: ${script}.\n`)
     return null
@@ -159,27 +159,22 @@ async function runProgram(
     new Promise<void>((done) => script.onExit(done)),
   ])
   process.off('SIGINT', stop)
-  if (script.startError) {
-    process.stderr.write(
-      `cgiup: ${file} could not be started: ${startFailure(script.startError, file, command)}.\n`,
-    )
-    return null
-  }
   return { output, stderr: stderr.toString(), exit: script.exit as Exit }
 }
 
-function start(
+async function start(
   file: string,
   command: readonly string[],
   list: string[],
   hasBody: boolean,
-): ScriptProcess | string {
+): Promise<ScriptProcess | string> {
   if (command[0] === file && !isProgram(file)) {
     return 'its first line has to be "#!" and the path of its interpreter'
   }
   try {
     const stdin = hasBody ? 'pipe' : 'ignore'
-    return new ScriptProcess({ ...launch(command, list), cwd: dirname(file), stdin, killGraceMs: 3000 })
+    const cwd = dirname(file)
+    return await ScriptProcess.start({ ...launch(command, list), cwd, stdin, killGraceMs: 3000 })
   } catch (error) {
     return startFailure(error as NodeJS.ErrnoException, file, command)
   }

@@ -44,6 +44,10 @@ what a script printed.`,
     development: {
       help: 'Error pages and lists for everybody who can connect, not for\nthis machine alone.',
     },
+    'max-scripts': {
+      value: 'N',
+      help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) holds its place until it ends. Default 4 for each\nprocessor, at least 8.',
+    },
     'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
   },
@@ -118,14 +122,24 @@ function optionsOf(parsed: Parsed): CgiBinOptions {
   const handler = Object.entries(pairs(all(parsed, 'handler'), '--handler .ext=PROGRAM'))
   const timeout = one(parsed, 'timeout')
   const ms = timeout === undefined ? undefined : duration(timeout)
+  const maxScripts = countOf(one(parsed, 'max-scripts'))
   return {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
     files: parsed.values.files === true,
     ...(parsed.values.development === true && { development: true }),
     passAuthorization: parsed.values['pass-auth'] === true,
+    ...(maxScripts !== undefined && { maxScripts }),
     ...(ms !== undefined && { headTimeoutMs: ms, idleTimeoutMs: ms }),
   }
+}
+
+/** @throws UsageError USAGE */
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0
+  if (count > 0) return count
+  throw new UsageError('USAGE', `--max-scripts takes a whole number above 0, not ${JSON.stringify(text)}.`)
 }
 
 /** @returns milliseconds. @throws UsageError USAGE */

@@ -1,6 +1,7 @@
 /** multipart/form-data (RFC 7578) over busboy, with the checks that busboy leaves to its caller. */
 import type { Readable } from 'node:stream'
 import type { Busboy, FileInfo } from 'busboy'
+import { onDemand } from '../load-ahead.js'
 import { crossed, malformed } from './error.js'
 import { PartHeads } from './heads.js'
 import type { FormLimits } from './limits.js'
@@ -50,9 +51,12 @@ export async function readMultipart(
   }
 }
 
+/** Loaded with the first form, or ahead. */
+export const busboy = onDemand(() => import('busboy'))
+
 async function openParser(boundary: string, limits: Readonly<FormLimits>): Promise<Busboy> {
-  const { default: busboy } = await import('busboy')
-  return busboy({
+  const { default: parser } = await busboy()
+  return parser({
     // Not the client's header: busboy would read it in its own way.
     headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
     // File names and field names are UTF-8 in what browsers and curl send (RFC 7578 section 5.1).

@@ -138,6 +138,7 @@ function runAt(
       ...scriptOptions(set, exchange),
       localRedirect: (location, headers) => redirectLocally(location, headers, route),
     },
+    set.places,
   )
 }
 

@@ -5,7 +5,7 @@ import { decode } from '../cgi/script-env.js'
 import { ScriptError } from '../cgi/script-error.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { showsDevelopment } from '../development.js'
-import { CgiupError, RequestError } from '../errors.js'
+import { CgiupError, RequestError, shortage } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { escapeHtml, htmlReply, plainReply, statusOf } from './pages.js'
 
@@ -20,16 +20,22 @@ export async function answering(
 ): Promise<Reply> {
   try {
     return await handler(exchange)
-  } catch (error) {
+  } catch (caught) {
+    const error = shortage(caught, 'The request could not be answered') ?? caught
     // Nobody is there to read a page.
     if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
       throw error
     exchange.stderr(logText(error))
-    if (!(error instanceof CgiupError) || !showsDevelopment(exchange, development)) {
-      return plainReply(statusOf(error))
-    }
-    return error instanceof ScriptError ? scriptPage(error) : errorPage(error)
+    const reply = pageOf(error, showsDevelopment(exchange, development))
+    if (reply.status !== 503) return reply
+    return { ...reply, headers: [...reply.headers, 'Retry-After', '5'] }
   }
+}
+
+function pageOf(error: unknown, development: boolean): Reply {
+  if (development && error instanceof ScriptError) return scriptPage(error)
+  if (development && error instanceof CgiupError) return errorPage(error)
+  return plainReply(statusOf(error))
 }
 
 function logText(error: unknown): string {

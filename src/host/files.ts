@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { translate } from '../env/request.js'
+import { shortage } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { notModified, type Range, rangeOf, type Version } from './conditions.js'
 import { type FindOptions, find } from './find.js'
@@ -66,7 +67,11 @@ function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOp
 }
 
 async function send(file: string, exchange: Exchange, options: FilesOptions): Promise<Reply> {
-  const handle = await open(file, 'r').catch(() => null)
+  const handle = await open(file, 'r').catch((error) => {
+    const short = shortage(error, `${file} could not be opened`)
+    if (short) throw short
+    return null
+  })
   if (!handle) {
     exchange.stderr(`403: ${file} cannot be read.\n`)
     return plainReply(403)

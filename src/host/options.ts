@@ -2,11 +2,12 @@
 import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import type { Script, ScriptOptions } from '../cgi/script.js'
+import { type PlaceLimits, ScriptPlaces } from '../cgi/script-places.js'
 import { developsScripts } from '../development.js'
 import { UsageError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 
-export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'> {
+export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, PlaceLimits {
   /**
    * Interpreters by file extension: `{ '.py': 'python3', '.php': 'php-cgi' }`, or with arguments
    * `{ '.pl': ['perl', '-T'] }`. Such files need no execute permission. php-cgi is given its file by
@@ -33,6 +34,8 @@ export interface Settings {
   readonly development: boolean | undefined
   /** Without NODE_ENV, which depends on the request. */
   readonly script: ScriptOptions
+  /** Shared by all requests of the handler. */
+  readonly places: ScriptPlaces
 }
 
 /** The options of one run: development is for those alone who may see its pages. */
@@ -50,6 +53,7 @@ export function settings(options: HostOptions, directory: string): Settings {
     documentRoot: documentRoot === undefined ? directory : directoryPath(documentRoot),
     development,
     script,
+    places: new ScriptPlaces(options),
   }
 }
 

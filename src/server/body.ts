@@ -116,11 +116,7 @@ export class PushedBody implements Body {
         // Without this, memory grows by what is read between two collections.
         if (written && this.owned && piece.byteLength >= REUSED) reuse(piece)
       })
-      .catch((error: Error) => {
-        this.fail(
-          new RequestError('REQUEST_SPOOL_FULL', `The request body cannot be kept: ${error.message}.`),
-        )
-      })
+      .catch((error: Error) => this.fail(error))
       .then(() => {
         this.queued -= piece.length
         this.unwritten -= piece.length

@@ -1,6 +1,7 @@
 /** Listening on a TCP port or a Unix socket, with errors that say what to do. */
 import type { AddressInfo, Server } from 'node:net'
 import { UsageError } from '../errors.js'
+import { loadAhead } from '../load-ahead.js'
 import { socketPath } from './socket-path.js'
 import { prepareUnix, remover } from './unix-socket.js'
 
@@ -48,6 +49,7 @@ export interface Listening {
 
 /** @throws UsageError LISTEN_TAKEN, LISTEN_FAILED */
 export async function listen(server: Server, options: ListenOptions): Promise<Listening> {
+  await loadAhead()
   if (options.fd !== undefined) return listenInherited(server, options.fd, options.ownPath)
   if (options.share !== undefined) return listenShared(server, options, options.share)
   if (options.path !== undefined) return listenUnix(server, options.path, options)

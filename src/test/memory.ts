@@ -2,6 +2,7 @@
 import { prepareReply } from '../cgi/head.js'
 import { UsageError } from '../errors.js'
 import type { Exchange, Reply } from '../exchange.js'
+import { loadAhead } from '../load-ahead.js'
 import { environmentOf, MemoryExchange, type ServerFacts } from './exchange.js'
 import { readRequest, type TestInit } from './request.js'
 import { left, stackOf, type TestResponse, toResponse } from './response.js'
@@ -58,6 +59,7 @@ export class MemoryServer implements TestServer {
       },
       waitUntil: (work: Promise<unknown>) => this.#keep(work),
     }
+    await loadAhead()
     const exchange = new MemoryExchange(
       environmentOf(request, { ...this.#options, env }),
       request,

@@ -93,6 +93,35 @@ describe('limits', () => {
     expect(await allGone(await pids())).toBe(true)
   })
 
+  const flood = 'while :; do echo 0123456789012345678901234567890123456789; done'
+
+  test.each([
+    ['HEAD', `${head}; ${flood}`, { method: 'HEAD' }, 200],
+    ['304', `printf "Status: 304\\n\\n"; ${flood}`, {}, 304],
+    ['204', `printf "Status: 204\\n\\n"; ${flood}`, {}, 204],
+    ['a redirect of the client', `printf "Location: http://h/\\n\\n"; ${flood}`, {}, 302],
+    ['a local redirect', `printf "Location: /y.cgi\\n\\n"; ${flood}`, {}, 404],
+    [
+      'a reply that has its length',
+      `printf "Content-Type: text/plain\\nContent-Length: 3\\n\\nhi\\n"; sleep 0.4; ${flood}`,
+      {},
+      200,
+    ],
+  ])('%s: a script that writes more than 64 KiB for nobody is stopped', async (_, body, more, status) => {
+    const { host, pids } = await hosting(`echo $$ > pids; ${body}`, { development: false })
+    expect((await host.get('/x.cgi', more)).status).toBe(status)
+    expect(await allGone(await pids())).toBe(true)
+  })
+
+  test('HEAD: a page of ordinary size does not stop the script', async () => {
+    const { host, directory } = await hosting(
+      `${head}; head -c 60000 /dev/zero; sleep 0.2; echo yes > done`,
+      {},
+    )
+    expect((await host.get('/x.cgi', { method: 'HEAD' })).status).toBe(200)
+    expect(await until(() => existsSync(join(directory, 'done')))).toBe(true)
+  })
+
   test('totalTimeoutMs: 504 before the head, a cut after it', async () => {
     const early = await hosting('sleep 30', { totalTimeoutMs: 80 })
     expect((await early.host.get('/x.cgi')).status).toBe(504)
