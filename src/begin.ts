@@ -2,8 +2,8 @@
 import { installLightWeb } from './app/web/install.js'
 import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
-import { endLater } from './early-end.js'
-import { firstParent } from './parent.js'
+import { watchEarlySignals } from './early-end.js'
+import { firstParent, leaveSignalsToPrimary } from './parent.js'
 import { guardStandardStreams } from './server/standard-streams.js'
 
 /**
@@ -15,6 +15,7 @@ import { guardStandardStreams } from './server/standard-streams.js'
  * @param ended called when a CGI script ends.
  */
 export function beginScript(ended?: () => void): void {
+  leaveSignalsToPrimary()
   const server = serverThatStarts()
   if (server === 'http') return
   guardStandardStreams()
@@ -22,7 +23,7 @@ export function beginScript(ended?: () => void): void {
   if (server !== 'cgi') {
     printToStderr()
     process.on('SIGUSR1', endEarly)
-    process.on('SIGTERM', endLater)
+    watchEarlySignals()
     firstParent()
     return
   }

@@ -1,23 +1,34 @@
 /** Signals that come before there is anything to end: the process still loads the app. */
 
-/** How long loading may take after SIGTERM, in milliseconds. */
+/** How long loading may take after the signal, in milliseconds. */
 const LOADING_MS = 5000
 
-let told = false
+const signals = ['SIGTERM', 'SIGUSR2'] as const
+type EarlySignal = (typeof signals)[number]
+
+let told: EarlySignal | undefined
+let late: NodeJS.Timeout | undefined
+
+/** From now on, until {@link wasTold}. */
+export function watchEarlySignals(): void {
+  for (const signal of signals) process.on(signal, endLater)
+}
 
 /**
  * For a process that was started for a socket: requests wait there (mod_fcgid starts one for a request),
- * so that SIGTERM counts once they have been served. mod_fcgid repeats it: a second one says nothing new.
+ * so that the signal counts once they have been served. mod_fcgid repeats SIGTERM: a second one says nothing
+ * new.
  */
-export function endLater(): void {
+function endLater(signal: EarlySignal): void {
   // The app's own handler decides.
-  if (told || process.listenerCount('SIGTERM') > 1) return
-  told = true
-  setTimeout(() => process.exit(0), LOADING_MS).unref()
+  if (told === 'SIGTERM' || process.listenerCount(signal) > 1) return
+  told = signal
+  late ??= setTimeout(() => process.exit(0), LOADING_MS).unref()
 }
 
-/** Whether SIGTERM has come; from now on somebody else looks after it. */
-export function wasTold(): boolean {
-  process.off('SIGTERM', endLater)
+/** The signal that has come; from now on somebody else looks after them. */
+export function wasTold(): EarlySignal | undefined {
+  for (const signal of signals) process.off(signal, endLater)
+  clearTimeout(late)
   return told
 }

@@ -41,3 +41,18 @@ export function firstParent(): { readonly pid: number; readonly facts: ProcessFa
   first ??= { pid: process.ppid, facts: processFacts(process.ppid) }
   return first
 }
+
+/** How a primary tells a process that it is its worker. */
+export const workerVariable = 'CGIUP_WORKER'
+
+/**
+ * A terminal's Ctrl-C, Apache's graceful restart, `pkill -HUP -f app.js` and the like reach the whole process
+ * group: what they mean for the workers is the primary's business.
+ */
+export const leftToPrimary = ['SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const
+
+/** In a worker that loads its app, these signals would end it before it listens to them itself. */
+export function leaveSignalsToPrimary(): void {
+  if (process.send === undefined || !process.env[workerVariable]) return
+  for (const signal of leftToPrimary) process.on(signal, () => {})
+}

@@ -51,7 +51,8 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   if (!http) printToStderr()
   let ending: Ending | undefined
   const handler = await (http ? httpHandler(app, options) : handlerFor(app, options))
-  const renewed = renewal(handler, {
+  await worker?.wanted()
+  const renewed = renewal(worker?.handlerOf(handler) ?? handler, {
     recycle: options.recycle,
     changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
@@ -89,7 +90,8 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   // Under a manager stderr is the server's error log: it is told of trouble only.
   if (!handed && !worker) say(options, banner(found, daemon, options))
   ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
-  if (wasTold()) setImmediate(() => ending?.end('SIGTERM came while the app was loaded'))
+  const told = wasTold()
+  if (told) setImmediate(() => ending?.end(`${told} came while the app was loaded`))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
   return running(found, daemon, worker, graceMs, () => {
     if (unwatch) unwatch()

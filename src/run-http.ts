@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
 import { checkProcessOptions } from './daemon/options.js'
+import { reloadHint } from './daemon/signals.js'
 import type { Detected } from './detect.js'
 import { isDevelopment } from './development.js'
 import { noticeProxies, warnOfPages } from './development-notice.js'
@@ -30,7 +31,7 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
     ...(!options.quiet && { log: accessLog() }),
   })
   // Who reads that it is there may send a signal.
-  const release = closeOnSignal(() => server.close())
+  const release = closeOnSignal(() => server.close(), reloadHint)
   warnOfPages(options.development, server.address)
   if (!options.quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
@@ -67,14 +68,22 @@ function placeOf({ listen, host, port }: RunOptions): Address {
 }
 
 /**
- * The first SIGINT, SIGTERM or SIGHUP (the terminal is closed) lets running requests end, the second of any
- * kind ends the process at once, with what it has started.
+ * The first SIGINT, SIGTERM, SIGUSR2 or SIGHUP (the terminal is closed) lets running requests end, the second of
+ * any kind ends the process at once, with what it has started.
+ *
+ * @param hint a line for SIGUSR2, by which others reload
  * @returns takes the signal handlers off again
  */
-export function closeOnSignal(close: () => Promise<void>): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+export function closeOnSignal(close: () => Promise<void>, hint?: string): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGHUP'] as const
   let closing = false
   const stop = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGUSR2') {
+      // Node's own heap snapshots and reports, and apps, use it too.
+      if (process.listenerCount(signal) > 1) return
+      if (hint && !closing) process.stderr.write(`cgiup: ${hint}
+`)
+    }
     // An app with handlers of its own ends the process itself.
     const others = process.listenerCount(signal) > 1
     if (closing && !others) {

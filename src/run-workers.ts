@@ -43,9 +43,12 @@ export async function startWorkers(options: RunOptions, { sockets }: Detected): 
     close: () => workers.close(),
     graceMs: 0,
     managed: manager !== undefined,
+    onReload: () => void workers.reload(),
     onHangup: hangup(workers, () => ending.end('the terminal has gone')),
   })
-  if (wasTold()) setImmediate(() => ending.end('SIGTERM came while the app was loaded'))
+  // SIGUSR2 asks for the code as it is now, which no worker has loaded before.
+  const told = wasTold()
+  if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} came while the app was loaded`))
   // A second signal ends this process at once, and the workers with it.
   const onExit = () => {
     if (workers.ending) workers.kill()

@@ -11,15 +11,21 @@ export interface EndOptions {
   readonly managed: boolean
   /** Called on SIGHUP, which then does not end the process. */
   readonly onHangup?: () => void
+  /** Called on SIGUSR2, which then does not end the process: fresh workers are started. */
+  readonly onReload?: () => void
   /** Called when the end begins, with the reason. */
   readonly onEnd?: (why: string) => void
 }
 
 /**
  * FastCGI 1.0 section 7: "SIGTERM ... the application should exit". SIGUSR1 is what libfcgi's programs end
- * on gracefully. SIGHUP: a terminal that is closed, Apache's restart.
+ * on gracefully. SIGHUP: a terminal that is closed, Apache's restart. SIGUSR2: uWSGI's and php-fpm's programs
+ * reload on it, which takes workers.
  */
-const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP'] as const
+const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const
+
+export const reloadHint =
+  'SIGUSR2 ends this process; with --workers it would have loaded the code anew (docs/workers.md)'
 
 export interface Ending {
   /** Ends the process as SIGTERM does. @param why for the log */
@@ -51,6 +57,15 @@ export function endOnSignals(options: EndOptions): Ending {
     if (signal === 'SIGHUP' && options.onHangup !== undefined) {
       if (!begun) options.onHangup()
       return
+    }
+    if (signal === 'SIGUSR2') {
+      // Heap snapshots and reports of Node's own are asked for by it too, and apps may use it.
+      if (process.listenerCount(signal) > 1) return
+      if (options.onReload !== undefined) {
+        if (!begun) options.onReload()
+        return
+      }
+      if (!begun) process.stderr.write(`cgiup: ${reloadHint}\n`)
     }
     if (begun && (!options.managed || signal === 'SIGINT')) process.exit(0)
     end(signal, signal)

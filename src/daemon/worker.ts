@@ -4,13 +4,12 @@
  */
 import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../errors.js'
+import type { Handler } from '../exchange.js'
+import { leftToPrimary, workerVariable } from '../parent.js'
 import type { Place, SharedSocket } from '../server/listen.js'
 import type { HandOver } from '../server/wire.js'
 import type { Protocol } from './gate.js'
 import type { Ending } from './signals.js'
-
-/** How the primary tells a process that it is its worker. */
-export const workerVariable = 'CGIUP_WORKER'
 
 /** Value of {@link workerVariable}, as JSON. */
 export interface WorkerFacts {
@@ -18,6 +17,8 @@ export interface WorkerFacts {
   readonly primary: number
   /** How many workers there are. */
   readonly workers: number
+  /** It loads the app, and waits until it is wanted. */
+  readonly spare: boolean
 }
 
 /** What a worker says once it serves. */
@@ -35,6 +36,8 @@ export type ToPrimary =
   | { readonly cgiup: 'bind'; readonly place: Place }
   | { readonly cgiup: 'serving'; readonly serving: Serving }
   | { readonly cgiup: 'leaving'; readonly why: string }
+  /** The first request has come. */
+  | { readonly cgiup: 'asked' }
   /** Carries a connection for another worker. */
   | { readonly cgiup: 'connection' }
 
@@ -43,6 +46,8 @@ export type ToWorker =
   | { readonly cgiup: 'bound'; readonly url: string; readonly address: AddressInfo | string }
   | { readonly cgiup: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly cgiup: 'connection' }
+  /** To a spare worker: it is wanted. */
+  | { readonly cgiup: 'go' }
   /** `successor`: another worker takes the connections. */
   | { readonly cgiup: 'end'; readonly successor: boolean }
 
@@ -56,18 +61,14 @@ export interface WorkerEnd {
   readonly onEnd?: (why: string) => void
 }
 
-/**
- * A terminal's Ctrl-C, Apache's graceful restart and the like reach the whole process group: what they mean
- * for the workers is the primary's business.
- */
-const leftToPrimary = ['SIGINT', 'SIGUSR1', 'SIGHUP'] as const
-
 export class Worker {
   readonly facts: WorkerFacts
   #end: WorkerEnd | null = null
   #ending = false
   /** SIGTERM has come: handlers of the app have seen it. */
   #told = false
+  #wanted = false
+  #go: () => void = () => {}
   #answered: ((message: ToWorker, handle: object | undefined) => void) | null = null
 
   constructor(facts: WorkerFacts) {
@@ -79,6 +80,16 @@ export class Worker {
     for (const signal of leftToPrimary) process.on(signal, () => {})
     process.on('SIGTERM', this.#onSigterm)
     if (!process.connected) this.#orphaned()
+  }
+
+  /** Resolves when this worker is to serve. */
+  readonly wanted = async (): Promise<void> => {
+    if (!this.facts.spare || this.#wanted) return
+    process.channel?.ref()
+    await new Promise<void>((resolve) => {
+      this.#go = resolve
+    })
+    process.channel?.unref()
   }
 
   /** The socket of a place, which the primary makes and keeps. @throws UsageError as listening does */
@@ -109,6 +120,18 @@ export class Worker {
     }
   }
 
+  /** The handler; the primary is told of its first request, by which this worker may crash. */
+  handlerOf(handler: Handler): Handler {
+    let asked = false
+    return (exchange) => {
+      if (!asked) {
+        asked = true
+        this.#send({ cgiup: 'asked' })
+      }
+      return handler(exchange)
+    }
+  }
+
   /** Asks the primary for a fresh worker; this one serves until that does. May be called again. */
   leave(why: string): void {
     // A worker that does not serve yet has nothing to finish.
@@ -125,7 +148,10 @@ export class Worker {
     const known = message as ToWorker | null
     if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
     else if (known?.cgiup === 'connection' && handle) this.#end?.adopt?.(handle as object)
-    else if (known?.cgiup === 'bound' || known?.cgiup === 'refused')
+    else if (known?.cgiup === 'go') {
+      this.#wanted = true
+      this.#go()
+    } else if (known?.cgiup === 'bound' || known?.cgiup === 'refused')
       this.#answered?.(known, handle as object | undefined)
   }
 

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { UsageError } from '../errors.js'
+import { workerVariable } from '../parent.js'
 import type { SocketHandle } from '../server/wire.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
-import { workerVariable } from './worker.js'
 
 export interface ChildEvents {
   /** It wants the socket of a place; {@link Child.answer} it. */
@@ -30,6 +30,8 @@ export interface ChildOptions {
 export class Child {
   /** What it said when it began to serve; null before. */
   serving: Serving | null = null
+  /** A request has reached it. */
+  asked = false
   /** Clock of its start, in milliseconds. */
   readonly startedAt = performance.now()
   /** It was told to end. */
@@ -46,6 +48,7 @@ export class Child {
       if (known?.cgiup === 'bind') events.onBind(this, known.place)
       else if (known?.cgiup === 'connection' && handle)
         events.onConnection(this, handle as unknown as SocketHandle)
+      else if (known?.cgiup === 'asked') this.asked = true
       else if (known?.cgiup === 'leaving') events.onLeaving(this, known.why)
       else if (known?.cgiup === 'serving') {
         this.serving = known.serving
@@ -71,6 +74,11 @@ export class Child {
   answer(message: ToWorker, handle?: object): void {
     // An error means that it has ended, which `exit` says.
     if (this.#process.connected) this.#process.send(message, handle as never, {}, () => {})
+  }
+
+  /** It was a spare one, and is to serve. */
+  go(): void {
+    this.answer({ cgiup: 'go' })
   }
 
   /** Another worker's connection. */

@@ -1,20 +1,32 @@
 /** One of the places for workers: who is in it, and who comes next. */
 import type { Child } from './workers-child.js'
 
-/** A worker that lives shorter than this crashed at its start, in milliseconds. */
+/** A worker without a request that lives shorter than this crashed at its start, in milliseconds. */
 const YOUNG_MS = 5000
 
 /** Time after which one that has not come to serve is named, in milliseconds. */
 const LATE_MS = 30_000
 
-/** Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s. */
+/** The longest pause of the first slot while no worker serves, in milliseconds. */
+const URGENT_MS = 5000
+
+/**
+ * Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s.
+ *
+ * @param failures workers in a row that ended before a request had reached them
+ */
 export const pauseAfter = (failures: number): number =>
   failures <= 1 ? 0 : Math.min(1000 * 2 ** (failures - 2), 30_000)
 
 export interface Crew {
   /** Everything ends: nothing is started any more. */
   readonly ending: boolean
-  spawn(slot: Slot): Child
+  /** Some worker serves. */
+  readonly serves: boolean
+  /** @param spare the one that has loaded the app and waits is taken, where there is one */
+  spawn(slot: Slot, spare: boolean): Child
+  /** A worker that a request had reached has crashed. */
+  crashed(): void
   log(line: string): void
 }
 
@@ -28,7 +40,7 @@ export class Slot {
   next: Child | null = null
   readonly #crew: Crew
   #failures = 0
-  #retry = true
+  #retry: () => boolean = always
   #timer: NodeJS.Timeout | undefined
   #started: Promise<boolean> = Promise.resolve(false)
   #settle: (serves: boolean) => void = () => {}
@@ -42,16 +54,18 @@ export class Slot {
   /**
    * Starts a worker unless one is on its way. Resolves with whether it came to serve.
    *
-   * @param retry another one is started when it does not
+   * @param retry asked when it does not: whether another one is started
+   * @param spare the one that is kept ready may be taken
    */
-  start(retry = true): Promise<boolean> {
+  start(retry = always, spare = false): Promise<boolean> {
     if (this.next !== null || this.#crew.ending) return this.#started
     clearTimeout(this.#timer)
+    this.#timer = undefined
     this.#retry = retry
     this.#started = new Promise((resolve) => {
       this.#settle = resolve
     })
-    const child = this.#crew.spawn(this)
+    const child = this.#crew.spawn(this, spare)
     this.next = child
     const late = setTimeout(() => this.#crew.log(`${this.#name(child)} does not serve yet`), LATE_MS).unref()
     void this.#started.then(() => clearTimeout(late))
@@ -61,7 +75,8 @@ export class Slot {
   /** A fresh worker, started after this call; where that fails, the present one stays. */
   async replace(): Promise<boolean> {
     if (this.next !== null) await this.#started
-    return this.start(this.current === null)
+    // The present one may crash meanwhile.
+    return this.start(() => this.current === null)
   }
 
   /** The one on its way serves: the present one may go. */
@@ -78,12 +93,20 @@ export class Slot {
   exited(child: Child, how: string): void {
     this.lastExit = how
     const wasNext = child === this.next
-    if (wasNext) this.next = null
-    else if (child === this.current) this.current = null
+    if (wasNext) {
+      this.next = null
+      this.#settle(false)
+    } else if (child === this.current) this.current = null
     if (child.ending || this.#crew.ending) {
       if (!this.#crew.ending && how !== 'exit code 0') this.#say(child, how, 'at its end', '')
     } else this.#failed(child, how, wasNext)
-    if (wasNext) this.#settle(false)
+  }
+
+  /** No worker serves: one that waits for its next start gets it now. */
+  hurry(): void {
+    if (this.#timer === undefined) return
+    this.#failures = 0
+    void this.start()
   }
 
   /** Nothing is to be started any more. */
@@ -92,19 +115,30 @@ export class Slot {
     this.#settle(false)
   }
 
+  /**
+   * A worker that a request has reached crashed by it, for all that one can know: the next one starts at
+   * once, for the requests of others wait. Only workers that never come so far are given pauses.
+   */
   #failed(child: Child, how: string, wasNext: boolean): void {
     const young = wasNext || performance.now() - child.startedAt < YOUNG_MS
-    this.#failures = young ? this.#failures + 1 : 1
+    this.#failures = child.asked ? 0 : young ? this.#failures + 1 : 1
     const when = wasNext ? 'before it served' : 'while it served'
     if (this.next !== null) this.#say(child, how, when, 'the next one is on its way')
-    else if (wasNext && !this.#retry) {
+    else if (wasNext && !this.#retry()) {
       if (this.current !== null) this.#say(child, how, when, 'the one before it stays')
     } else {
-      const pause = pauseAfter(this.#failures)
+      const pause = this.#pause()
       const then = pause === 0 ? 'the next one starts now' : `the next one starts in ${pause / 1000} s`
       this.#say(child, how, when, then)
-      this.#timer = setTimeout(() => void this.start(), pause)
+      if (pause === 0) void this.start(always, child.asked)
+      else this.#timer = setTimeout(() => void this.start(), pause)
     }
+    if (child.asked) this.#crew.crashed()
+  }
+
+  #pause(): number {
+    const pause = pauseAfter(this.#failures)
+    return this.number === 1 && !this.#crew.serves ? Math.min(pause, URGENT_MS) : pause
   }
 
   #name(child: Child): string {
@@ -115,4 +149,8 @@ export class Slot {
     const line = `${this.#name(child)} ended ${when}: ${how}`
     this.#crew.log(then === '' ? line : `${line}; ${then}`)
   }
+}
+
+function always(): boolean {
+  return true
 }

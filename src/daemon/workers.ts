@@ -10,6 +10,7 @@ import type { Serving } from './worker.js'
 import { Child, type ChildEvents } from './workers-child.js'
 import { type Crew, Slot } from './workers-slot.js'
 import { WorkersSocket } from './workers-socket.js'
+import { Spare } from './workers-spare.js'
 
 export interface WorkersOptions {
   /** How many. */
@@ -28,6 +29,11 @@ export class Workers implements Crew {
   serving: Serving | null = null
   readonly #options: WorkersOptions
   readonly #slots: Slot[] = []
+  readonly #spare = new Spare(
+    () => this.#spawnChild(true),
+    (line) => this.log(line),
+  )
+  readonly #slotOf = new Map<Child, Slot>()
   readonly #children = new Set<Child>()
   readonly #socket = new WorkersSocket()
   #removeOwnPath: (() => void) | undefined
@@ -43,6 +49,10 @@ export class Workers implements Crew {
     for (let number = 1; number <= options.workers; number++) this.#slots.push(new Slot(number, this))
   }
 
+  get serves(): boolean {
+    return this.#slots.some(({ current }) => current !== null)
+  }
+
   /** Process ids of the workers that live. */
   get pids(): number[] {
     return [...this.#children].map(({ pid }) => pid)
@@ -56,7 +66,10 @@ export class Workers implements Crew {
    */
   async start(): Promise<Serving> {
     const [first, ...others] = this.#slots as [Slot, ...Slot[]]
-    if (!(await first.start(false)) || this.serving === null) {
+    let serves = await first.start(never)
+    // A signal to all processes of that name reaches the worker before it can take it.
+    if (!serves && isReload(first.lastExit)) serves = await first.start(never)
+    if (!serves || this.serving === null) {
       // A signal has come before: the process is about to exit.
       if (this.ending) await new Promise(() => {})
       await this.close()
@@ -84,10 +97,11 @@ export class Workers implements Crew {
   async #reload(): Promise<void> {
     do {
       this.#again = false
+      this.#spare.renew()
       for (const slot of this.#slots) {
         let fresh = await slot.replace()
         // `pkill -HUP -f app.js` reaches the fresh worker too, before it can take the signal.
-        if (!fresh && slot.lastExit === 'SIGHUP') fresh = await slot.replace()
+        if (!fresh && isReload(slot.lastExit)) fresh = await slot.replace()
         if (this.ending) return
         if (!fresh) return this.log('reload stopped: a new worker does not start')
       }
@@ -103,6 +117,7 @@ export class Workers implements Crew {
 
   async #close(): Promise<void> {
     this.ending = true
+    this.#spare.stop()
     for (const slot of this.#slots) slot.stop()
     this.#removeOwnPath?.()
     this.#socket.close()
@@ -120,9 +135,23 @@ export class Workers implements Crew {
     for (const child of this.#children) child.kill()
   }
 
-  spawn(slot: Slot): Child {
+  spawn(slot: Slot, spare: boolean): Child {
+    const ready = spare ? this.#spare.take() : null
+    ready?.go()
+    const child = ready ?? this.#spawnChild(false)
+    this.#slotOf.set(child, slot)
+    return child
+  }
+
+  crashed(): void {
+    if (this.ending) return
+    this.#spare.want()
+    if (!this.serves) this.#slots[0]?.hurry()
+  }
+
+  #spawnChild(spare: boolean): Child {
     const { workers, descriptors } = this.#options
-    const child = new Child({ facts: { primary: process.pid, workers }, descriptors }, this.#eventsOf(slot))
+    const child = new Child({ facts: { primary: process.pid, workers, spare }, descriptors }, this.#events)
     this.#children.add(child)
     return child
   }
@@ -132,26 +161,27 @@ export class Workers implements Crew {
     else process.stderr.write(`cgiup: ${line}\n`)
   }
 
-  #eventsOf(slot: Slot): ChildEvents {
-    return {
-      onBind: (child, place) => {
-        this.#socket.bind(place).then(
-          ({ handle, url, address }) => child.answer({ cgiup: 'bound', url, address }, handle),
-          (error) => child.answer(refusal(error)),
-        )
-      },
-      onConnection: (_, handle) => this.#place(handle),
-      onServing: (child) => void this.#serves(slot, child),
-      onLeaving: (child) => {
-        if (child !== slot.current || this.ending) return
-        void slot.start()
-      },
-      onExit: (child, how) => {
-        this.#children.delete(child)
-        slot.exited(child, how)
-        if (this.#children.size === 0) this.#empty()
-      },
-    }
+  readonly #events: ChildEvents = {
+    onBind: (child, place) => {
+      this.#socket.bind(place).then(
+        ({ handle, url, address }) => child.answer({ cgiup: 'bound', url, address }, handle),
+        (error) => child.answer(refusal(error)),
+      )
+    },
+    onConnection: (_, handle) => this.#place(handle),
+    onServing: (child) => void this.#serves(child),
+    onLeaving: (child) => {
+      const slot = this.#slotOf.get(child)
+      if (slot === undefined || child !== slot.current || this.ending) return
+      this.#spare.renew()
+      void slot.start()
+    },
+    onExit: (child, how) => {
+      this.#children.delete(child)
+      if (!this.#spare.exited(child)) this.#slotOf.get(child)?.exited(child, how)
+      this.#slotOf.delete(child)
+      if (this.#children.size === 0) this.#empty()
+    },
   }
 
   /** A connection of a worker that leaves goes on in one that serves. */
@@ -162,7 +192,7 @@ export class Workers implements Crew {
     else taker.give(handle)
   }
 
-  async #serves(slot: Slot, child: Child): Promise<void> {
+  async #serves(child: Child): Promise<void> {
     try {
       await this.#socket.publish()
     } catch (error) {
@@ -171,9 +201,15 @@ export class Workers implements Crew {
       return
     }
     this.serving ??= child.serving
-    slot.serves(child)
+    this.#slotOf.get(child)?.serves(child)
+    if (!this.ending && this.#slots.every(({ current, next }) => current !== null && next === null))
+      this.#spare.start()
   }
 }
+
+const never = () => false
+
+const isReload = (how: string): boolean => how === 'SIGHUP' || how === 'SIGUSR2'
 
 function refusal(error: unknown) {
   const code = error instanceof CgiupError ? error.code : 'LISTEN_FAILED'

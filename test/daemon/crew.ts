@@ -19,8 +19,8 @@ export const newPath = (name: string): string => join(directory, `${name}${++cou
 
 /**
  * Answers as the app of load.ts does; `/block` without letting go of the processor, `/slow?at=FILE` when the
- * file is there, `/crash` never. Writes down who has loaded it, fails while FILE.broken is there, and says
- * the content of FILE.version as X-Version.
+ * file is there, `/crash` never. Writes down who has loaded it, waits while FILE.hold is
+ * there, fails while FILE.broken is there, ends soon while FILE.timer is there, and says the content of FILE.version as X-Version.
  */
 export function writeApp(options: object = {}): string {
   const file = `${newPath('app')}.mjs`
@@ -29,9 +29,14 @@ export function writeApp(options: object = {}): string {
   writeFileSync(
     file,
     `#!/usr/bin/env node
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { run } from '${dist}'
 appendFileSync('${file}.loaded', process.pid + '\\n')
+if (existsSync('${file}.hold')) {
+  writeFileSync('${file}.hold.' + process.pid, '')
+  while (existsSync('${file}.hold')) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+if (process.send && existsSync('${file}.timer')) setTimeout(() => process.exit(9), 200)
 if (existsSync('${file}.broken')) throw new Error('the app is broken')
 if (existsSync('${file}.handler'))
   process.on('SIGTERM', () => {
