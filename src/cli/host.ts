@@ -31,6 +31,11 @@ what a script printed.`,
     },
     static: { value: 'DIR', help: 'Also serve the files of this directory, at /.' },
     files: { help: 'Also send the other files of DIR, those that do not run, as they are.' },
+    type: {
+      value: '.EXT=TYPE',
+      many: true,
+      help: 'Media type of files of this extension, for --static and --files, such\nas .bin=application/octet-stream. Other extensions than those of a\nsite (programs, copies, databases, keys) are not sent without it;\n.=TYPE is for names without an extension.',
+    },
     env: { short: 'e', value: 'NAME=VALUE', many: true, help: 'A variable for the scripts.' },
     handler: {
       value: '.EXT=PROGRAM',
@@ -71,7 +76,7 @@ export async function main(args: string[]): Promise<void> {
   guardStandardStreams()
   const at = mountOf(parsed)
   const options = optionsOf(parsed)
-  const handler = routes(at, scriptsOf(target, options), one(parsed, 'static'))
+  const handler = routes(at, scriptsOf(target, options), parsed)
   const quiet = parsed.values.quiet === true
   const { development } = options
   const server = await serve(noticeProxies(handler, development), {
@@ -110,12 +115,12 @@ function scriptsOf(target: string, options: CgiBinOptions): Handler {
   )
 }
 
-function routes(at: string, scripts: Handler, directory: string | undefined): Handler {
-  if (directory !== undefined) {
-    if (at === '/') throw new UsageError('USAGE', 'With --static, --mount has to be a path below /.')
-    return mount({ [at]: scripts, '/': files(directory) })
-  }
-  return mountedAt(at, scripts)
+function routes(at: string, scripts: Handler, parsed: Parsed): Handler {
+  const directory = one(parsed, 'static')
+  if (directory === undefined) return mountedAt(at, scripts)
+  if (at === '/') throw new UsageError('USAGE', 'With --static, --mount has to be a path below /.')
+  const development = parsed.values.development === true && { development: true }
+  return mount({ [at]: scripts, '/': files(directory, { types: typesOf(parsed), ...development }) })
 }
 
 function optionsOf(parsed: Parsed): CgiBinOptions {
@@ -126,7 +131,7 @@ function optionsOf(parsed: Parsed): CgiBinOptions {
   return {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
-    files: parsed.values.files === true,
+    files: parsed.values.files === true && { types: typesOf(parsed) },
     ...(parsed.values.development === true && { development: true }),
     passAuthorization: parsed.values['pass-auth'] === true,
     ...(maxScripts !== undefined && { maxScripts }),
@@ -140,6 +145,19 @@ function countOf(text: string | undefined): number | undefined {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (count > 0) return count
   throw new UsageError('USAGE', `--max-scripts takes a whole number above 0, not ${JSON.stringify(text)}.`)
+}
+
+/** @throws UsageError USAGE */
+function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
+  const types = Object.entries(pairs(all(parsed, 'type'), '--type .ext=TYPE'))
+  for (const [extension, type] of types) {
+    if (!extension.startsWith('.') || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(?:;[ -~]*)?$/.test(type))
+      throw new UsageError(
+        'USAGE',
+        `--type takes .ext=TYPE, such as .bin=application/octet-stream, not ${extension}=${type}.`,
+      )
+  }
+  return Object.fromEntries(types.map(([name, type]) => [name === '.' ? '' : name.toLowerCase(), type]))
 }
 
 /** @returns milliseconds. @throws UsageError USAGE */

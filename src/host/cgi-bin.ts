@@ -10,7 +10,7 @@ import { routeOf } from './derive.js'
 import { answering } from './failure.js'
 import { type FilesOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
-import { listing } from './listing.js'
+import { type Entry, listing } from './listing.js'
 import {
   directoryPath,
   type HostOptions,
@@ -22,7 +22,9 @@ import {
 } from './options.js'
 import { plainReply, reasonReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
+import { noteScript, noteScripts } from './programs.js'
 import { redirectLocally } from './redirect.js'
+import { judgeFile } from './sendable.js'
 
 export interface CgiBinOptions extends HostOptions, FindOptions {
   /** Answer for a directory with a page that lists its scripts. Default: those who may see `development`. */
@@ -34,8 +36,7 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
   readonly index?: readonly string[]
   /**
    * Send what is neither executable nor has an interpreter as a static file, as a site of PHP pages
-   * wants it. Every such file can then be read by anybody, a script that lost its permission too, unless
-   * `refuse` has its extension. Default false: such files are 403.
+   * wants it: what {@link files} sends of a directory. Default false: such files are 403.
    */
   readonly files?: boolean | FilesOptions
 }
@@ -44,7 +45,7 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
  * Runs the scripts of a directory, in any language. The script is the first regular file on the way
  * down the path; what follows is its PATH_INFO (RFC 3875 section 3.3).
  *
- * Not found (404): hidden files, encoded slashes, anything outside the directory. Forbidden (403), with
+ * Not found (404): hidden files, `node_modules` and the like, encoded slashes, anything outside the directory. Forbidden (403), with
  * the reason on stderr: files without execute permission and without interpreter. The content of a file
  * is never sent.
  *
@@ -53,13 +54,18 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
 export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler {
   const root = directoryPath(directory)
   const set = settings(options, root)
-  const statics = options.files === true ? {} : options.files || null
+  noteScripts(root, set.interpreters, Boolean(options.files))
+  const statics = filesOptions(options)
   const indexes = options.index ?? ['index.cgi', ...indexNames(set), ...(statics ? ['index.html'] : [])]
   const answerFile = (file: string, depth: number, place: Place, exchange: Exchange, index?: string) => {
     const isPlain = statics !== null && depth === place.segments.length && !runs(file, set.interpreters)
     return isPlain
-      ? sendFile(file, exchange, statics)
+      ? sendFile(file, root, exchange, statics)
       : runAt(file, depth, place, exchange, set, handler, index)
+  }
+  const judge = (file: string): Entry => {
+    if (runs(file, set.interpreters)) return { kind: 'script' }
+    return statics ? judgeFile(file, root, statics) : { kind: 'withheld', why: notExecutable }
   }
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
@@ -72,8 +78,8 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
       const index = find(found.path, [name], options)
       if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
-    if (options.list ?? showsDevelopment(exchange, set.development))
-      return listing(found.path, root, place, set.interpreters)
+    const shown = showsDevelopment(exchange, set.development)
+    if (options.list ?? shown) return listing(root, place, options, judge, shown)
     return refuse(404, `${found.path} is a directory.`, exchange, set)
   }
   const handler: Handler = (exchange) => answering(handle, exchange, set.development)
@@ -89,6 +95,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
   const file = directoryPath(path)
   if (!statSync(file).isFile())
     throw new UsageError('USAGE', `${file} is not a file; cgiBin() runs directories.`)
+  noteScript(file)
   const set = settings(options, dirname(file))
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
@@ -98,6 +105,9 @@ export function script(path: string, options: HostOptions = {}): Handler {
   const handler: Handler = (exchange) => answering(handle, exchange, set.development)
   return handler
 }
+
+/** Why a file of a script directory does not run. */
+const notExecutable = 'not executable: chmod +x it, or give its extension an interpreter (--handler)'
 
 function runAt(
   file: string,
@@ -114,12 +124,7 @@ function runAt(
     return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange, set)
   const run = interpreterOf(file, set.interpreters)
   if (!run && !runs(file, set.interpreters)) {
-    return refuse(
-      403,
-      `${file} is not executable: chmod +x it, or give its extension an interpreter (--handler).`,
-      exchange,
-      set,
-    )
+    return refuse(403, `${file} is ${notExecutable}.`, exchange, set)
   }
   const way = place.segments.slice(0, depth).filter((segment) => segment !== '')
   const pathInfo = joined(rest)
@@ -146,6 +151,16 @@ function runAt(
 function refuse(status: number, why: string, exchange: Exchange, { development }: Settings): Reply {
   exchange.stderr(`${status}: ${why}\n`)
   return showsDevelopment(exchange, development) ? reasonReply(status, why) : plainReply(status)
+}
+
+/** How files that do not run are sent; null when they are not. */
+function filesOptions({ files, development, followSymlinks }: CgiBinOptions): FilesOptions | null {
+  if (!files) return null
+  const shared = {
+    ...(development !== undefined && { development }),
+    ...(followSymlinks !== undefined && { followSymlinks }),
+  }
+  return files === true ? shared : { ...shared, ...files }
 }
 
 function indexNames(set: Settings): string[] {

@@ -1,34 +1,44 @@
 /** Static files. */
 import { type FileHandle, open } from 'node:fs/promises'
-import { extname } from 'node:path'
+import { basename } from 'node:path'
+import { showsDevelopment } from '../development.js'
 import { translate } from '../env/request.js'
 import { shortage } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { notModified, type Range, rangeOf, type Version } from './conditions.js'
 import { type FindOptions, find } from './find.js'
+import { listing } from './listing.js'
 import { directoryPath } from './options.js'
-import { plainReply } from './pages.js'
+import { plainReply, reasonReply } from './pages.js'
 import { type Place, placeOf, withSlash } from './path.js'
-import { mediaTypes } from './types.js'
+import { judgeFile, programText, startOf, whyWithheld } from './sendable.js'
+import { type TypeOptions, typeOf, type Withheld } from './withheld.js'
 
-export interface FilesOptions extends FindOptions {
+export interface FilesOptions extends FindOptions, TypeOptions {
   /** Files that answer for a directory, the first that exists. Default `index.html`. */
   readonly index?: readonly string[]
   /** Value of Cache-Control. Default `no-cache`: always ask, get 304 when nothing changed. */
   readonly cacheControl?: string
-  /** Media types by extension, before the built-in ones. Unknown ones are application/octet-stream. */
-  readonly types?: Readonly<Record<string, string>>
-  /** Extensions of files that are never served, as they hold programs. Default `.php .cgi .pl .py .rb .sh`. */
-  readonly refuse?: readonly string[]
+  /**
+   * Answer for a directory without index with a page that lists what is in it; in development also what of it
+   * is withheld, and why. Default: in development, for the person there alone (`development`).
+   */
+  readonly list?: boolean
+  /**
+   * Pages say why a file is withheld, and where it is on disk. Default: over HTTP, unless NODE_ENV is
+   * `production`, for this machine only; behind a gateway only with NODE_ENV=development.
+   */
+  readonly development?: boolean
 }
 
-const programs = ['.php', '.cgi', '.fcgi', '.pl', '.py', '.rb', '.sh']
 const pieceBytes = 64 * 1024
 
 /**
- * Serves the files of a directory: GET and HEAD, ETag, Last-Modified, 304, one range. Not found (404):
- * hidden files, anything outside the directory. Forbidden (403): programs, by extension, and executable
- * files whose first bytes are `#!`.
+ * Serves the files of a directory: GET and HEAD, ETag, Last-Modified, 304, one range. Not found (404): hidden
+ * files, `node_modules` and the like, anything outside the directory. Forbidden (403), with the reason on
+ * stderr: files whose extension is not in the table of types (src/host/types.ts, and the option `types`), such
+ * as programs, copies, databases and keys; files that begin as a script does; the app of this process, scripts
+ * that it serves, and what they import.
  *
  * @throws UsageError USAGE when the directory does not exist
  */
@@ -38,19 +48,32 @@ export function files(directory: string, options: FilesOptions = {}): Handler {
     const place = placeOf(exchange)
     if ('refused' in place) return plainReply(400)
     const file = fileAt(root, place, exchange, options)
-    return typeof file === 'string' ? sendFile(file, exchange, options) : file
+    return typeof file === 'string' ? sendFile(file, root, exchange, options) : file
   }
 }
 
-/** Answers with one file, which has been found and may be seen. */
-export function sendFile(file: string, exchange: Exchange, options: FilesOptions): Reply | Promise<Reply> {
+/**
+ * Answers with one file, which has been found.
+ *
+ * @param root real path of the directory that is served
+ */
+export function sendFile(
+  file: string,
+  root: string,
+  exchange: Exchange,
+  options: FilesOptions,
+): Reply | Promise<Reply> {
+  const why = whyWithheld(file, root, options)
+  if (why !== null) return refuse(file, why, exchange, options)
   const method = exchange.env.get('REQUEST_METHOD')
   if (method !== 'GET' && method !== 'HEAD') return plainReply(405, ['Allow', 'GET, HEAD'])
-  if ((options.refuse ?? programs).includes(extname(file).toLowerCase())) {
-    exchange.stderr(`403: ${file} is a program; run it with cgiBin(), or take its extension out of refuse.\n`)
-    return plainReply(403)
-  }
   return send(file, exchange, options)
+}
+
+function refuse(file: string, { why, fix }: Withheld, exchange: Exchange, options: FilesOptions): Reply {
+  const text = `${file} is withheld: ${why}.${fix === undefined ? '' : ` ${fix}`}`
+  exchange.stderr(`403: ${text}\n`)
+  return showsDevelopment(exchange, options.development) ? reasonReply(403, text) : plainReply(403)
 }
 
 function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOptions): string | Reply {
@@ -63,7 +86,9 @@ function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOp
     const index = find(found.path, [name], options)
     if (index.kind === 'file') return index.file
   }
-  return plainReply(404)
+  const development = showsDevelopment(exchange, options.development)
+  if (!(options.list ?? development)) return plainReply(404)
+  return listing(root, place, options, (file) => judgeFile(file, root, options), development)
 }
 
 async function send(file: string, exchange: Exchange, options: FilesOptions): Promise<Reply> {
@@ -79,10 +104,8 @@ async function send(file: string, exchange: Exchange, options: FilesOptions): Pr
   let keep = false
   try {
     const stats = await handle.stat()
-    if (stats.mode & 0o111 && (await startsAsScript(handle))) {
-      exchange.stderr(`403: ${file} is a script; run it with cgiBin().\n`)
-      return plainReply(403)
-    }
+    const why = programText(stats.mode, startOf(handle.fd), file, options)
+    if (why !== null) return refuse(file, { why }, exchange, options)
     const modified = Math.floor(stats.mtimeMs / 1000)
     const version = {
       etag: `"${stats.size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
@@ -115,11 +138,9 @@ function headOf(
   if (notModified(request.header('if-none-match'), request.header('if-modified-since'), version)) {
     return { status: 304, headers: common, body: null }
   }
-  const extension = extname(file).toLowerCase()
-  const type = options.types?.[extension] ?? mediaTypes[extension] ?? 'application/octet-stream'
   const headers = [
     'Content-Type',
-    type,
+    typeOf(basename(file), options),
     'X-Content-Type-Options',
     'nosniff',
     'Accept-Ranges',
@@ -134,11 +155,6 @@ function headOf(
   headers.push('Content-Length', String(end - start))
   if (range) headers.push('Content-Range', `bytes ${start}-${end - 1}/${size}`)
   return { status: range ? 206 : 200, headers, body: null, range: { start, end } }
-}
-
-async function startsAsScript(handle: FileHandle): Promise<boolean> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0)
-  return bytesRead === 2 && buffer.toString('latin1') === '#!'
 }
 
 async function piece(handle: FileHandle, start: number, end: number): Promise<Uint8Array> {

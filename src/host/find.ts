@@ -2,6 +2,7 @@
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
+import { closedDirectory } from './withheld.js'
 
 export type Found =
   | { readonly kind: 'file'; readonly file: string; readonly stats: Stats; readonly depth: number }
@@ -14,8 +15,8 @@ export interface FindOptions {
 }
 
 /**
- * Walks down from a directory along the segments until a file is met. Hidden names, encoded slashes
- * (CVE-2014-4650) and links that lead out are not found.
+ * Walks down from a directory along the segments until a file is met. Hidden names, `node_modules` and the
+ * like, encoded slashes (CVE-2014-4650) and links that lead out are not found.
  *
  * @param root absolute real path.
  */
@@ -27,7 +28,8 @@ export function find(root: string, segments: readonly string[], options: FindOpt
     if (segment === '') continue
     const name = nameOf(segment)
     if (name === null) return none('a name that cannot be a file name')
-    if (name.startsWith('.')) return none('hidden files are not served')
+    const closed = closedDirectory(name)
+    if (closed !== null) return none(closed)
     path = join(path, name)
     const stats = stat(path)
     if (!stats) return none(`${path} does not exist`)

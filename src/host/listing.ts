@@ -1,34 +1,74 @@
-/** The page that lists the scripts of a directory. */
+/** The page that lists what is in a directory: what runs, what is sent, and what is withheld and why. */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
+import { shortage } from '../errors.js'
 import type { Reply } from '../exchange.js'
-import { type Interpreters, runs } from './options.js'
+import { type FindOptions, find } from './find.js'
 import { escapeHtml, htmlReply } from './pages.js'
 import { encodeSegment, joined, type Place } from './path.js'
 
-/** Names with links that run them, and the first comment of each. Nothing else of a file is shown. */
-export function listing(path: string, root: string, place: Place, interpreters: Interpreters): Reply {
-  const items: string[] = []
-  if (path !== root) items.push('<li><a href="../">../</a>')
-  const entries = readdirSync(path, { withFileTypes: true })
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  for (const entry of entries) {
-    const { name } = entry
-    if (name.startsWith('.') || name === 'node_modules') continue
-    const file = join(path, name)
-    const href = encodeSegment(textToBytes(name))
-    if (entry.isDirectory()) items.push(`<li><a href="${href}/">${escapeHtml(name)}/</a>`)
-    else if (entry.isFile() && runs(file, interpreters)) {
-      items.push(`<li><a href="${href}">${escapeHtml(name)}</a> <small>${escapeHtml(summary(file))}</small>`)
-    }
+/** What a request for a file comes to. */
+export type Entry = { readonly kind: 'script' | 'file' } | { readonly kind: 'withheld'; readonly why: string }
+
+/** Names that are listed; of more their number. */
+const MOST_NAMES = 2000
+
+/**
+ * Names with links, and the first comment of each script. Nothing else of a file is shown.
+ *
+ * @param all the names too that nobody gets: for the developer
+ */
+export function listing(
+  root: string,
+  place: Place,
+  options: FindOptions,
+  judge: (file: string) => Entry,
+  all: boolean,
+): Reply {
+  const names = namesIn(join(root, bytesToText(joined(place.segments))))
+  const shown: Record<'script' | 'file' | 'withheld', string[]> = { script: [], file: [], withheld: [] }
+  if (place.segments.some((segment) => segment !== '')) shown.script.push('<li><a href="../">../</a>')
+  for (const name of names.slice(0, MOST_NAMES)) {
+    const found = find(root, [...place.segments, textToBytes(name)], options)
+    const link = (end: string) =>
+      `<li><a href="./${encodeSegment(textToBytes(name))}${end}">${escapeHtml(name + end)}</a>`
+    const entry: Entry =
+      found.kind === 'none'
+        ? { kind: 'withheld', why: found.why }
+        : found.kind === 'file'
+          ? judge(found.file)
+          : { kind: 'file' }
+    if (entry.kind === 'withheld')
+      shown.withheld.push(`<li>${escapeHtml(name)} <small>${escapeHtml(entry.why)}</small>`)
+    else if (entry.kind === 'script' && found.kind === 'file')
+      shown.script.push(`${link('')} <small>${escapeHtml(summary(found.file))}</small>`)
+    else shown.file.push(link(found.kind === 'directory' ? '/' : ''))
   }
   const title = `${basename(root)}${bytesToText(joined(place.segments))}`
-  const list =
-    items.length > 0
-      ? `<ul>\n${items.join('\n')}\n</ul>`
-      : '<p>No file here is executable (chmod +x) or has an interpreter.</p>'
-  return htmlReply(200, title, `<h1>${escapeHtml(title)}</h1>\n<p>Each link runs a script.</p>\n${list}`)
+  const parts = [
+    `<h1>${escapeHtml(title)}</h1>`,
+    section('Each of these links runs a script.', shown.script),
+    section('Directories, and files that are sent as they are.', shown.file),
+    section('Withheld: nobody gets these over HTTP.', all ? shown.withheld : []),
+  ]
+  if (parts.every((part, i) => i === 0 || part === '')) parts.push('<p>There is nothing here to be read.</p>')
+  if (names.length > MOST_NAMES) parts.push(`<p>${names.length - MOST_NAMES} more are not listed.</p>`)
+  return htmlReply(200, title, parts.join('\n'))
+}
+
+function section(about: string, items: readonly string[]): string {
+  return items.length === 0 ? '' : `<p>${about}</p>\n<ul>\n${items.join('\n')}\n</ul>`
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path).sort()
+  } catch (error) {
+    const short = shortage(error, `${path} could not be read`)
+    if (short) throw short
+    return []
+  }
 }
 
 /** The text of the first comment line below `#!`. */

@@ -5,6 +5,9 @@ import { notModified, rangeOf } from '../../src/host/conditions.js'
 import { cgiBin, files, mount } from '../../src/host.js'
 import { scripts, sh, startHost } from './support.js'
 
+/** Not a type of sites: such files are sent only when asked for. */
+const binaries = { types: { '.bin': 'application/octet-stream' } }
+
 function site() {
   const root = scripts({
     'index.html': Buffer.from('<p>index'),
@@ -26,7 +29,7 @@ function site() {
 
 describe('files', () => {
   test('types by extension, length, version; HEAD the same without the body', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     for (const [path, type, text] of [
       ['/', 'text/html; charset=utf-8', '<p>index'],
       ['/style.css', 'text/css; charset=utf-8', 'p {}'],
@@ -45,7 +48,7 @@ describe('files', () => {
   })
 
   test('304 for the version the client has', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     const first = await host.get('/data.bin')
     const etag = first.header('etag') as string
     const modified = first.header('last-modified') as string
@@ -60,7 +63,7 @@ describe('files', () => {
   })
 
   test('one range', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     const part = await host.get('/data.bin', { headers: ['Range: bytes=2-4'] })
     expect([part.status, part.text, part.header('content-range')]).toEqual([206, '234', 'bytes 2-4/10'])
     const bad = await host.get('/data.bin', { headers: ['Range: bytes=10-'] })
@@ -71,20 +74,21 @@ describe('files', () => {
   })
 
   test('a directory without its slash; one without an index', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     const moved = await host.get('/dir?x')
     expect([moved.status, moved.header('location')]).toEqual([301, '/dir/?x'])
-    expect((await host.get('/bare/')).status).toBe(404)
+    const closed = await startHost(files(site(), { development: false }))
+    expect((await closed.get('/bare/')).status).toBe(404)
   })
 
   test('only GET and HEAD', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     const reply = await host.get('/data.bin', { method: 'POST', body: 'x' })
     expect([reply.status, reply.header('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
   test('no hidden files, no programs', async () => {
-    const host = await startHost(files(site()))
+    const host = await startHost(files(site(), binaries))
     for (const [path, status] of [
       ['/.secret', 404],
       ['/x.php', 403],
@@ -100,7 +104,7 @@ describe('files', () => {
   test('a client that leaves in the middle leaves no open file behind', async () => {
     const { readdirSync } = await import('node:fs')
     const { until } = await import('../support/processes.js')
-    const host = await startHost(files(scripts({ 'big.bin': Buffer.alloc(50_000_000) })))
+    const host = await startHost(files(scripts({ 'big.bin': Buffer.alloc(50_000_000) }), binaries))
     const before = readdirSync('/proc/self/fd').length
     const wire = await host.open({ target: '/big.bin', keep: false })
     await wire.head()

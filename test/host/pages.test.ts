@@ -111,14 +111,17 @@ describe('the listing', () => {
 
   test('names what runs, with its first comment and a link', async () => {
     const host = await startHost(
-      mount({ '/cgi-bin': cgiBin(bin(), { handler: { '.php': 'php-cgi' }, index: [] }) }),
+      mount({ '/cgi-bin': cgiBin(bin(), { handler: { '.php': 'php-cgi' }, index: [], development: true }) }),
     )
-    const { text } = await host.get('/cgi-bin/')
-    expect(text).toContain('<a href="hello.cgi">hello.cgi</a> <small>Says hello to &#60;you&#62;</small>')
-    expect(text).toContain('<a href="page.php">page.php</a> <small>A page</small>')
-    expect(text).toContain('<a href="bare.cgi">bare.cgi</a> <small></small>')
-    expect(text).toContain('<a href="sub/">sub/</a>')
-    expect(text).toContain('<a href="a&b%20%22c%22.cgi">a&#38;b &#34;c&#34;.cgi</a>')
+    const shown = (await host.get('/cgi-bin/')).text
+    const [text = '', withheld] = shown.split('Withheld')
+    expect(withheld).toMatch(/notes\.txt[\s\S]*not executable/)
+    expect(shown).not.toContain('SOURCE')
+    expect(text).toContain('<a href="./hello.cgi">hello.cgi</a> <small>Says hello to &#60;you&#62;</small>')
+    expect(text).toContain('<a href="./page.php">page.php</a> <small>A page</small>')
+    expect(text).toContain('<a href="./bare.cgi">bare.cgi</a> <small></small>')
+    expect(text).toContain('<a href="./sub/">sub/</a>')
+    expect(text).toContain('<a href="./a&b%20%22c%22.cgi">a&#38;b &#34;c&#34;.cgi</a>')
     expect(text).not.toMatch(/SOURCE|hidden|notes/)
     expect((await host.get('/cgi-bin')).header('location')).toBe('/cgi-bin/')
     expect((await host.get('/cgi-bin/sub/')).text).toContain('<a href="../">')
@@ -128,7 +131,9 @@ describe('the listing', () => {
     const off = await startHost(cgiBin(bin(), { development: false }))
     expect((await off.get('/')).status).toBe(404)
     const on = await startHost(cgiBin(bin(), { development: false, list: true }))
-    expect((await on.get('/')).status).toBe(200)
+    const { status, text } = await on.get('/')
+    expect(status).toBe(200)
+    expect(text).not.toMatch(/Withheld|hidden|notes/)
   })
 })
 

@@ -1,0 +1,117 @@
+/**
+ * The programs of this process: the app it runs, scripts and directories of scripts that it serves. Their text
+ * is not for readers of a site, even where they lie in a directory of static files and have the extension of
+ * what browsers load.
+ */
+import { readdirSync } from 'node:fs'
+import { basename, extname, join, sep } from 'node:path'
+import { shortage } from '../errors.js'
+import { addImports, fileNamed } from './imports.js'
+import { type Interpreters, interpreterOf, runs } from './options.js'
+import { closedDirectory } from './withheld.js'
+
+/** Extensions that a program in JavaScript may import. `.map` is for the file it belongs to. */
+const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node|map)$/i
+/** Extensions whose files cannot import JavaScript, so that they need not be read. */
+const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
+
+/** Names of a directory that are looked at to find its programs; beyond it no JavaScript is sent. */
+const MOST_NAMES = 10_000
+
+/** What `run()` and its launchers share (run.ts). */
+const launchKey = Symbol.for('cgiup.launch')
+
+/** Scripts, by their real paths. */
+const scripts = new Set<string>()
+/** Directories of scripts, what runs their files, and whether their other files are sent. */
+const directories = new Map<string, { readonly interpreters: Interpreters; readonly files: boolean }>()
+
+/** @param file real path of a script that is served */
+export function noteScript(file: string): void {
+  scripts.add(file)
+}
+
+/**
+ * @param directory real path of a directory of scripts that is served
+ * @param files its other files are sent as they are
+ */
+export function noteScripts(directory: string, interpreters: Interpreters, files: boolean): void {
+  const before = directories.get(directory)
+  directories.set(directory, {
+    interpreters: new Map([...(before?.interpreters ?? []), ...interpreters]),
+    files: files || (before?.files ?? false),
+  })
+}
+
+/**
+ * Why a file is a program, or a part of one; null when it is not.
+ *
+ * @param file its real path
+ * @param root real path of the directory that is served
+ */
+export function programAt(file: string, root: string): string | null {
+  const bare = file.replace(/\.map$/i, '')
+  const entries = [...scripts, ...ownFiles()]
+  if (entries.includes(bare)) return 'it is a program that runs here'
+  for (const [directory, { interpreters, files }] of directories) {
+    if (!isBelow(file, directory)) continue
+    if (isBelow(directory, root) && !files) return `${directory} holds scripts`
+    if (interpreterOf(file, interpreters)) return 'its extension is one that scripts have here'
+  }
+  if (!importable.test(file)) return null
+  // A directory that holds no program was made for readers: what an app outside imports of it is for both.
+  const inside = entries.filter((entry) => isBelow(entry, root))
+  const own = directories.get(root)
+  if (own !== undefined && !addScripts(root, own.interpreters, inside))
+    return `${root} has too many files to find its scripts`
+  return importedBy(inside, bare)
+}
+
+function importedBy(entries: readonly string[], file: string): string | null {
+  const found = new Set<string>()
+  for (const entry of entries) {
+    addImports(entry, found)
+    if (found.has(file)) return `${basename(entry)} imports it`
+  }
+  return null
+}
+
+/** The file that this process was started with, and the app that a launcher runs. */
+function ownFiles(): string[] {
+  const launch = (globalThis as { [launchKey]?: { readonly file?: string } })[launchKey]
+  return [launch?.file, process.argv[1]].flatMap((file) => {
+    const real = file === undefined ? null : fileNamed(file)
+    return real === null ? [] : [real]
+  })
+}
+
+/** Adds the scripts below a directory; false where there are too many files. */
+function addScripts(directory: string, interpreters: Interpreters, found: string[]): boolean {
+  const waiting = [directory]
+  let count = 0
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    for (const entry of entriesOf(at)) {
+      if (++count > MOST_NAMES) return false
+      const path = join(at, entry.name)
+      if (closedDirectory(entry.name) !== null) continue
+      if (entry.isDirectory()) waiting.push(path)
+      else if (entry.isFile() && !foreign.test(extname(entry.name)) && runs(path, interpreters))
+        found.push(path)
+    }
+  }
+  return true
+}
+
+function entriesOf(directory: string) {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    const short = shortage(error, `${directory} could not be read`)
+    if (short) throw short
+    return []
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory.endsWith(sep) ? directory : directory + sep)
+}

@@ -1,0 +1,57 @@
+/** Whether a file of a directory may be sent: by its name, by what it begins with, by what this process runs. */
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { Entry } from './listing.js'
+import { programAt } from './programs.js'
+import { givenType, type TypeOptions, type Withheld, withheldName } from './withheld.js'
+
+/** Why a file is not sent, by its name and by what this process runs; null when it may be. */
+export function whyWithheld(file: string, root: string, options: TypeOptions): Withheld | null {
+  // A link with a harmless name may lead to any file of the directory.
+  const real = realPath(file)
+  if (real === null) return { why: 'it cannot be reached' }
+  const byName = withheldName(basename(file), options) ?? withheldName(basename(real), options)
+  if (byName !== null) return byName
+  const program = programAt(real, root)
+  return program === null ? null : { why: program }
+}
+
+/** What the list of a directory says of a file. */
+export function judgeFile(file: string, root: string, options: TypeOptions): Entry {
+  const withheld = whyWithheld(file, root, options)
+  if (withheld !== null) return { kind: 'withheld', why: withheld.why }
+  try {
+    const fd = openSync(file, 'r')
+    try {
+      const why = programText(fstatSync(fd).mode, startOf(fd), file, options)
+      return why === null ? { kind: 'file' } : { kind: 'withheld', why }
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return { kind: 'withheld', why: 'it cannot be read' }
+  }
+}
+
+function realPath(file: string): string | null {
+  try {
+    return realpathSync.native(file)
+  } catch {
+    return null
+  }
+}
+
+/** The first bytes of a file, which the system has at hand by now. */
+export function startOf(fd: number): string {
+  const buffer = Buffer.alloc(8)
+  return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0)).replace(/^\xef\xbb\xbf/, '')
+}
+
+/** Why a file holds a program, by its first bytes: whatever its name and its permissions say. */
+export function programText(mode: number, start: string, file: string, options: TypeOptions): string | null {
+  const isScript = start.startsWith('#!')
+  if (!isScript && !/^<\?(?:php|=)/.test(start)) return null
+  // One whose type was given is meant to be read, unless it runs.
+  if ((mode & 0o111) === 0 && givenType(basename(file), options) !== undefined) return null
+  return isScript ? 'it is a script (#!); cgiBin() runs it' : 'it is a PHP page'
+}

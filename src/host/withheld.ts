@@ -1,0 +1,129 @@
+/**
+ * Which files of a directory are not for readers of a site, told by their names. Sent is only what the table
+ * of types has, so that what nobody thought of is not sent.
+ */
+import { extname } from 'node:path'
+import { mediaTypes } from './types.js'
+
+export interface TypeOptions {
+  /**
+   * Media types by extension, before the built-in ones. Files whose extension is in neither are not sent: an
+   * entry here sends them (`{ '.bin': 'application/octet-stream' }`; `''` is for names without an extension,
+   * `.php.txt` for a copy of a program that is meant to be read).
+   */
+  readonly types?: Readonly<Record<string, string>>
+  /** Extensions that are never sent, whatever `types` says. Default none. */
+  readonly refuse?: readonly string[]
+}
+
+/** Directories that are never looked into, neither for files nor for scripts: what tools keep for themselves. */
+const closedDirectories: ReadonlySet<string> = new Set([
+  'node_modules',
+  'bower_components',
+  '__pycache__',
+  'CVS',
+  'RCS',
+  'SCCS',
+  '_darcs',
+])
+
+/** Why a directory below the one that is served is closed; null when it is not. */
+export function closedDirectory(name: string): string | null {
+  if (name.startsWith('.')) return 'hidden files are not served'
+  return closedDirectories.has(name) ? `${name} is not served` : null
+}
+
+/** What an extension outside the table of types mostly is, for the message. */
+const kinds: readonly (readonly [kind: string, extensions: string])[] = [
+  [
+    'a program',
+    `php phtml php3 php4 php5 php7 php8 phps phar inc cgi fcgi pl pm t py pyw pyc pyo pyd rb erb rhtml sh bash zsh
+     ksh csh fish bat cmd ps1 tcl lua lisp scm clj ex exs erl hs jl r go rs c h cc cpp cxx hpp cs vb java kt scala
+     groovy swift m d pas asp aspx ashx asmx ascx jsp jspx jspf cfm cfc shtml shtm stm ssi ts mts cts tsx jsx cjs
+     vue svelte coffee awk sed f f90 v vhd nim cr dart`,
+  ],
+  ['a binary', 'class jar war ear node so dll exe msi app dmg deb rpm apk ipa bin iso img o a lib obj'],
+  [
+    'a copy',
+    'bak backup old orig rej save sav swp swo swn swx tmp temp copy dist sample example new prev 1 2 3',
+  ],
+  ['a database', 'db db3 sqlite sqlite3 sdb mdb accdb sql dump rdb frm myd myi ibd dbf ldb bson realm kdbx'],
+  ['a key', 'pem key crt cer csr p12 pfx jks keystore asc gpg pgp ppk pub kbx ovpn htpasswd htdigest'],
+  ['a configuration', 'env ini conf config cfg cnf properties toml yml yaml lock local plist reg htaccess'],
+  ['a log', 'log err out pid trace core dmp'],
+]
+
+const kindOf: ReadonlyMap<string, string> = new Map(
+  kinds.flatMap(([kind, extensions]) => extensions.split(/\s+/).map((name) => [`.${name}`, kind] as const)),
+)
+
+/** Names with an extension of the table that are about the project and not for its readers. */
+const projectNames =
+  /^(?:package(?:-lock)?|npm-shrinkwrap|composer|bower|deno|biome|firebase|vercel|secrets?|credentials?)\.json$|^[jt]sconfig(?:\.[^.]+)?\.json$|^appsettings(?:\.[^.]+)?\.json$|^(?:client_secret|service[-_]?account)[^.]*\.json$|\.config\.m?js$|^(?:gulpfile|gruntfile)\.js$/i
+
+/** A program, a database or a key that got one more extension: `wp-config.php.txt`, `dump.sql.gz`. */
+const wrappers: ReadonlySet<string> = new Set('.txt .gz .tgz .bz2 .xz .zst .7z .zip .tar .map'.split(' '))
+
+/** Why a file is not sent. */
+export interface Withheld {
+  readonly why: string
+  /** How to send it all the same, where that is a matter of its type. */
+  readonly fix?: string
+}
+
+/**
+ * Why a file of this name is not sent; null when it may be.
+ *
+ * @param name the last part of its path
+ */
+export function withheldName(name: string, options: TypeOptions = {}): Withheld | null {
+  const refused = options.refuse?.find((extension) => endsIn(name, extension))
+  if (refused !== undefined) return { why: `the option refuse has ${refused}` }
+  if (givenType(name, options) !== undefined) return null
+  const extension = extname(name).toLowerCase()
+  if (/[~#]$/.test(name)) return { why: 'a copy that an editor left' }
+  if (!mediaTypes.has(extension)) {
+    const kind = kindOf.get(extension)
+    const why = kind === undefined ? `${extension} is not in the table of types` : `${extension} is ${kind}`
+    return { why: extension === '' ? 'it has no extension' : why, fix: fixFor(extension) }
+  }
+  if (projectNames.test(name)) return { why: 'it is about the project', fix: fixFor(extension) }
+  return wrappers.has(extension) ? wrapped(name) : null
+}
+
+function wrapped(name: string): Withheld | null {
+  const parts = name.toLowerCase().split('.')
+  for (let i = 1; i < parts.length - 1; i++) {
+    const inner = parts[i] as string
+    // One letter or digit is a version or an initial.
+    const kind = inner.length > 1 ? kindOf.get(`.${inner}`) : undefined
+    if (kind === 'a program' || kind === 'a database' || kind === 'a key')
+      return { why: `.${inner} is ${kind}`, fix: fixFor(`.${parts.slice(i).join('.')}`) }
+  }
+  return null
+}
+
+/** @param extension '' for none, which is written as a dot */
+function fixFor(extension: string): string {
+  return `--type ${extension || '.'}=TYPE, or the option types, sends such files.`
+}
+
+/** The type of a file by its name. */
+export function typeOf(name: string, options: TypeOptions): string {
+  return givenType(name, options) ?? mediaTypes.get(extname(name).toLowerCase()) ?? 'application/octet-stream'
+}
+
+/** The type that the caller has given, by the longest extension. */
+export function givenType(name: string, { types }: TypeOptions): string | undefined {
+  if (types === undefined) return undefined
+  const lower = name.toLowerCase()
+  for (let at = lower.indexOf('.', 1); at >= 0; at = lower.indexOf('.', at + 1)) {
+    const extension = lower.slice(at)
+    if (Object.hasOwn(types, extension)) return types[extension]
+  }
+  return extname(name) === '' && Object.hasOwn(types, '') ? types[''] : undefined
+}
+
+function endsIn(name: string, extension: string): boolean {
+  return extension === '' ? extname(name) === '' : name.toLowerCase().endsWith(extension.toLowerCase())
+}
