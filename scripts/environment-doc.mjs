@@ -41,6 +41,14 @@ function quirkTable(quirks) {
   )
 }
 
+function rowTable(rows) {
+  const head = ['row', 'when', 'path and query that the app gets']
+  return table(
+    head,
+    rows.map(({ name, when, gets }) => [code(name), cell(when), cell(gets)]),
+  )
+}
+
 function lossTable(losses) {
   const head = ['servers', 'requests', 'what is lost', 'why']
   const servers = (modes) => modes.map((mode) => mode.replace(/-$/, '') || 'all').join(', ')
@@ -62,9 +70,10 @@ function lintTable(rules) {
 }
 
 /** The document with its tables made anew. */
-export function environmentDocument(text, { metaVariables, quirks, lintRules, losses }) {
+export function environmentDocument(text, { metaVariables, rows, quirks, lintRules, losses }) {
   const tables = {
     variables: variables(metaVariables),
+    rows: rowTable(rows),
     quirks: quirkTable(quirks),
     losses: lossTable(losses),
     lint: lintTable(lintRules),
@@ -81,10 +90,11 @@ export function environmentDocument(text, { metaVariables, quirks, lintRules, lo
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const load = (path) => import(new URL(`dist/env/${path}`, root).href)
   const { metaVariables } = await load('table.js')
+  const { rows } = await load('rows.js')
   const { quirks } = await load('quirks.js')
   const { lintRules } = await load('lint-rules.js')
   const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
-  const data = { metaVariables, quirks, lintRules, losses }
+  const data = { metaVariables, rows, quirks, lintRules, losses }
   writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))
   console.error(`Wrote ${fileURLToPath(documentFile)}`)
 }

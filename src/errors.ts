@@ -73,6 +73,17 @@ export const errorTable = {
     fix: 'Nothing to do: the client sent a broken Host header or request target.',
     status: 400,
   },
+  REQUEST_TARGET_REFUSED: {
+    title:
+      'The request target can be read in two ways, so that access rules may not have seen what it leads to',
+    fix: 'Nothing to do: browsers send no such target, it is a probe (docs/environment.md, "One reading").',
+    status: 400,
+  },
+  REQUEST_DENIED: {
+    title: 'The web server has refused this request, and asks the app for the refused path as its error page',
+    fix: 'Give the error page a path of its own (docs/environment.md, "Which request an app is asked for").',
+    status: 403,
+  },
   FORM_LIMIT: {
     title: 'A form is larger than allowed',
     fix: 'Send less, or raise the limit that the message names: form(request, { fileSize: … }).',
@@ -283,13 +294,14 @@ export class CgiupError extends Error {
 
   /**
    * @param detail what was seen, and where; one or two sentences. The table's title when absent.
+   * @param options `status` where it is another one than the table's.
    */
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions & { readonly status?: number }) {
     const row: ErrorRow = errorTable[code]
     super(detail ?? row.title, options)
     this.name = new.target.name
     this.code = code
-    this.status = row.status
+    this.status = options?.status ?? row.status
     this.fix = row.fix
   }
 }

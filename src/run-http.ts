@@ -2,6 +2,7 @@
 import { constants } from 'node:os'
 import { type Address, parseAddress } from './address.js'
 import { type App, toHandler } from './app/handler.js'
+import { guardedAround } from './app/served.js'
 import { checkProcessOptions } from './daemon/options.js'
 import { reloadHint } from './daemon/signals.js'
 import type { Detected } from './detect.js'
@@ -48,7 +49,8 @@ export async function httpHandler(app: App, options: RunOptions): Promise<Handle
   const { development } = options
   const handler = await toHandler(app, options)
   const recorded = isDevelopment('http', development) ? recordOutput(handler) : handler
-  return noticeProxies(await mounted(recorded, options), development)
+  const whole = await mounted(recorded, options)
+  return noticeProxies(whole === recorded ? whole : guardedAround(whole, handler), development)
 }
 
 /** The address a browser opens; a Unix socket has none. */
@@ -81,7 +83,8 @@ export function closeOnSignal(close: () => Promise<void>, hint?: string): () => 
     if (signal === 'SIGUSR2') {
       // Node's own heap snapshots and reports, and apps, use it too.
       if (process.listenerCount(signal) > 1) return
-      if (hint && !closing) process.stderr.write(`cgiup: ${hint}
+      if (hint && !closing)
+        process.stderr.write(`cgiup: ${hint}
 `)
     }
     // An app with handlers of its own ends the process itself.

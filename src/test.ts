@@ -23,8 +23,9 @@ export interface MemoryOptions extends Omit<AppOptions, 'mount'>, AdapterOptions
  * const response = await server.fetch('/hello?name=you')
  */
 export function memory(app: App, options: MemoryOptions = {}): TestServer {
-  const { url } = options
-  const ready = Promise.resolve(toHandler(app, url === undefined ? {} : { url }))
+  const { url, target } = options
+  const seen = { ...(url !== undefined && { url }), ...(target !== undefined && { target }) }
+  const ready = Promise.resolve(toHandler(app, seen))
   ready.catch(() => {}) // Each request tells it.
   const onError = options.onError ?? errorPage(options.development ?? true)
   return new MemoryServer(async (exchange) => (await ready)(exchange), { ...options, onError })

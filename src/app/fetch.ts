@@ -1,10 +1,11 @@
 /** Fetch apps as Handlers: `fetch(request, env, context)` of Hono, h3 and plain objects. */
-import { type CgiRequest, translate } from '../env/request.js'
+import type { CgiRequest } from '../env/request.js'
 import type { Exchange, Handler } from '../exchange.js'
 import type { AppOptions, FetchApp } from './handler.js'
 import { addServerProperties, Context, receiveRequest } from './received.js'
 import { replyFrom } from './response.js'
 import { seesSecondArgument } from './second-argument.js'
+import { servedRequests, withStatusOf } from './served.js'
 import { normalUrl } from './url.js'
 import { lightWebIsInstalled } from './web/install.js'
 import { streamOfBody } from './web/streams.js'
@@ -18,7 +19,7 @@ import { streamOfBody } from './web/streams.js'
  */
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
   const full = options.url === 'full'
-  const { mount } = options
+  const served = servedRequests(options)
   let known: FetchApp['fetch'] | undefined
   let seesEnv = true
   return (exchange) => {
@@ -27,15 +28,18 @@ export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
       known = app.fetch
       seesEnv = seesSecondArgument(known)
     }
-    const bodyLength = exchange.stdin.length
-    const cgi = translate(exchange.env, mount === undefined ? { bodyLength } : { bodyLength, mount })
+    const decision = served(exchange)
+    const cgi = decision.request
     const request = requestFrom(cgi, exchange, full)
     const context = new Context(exchange, cgi, full)
     const returned: unknown = app.fetch(request, seesEnv ? exchange.env.toObject() : unseen, context)
     // An app that answers at once is answered at once: promises would be a tenth of a small request.
     if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function')
-      return replyFrom(returned, exchange)
-    return Promise.resolve(returned as PromiseLike<unknown>).then((value) => replyFrom(value, exchange))
+      return withStatusOf(decision, replyFrom(returned, exchange))
+    const reply = Promise.resolve(returned as PromiseLike<unknown>).then((value) =>
+      replyFrom(value, exchange),
+    )
+    return withStatusOf(decision, reply)
   }
 }
 

@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Exchange, Gateway, Handler } from '../exchange.js'
+import { guarded } from './served.js'
 
 /** What a fetch app gets as its third argument. */
 export interface FetchContext {
@@ -79,6 +80,13 @@ export interface AppOptions {
    */
   mount?: string
   /**
+   * Which of the web server's variables tell the path. `'auto'`: REQUEST_URI where it agrees with them, else
+   * what the server decided to serve (docs/environment.md has the table). `'request-uri'`: REQUEST_URI, but
+   * for error pages of what the server has denied and for SSI: for a front controller whose name shows that
+   * to nobody. `'script'`: SCRIPT_NAME and PATH_INFO. Default `'auto'`.
+   */
+  target?: 'auto' | 'request-uri' | 'script'
+  /**
    * What path an app finds in `request.url` or `req.url`. `'relative'`: the path below the mount path,
    * so that the same routes work wherever the file lies; a fetch app finds the mount path in
    * `context.mount`, a Node app in `req.baseUrl`, and the whole path in `context.url` and
@@ -106,7 +114,7 @@ export function handler(fn: Handler): MarkedHandler {
  */
 export function toHandler(app: App, options: AppOptions = {}): Handler | Promise<Handler> {
   const found = classify(app)
-  if (found?.style === 'handler') return found.app
+  if (found?.style === 'handler') return guarded(found.app, options)
   if (found?.style === 'fetch') return load(import('./fetch.js'), (m) => m.fetchHandler(found.app, options))
   if (found?.style === 'node') return load(import('./node.js'), (m) => m.nodeHandler(found.app, options))
   return load(import('./shape.js'), (m) => m.refuse(app))

@@ -4,6 +4,7 @@ import type { Exchange, Handler, Reply } from '../exchange.js'
 import type { AppOptions, NodeApp, NodeListener } from './handler.js'
 import { nodeListener } from './node/listener.js'
 import { openPair, type Pair } from './node/request.js'
+import { servedRequests, withStatusOf } from './served.js'
 import { checkReturned } from './shape.js'
 
 /**
@@ -14,11 +15,15 @@ import { checkReturned } from './shape.js'
  */
 export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promise<Handler> {
   const listener = await nodeListener(app)
-  return (exchange) => serve(listener, exchange, options)
+  const served = servedRequests(options)
+  const full = options.url === 'full'
+  return (exchange) => {
+    const decision = served(exchange)
+    return withStatusOf(decision, serve(listener, openPair(exchange, decision.request, full), exchange))
+  }
 }
 
-function serve(listener: NodeListener, exchange: Exchange, options: AppOptions): Reply | Promise<Reply> {
-  const pair = openPair(exchange, options)
+function serve(listener: NodeListener, pair: Pair, exchange: Exchange): Reply | Promise<Reply> {
   const { outgoing } = pair.connection
   let work: Promise<unknown> | null = null
   try {

@@ -1,4 +1,5 @@
 /** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
+import { resolvedPath } from '../env/reading.js'
 import type { CgiRequest } from '../env/request.js'
 import type { Exchange, Gateway } from '../exchange.js'
 import type { FetchContext } from './handler.js'
@@ -142,7 +143,7 @@ export class Context implements FetchContext {
   passThroughOnException(): void {}
 
   get mount(): string {
-    return this.#full ? '' : this.#cgi.mount
+    return this.#full ? '' : resolvedPath(this.#cgi.mount)
   }
 
   get url(): string {

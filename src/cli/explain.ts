@@ -1,6 +1,7 @@
 /** `cgiup call --explain`: what breaks RFC 3875, shown at the lines of the head. */
 import { HeadParser } from '../cgi/head-parser.js'
 import { type Finding, headLines, lint, type ScriptRun } from '../cgi/lint.js'
+import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
 import { lintEnv } from '../env/lint.js'
 
@@ -9,12 +10,23 @@ import { lintEnv } from '../env/lint.js'
  * it wrote. @returns true when one of the latter is an error
  */
 export function explain(run: ScriptRun, environment: readonly string[]): boolean {
+  process.stderr.write(`${targetLine(new Environment(environment))}\n`)
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment))) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
   }
   const findings = lint(run)
   process.stderr.write(report(run, findings))
   return findings.some(({ level }) => level === 'error')
+}
+
+/** Which row of the table decided what the app is asked for (docs/environment.md). */
+function targetLine(env: Environment): string {
+  const { row, request, refused, status } = decide(env)
+  if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}`
+  const { mount, rest, query } = request
+  const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
+  const error = status === 0 ? '' : `; a reply of 200 goes out with ${status}`
+  return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}`
 }
 
 /** The text of the report: the head line by line with its findings, then those about the whole. */

@@ -1,5 +1,6 @@
 /** The options of `cgiup APP`: their table for parser and help, and what they say to `run()`. */
 import type { ServerName } from '../detect.js'
+import { UsageError } from '../errors.js'
 import type { RunOptions } from '../run.js'
 import type { Command, Parsed } from './args.js'
 import { processOptions, readProcessOptions } from './process-options.js'
@@ -17,6 +18,10 @@ The file may also call run(app) or app.listen() itself.`,
       help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 takes any free one.',
     },
     mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
+    target: {
+      value: 'NAME',
+      help: 'Which variables tell the path: auto (default), request-uri, script.\ndocs/environment.md says when.',
+    },
     quiet: { short: 'q', help: 'No banner and no access log.' },
     development: { help: 'Error pages for everybody who can connect, not for this\nmachine alone.' },
     ...processOptions,
@@ -30,12 +35,21 @@ Examples:
   REQUEST_METHOD=GET cgiup app.js  what the app answers as a CGI script`,
 }
 
+const targets = ['auto', 'request-uri', 'script'] as const
+
+function targetOf(name: string): (typeof targets)[number] {
+  const found = targets.find((target) => target === name)
+  if (found) return found
+  throw new UsageError('USAGE', `--target takes auto, request-uri or script, not ${JSON.stringify(name)}.`)
+}
+
 export function readOptions(parsed: Parsed): RunOptions {
   const { values } = parsed
   return {
     ...(values.server !== undefined && { server: values.server as ServerName }),
     ...(values.listen !== undefined && { listen: values.listen as string }),
     ...(values.mount !== undefined && { mount: values.mount as string }),
+    ...(values.target !== undefined && { target: targetOf(values.target as string) }),
     ...(values.quiet === true && { quiet: true }),
     ...(values.development === true && { development: true }),
     ...readProcessOptions(parsed),

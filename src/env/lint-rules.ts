@@ -1,7 +1,9 @@
 import type { Env } from '../exchange.js'
 import { hostOf, isAuthority, portOf } from './authority.js'
+import { decide } from './decide.js'
 import type { Finding } from './lint.js'
 import { translate } from './request.js'
+import { proxyNote, targetNote } from './target-note.js'
 import { isDigits, isToken } from './text.js'
 import { walk } from './walk.js'
 
@@ -268,7 +270,7 @@ export const lintRules: readonly LintRule[] = [
       const sent = translate(env).query ?? ''
       return when(sent !== query, `QUERY_STRING is ${shown(query)}, the query of REQUEST_URI ${shown(sent)}.`)
     },
-    fix: 'Nothing: the query of REQUEST_URI is what the client sent.',
+    fix: 'Nothing: an app gets the query of REQUEST_URI, or that of a rewrite rule (docs/environment.md).',
   },
   {
     code: 'path-contradiction',
@@ -285,6 +287,39 @@ export const lintRules: readonly LintRule[] = [
       )
     },
     fix: 'The server has rewritten the path: set the mount option if links go wrong.',
+  },
+  {
+    code: 'target-refused',
+    level: 'must',
+    clause: 'RFC 9112 3.2',
+    variable: 'REQUEST_URI',
+    check: (env) => {
+      const { row, refused } = decide(env)
+      return refused === null ? undefined : `${refused.why} Row ${row}: ${refused.status}.`
+    },
+    fix: 'Nothing: the app is not called (docs/environment.md).',
+  },
+  {
+    code: 'target-served',
+    level: 'note',
+    clause: 'de facto',
+    variable: 'REQUEST_URI',
+    check: (env) => {
+      const { row, request, refused } = decide(env)
+      if (refused !== null || request.target === (env.get('REQUEST_URI') || request.target)) return undefined
+      const note = targetNote(row, request)
+      const seen = `The client asked for ${shown(env.get('REQUEST_URI'))}, the server serves ${shown(request.target)}`
+      return `${seen} (row ${row} of the table).${note === null ? '' : ` Mind: ${note}`}`
+    },
+    fix: 'Nothing, when the server is meant to; else set the option target, or mount.',
+  },
+  {
+    code: 'proxy-rewritten',
+    level: 'note',
+    clause: 'de facto',
+    variable: 'SCRIPT_FILENAME',
+    check: (env) => proxyNote(env) ?? undefined,
+    fix: 'Set the mount option, or let the RewriteRule pass through to a ProxyPass: [PT] for [P].',
   },
   {
     code: 'scheme-contradiction',

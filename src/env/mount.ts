@@ -1,4 +1,5 @@
 import type { Env } from '../exchange.js'
+import { isH2oTold } from './target.js'
 import { textToBytes } from './text.js'
 import { sameEnd, standsAt, type Walk, walk } from './walk.js'
 
@@ -16,6 +17,9 @@ export function mountLength(path: string, env: Env): number {
   const info = env.get('PATH_INFO') ?? ''
   if (info === '' && isHaproxyUnsplit(env)) return 0
   if (script === '') {
+    // Caddy's handle_path has taken the whole path away, DOCUMENT_URI too.
+    if (info === '' && env.get('PATH_INFO') === '' && env.get('DOCUMENT_URI') === '')
+      return path === '/' ? 0 : path.length
     if (info === '' || info === path) return 0
   } else if (info !== '' && path.length === script.length + info.length) {
     // Nearly every request: nothing in it to decode, nothing rewritten.
@@ -143,18 +147,6 @@ function isHaproxyUnsplit(env: Env): boolean {
     env.get('PATH_INFO') === undefined &&
     env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true &&
     env.get('FCGI_ROLE') === undefined
-  )
-}
-
-/**
- * quirk: h2o-whole-path. Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
- * SCRIPT_NAME only where its configuration says one (`setenv`): that is the mount path.
- */
-function isH2oTold(script: string, env: Env): boolean {
-  return (
-    script !== '' &&
-    env.get('SERVER_SOFTWARE')?.startsWith('h2o/') === true &&
-    env.get('SCRIPT_FILENAME') === undefined
   )
 }
 

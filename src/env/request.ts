@@ -11,12 +11,14 @@ export interface TranslateOptions {
    * it or tells it wrong (docs/environment.md). A request that is not below it counts as one at the root.
    * Default: found in the environment.
    */
-  readonly mount?: string
+  readonly mount?: string | undefined
   /**
    * Length of the request body in bytes where the adapter knows it better than CONTENT_LENGTH: 0 for
    * none, null for unknown. `exchange.stdin.length` is such a value.
    */
   readonly bodyLength?: number | null
+  /** The request target that takes the place of REQUEST_URI: the one that the server decided to serve. */
+  readonly servedTarget?: string | undefined
 }
 
 /** Reads the meta-variables of a request as the HTTP request they were made from. */
@@ -49,9 +51,9 @@ export class CgiRequest {
     return this.env.get('REQUEST_METHOD') || 'GET'
   }
 
-  /** The request target as the client sent it, as far as the server kept it (REQUEST_URI). */
+  /** The request target as the client sent it, as far as the server kept it (REQUEST_URI); or the one given. */
   get target(): string {
-    this.#target ??= this.env.get('REQUEST_URI') || rebuildTarget(this.env)
+    this.#target ??= this.#options?.servedTarget || this.env.get('REQUEST_URI') || rebuildTarget(this.env)
     return this.#target
   }
 

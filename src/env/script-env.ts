@@ -72,8 +72,9 @@ function compute(env: Map<string, string>, request: Env, facts: ScriptFacts): vo
   env.set('SCRIPT_NAME', facts.scriptName)
   env.set('SCRIPT_FILENAME', facts.scriptFilename)
   env.set('QUERY_STRING', facts.queryString ?? request.get('QUERY_STRING') ?? '')
-  // php-cgi built with force-cgi-redirect refuses to run without it.
-  env.set('REDIRECT_STATUS', '200')
+  // php-cgi built with force-cgi-redirect refuses to run without it. A web server in front may have its own.
+  const status = request.get('REDIRECT_STATUS') ?? ''
+  env.set('REDIRECT_STATUS', /^[1-5]\d\d$/.test(status) ? status : '200')
   if (facts.documentRoot !== undefined) env.set('DOCUMENT_ROOT', facts.documentRoot)
   if (facts.pathInfo !== '') {
     env.set('PATH_INFO', facts.pathInfo)

@@ -57,16 +57,40 @@ function isScheme(text: string, end: number): boolean {
  * empty query) stays lost.
  */
 export function rebuildTarget(env: Env): string {
+  return encodeTarget(servedPath(env) || '/', env.get('QUERY_STRING') ?? '')
+}
+
+/** The path that the server serves, decoded: SCRIPT_NAME and PATH_INFO. '' where it says none. */
+export function servedPath(env: Env): string {
   const script = env.get('SCRIPT_NAME') ?? ''
   const info = env.get('PATH_INFO') ?? ''
+  // nginx's scgi_params name the path only here; Caddy has it besides, for the whole of what is left of a path.
+  if (script === '' && info === '') return env.get('DOCUMENT_URI') ?? ''
+  if (info !== '' && isH2oTold(script, env)) return info
   // quirk: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
-  const name = script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script
-  let path = name + info
-  // nginx's scgi_params name the path only here.
-  if (path === '') path = env.get('DOCUMENT_URI') || '/'
-  const query = env.get('QUERY_STRING') ?? ''
-  const encoded = percentEncode(path.startsWith('/') ? path : `/${path}`, pathBytes)
-  return query === '' ? encoded : `${encoded}?${percentEncode(query, urlBytes)}`
+  return (script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script) + info
+}
+
+/**
+ * quirk: h2o-whole-path. Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
+ * SCRIPT_NAME only where its configuration says one (`setenv`): that is the mount path.
+ */
+export function isH2oTold(script: string, env: Env): boolean {
+  return (
+    script !== '' &&
+    env.get('SERVER_SOFTWARE')?.startsWith('h2o/') === true &&
+    env.get('SCRIPT_FILENAME') === undefined
+  )
+}
+
+/** A request target of a decoded path and a query; '' for none. */
+export function encodeTarget(path: string, query: string): string {
+  return withQuery(percentEncode(path.startsWith('/') ? path : `/${path}`, pathBytes), query)
+}
+
+/** @param path raw */
+export function withQuery(path: string, query: string): string {
+  return query === '' ? path : `${path}?${percentEncode(query, urlBytes)}`
 }
 
 /**

@@ -73,3 +73,14 @@ export function sameEnd(one: Walk, other: Walk): number {
   while (count < a.length && count < b.length && a[a.length - 1 - count] === b[b.length - 1 - count]) count++
   return count
 }
+
+/** Both have the same segments. */
+export function sameSegments(one: Walk, other: Walk): boolean {
+  return one.segments.length === other.segments.length && standsAt(one, other, 0)
+}
+
+/** The last segments of `whole` are those of `part`, which has one at least, or both end in a slash. */
+export function endsIn(whole: Walk, part: Walk): boolean {
+  if (part.segments.length === 0) return whole.slash && part.slash
+  return standsAt(whole, part, whole.segments.length - part.segments.length)
+}

@@ -6,6 +6,7 @@ import { showsDevelopment } from '../development.js'
 import { textToBytes } from '../env/text.js'
 import { UsageError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { asHost } from './as-served.js'
 import { routeOf } from './derive.js'
 import { answering } from './failure.js'
 import { type FilesOptions, sendFile } from './files.js'
@@ -82,7 +83,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
     if (options.list ?? shown) return listing(root, place, options, judge, shown)
     return refuse(404, `${found.path} is a directory.`, exchange, set)
   }
-  const handler: Handler = (exchange) => answering(handle, exchange, set.development)
+  const handler = asHost((exchange) => answering(handle, exchange, set.development))
   return handler
 }
 
@@ -102,7 +103,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
     if ('refused' in place) return refuse(400, `${place.refused}.`, exchange, set)
     return runAt(file, 0, place, exchange, set, handler)
   }
-  const handler: Handler = (exchange) => answering(handle, exchange, set.development)
+  const handler = asHost((exchange) => answering(handle, exchange, set.development))
   return handler
 }
 

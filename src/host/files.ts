@@ -5,6 +5,7 @@ import { showsDevelopment } from '../development.js'
 import { translate } from '../env/request.js'
 import { shortage } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { asHost } from './as-served.js'
 import { notModified, type Range, rangeOf, type Version } from './conditions.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
@@ -44,12 +45,12 @@ const pieceBytes = 64 * 1024
  */
 export function files(directory: string, options: FilesOptions = {}): Handler {
   const root = directoryPath(directory)
-  return (exchange) => {
+  return asHost((exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return plainReply(400)
     const file = fileAt(root, place, exchange, options)
     return typeof file === 'string' ? sendFile(file, root, exchange, options) : file
-  }
+  })
 }
 
 /**

@@ -2,6 +2,7 @@
 import { Environment } from '../env/environment.js'
 import { UsageError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { asHost } from './as-served.js'
 import { DerivedExchange, routeOf, setRoute, withVariables } from './derive.js'
 import { plainReply } from './pages.js'
 import { joined, type Place, placeOf, resolvePath, setPlace } from './path.js'
@@ -24,12 +25,12 @@ export function mount(table: Readonly<Record<string, Handler>>): Handler {
     handler,
   }))
   entries.sort((a, b) => b.segments.length - a.segments.length)
-  const mounted: Handler = (exchange) => {
+  const mounted: Handler = asHost((exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return plainReply(400)
     const entry = entries.find((entry) => leads(entry.segments, place.segments))
     return entry ? enter(entry, exchange, place, mounted) : plainReply(404)
-  }
+  })
   return mounted
 }
 

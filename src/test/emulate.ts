@@ -25,6 +25,8 @@ export interface EmulateOptions extends AdapterOptions {
   development?: boolean
   /** An app in this process: how it sees the request. */
   url?: AppOptions['url']
+  /** An app in this process: which variables tell the path. */
+  target?: AppOptions['target']
 }
 
 /**

@@ -9,8 +9,9 @@ import type { EmulateOptions } from './emulate.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
 export function inProcess(app: App, options: EmulateOptions): Handler {
-  const { url } = options
-  const ready = Promise.resolve(toHandler(app, url === undefined ? {} : { url }))
+  const { url, target } = options
+  const seen = { ...(url !== undefined && { url }), ...(target !== undefined && { target }) }
+  const ready = Promise.resolve(toHandler(app, seen))
   ready.catch(() => {}) // Each request tells it.
   return async (exchange) => {
     const pipe = new PassThrough()

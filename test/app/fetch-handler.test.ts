@@ -248,7 +248,7 @@ describe('requests', () => {
     ["/'`{}?'", "http://localhost/'%60%7B%7D?%27"],
   ])('for %s have the URL %s', async (target, url) => {
     let seen = ''
-    const request = { env: { PATH_INFO: '', SCRIPT_NAME: '' } }
+    const request = { env: { PATH_INFO: new URL(url).pathname, SCRIPT_NAME: '' } }
     await answer(
       (r) => {
         seen = r.url

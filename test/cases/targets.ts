@@ -5,6 +5,14 @@ function sees(fetch: string, node: string, mount = ''): (style: Style) => Expect
   return (style) => ({ json: { url: style === 'fetch' ? fetch : node, mount } })
 }
 
+/** Gateways of ours, where nothing stands in front. */
+const unresolved = Object.fromEntries(
+  ['cgi', 'fastcgi', 'fastcgi, multiplexed', 'scgi', 'http', 'memory', 'cgi output in memory'].map((name) => [
+    name,
+    'nobody has resolved them: 400',
+  ]),
+)
+
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map(
   (method): Case => ({
     name: `method ${method}`,
@@ -73,11 +81,36 @@ export const targetCases: readonly Case[] = [
     expect: sees('/%61%20%25%3F?%3d', '/%61%20%25%3F?%3d'),
   },
   {
-    name: 'dot segments',
+    name: 'dot segments that the server has resolved',
     clause: 'RFC 3986 5.2.4; URL standard',
     app: 'see',
     request: { target: '/a/./b/../c' },
-    expect: sees('/a/c', '/a/./b/../c'),
+    expect: sees('/a/c', '/a/c'),
+    not: unresolved,
+  },
+  {
+    name: 'dot segments that the variables of the server show as resolved',
+    clause: 'RFC 3986 5.2.4; URL standard',
+    app: 'see',
+    request: { target: '/a/./b/../c', env: { SCRIPT_NAME: '', PATH_INFO: '/a/c' } },
+    expect: sees('/a/c', '/a/c'),
+  },
+  {
+    name: 'mounted: dot segments before the mount path',
+    clause: 'RFC 3986 5.2.4; URL standard',
+    app: 'see',
+    request: { target: '/x/../app/%2e/c', env: { SCRIPT_NAME: '/app', PATH_INFO: '/c' } },
+    expect: sees('/c', '/c', '/app'),
+  },
+  {
+    name: 'an error page gets its own address, not the one that was refused',
+    clause: 'SERVERS: ErrorDocument',
+    app: 'see',
+    request: {
+      target: '/secret?a=1',
+      env: { SCRIPT_NAME: '/app', PATH_INFO: '/denied', QUERY_STRING: '', REDIRECT_STATUS: '403' },
+    },
+    expect: (style) => ({ ...sees('/denied', '/denied', '/app')(style), status: 403 }),
   },
   {
     name: 'UTF-8, percent-encoded',

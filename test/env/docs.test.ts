@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { environmentDocument } from '../../scripts/environment-doc.mjs'
 import { lintRules } from '../../src/env/lint-rules.js'
 import { quirks } from '../../src/env/quirks.js'
+import { rows } from '../../src/env/rows.js'
 import { metaVariables } from '../../src/env/table.js'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -11,12 +12,13 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 test('docs/environment.md has the tables that `npm run docs` makes', () => {
   const losses = JSON.parse(read('test/fixtures/captures/losses.json'))
   const document = read('docs/environment.md')
-  expect(document).toBe(environmentDocument(document, { metaVariables, quirks, lintRules, losses }))
+  expect(document).toBe(environmentDocument(document, { metaVariables, rows, quirks, lintRules, losses }))
 })
 
 test('each table is there', () => {
   const document = read('docs/environment.md')
   for (const { name } of metaVariables) expect(document).toContain(`| \`${name}\` |`)
   for (const { name } of quirks) expect(document).toContain(`| \`${name}\` |`)
+  for (const { name } of rows) expect(document).toContain(`| \`${name}\` |`)
   for (const { code } of lintRules) expect(document).toContain(`| \`${code}\` |`)
 })

@@ -36,7 +36,10 @@ const nginx = {
   'a body that breaks is cut off, not ended': wholeAnyway,
 }
 
+const unresolved = 'it resolves none: 400'
+
 const caddy = {
+  'dot segments that the server has resolved': unresolved,
   'repeated cookies are joined with a semicolon': 'Caddy joins them with a comma',
   'no body: neither Content-Length nor Content-Type': 'the variables themselves: Caddy sets them',
   'no user without authentication': 'the variable itself: Caddy sets REMOTE_USER empty',
@@ -49,6 +52,7 @@ const caddy = {
 const buffer = 'HAProxy answers 400 to chunked uploads over its buffer of 16 KB'
 
 const haproxy = {
+  'dot segments that the server has resolved': unresolved,
   'mounted: the mount path itself is the root': 'HAProxy tells no PATH_INFO there: option mount',
   'no body: neither Content-Length nor Content-Type': 'the variable itself: HAProxy sets CONTENT_LENGTH=0',
   'variables of CGI reach the app': 'HAProxy tells no PATH_INFO at the root',

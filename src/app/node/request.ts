@@ -1,9 +1,9 @@
 /** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type CgiRequest, translate } from '../../env/request.js'
+import { hasDotSegment, resolvedPath } from '../../env/reading.js'
+import type { CgiRequest } from '../../env/request.js'
 import type { Exchange } from '../../exchange.js'
-import type { AppOptions } from '../handler.js'
 import { Connection } from './connection.js'
 import { headersDistinct, headersObject } from './headers.js'
 import { Incoming } from './incoming.js'
@@ -25,11 +25,10 @@ export interface Pair {
 }
 
 /** Makes the pair. Nothing of the body is read before somebody reads `req`. */
-export function openPair(exchange: Exchange, options: AppOptions): Pair {
+export function openPair(exchange: Exchange, request: CgiRequest, full: boolean): Pair {
   const { stdin } = exchange
-  const request = translate(exchange.env, translateOptions(options, stdin.length))
   const connection = new Connection(exchange, request)
-  const req = new Request(connection as unknown as Socket, request, options.url === 'full')
+  const req = new Request(connection as unknown as Socket, request, full)
   const res = new ServerResponse<IncomingMessage>(req)
   res.writeHead = writeHead as ServerResponse['writeHead']
   // The gateway frames the body and sends the date.
@@ -37,11 +36,6 @@ export function openPair(exchange: Exchange, options: AppOptions): Pair {
   res.sendDate = false
   connection.carry(new Incoming(req, stdin, connection), res)
   return { req, res, connection }
-}
-
-function translateOptions(options: AppOptions, bodyLength: number | null) {
-  const { mount } = options
-  return mount === undefined ? { bodyLength } : { bodyLength, mount }
 }
 
 /**
@@ -57,9 +51,12 @@ class Request extends IncomingMessage implements NodeRequest {
   constructor(socket: Socket, request: CgiRequest, full: boolean) {
     super(socket)
     this.method = request.method
-    this.originalUrl = request.target
-    this.baseUrl = full ? '' : request.mount
-    this.url = full ? request.target : relativeUrl(request)
+    const target = hasDotSegment(request.path)
+      ? withQuery(resolvedPath(request.path), request)
+      : request.target
+    this.originalUrl = target
+    this.baseUrl = full ? '' : resolvedPath(request.mount)
+    this.url = full ? target : withQuery(resolvedPath(request.rest || '/'), request)
     const { protocol } = request
     const known = protocol === 'HTTP/1.1' ? null : /^HTTP\/(\d)\.(\d)/.exec(protocol)
     this.httpVersionMajor = known ? Number(known[1]) : 1
@@ -109,10 +106,7 @@ function headerLines({ request, bodyLength }: Connection): string[] {
   return list
 }
 
-/** The path below the mount path, and the query. */
-function relativeUrl(request: CgiRequest): string {
-  const { rest, query } = request
-  const path = rest === '' ? '/' : rest
+function withQuery(path: string, { query }: CgiRequest): string {
   return query === null ? path : `${path}?${query}`
 }
 

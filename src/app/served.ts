@@ -1,0 +1,119 @@
+/** Which request an app is asked for, and what becomes of one that it is not to be asked for. */
+import { realpathSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { type Decision, decide } from '../env/decide.js'
+import type { CgiRequest } from '../env/request.js'
+import { targetNote } from '../env/target-note.js'
+import { bytesToText } from '../env/text.js'
+import { RequestError, UsageError } from '../errors.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { AppOptions } from './handler.js'
+
+const modes: readonly unknown[] = [undefined, 'auto', 'request-uri', 'script']
+
+/** @throws RequestError REQUEST_TARGET_REFUSED, REQUEST_DENIED */
+export type Served = (exchange: Exchange) => Decision
+
+/**
+ * Reads requests for an app as the web server decided to serve them.
+ *
+ * @param resolvesDots the app resolves dot segments itself
+ * @throws UsageError USAGE for another `target`
+ */
+export function servedRequests({ mount, target }: AppOptions, resolvesDots = false): Served {
+  if (!modes.includes(target)) {
+    throw new UsageError(
+      'USAGE',
+      `The option target is 'auto', 'request-uri' or 'script', not ${JSON.stringify(target)}.`,
+    )
+  }
+  return (exchange) => {
+    const bodyLength = exchange.stdin.length
+    // FastCGI 1.0 section 6.3: an Authorizer is asked without SCRIPT_NAME and PATH_INFO.
+    const mode = target ?? (exchange.gateway.role === 'authorizer' ? 'request-uri' : 'auto')
+    const decision = decide(exchange.env, { bodyLength, mount, target: mode, isOwnFile, resolvesDots })
+    const { row, refused } = decision
+    if (row === 'as-sent' && refused === null) return decision
+    if (refused !== null) {
+      const code = row === 'denied' ? 'REQUEST_DENIED' : 'REQUEST_TARGET_REFUSED'
+      throw new RequestError(code, refused.why, { status: refused.status })
+    }
+    if (!exchange.gateway.runOnce) note(decision, exchange)
+    return decision
+  }
+}
+
+/**
+ * Handlers that are hosts themselves (src/host) resolve dot segments as a web server does, and read the path
+ * in the environment: they give an exchange with the variables of the request that is served.
+ */
+const hostMark = Symbol.for('cgiup.host')
+
+type HostHandler = Handler & { [hostMark]?: (exchange: Exchange, request: CgiRequest) => Exchange }
+
+/** A handler that is asked only what may be served; what others read in the environment is their own business. */
+export function guarded(handler: Handler, options: AppOptions): Handler {
+  const entry = (handler as HostHandler)[hostMark]
+  const served = servedRequests(options, entry !== undefined)
+  const guard: HostHandler = (exchange) => {
+    const decision = served(exchange)
+    const inner = entry === undefined ? exchange : entry(exchange, decision.request)
+    return withStatusOf(decision, handler(inner))
+  }
+  if (entry !== undefined) guard[hostMark] = entry
+  return guard
+}
+
+/** A handler behind another one that reads paths, such as a mount table: only what may be served gets there. */
+export function guardedAround(outer: Handler, inner: Handler): Handler {
+  const served = servedRequests({}, hostMark in inner)
+  return (exchange) => withStatusOf(served(exchange), outer(exchange))
+}
+
+/** A reply of 200 is the body of an error document: it goes out with the status of the error. */
+export function withStatusOf({ status }: Decision, reply: Reply | Promise<Reply>): Reply | Promise<Reply> {
+  if (status === 0) return reply
+  return reply instanceof Promise ? reply.then((it) => withStatus(it, status)) : withStatus(reply, status)
+}
+
+function withStatus(reply: Reply, status: number): Reply {
+  if (reply.status !== 200 || reply.verbatim) return reply
+  const { reason: _, ...rest } = reply
+  return { ...rest, status }
+}
+
+const noted = new Set<string>()
+
+/** What cannot be told apart is logged once by a process that stays; under CGI the lint says it. */
+function note({ row, request }: Decision, exchange: Exchange): void {
+  if (noted.has(row)) return
+  const text = targetNote(row, request)
+  if (text === null) return
+  noted.add(row)
+  exchange.stderr(`cgiup: ${text}\n`)
+}
+
+let own: { file: string; real: string; name: string } | undefined
+
+/** @param file a path, or the name of a file alone; one character a byte */
+function isOwnFile(file: string): boolean {
+  own ??= ownFile()
+  const text = bytesToText(file)
+  if (!text.includes('/')) return text === own.name
+  return text === own.file || realPath(text) === own.real
+}
+
+function ownFile() {
+  // `cgiup FILE` is the program then, and FILE the app (src/run.ts).
+  const launch = (globalThis as { [key: symbol]: { file?: string } | undefined })[Symbol.for('cgiup.launch')]
+  const file = launch?.file ?? process.argv[1] ?? ''
+  return { file: file && resolve(file), real: file && realPath(file), name: basename(file) }
+}
+
+function realPath(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
+  }
+}

@@ -1,0 +1,141 @@
+/** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
+import type { Env } from '../exchange.js'
+import { type FactOptions, Facts, type TargetMode } from './facts.js'
+import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
+import { CgiRequest, type TranslateOptions } from './request.js'
+import { type Row, rows } from './rows.js'
+import { encodeTarget, rebuildTarget, withQuery } from './target.js'
+import { percentDecode } from './text.js'
+import { endsIn, walk } from './walk.js'
+
+export interface DecideOptions extends TranslateOptions, FactOptions {}
+
+export type { TargetMode }
+
+/** Why an app is not called, and what the client gets instead. */
+export interface Refusal {
+  readonly status: 400 | 401 | 403 | 404
+  /** What was seen, one or two sentences. */
+  readonly why: string
+}
+
+/** Which request an app is asked for. */
+export interface Decision {
+  /** Name of the row of the table that decided (rows.ts). */
+  readonly row: string
+  readonly request: CgiRequest
+  /** Null where the app may be called. */
+  readonly refused: Refusal | null
+  /** What a reply of 200 goes out with instead: the status of an error document. 0 for none. */
+  readonly status: number
+}
+
+/** Reads the meta-variables of a request as the one that the server decided to serve. Never throws. */
+export function decide(env: Env, options: DecideOptions = {}): Decision {
+  if (isServedAsSent(env) && options.target !== 'script') {
+    return { row: 'as-sent', request: new CgiRequest(env, options), refused: null, status: 0 }
+  }
+  const facts = new Facts(env, options)
+  const row = rows.find(({ fits }) => fits(facts)) as Row
+  const target = targetOf(row, facts)
+  const request = new CgiRequest(env, target === null ? options : { ...options, servedTarget: target })
+  return {
+    row: row.name,
+    request,
+    refused: refusalOf(row, facts, request, options),
+    status: row.keepsStatus && facts.status < 600 ? facts.status : 0,
+  }
+}
+
+/** Nearly every request: the server's variables are the target as it was sent, and nothing was redirected. */
+function isServedAsSent(env: Env): boolean {
+  const sent = env.get('REQUEST_URI')
+  if (sent === undefined || !isPlainTarget(sent) || env.get('SERVER_PROTOCOL') === 'INCLUDED') return false
+  const status = env.get('REDIRECT_STATUS')
+  if (status !== undefined) {
+    // nginx and lighttpd send 200 always.
+    if (status !== '200' || env.get('REDIRECT_REQUEST_METHOD') !== undefined) return false
+    if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return false
+  }
+  const mark = sent.indexOf('?')
+  const length = mark < 0 ? sent.length : mark
+  const script = env.get('SCRIPT_NAME') ?? ''
+  const info = env.get('PATH_INFO') ?? (script === '' ? env.get('DOCUMENT_URI') : undefined) ?? ''
+  if (script.length + info.length !== length) return false
+  if (!sent.startsWith(script) || !sent.startsWith(info, script.length)) return false
+  const query = env.get('QUERY_STRING') ?? ''
+  return query === '' || (mark >= 0 && query.length === sent.length - mark - 1 && sent.endsWith(query))
+}
+
+/** The target that takes the place of REQUEST_URI; null where that stands. */
+function targetOf({ takes }: Row, facts: Facts): string | null {
+  if (takes === 'refused' || facts.sent === '') return null
+  if (takes === 'sent') return sentTarget(facts)
+  const query = facts.env.get('QUERY_STRING') ?? ''
+  if (takes === 'redirected' && facts.redirects > 1) {
+    const url = facts.env.get('REDIRECT_URL') ?? ''
+    // Else the rewrite leads to a path of the app's own.
+    if (url !== '' && (facts.info === '' || endsIn(walk(url, false), walk(facts.info, false)))) {
+      return encodeTarget(url, query)
+    }
+  }
+  // SSI of Apache: SCRIPT_NAME ends in PATH_INFO.
+  const { script, info } = facts
+  if (facts.env.get('SERVER_PROTOCOL') === 'INCLUDED' && info !== '' && script.endsWith(info)) {
+    return encodeTarget(script, query)
+  }
+  return rebuildTarget(facts.env)
+}
+
+/** REQUEST_URI, with the query that a rewrite rule made of its own. */
+function sentTarget({ env, sent, parts }: Facts): string | null {
+  const query = env.get('QUERY_STRING') ?? ''
+  if (query === '' || isSameQuery(query, parts.query ?? '')) return null
+  const mark = sent.indexOf('?')
+  return withQuery(mark < 0 ? sent : sent.slice(0, mark), query)
+}
+
+/** quirk: lighttpd-query-rewritten */
+function isSameQuery(one: string, other: string): boolean {
+  if (one === other) return true
+  const pairs = (query: string) => query.split('&').map(percentDecode)
+  const sent = pairs(other)
+  const served = pairs(one)
+  return served.length === sent.length && served.every((pair, i) => pair === sent[i])
+}
+
+function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideOptions): Refusal | null {
+  if (row.name === 'refused') return { status: 400, why: facts.fault as string }
+  const path = JSON.stringify(facts.parts.path.slice(0, 80))
+  if (row.name === 'denied') {
+    const why = `The web server has refused ${path}, and asks for the same path as its error page.`
+    return { status: facts.status as 401 | 403, why }
+  }
+  if (row.name === 'not-found-controller' && facts.isUnruled) {
+    const why = `The web server answers the encoded slash in ${path} with 404 before it applies its access rules.`
+    return { status: 404, why }
+  }
+  if (request.form !== 'origin' && request.form !== 'absolute') return null
+  if (row.takes !== 'sent') return servedRefusal(row, facts, request.path, options)
+  const shows = row.name === 'as-sent' && (facts.isSamePath || facts.endsInInfo)
+  if (shows || options.resolvesDots || !hasDotSegment(request.path) || resolvesDots(facts.env)) return null
+  const why = `The path ${path} has a dot segment, and the server in front is not known to have resolved it.`
+  return { status: 400, why }
+}
+
+/** The server's own path has to be read in one way, too. */
+function servedRefusal(
+  row: Row,
+  { served }: Facts,
+  path: string,
+  { resolvesDots }: DecideOptions,
+): Refusal | null {
+  // Caddy's handle_path /app* leaves `admin` of /appadmin.
+  if (row.name !== 'rebuilt' && row.name !== 'included' && served.charCodeAt(0) !== 47) {
+    const why = `The web server serves ${JSON.stringify(served.slice(0, 80))}, which is no path: it was cut off in the middle of a name.`
+    return { status: 400, why }
+  }
+  if (isReadAsOne(path) && (resolvesDots || !hasDotSegment(path))) return null
+  const why = `The path ${JSON.stringify(path.slice(0, 80))} that the web server serves is read differently by apps.`
+  return { status: 400, why }
+}

@@ -1,0 +1,163 @@
+/** What the rows of the table (rows.ts) ask of a request. Worked out when it is asked for. */
+import type { Env } from '../exchange.js'
+import { proxyPath } from './mount.js'
+import { readingFault } from './reading.js'
+import { parseTarget, servedPath, type Target } from './target.js'
+import { endsIn, sameSegments, standsAt, type Walk, walk } from './walk.js'
+
+/** Which of the server's variables tell the path: the table, REQUEST_URI, or SCRIPT_NAME with PATH_INFO. */
+export type TargetMode = 'auto' | 'request-uri' | 'script'
+
+export interface FactOptions {
+  /** Default 'auto'. */
+  readonly target?: TargetMode | undefined
+  /** Whether a path of the file system is the app's own file. Default: it is not. */
+  readonly isOwnFile?: ((file: string) => boolean) | undefined
+  /** The handler resolves dot segments itself, as a web server does. Default false. */
+  readonly resolvesDots?: boolean | undefined
+}
+
+/** Names of programs: a last segment like these is a front controller, not the path that was asked for. */
+const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
+
+export class Facts {
+  readonly env: Env
+  readonly mode: TargetMode
+  /** REQUEST_URI; '' when it is absent. */
+  readonly sent: string
+  readonly script: string
+  readonly info: string
+  /** REDIRECT_STATUS; 0 when it is absent. */
+  readonly status: number
+  readonly #options: FactOptions
+  #parts: Target | undefined
+  #sentWalk: Walk | undefined
+  #program: boolean | undefined
+  #matches: boolean | undefined
+  #fault: string | null | undefined
+  #served: string | undefined
+
+  constructor(env: Env, options: FactOptions) {
+    this.env = env
+    this.#options = options
+    this.mode = options.target ?? 'auto'
+    this.sent = env.get('REQUEST_URI') ?? ''
+    this.script = env.get('SCRIPT_NAME') ?? ''
+    this.info = env.get('PATH_INFO') ?? ''
+    const status = env.get('REDIRECT_STATUS') ?? ''
+    this.status = /^\d{3}$/.test(status) ? Number(status) : 0
+  }
+
+  /** REQUEST_URI, taken apart. */
+  get parts(): Target {
+    this.#parts ??= parseTarget(this.sent, this.env.get('REQUEST_METHOD') || 'GET')
+    return this.#parts
+  }
+
+  /** What forbids REQUEST_URI to be given to an app. */
+  get fault(): string | null {
+    if (this.#fault === undefined) {
+      this.#fault = readingFault(this.sent, this.parts.path, this.env, this.#options.resolvesDots === true)
+    }
+    return this.#fault
+  }
+
+  /** SCRIPT_NAME + PATH_INFO; nginx' scgi_params have the path in DOCUMENT_URI alone. */
+  get served(): string {
+    this.#served ??= servedPath(this.env)
+    return this.#served
+  }
+
+  get #sentPath(): Walk {
+    this.#sentWalk ??= walk(this.parts.path, true)
+    return this.#sentWalk
+  }
+
+  /** The server serves the path that was asked for, by its segments. */
+  get isSamePath(): boolean {
+    this.#matches ??= this.#equals(this.served) || this.#isCutAtSlash
+    return this.#matches
+  }
+
+  /** PATH_INFO without the slash that it should begin with. */
+  get #isCutAtSlash(): boolean {
+    const { script, info } = this
+    return info !== '' && info.charCodeAt(0) !== 47 && script !== '' && this.#equals(`${script}/${info}`)
+  }
+
+  #equals(path: string): boolean {
+    return sameSegments(this.#sentPath, walk(path, false)) || sameSegments(this.#sentPath, walk(path, true))
+  }
+
+  /** PATH_INFO is an end of the path that was asked for: the server has cut a mount path off. */
+  get endsInInfo(): boolean {
+    const { info } = this
+    // Caddy's handle_path /app* cuts in the middle of a segment, too.
+    if (info.charCodeAt(0) !== 47) return false
+    return endsIn(this.#sentPath, walk(info, false)) || endsIn(this.#sentPath, walk(info, true))
+  }
+
+  /** quirk: apache-proxy-script-filename, with proxy-fcgi-pathinfo: PATH_INFO is the path at the back end. */
+  get isProxied(): boolean {
+    const filename = this.env.get('SCRIPT_FILENAME') ?? ''
+    if (this.info === '' || !filename.startsWith('proxy:')) return false
+    const behind = walk(proxyPath(filename), true)
+    const mount = walk(this.script, false)
+    if (!sameSegments(behind, walk(this.info, false)) || !standsAt(this.#sentPath, mount, 0)) return false
+    const rest = this.#sentPath.segments.slice(mount.segments.length)
+    return standsAt(behind, { segments: rest, ends: [], slash: false }, behind.segments.length - rest.length)
+  }
+
+  /** HAProxy writes what it decides into REQUEST_URI itself (set-path, replace-path). quirk: haproxy-whole-path */
+  get isHaproxy(): boolean {
+    return this.env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true
+  }
+
+  /** h2o sends an absolute-form target as PATH_INFO. */
+  get isAbsoluteInfo(): boolean {
+    return this.parts.form === 'absolute' && this.info !== '' && this.sent.startsWith(this.info)
+  }
+
+  /** The server runs a program file for whatever path was asked for: a front controller. */
+  get isProgram(): boolean {
+    this.#program ??= this.info === '' && this.#isProgram()
+    return this.#program
+  }
+
+  #isProgram(): boolean {
+    const { isOwnFile } = this.#options
+    const filename = this.env.get('SCRIPT_FILENAME') ?? ''
+    const file = filename.startsWith('proxy:') ? proxyPath(filename) : filename
+    if (file !== '' && isOwnFile?.(file) === true) return true
+    const name = this.served.slice(this.served.lastIndexOf('/') + 1)
+    return programName.test(name) || (name !== '' && isOwnFile?.(name) === true)
+  }
+
+  /** Error documents; with the mode 'request-uri' only those of requests that the server has denied. */
+  get isErrorPage(): boolean {
+    return this.status >= 400 && (this.mode !== 'request-uri' || this.isDenied)
+  }
+
+  get isDenied(): boolean {
+    return this.status === 401 || this.status === 403
+  }
+
+  /**
+   * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for
+   * the last one, 2 when a rewrite followed; 0 for none. Only those two set the method anew, and each
+   * redirect puts another REDIRECT_ before it.
+   */
+  get redirects(): number {
+    const { env } = this
+    if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
+    if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return 2
+    return env.get('REDIRECT_REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined ? 3 : 0
+  }
+
+  /** Such a path is answered with 404 by Apache before its access rules are applied (AllowEncodedSlashes). */
+  get isUnruled(): boolean {
+    const { env } = this
+    if (!/%(?:2f|5c|00)/i.test(this.parts.path)) return false
+    return this.redirects > 0 || env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
+  }
+}

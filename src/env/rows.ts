@@ -1,0 +1,131 @@
+/**
+ * Which request an app is asked for: the first row that fits decides. REQUEST_URI is what the client wrote;
+ * the server's own variables say what it decided to serve, and to that its access rules were applied. Data:
+ * docs/environment.md lists it, the lint names the row, a test holds it to recorded environments.
+ */
+import type { Facts } from './facts.js'
+
+export interface Row {
+  readonly name: string
+  /** When it fits, for the docs. */
+  readonly when: string
+  /** Path and query that an app gets, for the docs. */
+  readonly gets: string
+  readonly fits: (facts: Facts) => boolean
+  /**
+   * `sent`: REQUEST_URI. `served`: SCRIPT_NAME + PATH_INFO with QUERY_STRING. `redirected`: REDIRECT_URL with
+   * QUERY_STRING. `refused`: the app is not called.
+   */
+  readonly takes: 'sent' | 'served' | 'redirected' | 'refused'
+  /** A reply of 200 goes out with the status of the error document. */
+  readonly keepsStatus?: true
+}
+
+export const rows: readonly Row[] = [
+  {
+    name: 'rebuilt',
+    when: 'no REQUEST_URI',
+    gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
+    fits: (facts) => facts.sent === '',
+    takes: 'served',
+  },
+  {
+    name: 'no-path',
+    when: 'a target without a path: an asterisk, or host:port (CONNECT)',
+    gets: 'REQUEST_URI',
+    fits: ({ parts: { form } }) => form === 'asterisk' || form === 'authority',
+    takes: 'sent',
+  },
+  {
+    name: 'refused',
+    when: 'the target can be read in two ways',
+    gets: 'nothing: 400',
+    fits: (facts) => facts.fault !== null,
+    takes: 'refused',
+  },
+  {
+    name: 'included',
+    when: 'SERVER_PROTOCOL=INCLUDED (SSI of Apache)',
+    gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
+    fits: ({ env }) => env.get('SERVER_PROTOCOL') === 'INCLUDED',
+    takes: 'served',
+  },
+  {
+    name: 'error-page-rewritten',
+    when: 'REDIRECT_STATUS >= 400, and the error document was rewritten (REDIRECT_REDIRECT_REQUEST_METHOD)',
+    gets: 'REDIRECT_URL, or SCRIPT_NAME + PATH_INFO where PATH_INFO is no end of it; QUERY_STRING',
+    fits: (facts) => facts.isErrorPage && facts.redirects > 1,
+    takes: 'redirected',
+    keepsStatus: true,
+  },
+  {
+    name: 'error-page-below',
+    when: 'REDIRECT_STATUS >= 400 and PATH_INFO',
+    gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
+    fits: (facts) => facts.isErrorPage && facts.info !== '',
+    takes: 'served',
+    keepsStatus: true,
+  },
+  {
+    name: 'not-found-controller',
+    when: 'REDIRECT_STATUS=404 and a program: a front controller for what is not found',
+    gets: 'REQUEST_URI; but 404 where its path has `%2F`, `%5C` or `%00` behind Apache, which applies no access rules to it',
+    fits: (facts) => facts.status === 404 && facts.mode !== 'script' && facts.isProgram,
+    takes: 'sent',
+  },
+  {
+    name: 'denied',
+    when: 'REDIRECT_STATUS is 401 or 403 and the path is still the one that was refused',
+    gets: 'nothing: that status',
+    fits: (facts) => facts.isDenied && facts.isSamePath && !facts.isProgram,
+    takes: 'refused',
+  },
+  {
+    name: 'error-page',
+    when: 'REDIRECT_STATUS >= 400',
+    gets: 'SCRIPT_NAME, QUERY_STRING: the page itself, or the home of a program',
+    fits: (facts) => facts.isErrorPage,
+    takes: 'served',
+    keepsStatus: true,
+  },
+  {
+    name: 'local-redirect',
+    when: 'REDIRECT_REQUEST_METHOD, with one REDIRECT_ or two, and REDIRECT_STATUS=200 (Location of a script)',
+    gets: 'SCRIPT_NAME + PATH_INFO; or REDIRECT_URL, where a rewrite followed; QUERY_STRING',
+    fits: (facts) => facts.mode !== 'request-uri' && facts.status === 200 && facts.redirects > 0,
+    takes: 'redirected',
+  },
+  {
+    name: 'as-sent',
+    when: 'SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI, or PATH_INFO an end of it, or neither is there',
+    gets: 'REQUEST_URI',
+    fits: (facts) =>
+      facts.mode === 'request-uri' || facts.served === '' || (facts.mode === 'auto' && agrees(facts)),
+    takes: 'sent',
+  },
+  {
+    name: 'rewritten',
+    when: 'PATH_INFO, which stands nowhere in REQUEST_URI (rewrite rules)',
+    gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
+    fits: (facts) => facts.info !== '',
+    takes: 'served',
+  },
+  {
+    name: 'front-controller',
+    when: 'a program: SCRIPT_FILENAME is the app, or the last segment of SCRIPT_NAME has its name or ends in .cgi, .fcgi, .mjs or the like',
+    gets: 'REQUEST_URI',
+    fits: (facts) => facts.mode === 'auto' && facts.isProgram,
+    takes: 'sent',
+  },
+  {
+    name: 'other-path',
+    when: 'else (auth_request, mirror, X-Accel-Redirect, SSI, error_page, rewrite)',
+    gets: 'SCRIPT_NAME, QUERY_STRING',
+    fits: () => true,
+    takes: 'served',
+  },
+]
+
+function agrees(facts: Facts): boolean {
+  return facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isHaproxy || facts.isAbsoluteInfo
+}

@@ -1,0 +1,39 @@
+/** What a person should know where the variables do not tell enough (SECURITY.md, "Error pages and subrequests"). */
+import type { Env } from '../exchange.js'
+import { proxyPath } from './mount.js'
+import type { CgiRequest } from './request.js'
+import { parseTarget } from './target.js'
+import { sameEnd, walk } from './walk.js'
+
+/** Where a row of the table had to guess; null where it had not. */
+export function targetNote(row: string, { env, target }: CgiRequest): string | null {
+  const sent = quoted(env.get('REQUEST_URI') ?? '')
+  if (row === 'other-path' && env.get('FCGI_ROLE') === undefined) {
+    return `the client asked for ${sent}, the web server serves ${quoted(target)}, and that is what the app gets. If it is a front controller for other paths, set the option target to "request-uri".`
+  }
+  if (row === 'error-page' && !env.get('PATH_INFO')) {
+    return `the app is the error page for ${sent} (REDIRECT_STATUS=${env.get('REDIRECT_STATUS')}) and gets ${quoted(target)}. Behind FallbackResource no variable says which page was configured: use a RewriteRule, or a static page.`
+  }
+  return null
+}
+
+/**
+ * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: the path at the back end is not the end of the one that was
+ * asked for, as behind ProxyPass, and what the two share is taken for the rest. Null where it is no such rule.
+ */
+export function proxyNote(env: Env): string | null {
+  const filename = env.get('SCRIPT_FILENAME') ?? ''
+  if (!filename.startsWith('proxy:') || env.get('PATH_INFO')) return null
+  const sent = parseTarget(env.get('REQUEST_URI') ?? '', 'GET').path
+  const [whole, script, behind] = [
+    walk(sent, true),
+    walk(env.get('SCRIPT_NAME') ?? '', false),
+    walk(proxyPath(filename), true),
+  ]
+  const same = sameEnd(whole, behind)
+  if (same === 0 || same === behind.segments.length || sameEnd(whole, script) < whole.segments.length)
+    return null
+  return `the client asked for ${quoted(sent)}, the web server asks for ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets the end that the two share.`
+}
+
+const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)

@@ -1,0 +1,29 @@
+/** Handlers that are hosts themselves, where a web server in front may have decided to serve another path. */
+import { Environment } from '../env/environment.js'
+import type { CgiRequest } from '../env/request.js'
+import { percentDecode } from '../env/text.js'
+import type { Exchange, Handler } from '../exchange.js'
+import { DerivedExchange, withVariables } from './derive.js'
+
+/** What src/app/served.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
+const hostMark = Symbol.for('cgiup.host')
+
+export function asHost(handler: Handler): Handler {
+  return Object.defineProperty(handler, hostMark, { value: asServed })
+}
+
+/** The exchange with the variables of the request that is served, where that is not the one that was sent. */
+function asServed(exchange: Exchange, { target, mount, rest, query }: CgiRequest): Exchange {
+  const { env } = exchange
+  if (target === (env.get('REQUEST_URI') ?? target)) return exchange
+  const changes = {
+    REQUEST_URI: target,
+    SCRIPT_NAME: percentDecode(mount),
+    PATH_INFO: percentDecode(rest),
+    QUERY_STRING: query ?? '',
+    REDIRECT_STATUS: undefined,
+    REDIRECT_REQUEST_METHOD: undefined,
+    REDIRECT_REDIRECT_REQUEST_METHOD: undefined,
+  }
+  return new DerivedExchange(exchange, new Environment(withVariables(env.list, changes)))
+}
