@@ -3,11 +3,13 @@ import { installLightWeb } from './app/web/install.js'
 import { printToStderr, takeStdout } from './cgi/stdio.js'
 import { type DetectedServer, detect, stdinKind } from './detect.js'
 import { watchEarlySignals } from './early-end.js'
+import { defaultToProduction } from './node-env.js'
 import { firstParent, leaveSignalsToPrimary } from './parent.js'
+import { dropQueryWords } from './query-words.js'
 import { guardStandardStreams } from './server/standard-streams.js'
 
 /**
- * In a process that a web server started: spares it the platform's web classes and, as a CGI script,
+ * In a process that a web server started: sets NODE_ENV, spares it the platform's web classes and, as a CGI script,
  * takes stdout, which is the reply (RFC 3875 section 6.1); a FastCGI process has none that anybody
  * reads (FastCGI 1.0 section 2.2). Imports run before the script's
  * own code, so this is the last moment for both.
@@ -19,6 +21,7 @@ export function beginScript(ended?: () => void): void {
   const server = serverThatStarts()
   if (server === 'http') return
   guardStandardStreams()
+  defaultToProduction()
   installLightWeb()
   if (server !== 'cgi') {
     printToStderr()
@@ -27,6 +30,7 @@ export function beginScript(ended?: () => void): void {
     firstParent()
     return
   }
+  dropQueryWords(process.argv, process.env.QUERY_STRING)
   takeStdout()
   if (ended) process.once('exit', ended)
 }

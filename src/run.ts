@@ -8,6 +8,7 @@ import { isDevelopment, showsDevelopment } from './development.js'
 import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
 import { onDemand } from './load-ahead.js'
+import { defaultToProduction, sayLate } from './node-env.js'
 import type { ServiceOptions } from './server/limits.js'
 
 /** Limits of a CGI script; docs/cgi-script.md has their defaults. */
@@ -179,6 +180,7 @@ export function failureText(error: unknown): string {
 
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
+  if (found.server !== 'http' && defaultToProduction(options.development)) sayLate(found.server)
   if (found.server === 'cgi') return startCgi(app, options, found)
   if (await needsWorkers(options, found)) {
     const { startWorkers } = await import('./run-workers.js')

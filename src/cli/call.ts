@@ -117,7 +117,7 @@ async function callCgi(file: string, request: TestRequest, parsed: Parsed): Prom
     extra: {
       PATH: process.env.PATH,
       TZ: process.env.TZ,
-      NODE_ENV: process.env.NODE_ENV ?? 'development',
+      NODE_ENV: process.env.NODE_ENV || 'development',
       ...env,
     },
   })

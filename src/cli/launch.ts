@@ -8,6 +8,7 @@ import { detect, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
 import { handler, run } from '../index.js'
 import { nearest } from '../nearest.js'
+import { defaultToProduction } from '../node-env.js'
 import { beginLaunch, type Launch, needsWorkers, type Running, type RunOptions } from '../run.js'
 
 /**
@@ -19,6 +20,8 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   if (found === undefined) throw missing(file)
   if (found.isDirectory()) throw directory(file)
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
+  // Before the file is loaded: frameworks read it then.
+  if (launcher.server !== 'http') defaultToProduction(options.development)
   if (await needsWorkers(options, launcher)) {
     // The app is loaded by the workers alone.
     const { startWorkers } = await import('../run-workers.js')

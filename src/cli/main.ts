@@ -17,16 +17,25 @@ try {
 
 async function main(args: string[]): Promise<void> {
   const [first] = args
-  if (first !== undefined && Object.hasOwn(commands, first)) {
+  // Under CGI a stranger wrote the words, and a server that starts scripts by relative names (suEXEC) makes
+  // a script called `call` look like the command.
+  const isCgi = Boolean(process.env.GATEWAY_INTERFACE || process.env.REQUEST_METHOD)
+  if (!isCgi && first !== undefined && Object.hasOwn(commands, first) && !(await isFastcgi())) {
     const command = await commands[first as keyof typeof commands]()
     return command.main(args.slice(1))
   }
-  if (first === undefined || ['--help', '-h', 'help', '--version', '-v'].includes(first)) {
+  if (!isCgi && (first === undefined || ['--help', '-h', 'help', '--version', '-v'].includes(first))) {
     const { about } = await import('./about.js')
     return about(args)
   }
   const command = await import('./run.js')
   return command.main(args)
+}
+
+/** A FastCGI process: a socket that listens is its descriptor 0. Commands have no use for one. */
+async function isFastcgi(): Promise<boolean> {
+  const { stdinKind } = await import('../detect.js')
+  return stdinKind() === 'listening'
 }
 
 /** What every file of a command exports. */

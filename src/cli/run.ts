@@ -1,4 +1,5 @@
 /** `cgiup APP`: runs an app file. Also what web servers start for `#!/usr/bin/env cgiup` scripts. */
+import { existsSync } from 'node:fs'
 import { UsageError } from '../errors.js'
 import type { RunOptions } from '../run.js'
 
@@ -39,11 +40,23 @@ export const valued =
 
 /**
  * RFC 3875 section 4.4: a web server may append the words of the query to the command line, so that
- * under CGI everything behind the file was written by a stranger (as in CVE-2012-1823).
+ * under CGI everything behind the file was written by a stranger (as in CVE-2012-1823). The app does not
+ * see them either.
  */
 function ownArgs(args: string[]): string[] {
   if (!process.env.GATEWAY_INTERFACE && !process.env.REQUEST_METHOD) return args
   let at = 0
-  while (args[at]?.startsWith('-')) at += valued.test(args[at] ?? '') ? 2 : 1
-  return args.slice(0, at + 1)
+  while (args[at]?.startsWith('-') && !existsSync(args[at] as string))
+    at += hasValue(args[at] as string) ? 2 : 1
+  const own = args.slice(0, at + 1)
+  process.argv.length = Math.min(process.argv.length, 2 + own.length)
+  // A script of that name.
+  if (own[at]?.startsWith('-')) own[at] = `./${own[at]}`
+  return own
+}
+
+/** `--listen ADDR`, `-l ADDR`, `-ql ADDR`; not `--listen=ADDR` or `-lADDR`, which hold theirs. */
+function hasValue(option: string): boolean {
+  const [, last] = /^-[^-slmw]*([slmw])$/.exec(option) ?? []
+  return valued.test(last === undefined ? option : `-${last}`)
 }

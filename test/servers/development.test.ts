@@ -62,7 +62,7 @@ async function startProxy(name: ProgramName, kind: 'host' | 'app'): Promise<Site
   const frame = await makeFrame(['STOCK', 'PRESERVED', 'SILENT', 'BACK'])
   const isApache = name === 'apache2'
   const user = isApache ? 'User www-data\nGroup www-data' : 'user www-data;'
-  const file = writeConfig(frame, `${isApache ? 'apache' : name}-development.conf`, [], {
+  const file = writeConfig(frame, `${isApache ? 'apache' : name}-development-frame.conf`, [], {
     USER: root ? user : '',
     MODULES: '/usr/lib/apache2/modules',
   })
