@@ -32,12 +32,20 @@ const marked = guides.flatMap((guide) => {
   return [...blocks].map(([, name = '', block = '']) => ({ guide, name, block }))
 })
 
+/** What starts processes, and can say their environment (mod_fcgid's is FcgidInitialEnv, once for all). */
+const starts =
+  /bin-path|ScriptAlias|cgi-script|spawn|ExecStart=\/usr\/bin\/node|fcgiwrap|set-environment|FcgidMaxRequestLen/
+
 /** Templates of a whole server, which are for the tests alone. */
 const wholeServer = /-(frame|process|authorizer)\.conf$/
 
 describe('configurations in the guides', () => {
   it.each(marked)('$guide: $name', ({ name, block }) => {
     expect(block).toBe(example(name))
+  })
+
+  it.each(marked.filter(({ block }) => starts.test(block)))('$guide: $name sets NODE_ENV', ({ block }) => {
+    expect(block).toMatch(/NODE_ENV.{1,8}production/)
   })
 
   it('every part that the servers are tested with is shown in a guide', () => {
