@@ -126,16 +126,21 @@ function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideO
 /** The server's own path has to be read in one way, too. */
 function servedRefusal(
   row: Row,
-  { served }: Facts,
+  facts: Facts,
   path: string,
   { resolvesDots }: DecideOptions,
 ): Refusal | null {
-  // Caddy's handle_path /app* leaves `admin` of /appadmin.
-  if (row.name !== 'rebuilt' && row.name !== 'included' && served.charCodeAt(0) !== 47) {
-    const why = `The web server serves ${JSON.stringify(served.slice(0, 80))}, which is no path: it was cut off in the middle of a name.`
+  if (row.name !== 'rebuilt' && row.name !== 'included' && isCutInName(facts)) {
+    const why = `The web server serves ${JSON.stringify(facts.served.slice(0, 80))}, which is no path: it was cut in the middle of a name.`
     return { status: 400, why }
   }
   if (isReadAsOne(path) && (resolvesDots || !hasDotSegment(path))) return null
   const why = `The path ${JSON.stringify(path.slice(0, 80))} that the web server serves is read differently by apps.`
   return { status: 400, why }
+}
+
+/** Caddy's handle_path /app* leaves `admin` of /appadmin; its split may lie within a name (CVE-2026-27590). */
+function isCutInName({ served, script, info }: Facts): boolean {
+  if (served.charCodeAt(0) !== 47) return true
+  return info !== '' && info.charCodeAt(0) !== 47 && !script.endsWith('/')
 }

@@ -13,6 +13,7 @@ import { codecProperties, type Property } from './codec.js'
 import { liveProperties } from './live.js'
 import { scgiProperties } from './netstring.js'
 import { Target } from './target.js'
+import { targetProperties } from './targets.js'
 
 /** Milliseconds of one property before it is the next one's turn. */
 const SLICE = 3000
@@ -113,8 +114,8 @@ const main = async (): Promise<void> => {
   const alive = startWatch()
   const targets = [await new Target(join(dir, 's')).open(), await new Target(null).open()] as const
   const chosen = targets.map((target) =>
-    [...codecProperties, ...scgiProperties, ...liveProperties(target)].filter(({ name }) =>
-      name.includes(values.only),
+    [...codecProperties, ...scgiProperties, ...targetProperties, ...liveProperties(target)].filter(
+      ({ name }) => name.includes(values.only),
     ),
   ) as [Property[], Property[]]
   say(`seed ${seed}, ${seconds} s, ${chosen[0].length} properties`)

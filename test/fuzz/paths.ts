@@ -1,0 +1,213 @@
+/**
+ * How web servers read a request target before they apply access rules, in the plainest words, and the
+ * variables that they make of it. Written without the product's own code.
+ */
+
+/** The path that access rules are applied to, segment by segment; and as the server passes it on. */
+export interface Served {
+  readonly segments: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** A server; null: it answers the request itself. */
+type ServerModel = (target: string) => Served | null
+
+/** Decoded once; null for a NUL or a broken escape. */
+export const decoded = (path: string): string | null => {
+  let out = ''
+  for (let at = 0; at < path.length; at++) {
+    if (path[at] !== '%') {
+      out += path[at]
+      continue
+    }
+    const hex = path.slice(at + 1, at + 3)
+    if (!/^[0-9a-f]{2}$/i.test(hex) || hex === '00') return null
+    out += String.fromCharCode(Number.parseInt(hex, 16))
+    at += 2
+  }
+  return out
+}
+
+/** Slashes merged, then dot segments removed; null where it leads above the root. */
+export const resolved = (path: string): readonly string[] | null => {
+  const out: string[] = []
+  for (const segment of path.split('/')) {
+    if (segment === '' || segment === '.') continue
+    if (segment !== '..') out.push(segment)
+    else if (out.pop() === undefined) return null
+  }
+  return out
+}
+
+/** Dot segments removed as the URL standard does it: an empty segment is one. */
+const withoutDots = (path: string): string => {
+  const out: string[] = []
+  const segments = path.split('/').slice(1)
+  for (const [i, segment] of segments.entries()) {
+    const isDot = segment === '.' || segment === '..'
+    if (segment === '..') out.pop()
+    if (!isDot) out.push(segment)
+    else if (i === segments.length - 1) out.push('')
+  }
+  return `/${out.join('/')}`
+}
+
+/** The text of resolved segments, with the slash at the end that the path had. */
+const textOf = (segments: readonly string[], path: string): string => {
+  const slash = segments.length > 0 && /(?:^|\/)\.{0,2}$/.test(path)
+  return `/${segments.join('/')}${slash ? '/' : ''}`
+}
+
+const split = (target: string): { path: string; query: string } => {
+  const mark = target.indexOf('?')
+  return mark < 0
+    ? { path: target, query: '' }
+    : { path: target.slice(0, mark), query: target.slice(mark + 1) }
+}
+
+const isAdmin = (segments: readonly string[]): boolean => segments[0] === 'admin'
+
+/** Reads a target as {@link resolved} does, and denies /admin. */
+const read = (target: string): { text: string; segments: readonly string[]; query: string } | null => {
+  const { path, query } = split(target)
+  const text = decoded(path)
+  const segments = text === null ? null : resolved(text)
+  if (text === null || segments === null || isAdmin(segments)) return null
+  return { text: textOf(segments, text), segments, query }
+}
+
+const base = { REQUEST_METHOD: 'GET', SERVER_PROTOCOL: 'HTTP/1.1', HTTP_HOST: 'h', SERVER_PORT: '80' }
+
+/** What stands behind a "#" is no part of the path. */
+const nginx: ServerModel = (target) => {
+  const mark = target.indexOf('#')
+  const found = read(mark < 0 ? target : target.slice(0, mark))
+  if (found === null) return null
+  const { text, segments, query } = found
+  const own = {
+    SERVER_SOFTWARE: 'nginx/1.22.1',
+    SCRIPT_NAME: text,
+    DOCUMENT_URI: text,
+    REDIRECT_STATUS: '200',
+  }
+  return { segments, env: { ...base, ...own, REQUEST_URI: target, QUERY_STRING: query } }
+}
+
+/** try_files: the same, before a front controller. */
+const nginxFront: ServerModel = (target) => {
+  const found = nginx(target)
+  const script = { SCRIPT_NAME: '/index.mjs', DOCUMENT_URI: '/index.mjs', SCRIPT_FILENAME: '/srv/index.mjs' }
+  return found && { ...found, env: { ...found.env, ...script } }
+}
+
+const lighttpd: ServerModel = (target) => {
+  const found = nginx(target)
+  if (found === null) return null
+  const { SCRIPT_NAME: text = '', REQUEST_URI = '', QUERY_STRING = '' } = found.env
+  const own = { SERVER_SOFTWARE: 'lighttpd/1.4.69', SCRIPT_NAME: '', PATH_INFO: text, REDIRECT_STATUS: '200' }
+  return { segments: found.segments, env: { ...base, ...own, REQUEST_URI, QUERY_STRING } }
+}
+
+/** Turns "#" and encoded slashes down. */
+const apache =
+  (variables: (text: string) => Record<string, string>): ServerModel =>
+  (target) => {
+    if (/#|%2f/i.test(target)) return null
+    const found = read(target)
+    if (found === null) return null
+    const { text, segments, query } = found
+    const own = { SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)', ...variables(text) }
+    return { segments, env: { ...base, ...own, REQUEST_URI: target, QUERY_STRING: query } }
+  }
+
+/** Latin-1: a character a byte. */
+const escaped = (text: string): string =>
+  text.replace(/[^\w/.~!$&'()*+,;=:@-]/g, (char) => {
+    const hex = char.charCodeAt(0).toString(16)
+    return `%${hex.length < 2 ? '0' : ''}${hex}`
+  })
+
+const apacheProxy = apache((text) => ({
+  SCRIPT_NAME: text,
+  SCRIPT_FILENAME: `proxy:fcgi://127.0.0.1:9000${escaped(text)}`,
+}))
+
+const apacheFront = apache((text) => ({
+  SCRIPT_NAME: '/app.cgi',
+  SCRIPT_FILENAME: '/srv/app.cgi',
+  REDIRECT_STATUS: '200',
+  REDIRECT_URL: text,
+}))
+
+const apacheFrontInfo = apache((text) => ({
+  SCRIPT_NAME: '/app.cgi',
+  PATH_INFO: text,
+  SCRIPT_FILENAME: '/srv/app.cgi',
+  REDIRECT_STATUS: '200',
+  REDIRECT_URL: text,
+}))
+
+/** Rules see the path resolved, the app gets it as it was sent. */
+const caddy: ServerModel = (target) => {
+  const { path, query } = split(target)
+  const text = decoded(path)
+  if (text === null) return null
+  // Above the root is the root.
+  const segments = resolved(withoutDots(text.replace(/\/{2,}/g, '/'))) as readonly string[]
+  if (isAdmin(segments)) return null
+  const own = { SERVER_SOFTWARE: 'Caddy/2.6.2', SCRIPT_NAME: '', DOCUMENT_URI: '', PATH_INFO: text }
+  const uri = target.replaceAll('#', '%23')
+  return { segments, env: { ...base, ...own, REQUEST_URI: uri, QUERY_STRING: query } }
+}
+
+/** Removes dot segments, and merges no slashes. */
+const h2o: ServerModel = (target) => {
+  const { path, query } = split(target)
+  const text = decoded(path)
+  if (text === null) return null
+  const clean = withoutDots(text)
+  if (/^\/admin(?:\/|$)/.test(clean)) return null
+  const env = { ...base, SERVER_SOFTWARE: 'h2o/2.2.5', SCRIPT_NAME: '', PATH_INFO: clean }
+  return {
+    segments: clean.split('/').filter(Boolean),
+    env: { ...env, REQUEST_URI: target, QUERY_STRING: query },
+  }
+}
+
+/** Resolves nothing; `path,url_dec` in its rule. */
+const haproxy: ServerModel = (target) => {
+  if (target.includes('#')) return null
+  const { path, query } = split(target)
+  const text = decoded(path)
+  if (text === null || text.startsWith('/admin')) return null
+  const segments = resolved(text)
+  const env = {
+    ...base,
+    SERVER_SOFTWARE: 'HAProxy 2.6.12',
+    SCRIPT_NAME: text,
+    SCRIPT_FILENAME: `/srv${text}`,
+  }
+  return { segments: segments ?? [], env: { ...env, REQUEST_URI: target, QUERY_STRING: query } }
+}
+
+/** Relays and clients that say nothing but REQUEST_URI; our own HTTP is one. */
+const relay: ServerModel = (target) => {
+  const { path, query } = split(target)
+  const text = decoded(path)
+  const segments = text === null ? null : resolved(text)
+  if (segments === null) return null
+  return { segments, env: { ...base, REQUEST_URI: target, QUERY_STRING: query } }
+}
+
+export const servers: Readonly<Record<string, ServerModel>> = {
+  nginx,
+  nginxFront,
+  lighttpd,
+  apacheProxy,
+  apacheFront,
+  apacheFrontInfo,
+  caddy,
+  h2o,
+  haproxy,
+  relay,
+}

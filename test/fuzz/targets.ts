@@ -1,0 +1,170 @@
+/** What an app is asked for is what the server's access rules saw. Run by the tests and by `npm run fuzz`. */
+import assert from 'node:assert/strict'
+import express from 'express'
+import fc from 'fast-check'
+import { type App, toHandler } from '../../src/app/handler.js'
+import { Environment } from '../../src/env/environment.js'
+import { RequestError } from '../../src/errors.js'
+import { MemoryExchange } from '../../src/test/exchange.js'
+import { readRequest } from '../../src/test/request.js'
+import type { Property } from './codec.js'
+import { decoded, resolved, servers } from './paths.js'
+import { turn } from './target.js'
+
+/** What the router of an app saw: a path, and whether its route for /admin ran. */
+interface Routed {
+  readonly path: string
+  readonly admin: boolean
+}
+
+type Routes = (saw: (routed: Routed) => void) => App
+
+/** As routers do that compare text, and those that decode first. */
+const isAdmin = (path: string) => [path, decoded(path) ?? path].some((text) => /^\/admin(?:\/|$)/.test(text))
+
+const fetchApp: Routes = (saw) => ({
+  fetch(request) {
+    const { pathname } = new URL(request.url)
+    saw({ path: pathname, admin: isAdmin(pathname) })
+    return new Response('ok')
+  },
+})
+
+/** Strings of Node are Latin-1: a character a byte. */
+const encodeBytes = (path: string) =>
+  path.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
+
+const nodeApp: Routes = (saw) => (req, res) => {
+  const path = (req.url ?? '').replace(/\?.*/s, '')
+  // Half of all Node apps parse it.
+  const { pathname } = new URL(`http://h${encodeBytes(path)}`)
+  saw({ path: pathname, admin: isAdmin(path) || isAdmin(pathname) })
+  res.end('ok')
+}
+
+const mounted: Routes = (saw) => {
+  const app = express()
+  app.use('/admin', (req, res) => {
+    saw({ path: req.originalUrl.replace(/\?.*/s, ''), admin: /^\/admin/.test(req.originalUrl) })
+    res.end('ok')
+  })
+  app.use((req, res) => {
+    saw({ path: req.originalUrl.replace(/\?.*/s, ''), admin: false })
+    res.end('ok')
+  })
+  return app
+}
+
+const owner = { stderr: () => {}, waitUntil: () => {} }
+
+/** What the app saw of a request; null where it was not asked, and the request refused. */
+type Ask = (env: Readonly<Record<string, string>>) => Promise<Routed | null>
+
+const asker = (routes: Routes): Ask => {
+  let routed: Routed | null = null
+  const app = routes((seen) => {
+    routed = seen
+  })
+  const made = toHandler(app)
+  let asked = 0
+  return async (env) => {
+    // What a Node app leaves to the next turn is thrown away there.
+    if (++asked % 100 === 0) await turn()
+    const handler = await made
+    const variables = new Environment(Object.entries(env).flat())
+    const exchange = new MemoryExchange(variables, await readRequest('/', {}), owner)
+    routed = null
+    try {
+      await handler(exchange)
+    } catch (error) {
+      assert.ok(error instanceof RequestError && error.status === 400, String(error))
+      assert.equal(routed, null, 'the app was asked all the same')
+    }
+    return routed
+  }
+}
+
+/** As a router has it: a slash that is still encoded is one, an empty segment is none. */
+const segmentsOf = (path: string): string[] =>
+  (decoded(path) ?? path).split(/\/|%2f/i).filter((segment) => segment !== '')
+
+/** Nothing in it can be read in two ways. */
+const isClear = (target: string): boolean => {
+  const path = target.replace(/\?.*/s, '')
+  const text = decoded(path)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+  if (text === null || /[#\0-\x1f\x7f\\]/.test(target)) return false
+  return !text.split(/\/|%2f|\\/i).some((segment) => segment === '.' || segment === '..')
+}
+
+const bits = fc.constantFrom(
+  ...[
+    '/',
+    '/',
+    '/',
+    '//',
+    '.',
+    '..',
+    '/..',
+    '/../',
+    '/./',
+    '%2e',
+    '%2E%2e',
+    '%2f',
+    '%2F',
+    '..%2f',
+    '%5c',
+    '\\',
+  ],
+  ...[
+    'admin',
+    'admin',
+    '/admin',
+    '%61dmin',
+    'pub',
+    'users',
+    'x',
+    ';',
+    '%25',
+    '%252e',
+    '%252f',
+    '%23',
+    '#',
+    '?',
+    'a=1',
+  ],
+  ...['é', '%c3%a9', '%E9', '%c0%ae', ' ', '+', '~', '%7e', '%00', '%', '\t'],
+)
+
+/** A target as it stands in a request line: bytes, no blank. */
+const targets = fc
+  .array(bits, { maxLength: 9 })
+  .map((parts) => Buffer.from(`/${parts.join('')}`.replace(/ /g, '%20'), 'utf8').toString('latin1'))
+
+const agrees = async (ask: Ask, name: string, target: string): Promise<void> => {
+  const served = servers[name]?.(target)
+  if (!served) return
+  const routed = await ask(served.env)
+  if (routed === null) {
+    assert.ok(!isClear(target), `${name}: ${JSON.stringify(target)} has one reading, and was refused`)
+    return
+  }
+  const about = `${name}: ${JSON.stringify(target)} was ${JSON.stringify(routed.path)} for the app`
+  const plain = served.segments.flatMap((segment) => segment.split(/%2f/i)).filter(Boolean)
+  assert.deepEqual(segmentsOf(routed.path), plain, about)
+  // Nobody denies what a relay passes on.
+  if (name !== 'relay') assert.equal(routed.admin, false, about)
+  assert.notEqual(resolved(decoded(routed.path) ?? routed.path), null, about)
+}
+
+const kinds = { 'a fetch app': fetchApp, 'a Node app': nodeApp, "Express with app.use('/admin')": mounted }
+
+export const targetProperties: readonly Property[] = Object.entries(kinds).map(([kind, routes]) => ({
+  name: `targets: ${kind} is asked for the path that the access rules saw`,
+  runs: 1500,
+  check: (options) => {
+    const ask = asker(routes)
+    const run = (name: string, target: string) => agrees(ask, name, target)
+    return fc.assert(fc.asyncProperty(fc.constantFrom(...Object.keys(servers)), targets, run), options)
+  },
+}))
