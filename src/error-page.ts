@@ -1,4 +1,5 @@
 /** The reply for an error: says nothing in production, and everything in development. */
+import { pageFields } from './cgi/head-page.js'
 import { reasonPhrase } from './cgi/status.js'
 import { CgiupError, RequestError } from './errors.js'
 import type { Exchange, Reply } from './exchange.js'
@@ -29,7 +30,7 @@ export async function errorReply(
   } else {
     body = plainPage(error, status, type)
   }
-  const headers = ['Content-Type', `${type}; charset=utf-8`, 'Cache-Control', 'no-store']
+  const headers = ['Content-Type', `${type}; charset=utf-8`, ...pageFields]
   return { status, headers, body }
 }
 

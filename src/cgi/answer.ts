@@ -4,6 +4,7 @@ import type { Exchange, Handler, Reply } from '../exchange.js'
 import { onDemand } from '../load-ahead.js'
 import { logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
+import { textPageFields } from './head-page.js'
 import { ReaderGone } from './wire.js'
 
 const verbatim = onDemand(() => import('./verbatim.js'))
@@ -128,7 +129,7 @@ async function errorReply(error: unknown, options: AnswerOptions, outcome: Outco
 function plainError(error: unknown): Reply {
   const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
   const text = status < 500 ? 'The request cannot be answered as it was sent.' : 'Internal Server Error'
-  return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: `${status} ${text}\n` }
+  return { status, headers: textPageFields, body: `${status} ${text}\n` }
 }
 
 /** @throws what stopped it; `outcome.started` tells whether anything was sent before. */

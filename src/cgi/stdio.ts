@@ -89,7 +89,10 @@ export function writePage(stdio: TakenStdio, nph = isNph({ get: (name) => proces
   const body = process.env.REQUEST_METHOD === 'HEAD' ? '' : '500 Internal Server Error\n'
   stdio.written = true
   try {
-    writeSync(1, `${status}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`)
+    writeSync(
+      1,
+      `${status}\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n\r\n${body}`,
+    )
   } catch {
     // Nobody reads it.
   }

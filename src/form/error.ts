@@ -17,7 +17,7 @@ export class FormError extends RequestError {
 
   /** The message as a plain reply with the error's status. Hono asks for it where nobody catches the error. */
   getResponse(): Response {
-    const headers = { 'content-type': 'text/plain; charset=utf-8' }
+    const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
     return new Response(`${this.message}\n`, { status: this.status, headers })
   }
 }

@@ -1,4 +1,5 @@
 /** One handler on a server of its own, but not at its root. */
+import { textPageFields } from '../cgi/head-page.js'
 import type { Handler } from '../exchange.js'
 import { mount } from './mount.js'
 import { encoded } from './path.js'
@@ -14,8 +15,7 @@ export function mountedAt(path: string, handler: Handler): Handler {
   const home = `${encoded(path.split('/').slice(1))}/`
   const elsewhere: Handler = ({ env }) => {
     if (env.get('PATH_INFO') === '/') return { status: 302, headers: ['Location', home], body: null }
-    const headers = ['Content-Type', 'text/plain; charset=utf-8']
-    return { status: 404, headers, body: `404 Not Found: everything here is below ${home}\n` }
+    return { status: 404, headers: textPageFields, body: `404 Not Found: everything here is below ${home}\n` }
   }
   return mount({ [path]: handler, '/': elsewhere })
 }

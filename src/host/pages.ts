@@ -1,4 +1,5 @@
 /** Pages the host itself answers with. */
+import { pageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError } from '../errors.js'
 import type { HeaderList, Reply } from '../exchange.js'
@@ -33,7 +34,7 @@ ${body}
 `
   return {
     status,
-    headers: ['Content-Type', 'text/html; charset=utf-8', 'X-Content-Type-Options', 'nosniff', ...headers],
+    headers: ['Content-Type', 'text/html; charset=utf-8', ...pageFields, ...headers],
     body: page,
   }
 }

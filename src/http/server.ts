@@ -1,6 +1,7 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
@@ -221,7 +222,8 @@ class Service {
   async #answer(exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
     let reply: Reply
     const fault = this.#faultOf(res.req)
-    if (fault) return this.#answerError(fault, exchange, res, true)
+    // Not by onError: its page is for errors of the app, and for people whose Host was checked.
+    if (fault) return sendReply(this.#plainError(fault), exchange, res, true)
     try {
       reply = await this.#handler(exchange)
       return await sendReply(reply, exchange, res, this.#retired)
@@ -230,13 +232,7 @@ class Service {
     }
   }
 
-  /** @param closing the connection ends with the reply */
-  async #answerError(
-    error: unknown,
-    exchange: HttpExchange,
-    res: ServerResponse,
-    closing = this.#retired,
-  ): Promise<Sent> {
+  async #answerError(error: unknown, exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
     const sent: Sent = { status: 499, bytes: 0, cut: true }
     if (exchange.aborted || res.headersSent) {
       if (!res.destroyed) cutOff(res, res.chunkedEncoding)
@@ -246,7 +242,7 @@ class Service {
       const { onError } = this.#options
       if (onError) this.stderr(`${stackOf(error)}\n`)
       const reply = onError ? await onError(error, exchange) : this.#plainError(error)
-      return await sendReply(reply, exchange, res, closing)
+      return await sendReply(reply, exchange, res, this.#retired)
     } catch (second) {
       this.stderr(`The error page failed: ${stackOf(second)}\n`)
       if (res.headersSent) cutOff(res, res.chunkedEncoding)
@@ -259,7 +255,7 @@ class Service {
     this.stderr(`${stackOf(error)}\n`)
     const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
     const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
-    return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body }
+    return { status, headers: textPageFields, body }
   }
 
   /** Why a request is refused by its head alone. */

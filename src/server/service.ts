@@ -1,6 +1,7 @@
 /** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
 import { logLine, textOf } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
+import { textPageFields } from '../cgi/head-page.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { Crowd, type Member } from './crowd.js'
@@ -28,20 +29,20 @@ const IDLE_GRACE_MS = 500
 
 const text503: Reply = {
   status: 503,
-  headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],
+  headers: [...textPageFields, 'Retry-After', '1'],
   body: 'Service Unavailable: too many requests at a time.\n',
 }
 
 /** RFC 6585 section 5. */
 const text431: Reply = {
   status: 431,
-  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  headers: textPageFields,
   body: 'Request Header Fields Too Large\n',
 }
 
 const text500: Reply = {
   status: 500,
-  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  headers: textPageFields,
   body: 'Internal Server Error\n',
 }
 
@@ -148,7 +149,7 @@ export class Service {
   #onError(error: unknown, exchange: Exchange): Reply | Promise<Reply> {
     if (this.#options.onError !== undefined) return this.#options.onError(error, exchange)
     const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
-    return { status, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: `${status}\n` }
+    return { status, headers: textPageFields, body: `${status}\n` }
   }
 
   /** A page that can be sent, whatever becomes of the one that is asked for. */
