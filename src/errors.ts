@@ -99,6 +99,16 @@ export const errorTable = {
     fix: 'Send application/x-www-form-urlencoded or multipart/form-data, not compressed.',
     status: 415,
   },
+  FORM_STORE: {
+    title: 'An uploaded file cannot be stored',
+    fix: 'Make the directory that the message names, or room in it; TMPDIR, or form(request, { directory: … }), names another one.',
+    status: 500,
+  },
+  FORM_ENDED: {
+    title: 'A file of a form was used when it was there no more',
+    fix: 'Take it with "await file.move(path)" before the reply has ended, or give the work that needs it to waitUntil().',
+    status: 500,
+  },
   FCGI_VERSION: {
     title: 'The peer of a FastCGI connection does not speak FastCGI 1.0',
     fix: 'Point the web server at this port with its FastCGI module (fastcgi_pass, fcgi://).',

@@ -69,8 +69,34 @@ export interface Peer {
   readonly proxyMark: string | undefined
 }
 
+/** Member of an {@link Exchange}, and of the requests made of it; one for all copies of this module. */
+export const afterwards: unique symbol = Symbol.for('cgiup.afterwards') as never
+
+/** What ends: an exchange, or a request that came with one. */
+export interface Ending {
+  /**
+   * Calls back, once, when the reply has ended, or will never come, the handler has settled, and so has all
+   * `waitUntil` work. At once when that is the case already. Absent where it is the end of the process.
+   *
+   * @param task must not throw
+   */
+  [afterwards]?(task: () => void): void
+}
+
+const inFlightKey = Symbol.for('cgiup.inFlight')
+
+/**
+ * Those whose requests may be copied without a trace of what they came with: the platform's Request is. One set
+ * for all copies of this module.
+ */
+export const inFlight = (): Set<Ending> => {
+  const place = globalThis as { [inFlightKey]?: Set<Ending> }
+  place[inFlightKey] ??= new Set()
+  return place[inFlightKey]
+}
+
 /** One request on its way through a gateway. */
-export interface Exchange {
+export interface Exchange extends Ending {
   readonly env: Env
   readonly stdin: Body
   /**

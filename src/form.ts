@@ -6,12 +6,12 @@
 import { RequestError } from './errors.js'
 import type { Exchange } from './exchange.js'
 import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } from './form/content-type.js'
-import { Form, type FormField, type FormFile } from './form/data.js'
+import { Form, type FormField, type FormFile, onDisk } from './form/data.js'
 import { crossed, FormError, malformed } from './form/error.js'
 import { type FormOptions, readOptions, type Settings } from './form/limits.js'
 import type { PartTaker } from './form/multipart.js'
 import { left, type NodeRequestLike, type RequestLike, type Source, sourceOf } from './form/source.js'
-import { type FileStore, openStore } from './form/store.js'
+import { type FileStore, openStore, rooms } from './form/store.js'
 import { onDemand } from './load-ahead.js'
 
 export type { FormField, FormFile } from './form/data.js'
@@ -30,7 +30,7 @@ const urlencoded = onDemand(() => import('./form/urlencoded.js'))
 
 // A program with a server of its own: nobody else loads them before it serves.
 if (process.env.GATEWAY_INTERFACE === undefined && process.env.REQUEST_METHOD === undefined)
-  for (const load of [multipart, urlencoded]) load().catch(() => {})
+  for (const load of [multipart, urlencoded, rooms, onDisk]) load().catch(() => {})
 
 /**
  * Reads a form that was sent as application/x-www-form-urlencoded or multipart/form-data.
@@ -49,7 +49,7 @@ export async function form(
 ): Promise<Form> {
   const settings = readOptions(options)
   const source = sourceOf(request)
-  const store = openStore(settings)
+  const store = openStore(settings, source)
   try {
     return await read(source, settings, store)
   } catch (error) {

@@ -45,9 +45,12 @@ async function wait(pair: Pair, exchange: Exchange, work: Promise<unknown> | nul
   // A signal and its listener cost more than a small response; most need neither, as they are there
   // before anything could have come from the client.
   setImmediate(watchClient, pair, exchange)
-  const reply = await pair.connection.outgoing.wait()
-  if (work !== null) exchange.waitUntil(work)
-  return reply
+  try {
+    return await pair.connection.outgoing.wait()
+  } finally {
+    // It goes on when the client has left, too.
+    if (work !== null) exchange.waitUntil(work)
+  }
 }
 
 /** Breaks the response off when the client leaves. */

@@ -1,7 +1,7 @@
 /** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
 import { resolvedPath } from '../env/reading.js'
 import type { CgiRequest } from '../env/request.js'
-import type { Exchange, Gateway } from '../exchange.js'
+import { afterwards, type Exchange, type Gateway, inFlight } from '../exchange.js'
 import type { FetchContext } from './handler.js'
 import { checkUrl, requestUrl } from './url.js'
 import { BodyState } from './web/body.js'
@@ -55,6 +55,10 @@ class ReceivedState implements RequestState {
     return true
   }
 
+  get came(): Exchange {
+    return this.exchange
+  }
+
   get send(): SendOptions {
     return defaultSendOptions
   }
@@ -88,7 +92,7 @@ class ReceivedRequest extends Request {
 
 Object.defineProperty(ReceivedRequest.prototype, 'constructor', { value: Request })
 
-const own = (target: object, name: string, value: unknown): void => {
+const own = (target: object, name: string | symbol, value: unknown): void => {
   Object.defineProperty(target, name, { value, writable: true, configurable: true })
 }
 
@@ -155,4 +159,19 @@ export class Context implements FetchContext {
 export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
   own(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
   own(request, 'waitUntil', keeper(exchange))
+  addEnding(request, exchange)
+  if (exchange[afterwards] === undefined) return
+  // new Request(request) carries nothing over.
+  const all = inFlight()
+  all.add(exchange)
+  exchange[afterwards](() => all.delete(exchange))
+}
+
+function addEnding(request: globalThis.Request, exchange: Exchange): void {
+  own(request, afterwards, (task: () => void) => exchange[afterwards]?.(task))
+  own(request, 'clone', function (this: globalThis.Request) {
+    const copy = globalThis.Request.prototype.clone.call(this)
+    addEnding(copy, exchange)
+    return copy
+  })
 }

@@ -1,4 +1,9 @@
 /** What `form()` gives: fields and files in the order in which the form had them. */
+import { onDemand } from '../load-ahead.js'
+import type { Room } from './room.js'
+
+/** Loaded with the first file that is read or moved, or ahead. */
+export const onDisk = onDemand(() => import('./place.js'))
 
 /** A field that is not a file. */
 export interface FormField {
@@ -20,19 +25,28 @@ interface FileFacts {
   readonly size: number
 }
 
-/** A file that was taken whole. */
+/**
+ * A file that was taken whole. On disk it is there until the request has ended and its `waitUntil` work is done,
+ * as in PHP, or the form is disposed of; {@link move} keeps it.
+ */
 export interface FormFile extends FileFacts {
-  /** Where it lies until the form is disposed of (`store: 'disk'`); undefined in memory. */
+  /**
+   * Where it lies (`store: 'disk'`, or after {@link move}); undefined in memory.
+   * @throws UsageError FORM_ENDED when it is there no more
+   */
   readonly path: string | undefined
-  /** The content. */
+  /** The content. @throws UsageError FORM_ENDED (a rejection) when it is there no more */
   bytes(): Promise<Uint8Array>
-  /** The content as UTF-8 text. */
+  /** The content as UTF-8 text. @throws UsageError FORM_ENDED (a rejection) when it is there no more */
   text(): Promise<string>
   /**
    * Keeps the file under a path of the app's choice, replacing what is there. After that it no
-   * longer belongs to the form.
+   * longer belongs to the form, and lasts.
    * @param options.mode permissions of the file; default 0o600
+   * @throws UsageError FORM_ENDED (a rejection) when it is there no more; what the file system says
    */
+  move(path: string, options?: { mode?: number }): Promise<void>
+  /** The same under its older name. @deprecated use {@link move} */
   save(path: string, options?: { mode?: number }): Promise<void>
 }
 
@@ -74,8 +88,9 @@ export class Form {
   }
 
   /**
-   * Removes the files that were not saved elsewhere. May be called twice. Done by itself when the
-   * process ends, and where `form()` throws; `await using data = await form(request)` calls it too.
+   * Removes the files that were not moved elsewhere. May be called twice. Done by itself when the request has
+   * ended and its `waitUntil` work is done, when the process ends, and where `form()` throws; `await using data
+   * = await form(request)` calls it too.
    */
   dispose(): Promise<void> {
     return this.#dispose()
@@ -101,7 +116,11 @@ abstract class StoredFile implements FormFile {
   }
 
   abstract bytes(): Promise<Uint8Array>
-  abstract save(path: string, options?: { mode?: number }): Promise<void>
+  abstract move(path: string, options?: { mode?: number }): Promise<void>
+
+  save(path: string, options?: { mode?: number }): Promise<void> {
+    return this.move(path, options)
+  }
 
   async text(): Promise<string> {
     const bytes = await this.bytes()
@@ -110,53 +129,62 @@ abstract class StoredFile implements FormFile {
 }
 
 export class MemoryFile extends StoredFile {
-  readonly path = undefined
   readonly #bytes: Uint8Array
+  #path: string | undefined
 
   constructor(facts: FileFacts, bytes: Uint8Array) {
     super(facts)
     this.#bytes = bytes
   }
 
+  get path(): string | undefined {
+    return this.#path
+  }
+
   async bytes(): Promise<Uint8Array> {
     return this.#bytes
   }
 
-  async save(path: string, { mode = 0o600 } = {}): Promise<void> {
-    const { chmod, writeFile } = await import('node:fs/promises')
-    await writeFile(path, this.#bytes, { mode: 0o600 })
-    await chmod(path, mode)
+  async move(path: string, { mode = 0o600 } = {}): Promise<void> {
+    const { writeTo } = await onDisk()
+    await writeTo(path, mode, this.#bytes)
+    this.#path = path
   }
 }
 
 export class DiskFile extends StoredFile {
   #path: string
+  /** Null once the file is the app's. */
+  #room: Room | null
 
-  constructor(facts: FileFacts, path: string) {
+  constructor(facts: FileFacts, path: string, room: Room) {
     super(facts)
     this.#path = path
+    this.#room = room
   }
 
   get path(): string {
+    this.#room?.check(this.field)
     return this.#path
   }
 
-  async bytes(): Promise<Uint8Array> {
-    const { readFile } = await import('node:fs/promises')
-    return readFile(this.#path)
+  bytes(): Promise<Uint8Array> {
+    return this.#use(async () => {
+      const { bytesOf } = await onDisk()
+      return bytesOf(this.#path)
+    })
   }
 
-  async save(path: string, { mode = 0o600 } = {}): Promise<void> {
-    const { chmod, copyFile, rename, rm } = await import('node:fs/promises')
-    await chmod(this.#path, mode)
-    try {
-      await rename(this.#path, path)
-    } catch (error) {
-      // The temporary directory is often on another file system.
-      if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
-      await copyFile(this.#path, path)
-      await rm(this.#path)
-    }
-    this.#path = path
+  move(path: string, { mode = 0o600 } = {}): Promise<void> {
+    return this.#use(async () => {
+      const { moveTo } = await onDisk()
+      await moveTo(this.#path, path, mode)
+      this.#path = path
+      this.#room = null
+    })
+  }
+
+  async #use<T>(act: () => Promise<T>): Promise<T> {
+    return this.#room === null ? act() : this.#room.use(this.field, act)
   }
 }

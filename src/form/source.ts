@@ -1,7 +1,7 @@
 /** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
 import type { Readable } from 'node:stream'
 import { CgiupError, RequestError, UsageError } from '../errors.js'
-import type { Exchange } from '../exchange.js'
+import { afterwards, type Ending, type Exchange, inFlight } from '../exchange.js'
 import { pull } from './pull.js'
 
 /** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */
@@ -31,6 +31,8 @@ export interface Source {
   header(name: 'content-type' | 'content-length' | 'content-encoding'): string | undefined
   /** The next piece of the body, null at its end. */
   read(): Promise<Uint8Array | null>
+  /** Calls back when what the form came with has ended; never, where that is not known. */
+  afterwards(task: () => void): void
   /** No more is wanted: whatever is still to come is discarded, and never waited for. */
   cancel(): void
 }
@@ -79,6 +81,7 @@ function exchangeSource(exchange: Exchange): Source {
       return env.get('CONTENT_TYPE') || undefined
     },
     read: () => stdin.read(),
+    afterwards: (task) => exchange[afterwards]?.(task),
     cancel: () => stdin.cancel(),
   }
 }
@@ -96,6 +99,7 @@ function fetchSource(request: RequestLike): Source {
       const { done, value } = await reader.read()
       return done || value === undefined ? null : value
     },
+    afterwards: (task) => endOf(request, task),
     cancel() {
       if (request.body === null) return
       try {
@@ -119,12 +123,53 @@ function nodeSource(req: NodeRequestLike): Source {
       return (Array.isArray(value) ? value[0] : value) || undefined
     },
     read: () => pull(req),
+    afterwards: (task) => endOfNode(req, task),
     cancel() {
       // Not destroy(): that would reset the connection before the client has read the answer.
       req.on('error', () => {})
       if (!req.destroyed) req.resume()
     },
   }
+}
+
+/**
+ * A copy that a program made of the platform's Request does not show what it came with: then it is one of those
+ * that are under way, and has ended when they all have.
+ */
+function endOf(request: object, task: () => void): void {
+  if (afterwards in request) {
+    ;(request as Ending)[afterwards]?.(task)
+    return
+  }
+  const candidates = [...inFlight()]
+  let left = candidates.length
+  for (const ending of candidates) {
+    ending[afterwards]?.(() => {
+      if (--left === 0) task()
+    })
+  }
+}
+
+/** What a Node request knows of its end; http.Server keeps the response at its socket, http2 has a stream. */
+interface NodeEnding {
+  readonly socket?: (Ending & { readonly _httpMessage?: NodeResponse | null }) | null
+  readonly res?: NodeResponse
+  readonly stream?: Partial<Pick<Readable, 'once' | 'closed'>>
+}
+
+type NodeResponse = Pick<Readable, 'once' | 'closed'> & { readonly req?: unknown }
+
+/** Node apps: 'close' of the response. */
+function endOfNode(req: NodeRequestLike, task: () => void): void {
+  const { socket, res, stream } = req as NodeEnding
+  if (socket && afterwards in socket) {
+    socket[afterwards]?.(task)
+    return
+  }
+  const current = socket?._httpMessage
+  const ends = res ?? (current?.req === req ? current : undefined) ?? stream
+  if (ends?.closed) task()
+  else ends?.once?.('close', task)
 }
 
 /** What a failed read means: our adapters throw our own errors, all else is a client that left. */

@@ -1,9 +1,11 @@
 /** Where the files of a form go: disk, memory, or a function of the app. */
-import type { FileHandle } from 'node:fs/promises'
+import { onDemand } from '../load-ahead.js'
 import { DiskFile, type FormField, type FormFile, MemoryFile } from './data.js'
 import { crossed, FormError } from './error.js'
 import type { FormLimits, Settings } from './limits.js'
 import type { FilePart } from './multipart.js'
+import type { Ended, Room } from './room.js'
+import type { Source } from './source.js'
 
 /** A file on its way in: iterate over it for its bytes. */
 export interface IncomingFile extends AsyncIterable<Uint8Array> {
@@ -23,6 +25,9 @@ export interface IncomingFile extends AsyncIterable<Uint8Array> {
  */
 export type FileHandler = (file: IncomingFile) => unknown
 
+/** Loaded with the first file that goes to disk, or ahead. */
+export const rooms = onDemand(() => import('./room.js'))
+
 export interface FileStore {
   /** @returns what the form lists for this file, or null where it was handed to the app. */
   take(part: FilePart, fields: readonly FormField[]): Promise<FormFile | null>
@@ -30,10 +35,11 @@ export interface FileStore {
   dispose(): Promise<void>
 }
 
-export function openStore({ store, limits, directory }: Settings): FileStore {
+/** @param source what the files come with, and end with */
+export function openStore({ store, limits, directory }: Settings, source: Source): FileStore {
   if (store === 'memory') return new MemoryStore(limits)
   if (store === 'refuse') return { take: refuse, dispose: async () => {} }
-  if (store === 'disk') return new DiskStore(directory)
+  if (store === 'disk') return new DiskStore(directory, source)
   return {
     async take({ field, name, type, bytes }, fields) {
       await store({ field, name, type, fields, [Symbol.asyncIterator]: () => bytes[Symbol.asyncIterator]() })
@@ -77,63 +83,41 @@ class MemoryStore implements FileStore {
 
 class DiskStore implements FileStore {
   readonly #parent: string | undefined
-  #directory: string | undefined
-  #busy: Promise<unknown> = Promise.resolve()
-  #forget = () => {}
+  readonly #source: Source
+  #room: Promise<Room> | undefined
+  #disposed: Ended | undefined
 
-  constructor(parent: string | undefined) {
+  constructor(parent: string | undefined, source: Source) {
     this.#parent = parent
+    this.#source = source
   }
 
-  take(part: FilePart): Promise<FormFile> {
-    const taken = this.#write(part)
-    this.#busy = taken.catch(() => {})
-    return taken
+  async take({ field, name, type, bytes }: FilePart): Promise<FormFile> {
+    this.#room ??= this.#open()
+    const room = await this.#room
+    const { path, size } = await room.store(field, bytes)
+    return new DiskFile({ field, name, type, size }, path, room)
   }
 
-  async dispose(): Promise<void> {
-    await this.#busy
-    if (this.#directory === undefined) return
-    const { rm } = await import('node:fs/promises')
-    await rm(this.#directory, { recursive: true, force: true })
-    this.#directory = undefined
-    this.#forget()
+  dispose(): Promise<void> {
+    return this.#end('dispose() was called')
   }
 
-  async #write({ field, name, type, bytes }: FilePart): Promise<FormFile> {
-    const { open } = await import('node:fs/promises')
-    const path = `${await this.#room()}/${await randomName()}`
-    let size = 0
-    // "wx": never follow or reuse what is already there.
-    const handle: FileHandle = await open(path, 'wx', 0o600)
-    try {
-      for await (const piece of bytes) {
-        await handle.writeFile(piece)
-        size += piece.length
-      }
-    } finally {
-      await handle.close()
-    }
-    return new DiskFile({ field, name, type, size }, path)
+  async #end(why: Ended): Promise<void> {
+    this.#disposed ??= why
+    // One that could not be opened has nothing to remove.
+    const room = await this.#room?.catch(() => undefined)
+    await room?.end(this.#disposed)
   }
 
-  /** mkdtemp makes it with mode 0700 and a name nobody can guess. */
-  async #room(): Promise<string> {
-    if (this.#directory !== undefined) return this.#directory
-    const { mkdtemp } = await import('node:fs/promises')
-    const { rmSync } = await import('node:fs')
-    const parent = this.#parent ?? (await import('node:os')).tmpdir()
-    const directory = await mkdtemp(`${parent}/cgiup-form-`)
-    // A CGI process ends after one request, with or without dispose().
-    const remove = () => rmSync(directory, { recursive: true, force: true })
-    process.once('exit', remove)
-    this.#forget = () => process.off('exit', remove)
-    this.#directory = directory
-    return directory
+  async #open(): Promise<Room> {
+    const { Room } = await rooms()
+    const room = await Room.open(this.#parent)
+    this.#source.afterwards(() => {
+      // The process tries again when it ends.
+      this.#end('its request has ended').catch(() => {})
+    })
+    if (this.#disposed !== undefined) await room.end(this.#disposed)
+    return room
   }
-}
-
-async function randomName(): Promise<string> {
-  const { randomBytes } = await import('node:crypto')
-  return randomBytes(16).toString('hex')
 }

@@ -5,7 +5,8 @@ import type { TLSSocket } from 'node:tls'
 import { buildEnv } from '../env/build.js'
 import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
-import type { Env, Exchange, Gateway, Peer } from '../exchange.js'
+import { afterwards, type Env, type Exchange, type Gateway, type Peer } from '../exchange.js'
+import { Lifetime } from '../server/lifetime.js'
 import type { RequestBody } from './body.js'
 import { HttpPeer } from './peer.js'
 
@@ -23,6 +24,7 @@ export interface ExchangeOwner {
 }
 
 export class HttpExchange implements Exchange {
+  readonly lifetime = new Lifetime()
   readonly stdin: RequestBody
   readonly gateway: Gateway
   #req: IncomingMessage
@@ -64,6 +66,11 @@ export class HttpExchange implements Exchange {
 
   waitUntil(work: Promise<unknown>): void {
     this.#owner.waitUntil(work, this)
+    this.lifetime.hold(Promise.resolve(work))
+  }
+
+  [afterwards](task: () => void): void {
+    this.lifetime.afterwards(task)
   }
 
   /** Tells the handler to stop. @param reason why; "the client left" when absent. */

@@ -206,6 +206,7 @@ class Service {
     })
     const sent = await this.#answer(exchange, res)
     this.#running.delete(exchange)
+    exchange.lifetime.end()
     this.#checkIdle()
     this.#options.log?.({
       remoteAddress: remoteAddress ?? '',

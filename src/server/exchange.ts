@@ -1,8 +1,9 @@
 /** A request that came over a socket as an {@link Exchange}. What is costly is made on demand. */
 import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
-import type { Env, Exchange, Gateway } from '../exchange.js'
+import { afterwards, type Env, type Exchange, type Gateway } from '../exchange.js'
 import type { PushedBody } from './body.js'
+import { Lifetime } from './lifetime.js'
 import type { Service } from './service.js'
 
 export abstract class SocketExchange implements Exchange {
@@ -30,6 +31,9 @@ export abstract class SocketExchange implements Exchange {
   #env: Env | undefined
   #abort: AbortController | undefined
   #gone: Error | undefined
+  /** Null until somebody asks for it. */
+  #lifetime: Lifetime | null = null
+  #over = false
 
   /** @param now the service's clock */
   constructor(
@@ -72,13 +76,37 @@ export abstract class SocketExchange implements Exchange {
 
   waitUntil(work: Promise<unknown>): void {
     this.service.waitUntil(work)
+    this.#life().hold(Promise.resolve(work))
+  }
+
+  [afterwards](task: () => void): void {
+    this.#life().afterwards(task)
+  }
+
+  #life(): Lifetime {
+    if (this.#lifetime === null) {
+      this.#lifetime = new Lifetime()
+      if (this.#over) this.#lifetime.end()
+    }
+    return this.#lifetime
+  }
+
+  /** The reply is out, or never will be. May be called twice. */
+  over(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#lifetime?.end()
   }
 
   /** Tells the handler to stop. @param reason why; "the client left" when absent. */
   abort(reason?: Error): void {
     if (this.#gone !== undefined) return
     this.#gone = reason ?? new RequestError('REQUEST_ABORTED')
-    if (this.handling !== undefined) this.service.outlast(this.handling)
+    if (this.handling !== undefined) {
+      this.service.outlast(this.handling)
+      // It may be using what came with the request.
+      if (!this.#over) this.#life().hold(this.handling)
+    }
     this.stdin.fail(this.#gone)
     this.#abort?.abort(this.#gone)
   }

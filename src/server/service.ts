@@ -144,6 +144,7 @@ export class Service {
     if (!exchange.admitted) return
     exchange.admitted = false
     this.#running--
+    exchange.over()
   }
 
   #onError(error: unknown, exchange: Exchange): Reply | Promise<Reply> {

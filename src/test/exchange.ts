@@ -3,8 +3,9 @@ import { buildEnv } from '../env/build.js'
 import { Environment } from '../env/environment.js'
 import { percentDecode } from '../env/text.js'
 import { RequestError, UsageError } from '../errors.js'
-import type { Body, Env, Exchange, Gateway } from '../exchange.js'
+import { afterwards, type Body, type Env, type Exchange, type Gateway } from '../exchange.js'
 import type { PushedBody } from '../server/body.js'
+import { Lifetime } from '../server/lifetime.js'
 import type { TestRequest } from './request.js'
 import { assume, dataOf } from './role.js'
 
@@ -19,6 +20,7 @@ export class MemoryExchange implements Exchange {
   readonly stdin: Body
   readonly data: PushedBody | null
   readonly gateway: Gateway
+  readonly lifetime = new Lifetime()
   readonly #abort = new AbortController()
   /** The variables that the test asked for, by name. */
   readonly extra: Readonly<Record<string, string>>
@@ -50,6 +52,11 @@ export class MemoryExchange implements Exchange {
 
   waitUntil(work: Promise<unknown>): void {
     this.#owner.waitUntil(work)
+    this.lifetime.hold(Promise.resolve(work))
+  }
+
+  [afterwards](task: () => void): void {
+    this.lifetime.afterwards(task)
   }
 
   /** The client leaves. */

@@ -4,7 +4,7 @@ import { type App, toHandler } from '../app/handler.js'
 import { answer, type Sink } from '../cgi/answer.js'
 import { HeadParser } from '../cgi/head-parser.js'
 import { ReaderGone } from '../cgi/wire.js'
-import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
+import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../exchange.js'
 import type { EmulateOptions } from './emulate.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
@@ -52,6 +52,7 @@ function asScript(exchange: Exchange): Exchange {
     },
     stderr: (text) => exchange.stderr(text),
     waitUntil: (work) => exchange.waitUntil(work),
+    [afterwards]: (task) => exchange[afterwards]?.(task),
   }
 }
 

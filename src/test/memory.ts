@@ -71,12 +71,17 @@ export class MemoryServer implements TestServer {
     init.signal?.addEventListener('abort', leave)
     if (init.signal?.aborted) leave()
     const done = () => {
+      if (!this.#running.has(exchange)) return
       exchange.cancel()
+      exchange.lifetime.end()
       this.#running.delete(exchange)
       init.signal?.removeEventListener('abort', leave)
     }
     try {
-      const reply = await Promise.race([this.#answer(exchange, request.method), left(exchange.signal)])
+      const answer = this.#answer(exchange, request.method)
+      // A client that leaves does not end the handler.
+      exchange.lifetime.hold(answer)
+      const reply = await Promise.race([answer, left(exchange.signal)])
       return await toResponse(reply, request.method, exchange, done)
     } catch (error) {
       done()

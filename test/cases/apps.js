@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
+import { upload } from './upload.js'
 
 const mebibyte = Buffer.alloc(1 << 20, 'cgiup 0123456789\n')
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
@@ -367,6 +368,25 @@ export const apps = {
   gateway: {
     fetch: (_request, _env, { exchange }) => Response.json(exchange.gateway),
     node: null,
+  },
+}
+
+apps.upload = {
+  fetch: async (request, _env, context) => {
+    const body = await upload(request, request.url, context.waitUntil, context)
+    return new Response(typeof body === 'string' ? body : ReadableStream.from(body))
+  },
+  node: async (req, res) => {
+    const works = []
+    const body = await upload(req, req.url, (work) => works.push(work))
+    res.setHeader('Content-Type', 'text/plain')
+    if (typeof body === 'string') res.end(body)
+    else {
+      for await (const piece of body) res.write(piece)
+      res.end()
+    }
+    // What an async function goes on with after its response is waited for.
+    await Promise.all(works)
   },
 }
 

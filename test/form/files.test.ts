@@ -72,7 +72,7 @@ describe("store: 'disk'", () => {
   test('a directory that is not there is an error that says so', async () => {
     const sent = request(multipartType, twoFiles)
     const error = await failure(form(sent, { directory: join(room, 'missing') }))
-    expect(error).toMatchObject({ code: 'ENOENT' })
+    expect(error).toMatchObject({ code: 'FORM_STORE', cause: { code: 'ENOENT' } })
   })
 
   test('a process that ends without dispose() leaves nothing behind', async () => {

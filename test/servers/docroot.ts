@@ -111,7 +111,8 @@ function makeSuite(root: string): void {
   const directory = join(root, 'suite')
   mkdirSync(directory)
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
-  copyFileSync(join(here, '../cases/apps.js'), join(directory, 'apps.js'))
+  for (const name of ['apps.js', 'upload.js'])
+    copyFileSync(join(here, '../cases', name), join(directory, name))
   for (const style of ['fetch', 'node']) {
     const text = readFileSync(join(here, `../cases/${style}.js`), 'utf8')
     writeFileSync(join(directory, `${style}.mjs`), `#!/usr/bin/env node\n${text}`, { mode: 0o755 })

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import type { DetailedPeerCertificate } from 'node:tls'
 import type { CgiRequest } from '../../env/request.js'
 import { AppError } from '../../errors.js'
-import type { Exchange, Gateway } from '../../exchange.js'
+import { afterwards, type Exchange, type Gateway } from '../../exchange.js'
 import { peerCertificate } from './certificate.js'
 import { readableOf } from './data.js'
 import type { Incoming } from './incoming.js'
@@ -151,6 +151,16 @@ export class Connection extends LightSocket {
   /** Aborts when the client leaves. */
   get signal(): AbortSignal {
     return this.#exchange.signal
+  }
+
+  /** When the exchange has ended, and `res` has said 'close'. */
+  [afterwards](task: () => void): void {
+    let left = this.closed ? 1 : 2
+    const done = () => {
+      if (--left === 0) task()
+    }
+    if (!this.closed) this.once('close', done)
+    this.#exchange[afterwards]?.(done)
   }
 
   /** What carries the request: protocol, FastCGI role, whether there are other processes. */

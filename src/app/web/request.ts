@@ -1,4 +1,5 @@
 /** Request (https://fetch.spec.whatwg.org/#request-class) without undici. */
+import { afterwards, type Ending } from '../../exchange.js'
 import { BodyState, extractBody } from './body.js'
 import { finishInterface, needArguments, toByteString, toDOMString } from './convert.js'
 import { createHeaders, type Guard, type Headers, headersList, listFrom } from './headers.js'
@@ -27,6 +28,8 @@ export interface RequestState {
   /** The request's signal is the followed one itself, not one that depends on it. */
   same: boolean
   send: SendOptions
+  /** What it, or the request it was made from, came with; null where an app has made it. */
+  came: Ending | null
 }
 
 type State = RequestState
@@ -35,7 +38,7 @@ type State = RequestState
 let requestState: (value: object) => Readonly<State> | undefined
 
 /** A copy that is no longer worked out. */
-const settled = ({ method, url, headers, body, follows, same, send }: Readonly<State>): State => ({
+const settled = ({ method, url, headers, body, follows, same, send, came }: Readonly<State>): State => ({
   method,
   url,
   headers,
@@ -43,6 +46,7 @@ const settled = ({ method, url, headers, body, follows, same, send }: Readonly<S
   follows,
   same,
   send,
+  came,
 })
 
 class Request implements BodyMethods {
@@ -156,6 +160,10 @@ class Request implements BodyMethods {
     } satisfies State)
   }
 
+  [afterwards](task: () => void): void {
+    this.#state.came?.[afterwards]?.(task)
+  }
+
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number | null,
     options: Record<string, unknown>,
@@ -258,6 +266,7 @@ function stateOf(input: unknown): State | null {
     follows: input as Request,
     same: false,
     send,
+    came: input as Ending,
   }
 }
 
@@ -281,6 +290,7 @@ function fromUrl(input: unknown): State {
     follows: null,
     same: false,
     send: defaultSendOptions,
+    came: null,
   }
 }
 

@@ -1,0 +1,139 @@
+/** The private directory in which the files of one form lie, from the first of them to the end of the request. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync } from 'node:fs'
+import { open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { UsageError } from '../errors.js'
+import { removeAtEnd } from './at-end.js'
+import { OWNER, ownerText } from './owner.js'
+import { sweep } from './sweep.js'
+
+/** Why the files of a form are there no more. */
+export type Ended = 'its request has ended' | 'dispose() was called'
+
+export class Room {
+  readonly #parent: Parent
+  readonly #path: string
+  readonly #forget: () => void
+  /** What reads or writes its files just now. */
+  readonly #busy = new Set<Promise<unknown>>()
+  #why: Ended | undefined
+  #gone: Promise<void> | undefined
+
+  private constructor(parent: Parent) {
+    this.#parent = parent
+    // mkdtemp makes it with mode 0700 and a name nobody can guess. At once: no signal comes in between.
+    this.#path = mkdtempSync(`${parent.path}/cgiup-form-`)
+    this.#forget = removeAtEnd(this.#path)
+  }
+
+  /**
+   * @param directory where to make it. Default: `os.tmpdir()`
+   * @throws UsageError FORM_STORE
+   */
+  static async open(directory: string | undefined): Promise<Room> {
+    const parent = parentOf(directory)
+    const room = await storing(parent, async () => new Room(parent))
+    void sweep(parent.path)
+    try {
+      await storing(parent, () => writeFile(`${room.#path}/${OWNER}`, ownerText(), { mode: 0o600 }))
+    } catch (error) {
+      await room.end('dispose() was called')
+      throw error
+    }
+    return room
+  }
+
+  /** Stores bytes under a name of its own. @throws UsageError FORM_STORE, FORM_ENDED; what `bytes` throws */
+  store(field: string, bytes: AsyncIterable<Uint8Array>): Promise<{ path: string; size: number }> {
+    return this.use(field, async () => {
+      const path = `${this.#path}/${randomBytes(16).toString('hex')}`
+      // "wx": never follow or reuse what is already there.
+      const handle = await storing(this.#parent, () => open(path, 'wx', 0o600))
+      let size = 0
+      try {
+        for await (const piece of bytes) {
+          await storing(this.#parent, () => handle.writeFile(piece))
+          size += piece.length
+        }
+      } finally {
+        await handle.close()
+      }
+      return { path, size }
+    })
+  }
+
+  /**
+   * Its end waits for what is done here.
+   *
+   * @param field the name of the form control, for the message
+   * @throws UsageError FORM_ENDED; what `act` throws
+   */
+  async use<T>(field: string, act: () => Promise<T>): Promise<T> {
+    this.check(field)
+    const work = act()
+    this.#busy.add(work)
+    try {
+      return await work
+    } finally {
+      this.#busy.delete(work)
+    }
+  }
+
+  /** @throws UsageError FORM_ENDED */
+  check(field: string): void {
+    if (this.#why === undefined) return
+    throw new UsageError(
+      'FORM_ENDED',
+      `The file in field ${JSON.stringify(field)} of the form is there no more: ${this.#why}. Take it before that with await file.move(path).`,
+    )
+  }
+
+  /** Removes what is still there. May be called twice. */
+  end(why: Ended): Promise<void> {
+    this.#why ??= why
+    this.#gone ??= this.#remove()
+    return this.#gone
+  }
+
+  async #remove(): Promise<void> {
+    while (this.#busy.size > 0) await Promise.allSettled(this.#busy)
+    await rm(this.#path, { recursive: true, force: true })
+    this.#forget()
+  }
+}
+
+/** Where directories are made, and who says so. */
+interface Parent {
+  readonly path: string
+  readonly by: string
+}
+
+function parentOf(directory: string | undefined): Parent {
+  if (directory !== undefined) return { path: directory, by: 'the option directory' }
+  // The order of os.tmpdir().
+  const name = ['TMPDIR', 'TMP', 'TEMP'].find((variable) => process.env[variable])
+  return { path: tmpdir(), by: name === undefined ? 'TMPDIR is not set' : `by ${name}` }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such directory',
+  ENOTDIR: 'it is not a directory',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'the quota of this user is used up',
+  EMFILE: 'this process has too many open files',
+}
+
+async function storing<T>(parent: Parent, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    const why = reasons[code] ? `${reasons[code]} (${code})` : message
+    const detail = `Uploaded files cannot be stored in ${parent.path} (${parent.by}): ${why}.`
+    throw new UsageError('FORM_STORE', detail, { cause })
+  }
+}
