@@ -1,21 +1,18 @@
 /** The error page for developers: stack, source, environment, output of the request. */
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { ScriptError } from './cgi/script-error.js'
 import { lintEnv } from './env/lint.js'
+import { Secrets, shownValue } from './env/secrets.js'
 import type { PageType } from './error-page.js'
+import { type Excerpt, excerptOf, isForeign, stackOf } from './error-stack.js'
 import { CgiupError } from './errors.js'
 import type { Exchange } from './exchange.js'
 import { outputOf } from './output.js'
 
-/** Variables whose values are secrets of the client or of this machine: never shown, not even here. */
-const secret =
-  /AUTHORIZATION|COOKIE|PASS(WD|WORD|PHRASE)|SECRET|TOKEN|API_?KEY|PRIVATE|CREDENTIAL|SESSION|SIGNATURE$/i
-
 /** @param status the status line's code. @returns the body of the page. */
 export function developmentPage(error: unknown, exchange: Exchange, status: number, type: PageType): string {
-  const errors = chain(error)
+  const secrets = secretsOf(exchange)
+  const errors = chain(error, type).map((one) => withoutSecrets(one, secrets))
   if (type === 'application/json') {
     const shown = errors.map(({ title, stack, code, fix }) => ({
       title,
@@ -25,37 +22,78 @@ export function developmentPage(error: unknown, exchange: Exchange, status: numb
     }))
     return `${JSON.stringify({ error: { status, ...shown[0], causes: shown.slice(1) } }, null, 2)}\n`
   }
-  return type === 'text/html' ? html(errors, exchange, status) : text(errors, exchange)
+  const page: Page = {
+    errors,
+    output: secrets.masked(stripVTControlCharacters(outputOf(exchange))),
+    variables: variables(exchange).map(([name, value]) => [name, secrets.masked(value)]),
+    findings: findings(exchange).map((line) => secrets.masked(line)),
+  }
+  return type === 'text/html' ? html(page, exchange, status, secrets) : text(page)
+}
+
+/** What a page shows, secrets masked. */
+interface Page {
+  readonly errors: readonly Shown[]
+  readonly output: string
+  readonly variables: readonly (readonly [name: string, value: string])[]
+  readonly findings: readonly string[]
+}
+
+/** Of the request, and of this process. */
+function secretsOf(exchange: Exchange): Secrets {
+  const secrets = new Secrets()
+  secrets.addAll(exchange.env.list)
+  for (const [name, value = ''] of Object.entries(process.env)) {
+    // Desktops have paths and plain words in variables such as DESKTOP_SESSION: messages are full of them.
+    if (!/SESSION|_SOCK$/.test(name) && value.length >= 8 && !/^\/\w+\//.test(value))
+      secrets.addAll([name, value])
+  }
+  return secrets
 }
 
 interface Shown {
   /** Name and message. */
   readonly title: string
   readonly stack: string
+  readonly source: Excerpt | null
   readonly code?: string
   readonly fix?: string
   /** What was seen of a script: name, text. */
   readonly seen: readonly (readonly [name: string, text: string])[]
 }
 
+function withoutSecrets({ seen, ...shown }: Shown, secrets: Secrets): Shown {
+  return {
+    ...shown,
+    title: secrets.masked(shown.title),
+    stack: secrets.masked(shown.stack),
+    source: shown.source && {
+      ...shown.source,
+      lines: shown.source.lines.map((line) => secrets.masked(line)),
+    },
+    seen: seen.map(([name, text]) => [name, secrets.masked(text)] as const),
+  }
+}
+
 /** An error and its causes, outermost first; a loop of causes ends. */
-function chain(error: unknown): Shown[] {
+function chain(error: unknown, type: PageType): Shown[] {
   const seen = new Set<unknown>()
   for (let at = error; at !== undefined && !seen.has(at) && seen.size < 10; ) {
     seen.add(at)
     at = at instanceof Error ? at.cause : undefined
   }
-  return [...seen].map(show)
+  return [...seen].map((one) => show(one, type))
 }
 
-function show(error: unknown): Shown {
-  if (!(error instanceof Error)) return { title: `Thrown: ${printed(error)}`, stack: '', seen: [] }
+function show(error: unknown, type: PageType): Shown {
+  if (!(error instanceof Error))
+    return { title: `Thrown: ${printed(error)}`, stack: '', source: null, seen: [] }
   const title = `${error.name}: ${error.message}`
-  // The stack begins with name and message, as they were when the error was made.
-  const stack = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const stack = stackOf(error)
+  const source = type === 'text/html' ? excerptOf(stack) : null
   const known = error instanceof CgiupError ? { code: error.code, fix: error.fix } : {}
   const seen = error instanceof ScriptError ? seenOf(error) : []
-  return { title, stack: stack.map((line) => line.trim()).join('\n'), ...known, seen }
+  return { title, stack: stack.lines.join('\n'), source, ...known, seen }
 }
 
 /** Without the command line, which holds the secrets of the environment. */
@@ -79,7 +117,7 @@ function printed(value: unknown): string {
 /** Names and values of the environment, sorted, secrets masked. */
 function variables(exchange: Exchange): [name: string, value: string][] {
   return Object.entries(exchange.env.toObject())
-    .map(([name, value]): [string, string] => [name, secret.test(name) && value ? masked(value) : value])
+    .map(([name, value]): [string, string] => [name, shownValue(name, value)])
     .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
@@ -88,9 +126,7 @@ function findings(exchange: Exchange): string[] {
   return lintEnv(exchange.env).map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
 }
 
-const masked = (value: string): string => `(${value.length} characters, not shown)`
-
-function text(errors: Shown[], exchange: Exchange): string {
+function text({ errors, output, variables, findings }: Page): string {
   const parts = errors.map(({ title, stack, fix, seen }, index) =>
     [
       (index ? 'Caused by: ' : '') + title,
@@ -101,10 +137,9 @@ function text(errors: Shown[], exchange: Exchange): string {
       .filter(Boolean)
       .join('\n'),
   )
-  const output = outputOf(exchange)
-  if (output) parts.push(`Output\n${indented(stripVTControlCharacters(output))}`)
-  const list = variables(exchange).map(([name, value]) => `    ${name}=${value}`)
-  const found = findings(exchange).map((line) => `    ${line}`)
+  if (output) parts.push(`Output\n${indented(output)}`)
+  const list = variables.map(([name, value]) => `    ${name}=${value}`)
+  const found = findings.map((line) => `    ${line}`)
   if (found.length > 0) parts.push(`Known problems of this environment\n${found.join('\n')}`)
   parts.push(`Environment\n${list.join('\n')}`)
   return `${parts.join('\n\n')}\n`
@@ -112,17 +147,17 @@ function text(errors: Shown[], exchange: Exchange): string {
 
 const indented = (lines: string): string => lines.replace(/^/gm, '    ')
 
-function html(errors: Shown[], exchange: Exchange, status: number): string {
+function html(page: Page, exchange: Exchange, status: number, secrets: Secrets): string {
+  const { errors, output } = page
   const { env, gateway } = exchange
   const request = `${env.get('REQUEST_METHOD') ?? ''} ${env.get('REQUEST_URI') ?? env.get('PATH_INFO') ?? ''}`
-  const output = stripVTControlCharacters(outputOf(exchange))
-  const rows = variables(exchange).map(([name, value]) => `<tr><th>${escaped(name)}<td>${escaped(value)}`)
-  const found = findings(exchange).map((line) => `<li>${escaped(line)}`)
+  const rows = page.variables.map(([name, value]) => `<tr><th>${escaped(name)}<td>${escaped(value)}`)
+  const found = page.findings.map((line) => `<li>${escaped(line)}`)
   const title = errors[0]?.title ?? 'Error'
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(title)}</title><style>${style}</style></head><body>
-<header><p>${status} · ${escaped(request)} · ${gateway.protocol} · Node ${process.version}</header>
+<header><p>${status} · ${escaped(secrets.masked(request))} · ${gateway.protocol} · Node ${process.version}</header>
 ${errors.map(errorSection).join('\n')}
 ${output ? `<h2>Output of this request</h2><pre>${escaped(output)}</pre>` : ''}
 <h2>Environment</h2><table>${rows.join('\n')}</table>
@@ -132,15 +167,7 @@ ${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.joi
 `
 }
 
-/** This package's own files, wherever it is installed. */
-const here = fileURLToPath(new URL('.', import.meta.url))
-
-/** A line of a stack that is not of the app: Node's, a package's, ours. */
-function isForeign(line: string): boolean {
-  return /\bnode:|[/\\]node_modules[/\\]/.test(line) || line.includes(here)
-}
-
-function errorSection({ title, stack, code, fix, seen }: Shown, index: number): string {
+function errorSection({ title, stack, source, code, fix, seen }: Shown, index: number): string {
   const lines = stack.split('\n').map((line) => {
     return isForeign(line) ? `<span class="far">${escaped(line)}</span>` : escaped(line)
   })
@@ -148,29 +175,18 @@ function errorSection({ title, stack, code, fix, seen }: Shown, index: number): 
     index ? `<h2>Caused by</h2><h3>${escaped(title)}</h3>` : `<h1>${escaped(title)}</h1>`,
     fix ? `<p class="fix">${escaped(fix)} <code>${escaped(code ?? '')}</code>` : '',
     ...seen.map(([name, what]) => `<h3>${name}</h3><pre>${escaped(what)}</pre>`),
-    excerpt(stack),
+    sourceSection(source),
     stack ? `<pre>${lines.join('\n')}</pre>` : '',
   ].join('\n')
 }
 
 /** The lines around the place where the app's own code failed. */
-function excerpt(stack: string): string {
-  const own = stack.split('\n').find((line) => !isForeign(line)) ?? ''
-  const place = /(?:\(|at (?:async )?)((?:file:\/\/)?\/[^()]*?):(\d+):\d+\)?$/.exec(own)
-  if (!place?.[1]) return ''
-  const number = Number(place[2])
-  let source: string[]
-  try {
-    const path = place[1].startsWith('file:') ? fileURLToPath(place[1]) : place[1]
-    source = readFileSync(path, 'utf8').split('\n')
-  } catch {
-    return ''
-  }
-  const first = Math.max(0, number - 5)
-  const lines = source.slice(first, number + 4).map((line, index) => {
-    const at = first + index + 1
-    const shown = `${String(at).padStart(5)}  ${escaped(line.slice(0, 300))}`
-    return at === number ? `<mark>${shown}</mark>` : shown
+function sourceSection(excerpt: Excerpt | null): string {
+  if (excerpt === null) return ''
+  const lines = excerpt.lines.map((line, index) => {
+    const number = excerpt.first + index
+    const shown = `${String(number).padStart(5)}  ${escaped(line.slice(0, 300))}`
+    return number === excerpt.at ? `<mark>${shown}</mark>` : shown
   })
   return `<pre class="source">${lines.join('\n')}</pre>`
 }

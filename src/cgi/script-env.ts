@@ -1,5 +1,6 @@
 /** From a list of meta-variables (byte strings) to the environment of a process. */
 import { isUtf8 } from 'node:buffer'
+import { masked, shownValue } from '../env/secrets.js'
 
 export interface Launch {
   readonly command: readonly string[]
@@ -51,16 +52,27 @@ export function shellWord(latin1: string): string {
   return /^[A-Za-z0-9/._:,@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
-/** A command line that runs the script by hand as it was run for the request. */
+/**
+ * A command line that runs the script by hand as it was run for the request.
+ *
+ * @param hides the value of that name is a secret: it is taken from a variable of the reader's shell
+ */
 export function commandLine(
   command: readonly string[],
   cwd: string,
   list: readonly string[],
   body: number,
+  hides: (name: string) => boolean,
 ): string {
   const bytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
   const lines = [`cd ${shellWord(bytes(cwd))} && env -i`]
-  for (let i = 0; i < list.length; i += 2) lines.push(`  ${list[i]}=${shellWord(list[i + 1] as string)}`)
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] as string
+    const value = list[i + 1] as string
+    if (!hides(name) || value === '') lines.push(`  ${name}=${shellWord(shownValue(name, value))}`)
+    else if (/^[A-Za-z_]\w*$/.test(name)) lines.push(`  ${name}="$${name}"`)
+    else lines.push(`  ${name}=${shellWord(masked(value))}`)
+  }
   const words = command.map((word) => shellWord(bytes(word))).join(' ')
   // The body is not kept: the reader puts it into a file.
   lines.push(`  ${words} < ${body > 0 ? `body # ${body} bytes` : '/dev/null'}`)

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { type ErrorCode, ProgramError } from '../errors.js'
 import type { Exit } from './script-process.js'
 
-/** What was seen of the script; for its author, never for a client in production. */
+/** What was seen of the script, without secrets; for its author, never for a client in production. */
 export interface ScriptReport {
   readonly file: string
   /** Its first bytes on standard output, as Latin-1. */
@@ -12,7 +12,7 @@ export interface ScriptReport {
   readonly stderr: string
   /** How it ended, in words. */
   readonly exit: string
-  /** A command line that runs it by hand with the same environment. */
+  /** A command line that runs it by hand with the same environment; secrets are variables of your shell. */
   readonly command: string
 }
 

@@ -1,5 +1,7 @@
 /** One run of a script: process, pipes, limits and verdict, from its start to its last byte. */
 import { basename } from 'node:path'
+import { isSecret, Secrets } from '../env/secrets.js'
+import { textToBytes } from '../env/text.js'
 import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { ScriptOptions } from './script.js'
@@ -186,11 +188,17 @@ export class ScriptRun {
     }
     const exit = exitText(this.#process.exit)
     this.#stop(error)
-    const output = Buffer.concat(raw).toString('latin1', 0, shownBytes)
-    const report = { ...reportOf(this.#context), output, stderr: this.#stderr.tail, exit }
+    const secrets = secretsOf(this.#context)
+    // Masked before it is cut: half a secret would not be found.
+    const output = secrets.masked(Buffer.concat(raw).toString('latin1')).slice(0, shownBytes)
+    const seen = { output, stderr: secrets.masked(this.#stderr.tail) }
+    const report = { ...reportOf(this.#context), ...seen, exit }
     const told = error.code === 'PROGRAM_KILLED' || error.code === 'PROGRAM_TIMEOUT'
-    const detail = `${basename(this.#context.file)}: ${error.message}${told ? '' : ` The script ${exit}.`}`
-    return new ScriptError(error.code as ErrorCode, detail, report, { cause: error })
+    const message = secrets.masked(error.message)
+    const detail = `${basename(this.#context.file)}: ${message}${told ? '' : ` The script ${exit}.`}`
+    // Its message may quote the output.
+    const cause_ = message === error.message ? { cause: error } : {}
+    return new ScriptError(error.code as ErrorCode, detail, report, cause_)
   }
 
   /** Resolves when the process has ended and all it wrote was read, or after the time. */
@@ -304,7 +312,26 @@ export class ScriptRun {
 }
 
 function reportOf(context: RunContext): Pick<ScriptReport, 'file' | 'command'> {
-  const { file, command, cwd, list, spool, exchange } = context
+  const { file, command, cwd, list, spool, exchange, options } = context
   const length = spool ? spool.size : (exchange.stdin.length ?? 0)
-  return { file, command: commandLine(command, cwd, list, length) }
+  const hides = (name: string) => isSecret(name) || isConfigured(name, options)
+  return { file, command: commandLine(command, cwd, list, length, hides) }
+}
+
+/** Configuration may hold passwords whatever it is called; NODE_ENV is ours. */
+function isConfigured(name: string, { env = {} }: ScriptOptions): boolean {
+  return name !== 'NODE_ENV' && Object.hasOwn(env, name)
+}
+
+/** What a script may have printed of its environment, and nobody is to see. */
+function secretsOf({ list, exchange, options }: RunContext): Secrets {
+  const secrets = new Secrets()
+  secrets.addAll(list)
+  secrets.addAll(exchange.env.list)
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    // Paths are no secrets, and messages are full of them.
+    if (isConfigured(name, options) && value.length >= 8 && !value.startsWith('/'))
+      secrets.add(textToBytes(value))
+  }
+  return secrets
 }

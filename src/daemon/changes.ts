@@ -1,9 +1,7 @@
 /** Did the code of the app change since it was loaded? */
-import { existsSync, realpathSync, statSync } from 'node:fs'
-import { Session } from 'node:inspector'
-import { createRequire } from 'node:module'
-import { dirname, join, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { loadedFiles, packageOf, realPath } from './loaded-files.js'
 
 /** Checks after which the list of loaded files is made anew: modules can be loaded later. */
 const COLLECT_EVERY = 40
@@ -56,40 +54,4 @@ export class AppFiles {
 const markOf = (file: string): string => {
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino} ${stat.dev}`
-}
-
-const realPath = (file: string): string => {
-  try {
-    return realpathSync(file)
-  } catch {
-    return file
-  }
-}
-
-const packageOf = (file: string): string => {
-  const own = dirname(file)
-  for (let dir = own; ; dir = dirname(dir)) {
-    if (existsSync(join(dir, 'package.json'))) return dir
-    if (dir === dirname(dir)) return own
-  }
-}
-
-/** Node lists CommonJS modules and JSON files; of ES modules only the debugger's interface knows. */
-function loadedFiles(root: string): string[] {
-  const files = new Set(Object.keys(createRequire(import.meta.url).cache))
-  try {
-    const session = new Session()
-    session.connect()
-    session.on('Debugger.scriptParsed', ({ params: { url } }) => {
-      if (url.startsWith('file:')) files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
-    })
-    session.post('Debugger.enable')
-    session.disconnect()
-  } catch {
-    // A Node without the inspector.
-  }
-  const inside = root.endsWith(sep) ? root : root + sep
-  return [...files].filter(
-    (file) => file.startsWith(inside) && !file.slice(inside.length).split(sep).includes('node_modules'),
-  )
 }

@@ -62,9 +62,16 @@ function scriptPage(error: ScriptError): Reply {
     part('First bytes of its output', shown(output)),
     part('End of its standard error', stderr),
     part('To run it by hand', decode(command) ?? command),
+    hiddenNote(command),
     '<p>You see this page because the host is in development mode; clients in production get none of it.</p>',
   ]
   return htmlReply(error.status, title, body.join('\n'))
+}
+
+function hiddenNote(command: string): string {
+  const names = Array.from(command.matchAll(/^ {2}(\w+)="\$\1"/gm), ([, name]) => `<code>${name}</code>`)
+  if (names.length === 0) return ''
+  return `<p><small>Secrets are not shown. Set them in your shell first: ${names.join(', ')}.</small></p>`
 }
 
 /** Bytes as text; what is no text is shown as `\x00`, line ends as they are. */

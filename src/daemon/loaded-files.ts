@@ -1,0 +1,47 @@
+/** The code that this process has loaded, of the package that the app belongs to. */
+import { existsSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const realPath = (file: string): string => {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
+  }
+}
+
+/** The directory of the nearest package.json, else the file's own. */
+export const packageOf = (file: string): string => {
+  const own = dirname(file)
+  for (let dir = own; ; dir = dirname(dir)) {
+    if (existsSync(join(dir, 'package.json'))) return dir
+    if (dir === dirname(dir)) return own
+  }
+}
+
+/** Below a directory, and not in its node_modules. */
+export const isOwn = (file: string, root: string): boolean => {
+  const inside = root.endsWith(sep) ? root : root + sep
+  return file.startsWith(inside) && !file.slice(inside.length).split(sep).includes('node_modules')
+}
+
+/** Node lists CommonJS modules and JSON files; of ES modules only the debugger's interface knows. */
+export function loadedFiles(root: string): string[] {
+  const require = createRequire(import.meta.url)
+  const files = new Set(Object.keys(require.cache))
+  try {
+    const { Session } = require('node:inspector') as typeof import('node:inspector')
+    const session = new Session()
+    session.connect()
+    session.on('Debugger.scriptParsed', ({ params: { url } }) => {
+      if (url.startsWith('file:')) files.add(fileURLToPath(url.replace(/[?#].*$/, '')))
+    })
+    session.post('Debugger.enable')
+    session.disconnect()
+  } catch {
+    // A Node without the inspector, or one that may not use it.
+  }
+  return [...files].filter((file) => isOwn(file, root))
+}
