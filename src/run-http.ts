@@ -22,12 +22,13 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const handler = await httpHandler(app, options)
   // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
   const { serveHttp } = await import('./http/server.js')
-  const { socketMode, socketGroup, limits: { maxBodyBytes } = {} } = options
+  const { allow, socketMode, socketGroup, limits: { maxBodyBytes } = {} } = options
   const server = await serveHttp(handler, {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...(allow && { allow }),
     onError: options.onError ?? errorPage(options.development),
     ...(!options.quiet && { log: accessLog() }),
   })
@@ -47,10 +48,18 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
 /** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
 export async function httpHandler(app: App, options: RunOptions): Promise<Handler> {
   const { development } = options
+  const { withHostCheck } = await import('./host/host-check.js')
   const handler = await toHandler(app, options)
   const recorded = isDevelopment('http', development) ? recordOutput(handler) : handler
   const whole = await mounted(recorded, options)
-  return noticeProxies(whole === recorded ? whole : guardedAround(whole, handler), development)
+  const guarded = whole === recorded ? whole : guardedAround(whole, handler)
+  const { allowedHosts } = options
+  const checked = withHostCheck(guarded, {
+    ...placeOf(options),
+    ...(allowedHosts && { allowedHosts }),
+    ...(development !== undefined && { development }),
+  })
+  return noticeProxies(checked, development)
 }
 
 /** The address a browser opens; a Unix socket has none. */

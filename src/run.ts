@@ -40,10 +40,17 @@ export interface RunOptions extends AppOptions {
   /** No banner and no access log. Default false. */
   quiet?: boolean
   /**
-   * FastCGI and SCGI over TCP: addresses and networks that may connect, such as `10.0.0.0/8`. Default:
-   * all that can reach the socket. FCGI_WEB_SERVER_ADDRS is obeyed as well.
+   * Over TCP: addresses and networks that may connect, such as `10.0.0.0/8`. Default: all that can reach the
+   * socket. FastCGI and SCGI obey FCGI_WEB_SERVER_ADDRS as well.
    */
   allow?: readonly string[]
+  /**
+   * HTTP in development, over TCP: names by which it may be asked for, besides localhost, names below it,
+   * addresses, this machine's name and the one it listens on: `app.example`, `*.example` (all names below it),
+   * `*` for all. Requests for others get 421, so that no web site can read the server by giving itself this
+   * machine's address. The variable CGIUP_ALLOWED_HOSTS adds to them.
+   */
+  allowedHosts?: readonly string[]
   /**
    * FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). HTTP obeys
    * `maxBodyBytes` alone.

@@ -5,12 +5,17 @@ import { type Address, parseAddress } from '../address.js'
 import { noticeProxies, warnOfPages } from '../development-notice.js'
 import { UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
+import { hostRule } from '../host/allowed-hosts.js'
+import { refuseCrossSite } from '../host/cross-site.js'
+import { withHostCheck } from '../host/host-check.js'
 import { mountedAt } from '../host/mounted-at.js'
-import { accessLog, type CgiBinOptions, cgiBin, files, mount, script, serve } from '../host.js'
+import { accessLog, type CgiBinOptions, cgiBin, files, mount, script } from '../host.js'
+import { serveHttp } from '../http/server.js'
 import { closeOnSignal, homeOf } from '../run-http.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
 import { interpreterOf } from '../test/program.js'
 import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
+import { allow, allowedHost, allowedHostsOf, allowOf } from './http-options.js'
 import { pairs } from './pairs.js'
 
 export const command: Command = {
@@ -53,6 +58,11 @@ what a script printed.`,
       value: 'N',
       help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) holds its place until it ends. Default 4 for each\nprocessor, at least 8.',
     },
+    allow,
+    'allowed-host': allowedHost,
+    'allow-cross-site': {
+      help: 'Let pages of other sites send POST, PUT, PATCH and DELETE, too.',
+    },
     'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
   },
@@ -79,8 +89,9 @@ export async function main(args: string[]): Promise<void> {
   const handler = routes(at, scriptsOf(target, options), parsed)
   const quiet = parsed.values.quiet === true
   const { development } = options
-  const server = await serve(noticeProxies(handler, development), {
+  const server = await serveHttp(noticeProxies(checked(handler, parsed, development), development), {
     ...addressOf(parsed),
+    ...allowOf(parsed),
     ...(!quiet && { log: accessLog() }),
   })
   closeOnSignal(() => server.close())
@@ -88,6 +99,22 @@ export async function main(args: string[]): Promise<void> {
   if (!quiet) {
     process.stderr.write(`cgiup: ${homeOf(server.url, at)} runs ${resolve(target)} (Ctrl-C stops it)\n`)
   }
+}
+
+/** Over TCP: no requests for other hosts, and none by which pages of other sites would change something. */
+function checked(handler: Handler, parsed: Parsed, development: boolean | undefined): Handler {
+  const place = addressOf(parsed)
+  if (place.path !== undefined) return handler
+  const { allowedHosts } = allowedHostsOf(parsed)
+  const inner =
+    parsed.values['allow-cross-site'] === true
+      ? handler
+      : refuseCrossSite(handler, hostRule(allowedHosts, place.host))
+  return withHostCheck(inner, {
+    ...place,
+    ...(allowedHosts && { allowedHosts }),
+    ...(development !== undefined && { development }),
+  })
 }
 
 /** Without a slash at its end, but for the root. */
@@ -127,11 +154,12 @@ function optionsOf(parsed: Parsed): CgiBinOptions {
   const handler = Object.entries(pairs(all(parsed, 'handler'), '--handler .ext=PROGRAM'))
   const timeout = one(parsed, 'timeout')
   const ms = timeout === undefined ? undefined : duration(timeout)
+  const types = typesOf(parsed)
   const maxScripts = countOf(one(parsed, 'max-scripts'))
   return {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
-    files: parsed.values.files === true && { types: typesOf(parsed) },
+    files: parsed.values.files === true && { types },
     ...(parsed.values.development === true && { development: true }),
     passAuthorization: parsed.values['pass-auth'] === true,
     ...(maxScripts !== undefined && { maxScripts }),
@@ -150,6 +178,8 @@ function countOf(text: string | undefined): number | undefined {
 /** @throws UsageError USAGE */
 function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
   const types = Object.entries(pairs(all(parsed, 'type'), '--type .ext=TYPE'))
+  if (types.length > 0 && parsed.values.static === undefined && parsed.values.files !== true)
+    throw new UsageError('USAGE', '--type is for files that are sent: it needs --static or --files.')
   for (const [extension, type] of types) {
     if (!extension.startsWith('.') || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(?:;[ -~]*)?$/.test(type))
       throw new UsageError(

@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../errors.js'
 import type { RunOptions } from '../run.js'
-import { all, type Command, one, type Parsed } from './args.js'
+import { type Command, one, type Parsed } from './args.js'
+import { allow, allowOf } from './http-options.js'
 
 export const processOptions: Command['options'] = {
   workers: {
@@ -12,11 +13,7 @@ export const processOptions: Command['options'] = {
   },
   'socket-mode': { value: 'MODE', help: 'Permissions of the Unix socket, octal. Default 0660.' },
   'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
-  allow: {
-    value: 'ADDR,…',
-    many: true,
-    help: 'TCP: addresses and networks that may connect, such as\n127.0.0.1,10.0.0.0/8. Default: all that reach the socket.',
-  },
+  allow,
   'max-requests': { value: 'N', help: 'A fresh process after so many requests.' },
   'max-memory': { value: 'SIZE', help: 'A fresh process when this one is larger: 256M, 1G.' },
   'max-age': { value: 'TIME', help: 'A fresh process after this time: 90s, 30m, 12h.' },
@@ -28,7 +25,6 @@ export function readProcessOptions(parsed: Parsed): RunOptions {
   const workers = read(parsed, 'workers', workerCount)
   const socketMode = read(parsed, 'socket-mode', mode)
   const socketGroup = read(parsed, 'socket-group', group)
-  const allow = all(parsed, 'allow').flatMap((list) => list.split(',').map((entry) => entry.trim()))
   const maxRequests = read(parsed, 'max-requests', positive)
   const maxMemory = read(parsed, 'max-memory', size)
   const maxAgeMs = read(parsed, 'max-age', time)
@@ -41,7 +37,7 @@ export function readProcessOptions(parsed: Parsed): RunOptions {
     ...(workers !== undefined && { workers }),
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
-    ...(allow.length > 0 && { allow }),
+    ...allowOf(parsed),
     ...(Object.keys(recycle).length > 0 && { recycle }),
     ...(parsed.values['restart-on-change'] === true && { restartOnChange: true }),
   }

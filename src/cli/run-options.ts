@@ -3,6 +3,7 @@ import type { ServerName } from '../detect.js'
 import { UsageError } from '../errors.js'
 import type { RunOptions } from '../run.js'
 import type { Command, Parsed } from './args.js'
+import { allowedHost, allowedHostsOf } from './http-options.js'
 import { processOptions, readProcessOptions } from './process-options.js'
 
 export const command: Command = {
@@ -23,10 +24,11 @@ The file may also call run(app) or app.listen() itself.`,
       help: 'Which variables tell the path: auto (default), request-uri, script.\ndocs/environment.md says when.',
     },
     quiet: { short: 'q', help: 'No banner and no access log.' },
+    'allowed-host': allowedHost,
     development: { help: 'Error pages for everybody who can connect, not for this\nmachine alone.' },
     ...processOptions,
   },
-  more: `The options from --workers on are for FastCGI and SCGI: docs/process.md.
+  more: `The options from --workers on are for FastCGI and SCGI (--allow for HTTP, too): docs/process.md.
 
 Examples:
   cgiup app.js                    http://127.0.0.1:8080
@@ -51,6 +53,7 @@ export function readOptions(parsed: Parsed): RunOptions {
     ...(values.mount !== undefined && { mount: values.mount as string }),
     ...(values.target !== undefined && { target: targetOf(values.target as string) }),
     ...(values.quiet === true && { quiet: true }),
+    ...allowedHostsOf(parsed),
     ...(values.development === true && { development: true }),
     ...readProcessOptions(parsed),
   }

@@ -5,7 +5,9 @@ import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
+import { type AdmissionOptions, admission } from '../server/admission.js'
 import { type ListenOptions, listen } from '../server/listen.js'
+import { Log } from '../server/log.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
 import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
@@ -15,7 +17,7 @@ import { cutOff, type Sent, sendReply } from './reply.js'
 /** How often the time of request heads is looked at, in milliseconds. */
 const CHECK_MS = 5000
 
-export interface HttpOptions extends ListenOptions, BodyLimits {
+export interface HttpOptions extends ListenOptions, BodyLimits, Pick<AdmissionOptions, 'allow'> {
   /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /** Called once for each request, when its reply has ended. */
@@ -142,10 +144,25 @@ class Service {
 
   async start(): Promise<HttpServer> {
     guardStandardStreams()
+    this.#admit()
     const place = await listen(this.#server, this.#options)
     this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
     const close = (options?: CloseOptions) => this.#closeOnce(async () => place.cleanUp(), options)
     return { url: place.url, address: place.address, close }
+  }
+
+  /** The option `allow`. Connections that somebody else accepts were looked at by then. */
+  #admit(): void {
+    const { allow, stderr } = this.#options
+    if (allow === undefined) return
+    const allowed = admission({ allow })
+    const log = new Log(stderr, () => performance.now())
+    this.#server.prependListener('connection', (socket) => {
+      const refusal = allowed(socket)
+      if (refusal === null) return
+      log.complaint(`cgiup: ${refusal}`)
+      socket.destroy()
+    })
   }
 
   acceptor(): HttpAcceptor {

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { until } from '../support/processes.js'
-import { request } from '../support/request.js'
+import { type RawRequest, request } from '../support/request.js'
 import { bin, directory, hello, write } from './cgiup.js'
 
 describe('cgiup host', () => {
-  async function hosted(args: string[], targets: string[]) {
+  async function hosted(args: string[], targets: (string | RawRequest)[]) {
     const child = execa(process.execPath, [bin, 'host', ...args, '--listen', '127.0.0.1:0'], {
       cwd: directory,
       reject: false,
@@ -21,7 +21,10 @@ describe('cgiup host', () => {
     await until(() => log.includes('Ctrl-C') || child.exitCode !== null, 10_000)
     const port = Number(/http:\/\/[^/]*?:(\d+)\//.exec(log)?.[1])
     const replies = []
-    for (const target of targets) replies.push(await request({ port }, { target }))
+    for (const target of targets) {
+      const reply = request({ port }, typeof target === 'string' ? { target } : target)
+      replies.push(await reply.catch(() => undefined))
+    }
     await until(() => log.split('\n').length > targets.length + 1, 1000)
     child.kill('SIGINT')
     const { exitCode } = await child
@@ -59,7 +62,7 @@ describe('cgiup host', () => {
       ['bin', '--static', 'public'],
       ['/cgi-bin/hi.cgi', '/page.html', '/hi.cgi'],
     )
-    expect(replies.map(({ status }) => status)).toEqual([200, 200, 404])
+    expect(replies.map((reply) => reply?.status)).toEqual([200, 200, 404])
     expect(replies[0]?.text).toMatch(/^\/cgi-bin\/hi\.cgi /)
     const alone = await hosted(['bin', '--mount', '/c'], ['/', '/c/hi.cgi'])
     expect(alone.replies[0]?.header('location')).toBe('/c/')
@@ -85,5 +88,51 @@ describe('cgiup host', () => {
     write('sleeps.cgi', '#!/bin/sh\nsleep 30', true)
     const { replies } = await hosted(['sleeps.cgi', '--timeout', '200ms'], ['/'])
     expect(replies[0]?.status).toBe(504)
+  })
+
+  const evil: RawRequest = { target: '/hi.cgi', headers: ['Host: evil.example'] }
+  const forged: RawRequest = {
+    target: '/hi.cgi',
+    method: 'POST',
+    headers: ['Sec-Fetch-Site: cross-site', 'Origin: https://evil.example'],
+    body: 'x',
+  }
+
+  it('answers for its own names, and not for pages of other sites', async () => {
+    const { replies } = await hosted(['bin'], [evil, forged, '/hi.cgi'])
+    expect(replies.map((reply) => reply?.status)).toEqual([421, 403, 200])
+    expect(replies[0]?.text).toContain('--allowed-host evil.example')
+    expect(replies[1]?.text).toContain('--allow-cross-site')
+    const open = await hosted(['bin', '--allowed-host', '*.example', '--allow-cross-site'], [evil, forged])
+    expect(open.replies.map((reply) => reply?.status)).toEqual([200, 200])
+  })
+
+  it('--allow says who may connect', async () => {
+    const { replies, log } = await hosted(['bin', '--allow', '10.0.0.0/8'], ['/hi.cgi'])
+    expect(replies).toEqual([undefined])
+    expect(log).toContain('connection of 127.0.0.1 closed: not in the option allow')
+  })
+
+  it('--type sends files of further extensions; the list says what is withheld', async () => {
+    write('public/x.bin', '0123')
+    write('public/x.php~', 'SOURCE')
+    const paths = ['/x.bin', '/x.php~', '/']
+    const { replies } = await hosted(['bin', '--static', 'public'], paths)
+    expect(replies.map((reply) => reply?.status)).toEqual([403, 403, 200])
+    expect(replies[2]?.text).toContain('<li>x.php~ <small>a copy that an editor left</small>')
+    const more = await hosted(['bin', '--static', 'public', '--type', '.bin=image/x-test'], paths)
+    expect(more.replies.map((reply) => reply?.status)).toEqual([200, 403, 200])
+    expect(more.replies[0]?.header('content-type')).toBe('image/x-test')
+  })
+
+  it.each([
+    ['--type', '.bin=a/b', /needs --static or --files/],
+    ['--files --type', 'bin=x', /--type takes \.ext=TYPE/],
+    ['--allowed-host', 'http://a.example/', /Did you mean a\.example\?/],
+    ['--allow', 'nonsense', /no IP address or network/],
+  ])('%s %s is refused', async (option, value, message) => {
+    const { log, exitCode } = await hosted(['bin', ...option.split(' '), value], [])
+    expect(log).toMatch(message)
+    expect(exitCode).toBe(2)
   })
 })

@@ -1,7 +1,7 @@
 /** Who may connect: FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2) and the option `allow`. */
 import { BlockList, isIP } from 'node:net'
 import { UsageError } from '../errors.js'
-import type { Wire } from '../server/wire.js'
+import type { Wire } from './wire.js'
 
 export interface AdmissionOptions {
   /**

@@ -1,0 +1,51 @@
+/**
+ * Requests by which a page of another site would change something here. Scripts that were written for a web
+ * server behind a log-in often have no defence of their own, and on a laptop any page can reach them.
+ */
+import type { Exchange, Handler } from '../exchange.js'
+import { canonical, type HostRule } from './allowed-hosts.js'
+import { reasonReply } from './pages.js'
+
+/** RFC 9110 section 9.2.1: they change nothing. All others may, those of WebDAV too. */
+const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/**
+ * The handler, without requests that change something and that a browser sends for a page of another site.
+ * Programs (curl, git) send neither Sec-Fetch-Site nor Origin, and pass.
+ */
+export function refuseCrossSite(handler: Handler, rule: HostRule): Handler {
+  return (exchange) => {
+    const other = otherSite(exchange, rule)
+    if (other === null) return handler(exchange)
+    const method = exchange.env.get('REQUEST_METHOD')
+    const why = `${other} asked for ${method}, which may change something here. --allow-cross-site lets such requests pass.`
+    exchange.stderr(`403: ${why}\n`)
+    return reasonReply(403, why)
+  }
+}
+
+/** Which other site's page sends this request, in words; null for none. */
+function otherSite({ env, peer }: Exchange, rule: HostRule): string | null {
+  if (peer === undefined || safe.has(env.get('REQUEST_METHOD') ?? '')) return null
+  const origin = env.get('HTTP_ORIGIN')
+  const site = env.get('HTTP_SEC_FETCH_SITE')?.toLowerCase()
+  if (site === 'cross-site')
+    return `A page of another site${origin === undefined ? '' : ` (${shown(origin)})`}`
+  // "none": the person's own doing, such as a bookmark.
+  if (site === 'same-origin' || site === 'same-site' || site === 'none') return null
+  if (origin === undefined) return null
+  // Browsers send Sec-Fetch-Site to https and to this machine only (https://www.w3.org/TR/fetch-metadata/).
+  const host = /^https?:\/\/([^/?#@]+)$/i.exec(origin)?.[1]
+  if (host !== undefined && isOwn(host, env.get('HTTP_HOST') ?? '', rule)) return null
+  return `A page of ${shown(origin)}`
+}
+
+/** The host of the request itself, on whatever port, or a name that is trusted. */
+function isOwn(origin: string, host: string, rule: HostRule): boolean {
+  const own = canonical(host)
+  return rule.trusts(origin) || (own !== '' && own !== null && own === canonical(origin))
+}
+
+function shown(origin: string): string {
+  return JSON.stringify(origin.length > 100 ? `${origin.slice(0, 99)}…` : origin)
+}

@@ -1,0 +1,77 @@
+/**
+ * Requests for another host than this server has: refused. A site that a browser has open can give its own name
+ * the address of this machine (DNS rebinding), and then read every page of a development server.
+ */
+import { reasonPhrase } from '../cgi/status.js'
+import { isDevelopment } from '../development.js'
+import { behindProxy } from '../development-notice.js'
+import type { Exchange, Handler, Reply } from '../exchange.js'
+import { canonical, type HostRule, hostRule, hostsVariable } from './allowed-hosts.js'
+import { escapeHtml, htmlReply } from './pages.js'
+
+/** Hosts that are logged; then no more, as a stranger chooses them. */
+const MOST_LOGGED = 20
+
+export interface HostCheckOptions {
+  readonly allowedHosts?: readonly string[]
+  /** The name or address that is listened on. */
+  readonly host?: string
+  /** Path of the Unix socket that is listened on. */
+  readonly path?: string
+  /** What the caller said. */
+  readonly development?: boolean
+}
+
+/** The handler, behind the check of hosts where this is a development server over TCP. */
+export function withHostCheck(handler: Handler, options: HostCheckOptions): Handler {
+  const { allowedHosts, host, path, development } = options
+  // Wrong names are told in production too.
+  const rule = hostRule(allowedHosts, host)
+  return path === undefined && isDevelopment('http', development) ? checkHosts(handler, rule) : handler
+}
+
+/**
+ * The handler, behind a check of the host each request is for. A request that did not come to this process as
+ * the HTTP server itself (from a web server in front, over a socket that was handed over) passes.
+ */
+export function checkHosts(handler: Handler, rule: HostRule): Handler {
+  const logged = new Set<string>()
+  return (exchange) => {
+    // That of an absolute target, else of the Host field: one, and valid (http/head-check.ts).
+    const host = exchange.env.get('HTTP_HOST') ?? ''
+    if (exchange.peer === undefined || rule.allows(host)) return handler(exchange)
+    const advice = adviceFor(host, exchange)
+    if (!logged.has(host) && logged.size < MOST_LOGGED) {
+      logged.add(host)
+      exchange.stderr(`cgiup: 421 for the host ${shown(host)}. ${advice.join(' ')}\n`)
+    }
+    return misdirected(host, advice)
+  }
+}
+
+/** What to do, a sentence each. */
+function adviceFor(host: string, { peer }: Exchange): string[] {
+  const name = canonical(host) ?? ''
+  // What can stand in a command line as it is; a stranger may have chosen it.
+  const value = /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-') ? name : 'NAME'
+  const advice = [
+    `If that is a name of this machine, allow it: --allowed-host ${value}, or ${hostsVariable}=${value}, or the option allowedHosts: ['${value}'].`,
+  ]
+  const mark = peer?.proxyMark
+  if (mark !== undefined) advice.unshift(behindProxy(mark))
+  return advice
+}
+
+function misdirected(host: string, advice: readonly string[]): Reply {
+  const title = `421 ${reasonPhrase(421)}`
+  const paragraphs = [
+    `This request is for the host ${shown(host)}, which is not a name that this development server knows. It answers no others, so that no web site can read it by giving itself the address of this machine.`,
+    ...advice,
+  ]
+  const text = paragraphs.map((one) => `<p>${escapeHtml(one)}</p>`).join('\n')
+  return htmlReply(421, title, `<h1>${title}</h1>\n${text}`)
+}
+
+function shown(host: string): string {
+  return JSON.stringify(host.length > 100 ? `${host.slice(0, 99)}…` : host)
+}
