@@ -9,8 +9,8 @@ export interface Served {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** A server; null: it answers the request itself. */
-type ServerModel = (target: string) => Served | null
+/** A server that denies a path and all below it; null: it answers the request itself. */
+export type ServerModel = (target: string, denied: string) => Served | null
 
 /** Decoded once; null for a NUL or a broken escape. */
 export const decoded = (path: string): string | null => {
@@ -58,30 +58,37 @@ const textOf = (segments: readonly string[], path: string): string => {
   return `/${segments.join('/')}${slash ? '/' : ''}`
 }
 
-const split = (target: string): { path: string; query: string } => {
+const partsOf = (target: string): { path: string; query: string } => {
   const mark = target.indexOf('?')
   return mark < 0
     ? { path: target, query: '' }
     : { path: target.slice(0, mark), query: target.slice(mark + 1) }
 }
 
-const isAdmin = (segments: readonly string[]): boolean => segments[0] === 'admin'
+const isBelow = (segments: readonly string[], path: string): boolean =>
+  `/${segments.join('/')}/`.startsWith(`${path}/`)
 
-/** Reads a target as {@link resolved} does, and denies /admin. */
-const read = (target: string): { text: string; segments: readonly string[]; query: string } | null => {
-  const { path, query } = split(target)
+interface Read {
+  readonly text: string
+  readonly segments: readonly string[]
+  readonly query: string
+}
+
+/** Reads a target as {@link resolved} does. */
+const read = (target: string, denied: string): Read | null => {
+  const { path, query } = partsOf(target)
   const text = decoded(path)
   const segments = text === null ? null : resolved(text)
-  if (text === null || segments === null || isAdmin(segments)) return null
+  if (text === null || segments === null || isBelow(segments, denied)) return null
   return { text: textOf(segments, text), segments, query }
 }
 
 const base = { REQUEST_METHOD: 'GET', SERVER_PROTOCOL: 'HTTP/1.1', HTTP_HOST: 'h', SERVER_PORT: '80' }
 
 /** What stands behind a "#" is no part of the path. */
-const nginx: ServerModel = (target) => {
+const nginx: ServerModel = (target, denied) => {
   const mark = target.indexOf('#')
-  const found = read(mark < 0 ? target : target.slice(0, mark))
+  const found = read(mark < 0 ? target : target.slice(0, mark), denied)
   if (found === null) return null
   const { text, segments, query } = found
   const own = {
@@ -94,14 +101,14 @@ const nginx: ServerModel = (target) => {
 }
 
 /** try_files: the same, before a front controller. */
-const nginxFront: ServerModel = (target) => {
-  const found = nginx(target)
+const nginxFront: ServerModel = (target, denied) => {
+  const found = nginx(target, denied)
   const script = { SCRIPT_NAME: '/index.mjs', DOCUMENT_URI: '/index.mjs', SCRIPT_FILENAME: '/srv/index.mjs' }
   return found && { ...found, env: { ...found.env, ...script } }
 }
 
-const lighttpd: ServerModel = (target) => {
-  const found = nginx(target)
+const lighttpd: ServerModel = (target, denied) => {
+  const found = nginx(target, denied)
   if (found === null) return null
   const { SCRIPT_NAME: text = '', REQUEST_URI = '', QUERY_STRING = '' } = found.env
   const own = { SERVER_SOFTWARE: 'lighttpd/1.4.69', SCRIPT_NAME: '', PATH_INFO: text, REDIRECT_STATUS: '200' }
@@ -111,9 +118,9 @@ const lighttpd: ServerModel = (target) => {
 /** Turns "#" and encoded slashes down. */
 const apache =
   (variables: (text: string) => Record<string, string>): ServerModel =>
-  (target) => {
+  (target, denied) => {
     if (/#|%2f/i.test(target)) return null
-    const found = read(target)
+    const found = read(target, denied)
     if (found === null) return null
     const { text, segments, query } = found
     const own = { SERVER_SOFTWARE: 'Apache/2.4.71 (Debian)', ...variables(text) }
@@ -148,25 +155,25 @@ const apacheFrontInfo = apache((text) => ({
 }))
 
 /** Rules see the path resolved, the app gets it as it was sent. */
-const caddy: ServerModel = (target) => {
-  const { path, query } = split(target)
+const caddy: ServerModel = (target, denied) => {
+  const { path, query } = partsOf(target)
   const text = decoded(path)
   if (text === null) return null
   // Above the root is the root.
   const segments = resolved(withoutDots(text.replace(/\/{2,}/g, '/'))) as readonly string[]
-  if (isAdmin(segments)) return null
+  if (isBelow(segments, denied)) return null
   const own = { SERVER_SOFTWARE: 'Caddy/2.6.2', SCRIPT_NAME: '', DOCUMENT_URI: '', PATH_INFO: text }
   const uri = target.replaceAll('#', '%23')
   return { segments, env: { ...base, ...own, REQUEST_URI: uri, QUERY_STRING: query } }
 }
 
 /** Removes dot segments, and merges no slashes. */
-const h2o: ServerModel = (target) => {
-  const { path, query } = split(target)
+const h2o: ServerModel = (target, denied) => {
+  const { path, query } = partsOf(target)
   const text = decoded(path)
   if (text === null) return null
   const clean = withoutDots(text)
-  if (/^\/admin(?:\/|$)/.test(clean)) return null
+  if (`${clean}/`.startsWith(`${denied}/`)) return null
   const env = { ...base, SERVER_SOFTWARE: 'h2o/2.2.5', SCRIPT_NAME: '', PATH_INFO: clean }
   return {
     segments: clean.split('/').filter(Boolean),
@@ -175,11 +182,11 @@ const h2o: ServerModel = (target) => {
 }
 
 /** Resolves nothing; `path,url_dec` in its rule. */
-const haproxy: ServerModel = (target) => {
+const haproxy: ServerModel = (target, denied) => {
   if (target.includes('#')) return null
-  const { path, query } = split(target)
+  const { path, query } = partsOf(target)
   const text = decoded(path)
-  if (text === null || text.startsWith('/admin')) return null
+  if (text === null || text.startsWith(denied)) return null
   const segments = resolved(text)
   const env = {
     ...base,
@@ -192,7 +199,7 @@ const haproxy: ServerModel = (target) => {
 
 /** Relays and clients that say nothing but REQUEST_URI; our own HTTP is one. */
 const relay: ServerModel = (target) => {
-  const { path, query } = split(target)
+  const { path, query } = partsOf(target)
   const text = decoded(path)
   const segments = text === null ? null : resolved(text)
   if (segments === null) return null
@@ -210,4 +217,33 @@ export const servers: Readonly<Record<string, ServerModel>> = {
   h2o,
   haproxy,
   relay,
+}
+
+/** The path in the variables, and where it stands. */
+const cut = (model: ServerModel, variables: (rest: string) => Record<string, string>): ServerModel => {
+  return (target, denied) => {
+    const found = model(target, denied)
+    const text = found && (found.env.PATH_INFO || found.env.SCRIPT_NAME || '')
+    if (!found || !text || !`${text}/`.startsWith('/app/')) return null
+    return { ...found, env: { ...found.env, ...variables(text.slice('/app'.length)) } }
+  }
+}
+
+const split = (rest: string) => ({ SCRIPT_NAME: '/app', ...(rest === '' ? {} : { PATH_INFO: rest }) })
+
+/** The same, of which a part of the site, /app, is an app's. */
+export const mountedServers: Readonly<Record<string, ServerModel>> = {
+  'nginx, fastcgi_split_path_info': cut(nginx, (rest) => ({
+    SCRIPT_NAME: '/app',
+    PATH_INFO: rest,
+    DOCUMENT_URI: `/app${rest}`,
+  })),
+  'lighttpd, "/app"': cut(lighttpd, (rest) => ({ SCRIPT_NAME: '/app', PATH_INFO: rest })),
+  'Apache, ScriptAlias': cut(apacheProxy, (rest) => ({ ...split(rest), SCRIPT_FILENAME: '/srv/app' })),
+  'Apache, ProxyPass': cut(apacheProxy, (rest) => ({
+    SCRIPT_FILENAME: `proxy:fcgi://127.0.0.1:9000${escaped(rest)}`,
+  })),
+  'Caddy, handle_path': cut(caddy, (rest) => ({ PATH_INFO: rest })),
+  'h2o, setenv': cut(h2o, () => ({ SCRIPT_NAME: '/app' })),
+  'HAProxy, path-info': cut(haproxy, split),
 }
