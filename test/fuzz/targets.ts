@@ -48,7 +48,8 @@ const nodeApp: Routes = (saw) => (req, res) => {
 
 const mounted: Routes = (saw) => {
   const app = express()
-  const whole = (url: string) => url.replace(/\?.*/s, '')
+  // Parsed, as many middlewares do.
+  const whole = (url: string) => new URL(`http://h${encodeBytes(url.replace(/\?.*/s, ''))}`).pathname
   app.use('/admin', (req, res) => {
     // Express takes /ADMIN too, which servers do not.
     saw({ mount: '', path: whole(req.originalUrl), admin: req.baseUrl.endsWith('/admin') })

@@ -1,7 +1,7 @@
 /** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { hasDotSegment, resolvedPath } from '../../env/reading.js'
+import { resolvedPath } from '../../env/reading.js'
 import type { CgiRequest } from '../../env/request.js'
 import type { Exchange } from '../../exchange.js'
 import { Connection } from './connection.js'
@@ -51,9 +51,8 @@ class Request extends IncomingMessage implements NodeRequest {
   constructor(socket: Socket, request: CgiRequest, full: boolean) {
     super(socket)
     this.method = request.method
-    const target = hasDotSegment(request.path)
-      ? withQuery(resolvedPath(request.path), request)
-      : request.target
+    const path = resolvedPath(request.path)
+    const target = path === request.path ? request.target : withQuery(path, request)
     this.originalUrl = target
     this.baseUrl = full ? '' : resolvedPath(request.mount)
     this.url = full ? target : withQuery(resolvedPath(request.rest || '/'), request)
