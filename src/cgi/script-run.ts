@@ -197,8 +197,8 @@ export class ScriptRun {
     const message = secrets.masked(error.message)
     const detail = `${basename(this.#context.file)}: ${message}${told ? '' : ` The script ${exit}.`}`
     // Its message may quote the output.
-    const cause_ = message === error.message ? { cause: error } : {}
-    return new ScriptError(error.code as ErrorCode, detail, report, cause_)
+    const origin = message === error.message ? { cause: error } : {}
+    return new ScriptError(error.code as ErrorCode, detail, report, origin)
   }
 
   /** Resolves when the process has ended and all it wrote was read, or after the time. */
