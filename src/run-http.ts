@@ -12,6 +12,7 @@ import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
 import { recordOutput } from './output.js'
 import { errorPage, type Running, type RunOptions } from './run.js'
+import { sayWhyItEnds } from './server/process-end.js'
 import { guardStandardStreams } from './server/standard-streams.js'
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
@@ -92,15 +93,14 @@ export function closeOnSignal(close: () => Promise<void>, hint?: string): () => 
     if (signal === 'SIGUSR2') {
       // Node's own heap snapshots and reports, and apps, use it too.
       if (process.listenerCount(signal) > 1) return
-      if (hint && !closing)
-        process.stderr.write(`cgiup: ${hint}
-`)
+      if (hint && !closing) process.stderr.write(`cgiup: ${hint}\n`)
     }
     // An app with handlers of its own ends the process itself.
     const others = process.listenerCount(signal) > 1
     if (closing && !others) {
       release()
       // The default effect of a signal tells nobody: scripts would run on, a Unix socket stay.
+      sayWhyItEnds(`${signal} came again`)
       process.emit('exit', 128 + constants.signals[signal])
       process.kill(process.pid, signal)
     }

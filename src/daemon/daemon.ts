@@ -6,6 +6,7 @@ import type { AccessEntry, HttpAcceptor } from '../http/server.js'
 import { type AdmissionOptions, admission } from '../server/admission.js'
 import type { ServiceOptions } from '../server/limits.js'
 import { type Listening, type ListenOptions, listen } from '../server/listen.js'
+import { atProcessEnd } from '../server/process-end.js'
 import { Service } from '../server/service.js'
 import type { HandOver } from '../server/wire.js'
 import { wireOn } from '../server/wire-server.js'
@@ -91,10 +92,12 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
     entrance.server.on('error', (error) => service.log(`cannot accept: ${error.message}`))
     return { entrance, place, fd: socket.fd ?? options.fd }
   }
+  const forget = atProcessEnd(service.abandon)
   const opened: Open[] = []
   try {
     for (const socket of sockets) opened.push(await open(socket))
   } catch (error) {
+    forget()
     await close(opened, service, http, 0)
     throw error
   }
@@ -108,7 +111,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
       return service.running
     },
     close(graceMs = 30_000, handOver) {
-      closed ??= close(opened, service, http, graceMs, handOver)
+      closed ??= close(opened, service, http, graceMs, handOver).finally(forget)
       return closed
     },
     adopt(handle) {

@@ -58,6 +58,10 @@ class Silent implements Served, WireOwner {
   destroy(): void {
     this.#wire.destroy()
   }
+
+  abandon(): null {
+    return null
+  }
 }
 
 export class Gate {

@@ -1,4 +1,6 @@
 /** How a persistent process ends: on signals, and on orders of its own. */
+import { endProcess } from '../server/process-end.js'
+
 export interface EndOptions {
   /** Stops accepting and finishes running requests. */
   readonly close: (graceMs: number) => Promise<void>
@@ -67,7 +69,7 @@ export function endOnSignals(options: EndOptions): Ending {
       }
       if (!begun) process.stderr.write(`cgiup: ${reloadHint}\n`)
     }
-    if (begun && (!options.managed || signal === 'SIGINT')) process.exit(0)
+    if (begun && (!options.managed || signal === 'SIGINT')) endProcess(`${signal} came again`)
     end(signal, signal)
   }
   for (const signal of endSignals) process.on(signal, onSignal)

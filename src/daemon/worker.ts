@@ -7,6 +7,7 @@ import { type ErrorCode, UsageError } from '../errors.js'
 import type { Handler } from '../exchange.js'
 import { leftToPrimary, workerVariable } from '../parent.js'
 import type { Place, SharedSocket } from '../server/listen.js'
+import { endProcess } from '../server/process-end.js'
 import type { HandOver } from '../server/wire.js'
 import type { Protocol } from './gate.js'
 import type { Ending } from './signals.js'
@@ -46,6 +47,8 @@ export type ToWorker =
   | { readonly cgiup: 'bound'; readonly url: string; readonly address: AddressInfo | string }
   | { readonly cgiup: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly cgiup: 'connection' }
+  /** At once: the primary exits. */
+  | { readonly cgiup: 'exit' }
   /** To a spare worker: it is wanted. */
   | { readonly cgiup: 'go' }
   /** `successor`: another worker takes the connections. */
@@ -148,6 +151,7 @@ export class Worker {
     const known = message as ToWorker | null
     if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
     else if (known?.cgiup === 'connection' && handle) this.#end?.adopt?.(handle as object)
+    else if (known?.cgiup === 'exit') endProcess('the primary was told to end at once')
     else if (known?.cgiup === 'go') {
       this.#wanted = true
       this.#go()

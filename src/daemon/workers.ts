@@ -12,6 +12,9 @@ import { type Crew, Slot } from './workers-slot.js'
 import { WorkersSocket } from './workers-socket.js'
 import { Spare } from './workers-spare.js'
 
+/** How long workers have, when this process exits, to end replies that are open; in milliseconds. */
+const EXIT_MS = 60
+
 export interface WorkersOptions {
   /** How many. */
   readonly workers: number
@@ -130,8 +133,10 @@ export class Workers implements Crew {
       })
   }
 
-  /** Ends all workers at once. */
+  /** Ends all workers at once; what they may say to their peers they say within some milliseconds. */
   kill(): void {
+    for (const child of this.#children) child.answer({ cgiup: 'exit' })
+    if (this.#children.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_MS)
     for (const child of this.#children) child.kill()
   }
 

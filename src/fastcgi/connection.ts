@@ -5,8 +5,10 @@
 import { Spool } from '../cgi/spool.js'
 import type { PushedBody } from '../server/body.js'
 import { isHaproxy } from '../server/haproxy.js'
+import type { ProcessEnd } from '../server/process-end.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import type { Wire, WireOwner } from '../server/wire.js'
+import { abandonExchange } from './abandon.js'
 import { answer, answerError, type Line } from './answer.js'
 import { Backlog } from './backlog.js'
 import { BodiesBehind } from './bodies-behind.js'
@@ -298,6 +300,15 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
       this.send(abortText(exchange.request.id, exchange.env.get('SERVER_SOFTWARE')))
       this.output.end()
     }
+  }
+
+  abandon(end: ProcessEnd): (() => void) | null {
+    for (const exchange of this.open.all()) if (!exchange.finished) abandonExchange(this, exchange, end)
+    const wire = this.#wire
+    const told = this.output.last()
+    // A socket of the file system has no reset.
+    if (told || wire.remoteAddress === undefined) return null
+    return () => wire.reset()
   }
 
   /** END_REQUEST, and what follows from it for the connection. */

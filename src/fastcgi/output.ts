@@ -65,6 +65,13 @@ export class Output {
     return new Promise((resolve) => wire.whenWritten(() => resolve(!wire.destroyed)))
   }
 
+  /** All that was sent, written at once, for a process that ends. False when the peer does not take it in time. */
+  last(): boolean {
+    const text = this.#text
+    this.#text = ''
+    return this.#wire.lastText(text)
+  }
+
   /** Closes the connection once all is written. */
   end(): void {
     this.#ending = 'whole'

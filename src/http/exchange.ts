@@ -27,6 +27,8 @@ export class HttpExchange implements Exchange {
   readonly lifetime = new Lifetime()
   readonly stdin: RequestBody
   readonly gateway: Gateway
+  /** A reply that is passed on as it is has begun: Node does not know of its head. */
+  verbatimBegun = false
   #req: IncomingMessage
   #owner: ExchangeOwner
   #env: Env | undefined

@@ -141,6 +141,7 @@ async function sendVerbatim(
 ): Promise<Sent> {
   const socket = await ownSocket(res)
   if (!socket) return { ...sent, cut: true }
+  exchange.verbatimBegun = true
   const { body } = reply
   try {
     if (body === null || typeof body === 'string' || body instanceof Uint8Array) {

@@ -8,7 +8,9 @@ import type { Exchange, Handler, Reply } from '../exchange.js'
 import { type AdmissionOptions, admission } from '../server/admission.js'
 import { type ListenOptions, listen } from '../server/listen.js'
 import { Log } from '../server/log.js'
+import { type Abandon, abandonNow, atProcessEnd, lateEnd } from '../server/process-end.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
+import { abandonResponse } from './abandon.js'
 import { type BodyLimits, RequestBody } from './body.js'
 import { HttpExchange } from './exchange.js'
 import { headFault } from './head-check.js'
@@ -106,7 +108,7 @@ class Service {
   #handler: Handler
   #options: HttpOptions
   #server: Server
-  #running = new Set<HttpExchange>()
+  #running = new Map<HttpExchange, ServerResponse>()
   #work = new Map<Promise<unknown>, HttpExchange>()
   #idle: (() => void) | null = null
   #closed: Promise<void> | null = null
@@ -118,6 +120,7 @@ class Service {
   /** Connections that somebody else accepted. */
   #accepted = new Set<Socket>()
   #allGone: (() => void) | null = null
+  #forgetEnd: () => void = ignore
 
   constructor(handler: Handler, options: HttpOptions) {
     this.#handler = handler
@@ -146,6 +149,7 @@ class Service {
     guardStandardStreams()
     this.#admit()
     const place = await listen(this.#server, this.#options)
+    this.#forgetEnd = atProcessEnd(this.#abandon)
     this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
     const close = (options?: CloseOptions) => this.#closeOnce(async () => place.cleanUp(), options)
     return { url: place.url, address: place.address, close }
@@ -168,6 +172,7 @@ class Service {
   acceptor(): HttpAcceptor {
     // Node knows the connections of a server, for its time limits and its end, from this event on.
     this.#server.emit('listening')
+    this.#forgetEnd = atProcessEnd(this.#abandon)
     return {
       accept: (socket) => {
         this.#accepted.add(socket)
@@ -185,6 +190,11 @@ class Service {
     this.#closed ??= this.#close(cleanUp, options?.graceMs ?? 5000, options?.idleGraceMs ?? 0)
     return this.#closed
   }
+
+  readonly #abandon: Abandon = (end) =>
+    [...this.#running]
+      .map(([exchange, res]) => abandonResponse(exchange, res, end))
+      .filter((reset) => reset !== null)
 
   #forget(socket: Socket): void {
     this.#accepted.delete(socket)
@@ -215,7 +225,7 @@ class Service {
     const { remoteAddress } = req.socket
     const body = new RequestBody(req, res, expectsContinue, this.#options)
     const exchange = new HttpExchange(req, body, this)
-    this.#running.add(exchange)
+    this.#running.set(exchange, res)
     // Errors of the connection are told by 'close'; without a listener they would end the process.
     res.on('error', ignore)
     res.on('close', () => {
@@ -296,10 +306,12 @@ class Service {
     this.#server.closeIdleConnections()
     cleanUp()
     if (this.#running.size > 0 || this.#work.size > 0) await this.#quiet(graceMs)
-    for (const exchange of this.#running)
+    abandonNow([this.#abandon], lateEnd)
+    for (const exchange of this.#running.keys())
       exchange.abort(new RequestError('REQUEST_ABORTED', 'The server stops.'))
     this.#server.closeAllConnections()
     await closed
+    this.#forgetEnd()
     if (this.#running.size > 0) await this.#quiet(1000)
   }
 

@@ -1,6 +1,8 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
+import { abandonedText } from '../server/answer.js'
+import type { ProcessEnd } from '../server/process-end.js'
 import type { Served, Service } from '../server/service.js'
 import { HIGH_WATER, type Wire, type WireOwner } from '../server/wire.js'
 import { answer, answerError, type Line } from './answer.js'
@@ -196,6 +198,18 @@ export class ScgiConnection implements Served, Line, WireOwner {
     const { wire } = this
     if (wire.remoteAddress === undefined) wire.destroy()
     else setTimeout(() => wire.reset(), RESET_MS)
+  }
+
+  abandon(end: ProcessEnd): (() => void) | null {
+    const { wire } = this
+    const exchange = this.#exchange
+    if (exchange === null || exchange.finished) return null
+    const { headSent } = exchange
+    this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
+    exchange.finished = true
+    if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')))
+    else if (wire.remoteAddress !== undefined) return () => wire.reset()
+    return null
   }
 
   /** The peer has closed: the only sign of a client's leaving. */

@@ -5,6 +5,7 @@ import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
 import type { SocketExchange } from './exchange.js'
 import { needsBodyFirst, type Waiting } from './half-duplex.js'
+import type { ProcessEnd } from './process-end.js'
 import type { Service } from './service.js'
 
 /** What an answer needs of its connection. */
@@ -93,4 +94,11 @@ export const cutOffLine = (protocol: string, error: unknown, sent: number | null
   const after = sent === null ? '' : ` after ${sent} bytes of body`
   const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return `${protocol}: the reply was cut off${after}: ${why}`
+}
+
+/** The whole CGI output for a request that the end of the process leaves without a reply. */
+export const abandonedText = ({ status }: ProcessEnd, method: string | undefined): string => {
+  const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
+  const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
+  return `Status: ${status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`
 }

@@ -6,6 +6,7 @@ import { type AddressInfo, Socket } from 'node:net'
 import { memoryFor } from '../memory.js'
 import type { Handle, Native, WriteRequest } from './native.js'
 import type { HandOver, Wire, WireOwner } from './wire.js'
+import { type Pending, writeNow } from './write-now.js'
 
 /** The buffer that all connections share: a buffer for every read costs a fifth of a small request. */
 const SIZE = 65536
@@ -56,6 +57,8 @@ export class HandleWire implements Wire {
   /** It was closed because it broke. */
   #broken = false
   #waiting: (() => void)[] | null = null
+  /** What {@link queued} counts, in its order. */
+  readonly #pending: Pending[number][] = []
   /** Null: the handle still makes a buffer for every read. */
   #current: Buffer | null = null
   /** `#current` is this connection's, and nobody keeps it yet. */
@@ -178,7 +181,7 @@ export class HandleWire implements Wire {
   text(text: string): void {
     if (this.#state !== OPEN) return
     const request = this.#request()
-    this.#sent(request, this.#handle.writeLatin1String(request, text), null, undefined)
+    this.#sent(request, this.#handle.writeLatin1String(request, text), text, undefined)
   }
 
   bytes(pieces: readonly Uint8Array[], done?: () => void): void {
@@ -200,7 +203,7 @@ export class HandleWire implements Wire {
     return spare
   }
 
-  #sent(request: Request, status: number, buffer: unknown, done: (() => void) | undefined): void {
+  #sent(request: Request, status: number, data: Pending[number], done: (() => void) | undefined): void {
     const { state, lastWriteWasAsync, bytesWritten } = this.#native
     if (status !== 0) {
       done?.()
@@ -214,8 +217,10 @@ export class HandleWire implements Wire {
     spare = null
     request.wire = this
     request.bytes = state[bytesWritten] as number
-    request.buffer = buffer
+    // Of text there is a copy already.
+    request.buffer = typeof data === 'string' ? null : data
     request.done = done
+    this.#pending.push(data)
     request.oncomplete = onWritten
     this.queued += request.bytes
   }
@@ -223,6 +228,7 @@ export class HandleWire implements Wire {
   /** A write that had to wait is done, or has failed. */
   wrote(request: Request, status: number): void {
     this.queued -= request.bytes as number
+    this.#pending.shift()
     const { done } = request
     // It may live on for a while, in old space: the bytes need not.
     request.buffer = null
@@ -300,6 +306,23 @@ export class HandleWire implements Wire {
     this.#owner = null
     this.#tellWaiting()
     owner?.closed()
+  }
+
+  lastText(text: string): boolean {
+    if (this.#state === CLOSED) return false
+    if (this.queued === 0) {
+      this.text(text)
+      if (this.queued === 0) return true
+      // Nothing of it can be taken back: the rest follows.
+      return this.#writeNow('')
+    }
+    return this.#writeNow(text)
+  }
+
+  #writeNow(text: string): boolean {
+    const { fd, writeQueueSize } = this.#handle
+    if (fd === undefined || fd < 0 || writeQueueSize === undefined) return false
+    return writeNow(fd, this.#pending, writeQueueSize, text)
   }
 
   // --- to somebody else ---

@@ -13,6 +13,9 @@ export interface Handle {
   writev(request: WriteRequest, pieces: readonly Uint8Array[], allBuffers: true): number
   shutdown(request: object): number
   close(): void
+  /** Bytes that wait to be written. */
+  readonly writeQueueSize?: number
+  readonly fd?: number
   /** TCP only. */
   setNoDelay?(on: boolean): number
   reset?(): number

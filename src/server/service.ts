@@ -9,6 +9,7 @@ import type { SocketExchange } from './exchange.js'
 import { isHaproxy } from './haproxy.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
+import { type Abandon, abandonNow, lateEnd, type ProcessEnd } from './process-end.js'
 import type { HandOver } from './wire.js'
 
 /** A connection, as the service sees it. */
@@ -20,6 +21,12 @@ export interface Served extends Member {
   /** Looks at time limits. @param now the service's clock, in milliseconds */
   sweep(now: number): void
   destroy(): void
+  /**
+   * Ends its open requests at once, and closes it; see {@link Abandon}.
+   *
+   * @returns what resets the connection, where that is to follow
+   */
+  abandon(end: ProcessEnd): (() => void) | null
 }
 
 const SWEEP_MS = 500
@@ -222,12 +229,17 @@ export class Service {
     for (const connection of this.connections) connection.leave?.()
   }
 
+  /** Of a process that ends. */
+  readonly abandon: Abandon = (end) =>
+    [...this.connections].map((connection) => connection.abandon(end)).filter((reset) => reset !== null)
+
   async #stop(graceMs: number): Promise<void> {
     this.stopping = true
     const idle = setTimeout(() => this.#closeIdle(), Math.min(IDLE_GRACE_MS, graceMs))
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(() => {
+        abandonNow([this.abandon], lateEnd)
         for (const connection of this.connections) connection.destroy()
         resolve()
       }, graceMs)

@@ -108,6 +108,12 @@ export class SocketWire implements Wire {
     this.#socket.resetAndDestroy()
   }
 
+  lastText(text: string): boolean {
+    const waited = this.#socket.writableLength > 0
+    this.text(text)
+    return !waited
+  }
+
   handOver(to: HandOver): boolean {
     const handle = (this.#socket as unknown as { readonly _handle?: Partial<SocketHandle> | null })._handle
     if (this.#socket.destroyed || typeof handle?.readStop !== 'function') return false

@@ -63,6 +63,11 @@ export interface Wire {
   destroySoon(): void
   /** Closes it so that the peer sees it broken, where the kind of socket has a way to say so. */
   reset(): void
+  /**
+   * For a process that ends: Latin-1 text behind all that waits to be written, at once. False when the peer does
+   * not take it in time.
+   */
+  lastText(text: string): boolean
   /** Stops reading and gives the connection away. False where it cannot be done; nothing has happened then. */
   handOver(to: HandOver): boolean
   /** From now on it is a net.Socket of somebody else's. @param first what was read of it */

@@ -36,7 +36,6 @@ if (existsSync('${file}.hold')) {
   writeFileSync('${file}.hold.' + process.pid, '')
   while (existsSync('${file}.hold')) await new Promise((resolve) => setTimeout(resolve, 5))
 }
-if (process.send && existsSync('${file}.timer')) setTimeout(() => process.exit(9), 200)
 if (existsSync('${file}.broken')) throw new Error('the app is broken')
 if (existsSync('${file}.handler'))
   process.on('SIGTERM', () => {
@@ -62,6 +61,7 @@ await run({
     return response
   },
 }, ${JSON.stringify(options)})
+if (process.send && existsSync('${file}.timer')) setTimeout(() => process.exit(9), 100)
 `,
     { mode: 0o755 },
   )

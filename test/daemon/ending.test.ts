@@ -46,7 +46,7 @@ describe.each(signals)('%s', (signal) => {
     signalProcess(pid, signal)
     await peer.close()
     expect(await exitOf(app.server)).toEqual({ code: 0, signal: null })
-    expect(peer.answer(1).protocolStatus).toBeUndefined()
+    expect(peer.answer(1).status).toBe('503')
   })
 })
 
@@ -117,7 +117,7 @@ describe('when a process ends', () => {
 })
 
 describe('graceMs', () => {
-  it('a request that takes longer is broken off: seen as broken, and the process exits with 0', async () => {
+  it('a request that takes longer is answered with 503, and the process exits with 0', async () => {
     const hasty = await startApp([], { env: { RUN_OPTIONS: '{"graceMs":300}' } })
     const peer = new Peer(hasty.socket)
     const gate = `${hasty.run}/never`
@@ -125,7 +125,7 @@ describe('graceMs', () => {
     await until(() => existsSync(`${gate}.begun`))
     signalProcess(hasty.server.pid, 'SIGTERM')
     await peer.close()
-    expect(peer.answer(1).protocolStatus).toBeUndefined()
+    expect(peer.answer(1).status).toBe('503')
     expect(await exitOf(hasty.server)).toEqual({ code: 0, signal: null })
   })
 })

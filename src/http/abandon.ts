@@ -1,0 +1,38 @@
+/** A request whose process ends before its reply is whole. */
+import type { ServerResponse } from 'node:http'
+import { logLine } from '../cgi/error-text.js'
+import type { ProcessEnd } from '../server/process-end.js'
+import type { HttpExchange } from './exchange.js'
+
+/** @returns what resets the connection, where its end would look like the end of the reply */
+export function abandonResponse(
+  exchange: HttpExchange,
+  res: ServerResponse,
+  end: ProcessEnd,
+): (() => void) | null {
+  const { socket } = res
+  // What the app has ended is whole, as far as it was taken.
+  if (res.writableEnded || exchange.aborted || !socket || socket.destroyed) return null
+  const begun = res.headersSent || exchange.verbatimBegun
+  exchange.stderr(logLine(exchange.env, begun ? `the reply was cut off: ${end.why}` : end.why))
+  if (!begun) {
+    socket.write(responseText(end, res.req.method), 'latin1')
+    return null
+  }
+  // A chunked reply without its last chunk is seen as broken. A socket of the file system has no reset.
+  if (res.chunkedEncoding || socket.remoteAddress === undefined) return null
+  return () => socket.resetAndDestroy()
+}
+
+function responseText({ status }: ProcessEnd, method: string | undefined): string {
+  const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
+  const body = `${status} ${reason}\n`
+  const lines = [
+    `HTTP/1.1 ${status} ${reason}`,
+    `Date: ${new Date().toUTCString()}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${body.length}`,
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`
+}

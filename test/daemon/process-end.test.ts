@@ -1,0 +1,143 @@
+/** A process that ends in the middle of its replies: none of them looks whole, and the log says who ended it. */
+
+import { describe, expect, it } from 'vitest'
+import { get, Peer, record } from '../fastcgi/peer.js'
+import { signalProcess, until } from '../support/processes.js'
+import { allForms, type Form, forms, type Started, startForm } from './forms.js'
+
+/** `/wait` never answers, `/part` never goes on; `/exit`, `/throw` and `/reject` end the process. */
+const app = `async (request) => {
+  const { pathname } = new URL(request.url)
+  if (pathname === '/pid') return new Response('pid ' + process.pid)
+  console.error('begun ' + pathname)
+  const part = () => new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode('part ')) })
+  if (pathname === '/part') return new Response(part())
+  if (pathname === '/exit') process.exit(3)
+  if (pathname === '/throw') setImmediate(() => { throw new Error('nobody catches this') })
+  if (pathname === '/reject') Promise.reject(new Error('nobody takes this'))
+  return new Promise(() => {})
+}`
+
+const ends = [
+  ['/exit', 'process.exit(3) was called at Object.fetch'],
+  ['/throw', 'exit code 1: an error that nobody caught'],
+  ['/reject', 'exit code 1: an error that nobody caught'],
+] as const
+
+const begun = (server: Started, target: string) => until(() => server.output().includes(`begun ${target}`))
+
+describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form: Form) => {
+  it.each(ends)('%s: a 500 for every request without a head, and a line for each', async (target, why) => {
+    const server = await startForm(form, app)
+    const other = server.ask('/wait')
+    expect(await begun(server, '/wait')).toBe(true)
+    const replies = await Promise.all([server.ask(target), other])
+    for (const reply of replies) {
+      expect(reply).toMatch(/^(Status:|HTTP\/1.1) 500 Internal Server Error\r\n/)
+      expect(reply).toMatch(/\r\n\r\n500 Internal Server Error\n$/)
+    }
+    for (const line of [`GET ${target}: the process ended`, 'GET /wait: the process ended'])
+      expect(await until(() => server.output().includes(line)), server.output()).toBe(true)
+    expect(server.output()).toContain(why)
+  })
+})
+
+describe('a reply whose head is out', () => {
+  it('FastCGI: there is no END_REQUEST, and a record that shows the break', async () => {
+    const server = await startForm(forms.fastcgi, app)
+    const peer = new Peer(server.place)
+    peer.send(get(1, ['REQUEST_URI', '/part'], false))
+    await peer.until(() => peer.answer(1).body === 'part ')
+    await server.ask('/exit')
+    await peer.close()
+    expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false, body: 'part ' })
+    expect(peer.answer(1).types.at(-1)).toBe(2)
+    expect(server.output()).toContain('GET /part: the reply was cut off: the process ended')
+  })
+
+  it('FastCGI, several on one connection: each has its own end', async () => {
+    const server = await startForm(forms.fastcgi, app)
+    const peer = new Peer(server.place)
+    peer.send(get(1, ['REQUEST_URI', '/part']) + get(2, ['REQUEST_URI', '/wait']))
+    await peer.until(() => peer.answer(1).body === 'part ')
+    expect(await begun(server, '/wait')).toBe(true)
+    await server.ask('/throw')
+    await peer.close()
+    expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false })
+    expect(peer.answer(2)).toMatchObject({ status: '500', protocolStatus: 0 })
+    expect(peer.answer(2).stderr).toContain('GET /wait: the process ended')
+  })
+
+  it('FastCGI, more than the socket takes: all that was written, then the break', async () => {
+    const size = 3_000_000
+    const server = await startForm(
+      forms.fastcgi,
+      `async (request) => {
+        const piece = new Uint8Array(${size}).fill(120)
+        setTimeout(() => process.exit(1), 50)
+        return new Response(new ReadableStream({ start: (c) => c.enqueue(piece) }))
+      }`,
+    )
+    const peer = new Peer(server.place)
+    peer.send(get(1, [], false))
+    await peer.close()
+    expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined })
+    expect(peer.answer(1).body.length).toBe(size)
+    expect(peer.answer(1).types.at(-1)).toBe(2)
+  })
+
+  it('HTTP: the last chunk is missing', async () => {
+    const server = await startForm(forms.http, app)
+    const part = server.ask('/part')
+    expect(await begun(server, '/part')).toBe(true)
+    await server.ask('/exit')
+    expect(await part).toMatch(/part \r\n$/)
+  })
+})
+
+describe('a process that others end', () => {
+  it('the signal once more: 503, and what was begun is seen as broken', async () => {
+    const server = await startForm(forms.fastcgi, app)
+    const peer = new Peer(server.place)
+    peer.send(get(1, ['REQUEST_URI', '/part']) + get(2, ['REQUEST_URI', '/wait']))
+    await peer.until(() => peer.answer(1).body === 'part ')
+    expect(await begun(server, '/wait')).toBe(true)
+    signalProcess(server.pid, 'SIGTERM')
+    signalProcess(server.pid, 'SIGINT')
+    await peer.close()
+    expect(peer.answer(2)).toMatchObject({ status: '503', protocolStatus: 0 })
+    expect(peer.answer(1).types.at(-1)).toBe(2)
+    expect(server.output()).toContain('GET /wait: SIGINT came again')
+  })
+
+  it('with workers too', async () => {
+    const server = await startForm(forms.workers, app)
+    const peer = new Peer(server.place)
+    peer.send(get(1, ['REQUEST_URI', '/wait']))
+    expect(await begun(server, '/wait')).toBe(true)
+    signalProcess(server.pid, 'SIGTERM')
+    signalProcess(server.pid, 'SIGINT')
+    await peer.close()
+    expect(peer.answer(1)).toMatchObject({ status: '503', protocolStatus: 0 })
+  })
+
+  it.each([forms.fastcgi, forms.scgi, forms.http])('$name: 503 when graceMs is over', async (form) => {
+    const server = await startForm(form, app, { options: { graceMs: 200 } })
+    const reply = server.ask('/wait')
+    expect(await begun(server, '/wait')).toBe(true)
+    signalProcess(server.pid, 'SIGTERM')
+    expect(await reply).toMatch(/^(Status:|HTTP\/1.1) 503 Service Unavailable\r\n/)
+    expect(await until(() => server.exit() !== undefined)).toBe(true)
+    expect(server.exit()).toEqual({ code: 0, signal: null })
+    expect(server.output()).toContain('GET /wait: the process was told to end, and the request took too long')
+  })
+})
+
+it('a request whose parameters are not all there gets nothing', async () => {
+  const server = await startForm(forms.fastcgi, app)
+  const peer = new Peer(server.place)
+  peer.send(record(1, 1, '\0\x01\0\0\0\0\0\0'))
+  await server.ask('/exit')
+  await peer.close()
+  expect(peer.answer(1).stdout).toBe('')
+})
