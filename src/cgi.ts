@@ -8,6 +8,7 @@ import type { App, AppOptions } from './app/handler.js'
 import { toHandler } from './app/handler.js'
 import { answer } from './cgi/answer.js'
 import { checkRequest, isNph } from './cgi/check.js'
+import { workFailed } from './cgi/error-text.js'
 import type { StdinLimits } from './cgi/stdin.js'
 import { Stdin } from './cgi/stdin.js'
 import { StreamSink, StreamSource } from './cgi/streams.js'
@@ -75,7 +76,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
     waitUntil: (promise) => {
       const done = Promise.resolve(promise).catch((error: unknown) => {
         failed = true
-        stderr.write(`cgiup: work after the reply failed: ${error instanceof Error ? error.stack : error}\n`)
+        stderr.write(workFailed(env, error))
       })
       work.add(done)
       void done.then(() => work.delete(done))

@@ -2,7 +2,7 @@
 import { AppError, CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { onDemand } from '../load-ahead.js'
-import { logLine, textOf } from './error-text.js'
+import { failureLine, logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
 import { textPageFields } from './head-page.js'
 import { ReaderGone } from './wire.js'
@@ -98,7 +98,10 @@ async function makeReply(handler: Handler, options: AnswerOptions): Promise<Prep
       const { parseVerbatim } = await verbatim()
       reply = await parseVerbatim(reply)
     }
-    return prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
+    const prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
+    const line = failureLine(exchange.env, reply)
+    if (line !== null) exchange.stderr(line)
+    return prepared
   } catch (error) {
     const body = reply?.body
     if (isStream(body)) void release(body[Symbol.asyncIterator]())

@@ -1,5 +1,4 @@
 /** We are the script: this process answers one request and ends. */
-import { writeSync } from 'node:fs'
 import { contentLengthOf } from '../env/headers.js'
 import { RequestError, UsageError } from '../errors.js'
 import type { Exchange, Gateway, Handler, Reply } from '../exchange.js'
@@ -7,8 +6,10 @@ import { answer, type Outcome } from './answer.js'
 import { checkRequest, isNph } from './check.js'
 import { DescriptorSource, detach, isFlow } from './descriptor.js'
 import { readEnviron } from './environ.js'
+import { logLine, textOf, workFailed } from './error-text.js'
+import { settle } from './settle.js'
 import { Stdin, type StdinLimits } from './stdin.js'
-import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage } from './stdio.js'
+import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage, writeStderr } from './stdio.js'
 import { Wire } from './wire.js'
 import { within } from './within.js'
 
@@ -27,9 +28,17 @@ export interface ChildOptions extends StdinLimits {
    * this time, in milliseconds. Default 50.
    */
   readonly exitIdleMs?: number
+  /**
+   * After the reply, how long writes of files and pipes that are under way (log lines) may keep the process,
+   * in milliseconds. Default 2000. Callbacks that were scheduled run in any case.
+   */
+  readonly settleMs?: number
   /** How long `waitUntil` work may keep the process after the reply, in milliseconds. Default 30,000. */
   readonly waitUntilMs?: number
 }
+
+/** How long stderr stays open for `waitUntil` work, in milliseconds: mod_cgi waits for its end. */
+const lastWordsMs = 100
 
 const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true }
 
@@ -55,10 +64,14 @@ class Child {
   readonly #checked: RequestError | null
   readonly #nph: boolean
   readonly #work = new Set<Promise<unknown>>()
-  #phase: 'answering' | 'draining' | 'working' = 'answering'
+  #phase: 'answering' | 'draining' | 'settling' | 'working' = 'answering'
   #abort: AbortController | null = null
   #gone: RequestError | null = null
   #failed = false
+  /** Clock at which writes of the app are waited for no longer; 0 before they are. */
+  #writesUntil = 0
+  /** A thread of the app's was busy with a file for longer than settleMs. */
+  #stuck = false
   /** Set when the app called `process.exit()`. */
   #exitIdleMs: number | null = null
   #interrupt: (reason: unknown) => void = ignore
@@ -89,7 +102,7 @@ class Child {
       get signal() {
         return signal()
       },
-      stderr,
+      stderr: writeStderr,
       waitUntil: (work) => this.#waitUntil(work),
     }
     this.#stdin.onGone = (error) => this.#abortWith(error)
@@ -125,34 +138,57 @@ class Child {
       await this.#stdin.drain()
     }
     this.#stdin.cancel()
-    this.#stdio.exiting = null
-    this.#phase = 'working'
-    // After process.exit() nothing but the reply is waited for.
+    this.#phase = 'settling'
+    // With the work that is about to end, such as that of each Node app, which waits for its 'close'.
+    if (this.#work.size > 0) await this.#settle(whole)
+    // After process.exit() nothing but the reply, and what was scheduled before, is waited for.
     if (this.#work.size > 0 && this.#exitIdleMs === null) await this.#finishWork()
     // After the microtasks: whoever awaits serveCgi() comes first.
-    process.nextTick(() => this.#leave(outcome.cut ? 'SIGTERM' : undefined))
+    process.nextTick(() => void this.#end(whole, outcome.cut ? 'SIGTERM' : undefined))
+  }
+
+  async #end(whole: boolean, signal?: NodeJS.Signals): Promise<void> {
+    this.#phase = 'settling'
+    await this.#settle(whole)
+    // The process would wait for the thread.
+    this.#leave(signal ?? (this.#stuck ? 'SIGTERM' : undefined))
+  }
+
+  /** @param whole the web server need not wait for the end of a reply that is there */
+  async #settle(whole: boolean): Promise<void> {
+    this.#writesUntil ||= Date.now() + (this.#options.settleMs ?? 2000)
+    const settled = await settle({
+      writesMs: this.#writesUntil - Date.now(),
+      ours: () => Number(this.#source.pending) + Number(this.#wire.pending),
+      waits: () => whole && detach(1),
+    })
+    this.#stuck = !settled
   }
 
   /** The reply ends for the server before the work does: mod_cgi waits for the end of stderr, too. */
   async #finishWork(): Promise<void> {
+    this.#phase = 'working'
+    this.#stdio.exiting = null
     detach(1)
     detach(0)
-    if (isFlow(2)) detach(2)
-    const deadline = Date.now() + (this.#options.waitUntilMs ?? 30_000)
+    this.#writesUntil = 0
+    const { waitUntilMs = 30_000 } = this.#options
+    const deadline = Date.now() + waitUntilMs
+    // An error that comes soon can still be logged.
+    await within(Math.min(lastWordsMs, waitUntilMs), Promise.all(this.#work))
+    if (this.#work.size > 0 && isFlow(2)) detach(2)
     while (this.#work.size > 0 && Date.now() < deadline) {
       await within(deadline - Date.now(), Promise.all(this.#work))
     }
     if (this.#work.size === 0) return
-    stderr(
-      `cgiup: waitUntil work was not done after ${this.#options.waitUntilMs ?? 30_000} ms and is given up.\n`,
-    )
+    this.#log(`waitUntil work was not done after ${waitUntilMs} ms and is given up.`)
     this.#failed = true
   }
 
   #waitUntil(work: Promise<unknown>): void {
     const done = Promise.resolve(work).then(ignore, (error) => {
       this.#failed = true
-      stderr(`cgiup: work after the reply failed: ${error instanceof Error ? error.stack : String(error)}\n`)
+      writeStderr(workFailed(this.#exchange.env, error))
     })
     this.#work.add(done)
     void done.then(() => this.#work.delete(done))
@@ -174,15 +210,20 @@ class Child {
   readonly #onTerminate = (): void => {
     // lighttpd sends it as soon as Content-Length bytes have come, mod_cgi at the end of stdout:
     // work after the reply goes on, until it is done or killed.
-    if (this.#phase === 'working') return
+    if (this.#phase === 'settling' || this.#phase === 'working') return
     this.#abortWith(
       new RequestError('REQUEST_ABORTED', 'The web server asked this process to stop (SIGTERM).'),
     )
     const end = () => {
-      if (!this.#stdio.written) writePage(this.#stdio, this.#nph)
+      if (!this.#stdio.written) {
+        this.#log(
+          'answered with 500: the web server asked this process to stop (SIGTERM) before it had a reply',
+        )
+        writePage(this.#stdio, this.#nph)
+      }
       this.#leave('SIGTERM')
     }
-    if (this.#phase === 'draining') end()
+    if (this.#phase === 'draining') void this.#end(false, 'SIGTERM')
     else setTimeout(end, this.#options.terminateMs ?? 2000)
   }
 
@@ -200,8 +241,8 @@ class Child {
       this.#interrupt(error)
       return
     }
-    stderr(`cgiup: ${error instanceof Error ? error.stack : String(error)}\n`)
-    if (this.#phase === 'working') this.#leave()
+    this.#log(textOf(error))
+    if (this.#phase === 'working') void this.#end(false)
   }
 
   /** Goes on as long as the reply does; then the app's word counts. */
@@ -227,9 +268,13 @@ class Child {
     // 13: an await at the top of a module that never settles.
     const idle = code === 0 || code === 13
     const why = idle ? 'the app waits for something that never comes' : `exit code ${code}`
-    stderr(`cgiup: the process ended before the reply was complete: ${why}.\n`)
+    this.#log(`the process ended before the reply was complete: ${why}.`)
     if (!this.#stdio.written) writePage(this.#stdio, this.#nph)
     else this.#kill('SIGTERM')
+  }
+
+  #log(text: string): void {
+    writeStderr(logLine(this.#exchange.env, text))
   }
 
   #leave(signal?: NodeJS.Signals): void {
@@ -246,15 +291,6 @@ class Child {
   #kill(signal: NodeJS.Signals): void {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
-  }
-}
-
-/** Diagnostics are never worth more than the reply: what cannot be written is lost. */
-function stderr(text: string): void {
-  try {
-    writeSync(2, text)
-  } catch {
-    // Nobody reads it, or the pipe is full and non-blocking.
   }
 }
 

@@ -1,6 +1,7 @@
-/** What the log of a request says of an error. */
+/** What the log of a request says of an error, and of every reply that says there was one. */
 import { CgiupError, RequestError } from '../errors.js'
-import type { Env } from '../exchange.js'
+import type { Env, Reply } from '../exchange.js'
+import { reasonPhrase } from './status.js'
 
 /** With its stack where it is a defect of the app; a request's fault needs none. */
 export function textOf(error: unknown): string {
@@ -9,10 +10,46 @@ export function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }
 
-/** A line about a request, ended by a line feed. */
-export function logLine(env: Env, text: string): string {
-  const target = env.get('REQUEST_URI') ?? `${env.get('SCRIPT_NAME') ?? ''}${env.get('PATH_INFO') ?? ''}`
+/** A line about a request, ended by a line feed. Further lines of the text are indented. */
+export function logLine(env: Pick<Env, 'get'>, text: string): string {
   // No line breaks of the client's in the log.
-  const line = `${env.get('REQUEST_METHOD') ?? '-'} ${target}`.replace(/[^ -~]/g, '?').slice(0, 200)
-  return `cgiup: ${line}: ${text}\n`
+  const line = `${env.get('REQUEST_METHOD') ?? '-'} ${pathOf(env)}`.replace(/[^ -~]/g, '?').slice(0, 200)
+  return `cgiup: ${line}: ${harmless(text)}\n`
+}
+
+/** Without the query, and without a name and password before the host: both may be secrets. */
+function pathOf(env: Pick<Env, 'get'>): string {
+  const target = env.get('REQUEST_URI') || `${env.get('SCRIPT_NAME') ?? ''}${env.get('PATH_INFO') ?? ''}`
+  return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*/s, '')
+}
+
+/** What clients send comes back in messages of errors: it begins no line, and changes no terminal. */
+function harmless(text: string): string {
+  return text
+    .replace(/[^\P{Cc}\n\t]/gu, (c) =>
+      c === '\r' ? '' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    )
+    .replace(/\n(?=\S)/g, '\n    ')
+}
+
+export function workFailed(env: Env, error: unknown): string {
+  return logLine(env, `work after the reply failed: ${textOf(error)}`)
+}
+
+/** Replies whose reason is in the log. */
+const explained = new WeakSet<Reply>()
+
+/** The log says already, with method and path, why the answer is this reply. */
+export function explain<R extends Reply>(reply: R): R {
+  explained.add(reply)
+  return reply
+}
+
+/**
+ * The line for a reply of 500 or above: whoever made it, the log of every gateway tells of it once. Null for
+ * all others, and where {@link explain} was called for it.
+ */
+export function failureLine(env: Env, reply: Reply): string | null {
+  if (reply.status < 500 || explained.delete(reply)) return null
+  return logLine(env, `answered with ${reply.status} ${reply.reason ?? reasonPhrase(reply.status)}`)
 }

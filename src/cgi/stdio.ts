@@ -4,6 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { isNph } from './check.js'
+import { logLine } from './error-text.js'
 
 /** What this process knows of its stdio; one for all copies of the package that it loads. */
 export interface TakenStdio {
@@ -75,14 +76,22 @@ function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]
   throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is finished first`)
 }
 
+/** Enough of it, where the child has not read it. */
+const environ = { get: (name: string) => process.env[name] }
+
 function lastChance(stdio: TakenStdio, code: number): void {
   if (stdio.ending) stdio.ending(code)
   // RFC 3875 6.1: "The script MUST return a non-empty response", also when it failed to load.
-  else if (!stdio.written && code !== 0) writePage(stdio)
+  else if (!stdio.written && code !== 0) {
+    writeStderr(
+      logLine(environ, `answered with 500: the process ended with code ${code} before it had a reply`),
+    )
+    writePage(stdio)
+  }
 }
 
 /** A plain page, at once, where everything else has failed. */
-export function writePage(stdio: TakenStdio, nph = isNph({ get: (name) => process.env[name] })): void {
+export function writePage(stdio: TakenStdio, nph = isNph(environ)): void {
   const status = nph
     ? 'HTTP/1.1 500 Internal Server Error\r\nConnection: close'
     : 'Status: 500 Internal Server Error'
@@ -95,5 +104,17 @@ export function writePage(stdio: TakenStdio, nph = isNph({ get: (name) => proces
     )
   } catch {
     // Nobody reads it.
+  }
+}
+
+/** Diagnostics are never worth more than the reply: what cannot be written is lost. */
+export function writeStderr(text: string): void {
+  const bytes = Buffer.from(text)
+  let at = 0
+  try {
+    while (at < bytes.length) at += writeSync(2, bytes, at)
+  } catch (error) {
+    // The pipe is full, and non-blocking as the app has opened process.stderr: that waits for the reader.
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') process.stderr.write(bytes.subarray(at))
   }
 }

@@ -1,6 +1,7 @@
 /** What becomes of a script that failed: the cause on stderr, a page for the client. */
 
 import { basename } from 'node:path'
+import { explain, logLine } from '../cgi/error-text.js'
 import { decode } from '../cgi/script-env.js'
 import { ScriptError } from '../cgi/script-error.js'
 import { reasonPhrase } from '../cgi/status.js'
@@ -25,10 +26,10 @@ export async function answering(
     // Nobody is there to read a page.
     if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
       throw error
-    exchange.stderr(logText(error))
+    exchange.stderr(logLine(exchange.env, logText(error)))
     const reply = pageOf(error, showsDevelopment(exchange, development))
-    if (reply.status !== 503) return reply
-    return { ...reply, headers: [...reply.headers, 'Retry-After', '5'] }
+    if (reply.status !== 503) return explain(reply)
+    return explain({ ...reply, headers: [...reply.headers, 'Retry-After', '5'] })
   }
 }
 
@@ -40,8 +41,8 @@ function pageOf(error: unknown, development: boolean): Reply {
 
 function logText(error: unknown): string {
   if (!(error instanceof CgiupError))
-    return `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`
-  return error instanceof RequestError ? `${error.message}\n` : `${error.message}\n  ${error.fix}\n`
+    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return error instanceof RequestError ? error.message : `${error.message}\n${error.fix}`
 }
 
 function errorPage(error: CgiupError): Reply {

@@ -1,6 +1,7 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { failureLine, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
@@ -209,7 +210,7 @@ class Service {
   waitUntil(work: Promise<unknown>, exchange: HttpExchange): void {
     const settled = Promise.resolve(work).then(
       () => {},
-      (error) => this.stderr(`Work after the reply failed: ${stackOf(error)}\n`),
+      (error) => this.stderr(workFailed(exchange.env, error)),
     )
     this.#work.set(settled, exchange)
     void settled.then(() => {
@@ -251,9 +252,13 @@ class Service {
     let reply: Reply
     const fault = this.#faultOf(res.req)
     // Not by onError: its page is for errors of the app, and for people whose Host was checked.
-    if (fault) return sendReply(this.#plainError(fault), exchange, res, true)
+    if (fault) {
+      this.stderr(logLine(exchange.env, textOf(fault)))
+      return sendReply(plainError(fault), exchange, res, true)
+    }
     try {
       reply = await this.#handler(exchange)
+      this.#logFailure(exchange, reply)
       return await sendReply(reply, exchange, res, this.#retired)
     } catch (error) {
       return this.#answerError(error, exchange, res)
@@ -268,22 +273,22 @@ class Service {
     }
     try {
       const { onError } = this.#options
-      if (onError) this.stderr(`${stackOf(error)}\n`)
-      const reply = onError ? await onError(error, exchange) : this.#plainError(error)
+      this.stderr(logLine(exchange.env, textOf(error)))
+      const reply = onError ? await onError(error, exchange) : plainError(error)
       return await sendReply(reply, exchange, res, this.#retired)
     } catch (second) {
-      this.stderr(`The error page failed: ${stackOf(second)}\n`)
+      if (second !== error) this.stderr(logLine(exchange.env, `The error page failed: ${textOf(second)}`))
       if (res.headersSent) cutOff(res, res.chunkedEncoding)
-      else return sendReply(this.#plainError(error), exchange, res, true)
+      else return sendReply(plainError(error), exchange, res, true)
       return sent
     }
   }
 
-  #plainError(error: unknown): Reply {
-    this.stderr(`${stackOf(error)}\n`)
-    const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
-    const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
-    return { status, headers: textPageFields, body }
+  /** The access log has a line for it as for every request. */
+  #logFailure(exchange: HttpExchange, reply: Reply): void {
+    if (this.#options.log || !(reply?.status >= 500)) return
+    const line = failureLine(exchange.env, reply)
+    if (line !== null) this.stderr(line)
   }
 
   /** Why a request is refused by its head alone. */
@@ -342,8 +347,8 @@ class Service {
 
 function ignore(): void {}
 
-function stackOf(error: unknown): string {
-  // A stack says nothing about what a client did.
-  if (error instanceof RequestError) return `${error.code}: ${error.message}`
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+function plainError(error: unknown): Reply {
+  const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
+  const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
+  return { status, headers: textPageFields, body }
 }

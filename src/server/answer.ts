@@ -1,4 +1,5 @@
 /** What the answers of FastCGI and SCGI share, until the head goes out. */
+import { failureLine } from '../cgi/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/head.js'
 import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
@@ -57,6 +58,10 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
   if (needsBodyFirst(exchange, prepared.body)) {
     line.takeBody(exchange).then(() => answer(line, exchange, reply))
     return null
+  }
+  if (prepared.status >= 500) {
+    const failure = failureLine(exchange.env, reply)
+    if (failure !== null) line.service.report(exchange, failure)
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
   if (prepared.dropped !== null) dropBody(prepared.dropped)

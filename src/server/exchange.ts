@@ -75,7 +75,7 @@ export abstract class SocketExchange implements Exchange {
   abstract stderr(text: string): void
 
   waitUntil(work: Promise<unknown>): void {
-    this.service.waitUntil(work)
+    this.service.waitUntil(work, this)
     this.#life().hold(Promise.resolve(work))
   }
 

@@ -1,5 +1,5 @@
 /** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
-import { logLine, textOf } from '../cgi/error-text.js'
+import { explain, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { CgiupError, RequestError } from '../errors.js'
@@ -124,9 +124,9 @@ export class Service {
     const { length } = exchange.stdin
     if (crossed !== null || this.#running > maxRequests) {
       const name = crossed ?? 'maxRequests'
-      this.lines.complaint(`cgiup: a request was answered with 503: ${name} is ${this.limits[name]}`)
+      this.lines.complaint(logLine(exchange.env, `answered with 503: ${name} is ${this.limits[name]}`))
       // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
-      reply(text503)
+      reply(explain(text503))
       return
     }
     if (length !== null && length > maxBodyBytes) {
@@ -163,14 +163,15 @@ export class Service {
   /** A page that can be sent, whatever becomes of the one that is asked for. */
   async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
     // A handler that stops because its client has left does what it should.
-    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
+    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, logLine(exchange.env, textOf(error)))
     try {
       const reply = await this.#onError(error, exchange)
       prepareReply(reply, 'GET')
-      return reply
+      return explain(reply)
     } catch (second) {
-      if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
-      return text500
+      if (second !== error)
+        this.report(exchange, logLine(exchange.env, `The error page failed: ${textOf(second)}`))
+      return explain(text500)
     }
   }
 
@@ -183,19 +184,17 @@ export class Service {
     this.#work.add(settled)
   }
 
-  waitUntil(work: Promise<unknown>): void {
+  waitUntil(work: Promise<unknown>, { env }: Exchange): void {
     const settled = Promise.resolve(work).then(
       () => {},
-      (error: unknown) =>
-        this.log(`work after the reply failed: ${error instanceof Error ? error.stack : String(error)}`),
+      (error: unknown) => this.log(workFailed(env, error)),
     )
     this.#work.add(settled)
     void settled.then(() => this.#work.delete(settled))
   }
 
   /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
-  report(exchange: Exchange, text: string): void {
-    const line = logLine(exchange.env, text)
+  report(exchange: Exchange, line: string): void {
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
     // There it would come to the same place.

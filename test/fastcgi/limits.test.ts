@@ -122,7 +122,7 @@ describe('limits of how many', () => {
     expect((await p.ended(2)).status).toBe('503')
     q.send(get(1))
     expect((await q.ended(1)).stdout).toContain('Retry-After: 1')
-    expect(log).toContain('cgiup: a request was answered with 503: maxRequests is 1\n')
+    expect(log).toContain('cgiup: GET /: answered with 503: maxRequests is 1\n')
     p.send(record(RecordType.ABORT_REQUEST, 1))
     await p.ended(1)
   })
@@ -137,7 +137,7 @@ describe('limits of how many', () => {
     expect((await q.ended(1)).status).toBe('503')
     p.send(get(2))
     expect((await p.ended(2)).body).toBe('hello')
-    expect(log).toEqual(['cgiup: a request was answered with 503: maxConnections is 1\n'])
+    expect(log).toEqual(['cgiup: GET /: answered with 503: maxConnections is 1\n'])
   })
 
   test('... until one of them is closed', async () => {

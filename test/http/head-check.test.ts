@@ -161,7 +161,7 @@ describe.each(['serve()', 'an accepted connection', 'a persistent process'])('%s
   it('says why, without a stack', async () => {
     log = ''
     await talk(get('Host: a\r\nHost: b\r\n'))
-    expect(log).toContain('REQUEST_HEAD_INVALID: The request has 2 Host fields: "a", "b".')
+    expect(log).toContain('cgiup: GET /: The request has 2 Host fields: "a", "b". (REQUEST_HEAD_INVALID)\n')
     expect(log).not.toContain(' at ')
   })
 })

@@ -1,0 +1,63 @@
+/** What was scheduled runs before a process ends: log lines of frameworks come after their reply. */
+
+/** How long callbacks that schedule further ones may go on, in milliseconds. */
+const CALLBACKS_MS = 100
+
+/** As Node names them: what threads do with files; writes to pipes and sockets. */
+const FILES = /^FSReq/
+const WRITES = /WriteWrap$|^ShutdownWrap$/
+
+export interface SettleOptions {
+  /** How long writes may take, in milliseconds. */
+  readonly writesMs: number
+  /** How many threads are busy for ourselves; they are not waited for. */
+  readonly ours: () => number
+  /** Called once, when it takes longer than one turn of the event loop. */
+  readonly waits: () => void
+}
+
+/**
+ * Resolves when nothing is about to happen: no promise reaction, no `setImmediate`, no timer that is due
+ * (`setTimeout` of 0 or 1), no write to a file or pipe. Open connections, servers and later timers are not
+ * waited for.
+ *
+ * @returns false when a thread is still busy with a file: the process would wait for it
+ */
+export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<boolean> {
+  await immediate()
+  const started = Date.now()
+  let told = false
+  // Those of an app that keeps some for ever do not count; a turn in which one ends does.
+  let timers = Number.POSITIVE_INFINITY
+  for (;;) {
+    const now = activity()
+    const elapsed = Date.now() - started
+    const files = now.files - ours()
+    const writing = files + now.writes > 0 && elapsed < writesMs
+    const calling = (now.immediates > 0 || (now.timers > 0 && now.timers < timers)) && elapsed < CALLBACKS_MS
+    if (!writing && !calling) return files <= 0
+    if (!told) waits()
+    told = true
+    if (now.immediates > 0 && !writing) await immediate()
+    else {
+      timers = now.timers
+      // Behind all timers that were due, as its own time is the shortest there is.
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+}
+
+function activity() {
+  const count = { immediates: 0, timers: 0, files: 0, writes: 0 }
+  for (const name of process.getActiveResourcesInfo()) {
+    if (name === 'Immediate') count.immediates++
+    else if (name === 'Timeout') count.timers++
+    else if (FILES.test(name)) count.files++
+    else if (WRITES.test(name)) count.writes++
+  }
+  return count
+}
+
+function immediate(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
