@@ -99,7 +99,7 @@ describe('what was scheduled runs', () => {
 
 describe('a line of 300 kB to a log reader that is slow', () => {
   it.each(['long', 'long-error'])('arrives whole: %s', async (app) => {
-    const { child } = start(app, { SIZE: '300000' })
+    const { child } = start(app, { SIZE: '300000', OPTIONS: '{"cgi":{"settleMs":20000}}' })
     child.stderr?.pause()
     const pieces: Buffer[] = []
     child.stdout?.on('data', (piece: Buffer) => pieces.push(piece))
