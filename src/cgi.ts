@@ -16,7 +16,8 @@ import { within } from './cgi/within.js'
 import { Environment } from './env/environment.js'
 import { contentLengthOf } from './env/headers.js'
 import { RequestError } from './errors.js'
-import type { Exchange, Gateway, Reply } from './exchange.js'
+import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from './exchange.js'
+import { Lifetime } from './server/lifetime.js'
 
 export interface RunCgiOptions extends AppOptions, StdinLimits {
   /** The meta-variables of the request. Default `process.env`. */
@@ -67,10 +68,12 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   const work = new Set<Promise<unknown>>()
   let failed = false
 
+  const lifetime = new Lifetime()
   const exchange: Exchange = {
     env,
     stdin,
     gateway,
+    maxBodyBytes: options.maxBodyBytes,
     signal: abort.signal,
     stderr: (text) => void stderr.write(text),
     waitUntil: (promise) => {
@@ -81,11 +84,18 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
       work.add(done)
       void done.then(() => work.delete(done))
     },
+    [afterwards]: (task) => lifetime.afterwards(task),
   }
   const gone = (error: RequestError) => abort.abort(error)
   stdin.onGone = gone
   const stop = onAbort(options.signal, gone)
-  const outcome = await answer(refused ? () => Promise.reject(refused) : handler, {
+  // Where the client leaves the answer does not wait for it.
+  const held: Handler = (one) => {
+    const reply = handler(one)
+    if (reply instanceof Promise) lifetime.hold(reply)
+    return reply
+  }
+  const outcome = await answer(refused ? () => Promise.reject(refused) : held, {
     exchange,
     sink,
     nph: options.nph ?? isNph(env),
@@ -102,6 +112,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   stdin.cancel()
   if (outcome.released) await within(releaseMs, outcome.released)
   while (work.size > 0) await Promise.all(work)
+  lifetime.end()
   return {
     status: outcome.status,
     bytes: outcome.bytes,

@@ -107,6 +107,11 @@ export interface Exchange extends Ending {
   /** Aborts when the client left, the gateway gave up, or the process is to stop. */
   readonly signal: AbortSignal
   readonly gateway: Gateway
+  /**
+   * Most bytes of the body that `text()`, `json()` and the like take; a body that is read in pieces has no such
+   * limit. Default 64 MiB.
+   */
+  readonly maxBodyBytes?: number | undefined
   /** Present where this process is the HTTP server itself; absent behind every gateway. */
   readonly peer?: Peer | undefined
   /** Diagnostics of this request: to the gateway's log, never to the client. */

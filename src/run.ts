@@ -52,8 +52,8 @@ export interface RunOptions extends AppOptions {
    */
   allowedHosts?: readonly string[]
   /**
-   * FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). HTTP obeys
-   * `maxBodyBytes` alone.
+   * FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). HTTP and CGI
+   * obey `maxBodyBytes` alone.
    */
   limits?: Omit<ServiceOptions, 'multiprocess' | 'onError' | 'stderr' | 'logErrors'>
   /**
@@ -238,7 +238,12 @@ async function startCgi(app: App, options: RunOptions, { why }: Detected): Promi
     }
   }
   if (isDevelopment('cgi', development)) handler = (await import('./output.js')).recordOutput(handler)
-  await serveCgi(handler, { ...options.cgi, onError: options.onError ?? errorPage(development) })
+  const maxBodyBytes = options.limits?.maxBodyBytes
+  await serveCgi(handler, {
+    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...options.cgi,
+    onError: options.onError ?? errorPage(development),
+  })
   return { server: 'cgi', why, close: async () => {} }
 }
 

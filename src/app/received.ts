@@ -1,7 +1,7 @@
 /** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
 import { resolvedPath } from '../env/reading.js'
 import type { CgiRequest } from '../env/request.js'
-import { afterwards, type Exchange, type Gateway, inFlight } from '../exchange.js'
+import type { Exchange, Gateway } from '../exchange.js'
 import type { FetchContext } from './handler.js'
 import { checkUrl, requestUrl } from './url.js'
 import { BodyState } from './web/body.js'
@@ -9,6 +9,7 @@ import { createHeaders, type Headers } from './web/headers.js'
 import { Request, type RequestState, receive } from './web/request.js'
 import { defaultSendOptions, type SendOptions } from './web/request-init.js'
 import { streamOfBody } from './web/streams.js'
+import { wholeBodyLimit } from './whole-body.js'
 
 /** The inside of a light Request that was received. */
 class ReceivedState implements RequestState {
@@ -42,7 +43,7 @@ class ReceivedState implements RequestState {
   get body(): BodyState | null {
     if (this.#body === undefined) {
       const { stdin } = this.exchange
-      this.#body = stdin.length === 0 ? null : BodyState.incoming(stdin)
+      this.#body = stdin.length === 0 ? null : BodyState.incoming(stdin, wholeBodyLimit(this.exchange))
     }
     return this.#body
   }
@@ -92,12 +93,12 @@ class ReceivedRequest extends Request {
 
 Object.defineProperty(ReceivedRequest.prototype, 'constructor', { value: Request })
 
-const own = (target: object, name: string | symbol, value: unknown): void => {
+export const own = (target: object, name: string | symbol, value: unknown): void => {
   Object.defineProperty(target, name, { value, writable: true, configurable: true })
 }
 
 /** Works without its object too: `const { waitUntil } = context`. */
-const keeper =
+export const keeper =
   (exchange: Exchange): FetchContext['waitUntil'] =>
   (work) =>
     exchange.waitUntil(work)
@@ -153,25 +154,4 @@ export class Context implements FetchContext {
   get url(): string {
     return requestUrl(this.#cgi, true)
   }
-}
-
-/** What {@link ReceivedRequest} has, on the platform's Request. */
-export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
-  own(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
-  own(request, 'waitUntil', keeper(exchange))
-  addEnding(request, exchange)
-  if (exchange[afterwards] === undefined) return
-  // new Request(request) carries nothing over.
-  const all = inFlight()
-  all.add(exchange)
-  exchange[afterwards](() => all.delete(exchange))
-}
-
-function addEnding(request: globalThis.Request, exchange: Exchange): void {
-  own(request, afterwards, (task: () => void) => exchange[afterwards]?.(task))
-  own(request, 'clone', function (this: globalThis.Request) {
-    const copy = globalThis.Request.prototype.clone.call(this)
-    addEnding(copy, exchange)
-    return copy
-  })
 }

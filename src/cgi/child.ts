@@ -99,6 +99,7 @@ class Child {
       env,
       stdin: this.#stdin,
       gateway,
+      maxBodyBytes: options.maxBodyBytes,
       get signal() {
         return signal()
       },

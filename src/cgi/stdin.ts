@@ -5,6 +5,11 @@ import type { Spool } from './spool.js'
 import { within } from './within.js'
 
 export interface StdinLimits {
+  /**
+   * Largest request body, in bytes; reading a larger one fails with REQUEST_TOO_LARGE (413). Default: 64 MiB for
+   * `text()`, `json()` and the like, which hold all of it in memory; none for a body that is read in pieces.
+   */
+  readonly maxBodyBytes?: number
   /** Read ahead and kept in memory while writing is stuck, in bytes. Default 1 MiB; then a file. */
   readonly readAheadBytes?: number
   /** Read ahead and kept in a temporary file, in bytes. Default 1 GiB; then REQUEST_SPOOL_FULL. */
@@ -42,6 +47,7 @@ export class Stdin implements Body {
   #ahead = false
   #step: Promise<void> | null = null
   #drained = 0
+  #given = 0
   /** Called once, when reading failed: the client or the server has gone. */
   onGone: ((error: RequestError) => void) | null = null
 
@@ -52,6 +58,7 @@ export class Stdin implements Body {
     this.#left = length
     this.#ended = length === 0
     this.#limits = {
+      maxBodyBytes: limits.maxBodyBytes ?? Number.POSITIVE_INFINITY,
       readAheadBytes: limits.readAheadBytes ?? 1024 * 1024,
       spoolBytes: limits.spoolBytes ?? 1024 * 1024 * 1024,
       drainBytes: limits.drainBytes ?? 256 * 1024 * 1024,
@@ -65,10 +72,15 @@ export class Stdin implements Body {
   }
 
   async read(): Promise<Uint8Array | null> {
+    if ((this.length ?? 0) > this.#limits.maxBodyBytes) throw this.#tooLarge()
     for (;;) {
       if (this.#cancelled && !this.#error) return null
       const piece = await this.#take()
-      if (piece) return piece
+      if (piece) {
+        this.#given += piece.byteLength
+        if (this.#given > this.#limits.maxBodyBytes) throw this.#tooLarge()
+        return piece
+      }
       if (this.#error) throw this.#error
       // The last piece may still be on its way into the spool.
       if (this.#ended && !this.#step) {
@@ -77,6 +89,12 @@ export class Stdin implements Body {
       }
       await this.#advance()
     }
+  }
+
+  #tooLarge(): RequestError {
+    const size = this.length === null ? 'The request body' : `The request body of ${this.length} bytes`
+    const max = this.#limits.maxBodyBytes
+    return new RequestError('REQUEST_TOO_LARGE', `${size} is over the limit maxBodyBytes (${max}).`)
   }
 
   cancel(): void {

@@ -4,7 +4,10 @@ import { RequestError } from '../errors.js'
 import type { Body } from '../exchange.js'
 
 export interface BodyLimits {
-  /** Largest request body, in bytes; beyond it `read()` throws REQUEST_TOO_LARGE (413). Default none. */
+  /**
+   * Largest request body, in bytes; beyond it `read()` throws REQUEST_TOO_LARGE (413). Default: 64 MiB for
+   * `text()`, `json()` and the like, which hold it in memory; none for a body that is read in pieces.
+   */
   readonly maxBodyBytes?: number
   /**
    * How much of an unwanted body is read and thrown away so that the reply arrives and the connection

@@ -17,6 +17,8 @@ const oneOfMany: Gateway = { ...alone, multiprocess: true }
 export interface ExchangeOwner {
   /** Other processes may serve the same app. */
   readonly multiprocess: boolean
+  /** The option; undefined where it says nothing. */
+  readonly maxBodyBytes: number | undefined
   /** A launcher handed the socket over: a gateway is in front. */
   readonly handedOver: boolean
   stderr(text: string): void
@@ -60,6 +62,10 @@ export class HttpExchange implements Exchange {
       if (this.#gone) this.#abort.abort(this.#gone)
     }
     return this.#abort.signal
+  }
+
+  get maxBodyBytes(): number | undefined {
+    return this.#owner.maxBodyBytes
   }
 
   stderr(text: string): void {

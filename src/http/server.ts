@@ -105,6 +105,7 @@ export function acceptHttp(handler: Handler, options: HttpOptions = {}): HttpAcc
 
 class Service {
   readonly multiprocess: boolean
+  readonly maxBodyBytes: number | undefined
   readonly handedOver: boolean
   #handler: Handler
   #options: HttpOptions
@@ -127,6 +128,7 @@ class Service {
     this.#handler = handler
     this.#options = options
     this.multiprocess = options.multiprocess ?? false
+    this.maxBodyBytes = options.maxBodyBytes
     this.handedOver = options.handedOver ?? false
     const { headersTimeoutMs = 30_000 } = options
     this.#server = createServer({

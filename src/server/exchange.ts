@@ -63,6 +63,10 @@ export abstract class SocketExchange implements Exchange {
     return this.#abort.signal
   }
 
+  get maxBodyBytes(): number | undefined {
+    return this.service.maxBodyBytes
+  }
+
   get aborted(): boolean {
     return this.#gone !== undefined
   }

@@ -6,7 +6,10 @@ export interface ServiceOptions {
   readonly maxParamsBytes?: number
   /** Parameters of one request; more get 431. Default 1000. */
   readonly maxParams?: number
-  /** Largest request body, in bytes; larger ones get 413. Default none. */
+  /**
+   * Largest request body, in bytes; larger ones get 413. Default: 64 MiB for `text()`, `json()` and the like,
+   * which hold it in memory; none for a body that is read in pieces.
+   */
   readonly maxBodyBytes?: number
   /** Bytes of STDIN kept for an app that does not read; then the connection waits. Default 256 KiB. */
   readonly maxUnreadBytes?: number

@@ -72,7 +72,11 @@ export class Service {
   #empty: (() => void) | null = null
   #stopped: Promise<void> | undefined
 
+  /** What the option says; undefined where it says nothing. */
+  readonly maxBodyBytes: number | undefined
+
   constructor(handler: Handler, options: ServiceOptions = {}) {
+    this.maxBodyBytes = options.maxBodyBytes
     this.#handler = handler
     this.#options = options
     this.limits = limitsFrom(options)

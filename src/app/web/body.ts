@@ -4,6 +4,7 @@
  */
 import type { Body } from '../../exchange.js'
 import { copyOf, keepBytes } from '../../memory.js'
+import { tooLarge } from '../whole-body.js'
 import { toDOMString } from './convert.js'
 import { platform } from './platform.js'
 import { isDisturbed, streamOfBody, streamOfBytes, streamOfIterable } from './streams.js'
@@ -15,6 +16,14 @@ const ALREADY_READ = 'Body is unusable: Body has already been read'
 /** What streams made here were made from, so that `new Response(other.body)` stays one piece. */
 const sources = new WeakMap<ReadableStream, Source>()
 
+/** Most bytes that are taken at once, and what was announced. */
+interface Limit {
+  readonly max: number
+  readonly length: number | null
+}
+
+const noLimit: Limit = { max: Number.POSITIVE_INFINITY, length: null }
+
 /** The body of a light Request or Response. */
 export class BodyState {
   /** The body in one piece; null when it only exists as a stream or is still to be received. */
@@ -24,15 +33,24 @@ export class BodyState {
   #stream: ReadableStream | null
   /** Read without a stream having been made. */
   #read = false
+  /** Of a body that was received, and of its copies; null where an app has made it. */
+  readonly #limit: Limit | null
 
-  constructor(source: Source | null, stream: ReadableStream | null, incoming: Body | null) {
+  constructor(
+    source: Source | null,
+    stream: ReadableStream | null,
+    incoming: Body | null,
+    limit: Limit | null = null,
+  ) {
     this.#source = source
     this.#stream = stream
     this.#incoming = incoming
+    this.#limit = limit
   }
 
-  static incoming(body: Body): BodyState {
-    return new BodyState(null, null, body)
+  /** @param max bytes that text(), json() and the like take; a stream has no limit */
+  static incoming(body: Body, max: number): BodyState {
+    return new BodyState(null, null, body, { max, length: body.length })
   }
 
   /** https://fetch.spec.whatwg.org/#dom-body-bodyused */
@@ -77,7 +95,7 @@ export class BodyState {
       sources.set(given, source)
     }
     this.#stream = kept
-    return new BodyState(null, given, null)
+    return new BodyState(null, given, null, this.#limit)
   }
 
   /** The rest of this body under a new owner; this one counts as read. */
@@ -87,10 +105,10 @@ export class BodyState {
       const source = sources.get(this.#stream)
       const readable = this.#stream.pipeThrough(new TransformStream())
       if (source !== undefined) sources.set(readable, source)
-      return new BodyState(null, readable, null)
+      return new BodyState(null, readable, null, this.#limit)
     }
     this.#read = true
-    return new BodyState(this.#source, null, this.#incoming)
+    return new BodyState(this.#source, null, this.#incoming, this.#limit)
   }
 
   /** Takes the body for a reply: in one piece where there is one. The body counts as read. */
@@ -113,8 +131,8 @@ export class BodyState {
   /** All bytes, as a Uint8Array that nobody else holds. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.#claim()
-    if (this.#stream) return readAll(this.#stream.getReader())
-    if (this.#incoming) return readAll({ read: () => next(this.#incoming as Body) })
+    if (this.#stream) return readAll(this.#stream.getReader(), this.#limit)
+    if (this.#incoming) return readAll(readerOf(this.#incoming), this.#limit)
     const source = this.#source as Source
     if (typeof source === 'string') return encode(source)
     return source instanceof Uint8Array ? new Uint8Array(source) : new Uint8Array(await source.arrayBuffer())
@@ -131,15 +149,28 @@ async function next(body: Body): Promise<{ done: boolean; value?: unknown }> {
   return value === null ? { done: true } : { done: false, value }
 }
 
-async function readAll(reader: {
-  read(): Promise<{ done: boolean; value?: unknown }>
-}): Promise<Uint8Array<ArrayBuffer>> {
+const readerOf = (body: Body) => ({ read: () => next(body), cancel: async () => body.cancel() })
+
+async function readAll(
+  reader: {
+    read(): Promise<{ done: boolean; value?: unknown }>
+    cancel(): Promise<void>
+  },
+  limit: Limit | null,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { max, length } = limit ?? noLimit
+  const refuse = (): never => {
+    void reader.cancel().catch(() => {})
+    throw tooLarge(length, max)
+  }
+  if (length !== null && length > max) refuse()
   const pieces: Uint8Array[] = []
   let size = 0
   for (let step = await reader.read(); !step.done; step = await reader.read()) {
     if (!(step.value instanceof Uint8Array)) throw new TypeError('Received non-Uint8Array chunk')
     pieces.push(step.value)
     size += step.value.byteLength
+    if (size > max) refuse()
   }
   const whole = new Uint8Array(size)
   let at = 0

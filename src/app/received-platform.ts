@@ -1,0 +1,64 @@
+/** The platform's Request with what a light one that was received has. */
+import { afterwards, type Exchange, inFlight } from '../exchange.js'
+import { keeper, own } from './received.js'
+import { tooLarge, wholeBodyLimit } from './whole-body.js'
+
+/** Adds `ip` and `waitUntil`, the end of the exchange, and the limit of bodies that are read whole. */
+export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
+  own(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
+  own(request, 'waitUntil', keeper(exchange))
+  bind(request, exchange)
+  if (exchange[afterwards] === undefined) return
+  // new Request(request) carries nothing over.
+  const all = inFlight()
+  all.add(exchange)
+  exchange[afterwards](() => all.delete(exchange))
+}
+
+const whole = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const
+
+function bind(request: globalThis.Request, exchange: Exchange): void {
+  own(request, afterwards, (task: () => void) => exchange[afterwards]?.(task))
+  own(request, 'clone', function (this: globalThis.Request) {
+    const copy = globalThis.Request.prototype.clone.call(this)
+    bind(copy, exchange)
+    return copy
+  })
+  if (exchange.stdin.length === 0) return
+  for (const name of whole) {
+    // Node 20 has no bytes().
+    if ((request as Methods)[name] !== undefined) own(request, name, () => take(request, exchange, name))
+  }
+}
+
+type Whole = (typeof whole)[number]
+/** `bytes` is new. */
+type Methods = Partial<Record<Whole, () => Promise<unknown>>>
+
+/** A body without a length is counted on its way; another one has the length that was announced. */
+async function take(request: globalThis.Request, exchange: Exchange, name: Whole): Promise<unknown> {
+  const { length } = exchange.stdin
+  const max = wholeBodyLimit(exchange)
+  const method = (globalThis.Request.prototype as Methods)[name] as () => Promise<unknown>
+  const { body } = request
+  if (body === null || body.locked || request.bodyUsed || (length !== null && length <= max))
+    return method.call(request)
+  if (length !== null) {
+    void body.cancel().catch(() => {})
+    throw tooLarge(length, max)
+  }
+  const headers = { 'content-type': request.headers.get('content-type') ?? '' }
+  const counted: Methods = new globalThis.Response(body.pipeThrough(counter(max)), { headers })
+  return counted[name]?.()
+}
+
+function counter(max: number): TransformStream<Uint8Array, Uint8Array> {
+  let size = 0
+  return new TransformStream({
+    transform(piece, controller) {
+      size += piece.byteLength
+      if (size > max) throw tooLarge(null, max)
+      controller.enqueue(piece)
+    },
+  })
+}

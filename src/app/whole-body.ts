@@ -1,0 +1,18 @@
+/** How much of a request body the methods take that hold all of it in memory: text(), json() and the like. */
+import { RequestError } from '../errors.js'
+import type { Exchange } from '../exchange.js'
+
+/** Bytes, where the option maxBodyBytes says nothing. A body that is read in pieces has no such limit. */
+const DEFAULT = 64 * 1024 * 1024
+
+export const wholeBodyLimit = ({ maxBodyBytes }: Pick<Exchange, 'maxBodyBytes'>): number =>
+  maxBodyBytes ?? DEFAULT
+
+/** @param length of the body, where it was announced */
+export function tooLarge(length: number | null, max: number): RequestError {
+  const size = length === null ? 'The request body' : `The request body of ${length} bytes`
+  return new RequestError(
+    'REQUEST_TOO_LARGE',
+    `${size} is over the limit maxBodyBytes (${max}) of what text(), json() and the like hold in memory; request.body has it in pieces.`,
+  )
+}
