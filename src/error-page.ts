@@ -50,13 +50,18 @@ function wanted(accept: string): PageType {
   return places[0]?.type ?? 'text/plain'
 }
 
+function textFor(error: unknown, status: number): string {
+  if (!(error instanceof RequestError) || status === 503)
+    return 'The server could not answer this request. The reason is in its log.'
+  if (status === 401 || status === 403) return 'Access to this page is denied.'
+  if (status === 404) return 'There is no page at this address.'
+  return 'The request cannot be answered as it was sent.'
+}
+
 /** What strangers may see: the status, and for their own mistakes its meaning. */
 function plainPage(error: unknown, status: number, type: PageType): string {
   const title = `${status} ${reasonPhrase(status)}`
-  const text =
-    error instanceof RequestError && status !== 503
-      ? 'The request cannot be answered as it was sent.'
-      : 'The server could not answer this request. The reason is in its log.'
+  const text = textFor(error, status)
   if (type === 'application/json') return `${JSON.stringify({ error: { status, message: text } })}\n`
   if (type === 'text/plain') return `${title}\n\n${text}\n`
   return `<!DOCTYPE html>

@@ -38,7 +38,7 @@ export function decide(env: Env, options: DecideOptions = {}): Decision {
   const facts = new Facts(env, options)
   const row = rows.find(({ fits }) => fits(facts)) as Row
   const target = targetOf(row, facts)
-  const request = new CgiRequest(env, target === null ? options : { ...options, servedTarget: target })
+  const request = new CgiRequest(env, target === null ? options : servedOptions(row, facts, target, options))
   return {
     row: row.name,
     request,
@@ -85,6 +85,14 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
     return encodeTarget(script, query)
   }
   return rebuildTarget(facts.env)
+}
+
+/** A program that is served for itself is the mount path, whatever its server tells: nothing follows it. */
+function servedOptions({ takes }: Row, facts: Facts, target: string, options: DecideOptions): DecideOptions {
+  const isHome =
+    takes !== 'sent' && options.mount === undefined && facts.isProgram && target === rebuildTarget(facts.env)
+  if (!isHome) return { ...options, servedTarget: target }
+  return { ...options, servedTarget: target, mount: target.split('?', 1)[0] }
 }
 
 /** REQUEST_URI, with the query that a rewrite rule made of its own. */

@@ -1,0 +1,105 @@
+/** Apache, nginx and lighttpd that serve another path than the one that was sent, with an HTTP back end as the control. */
+
+import { chmodSync, copyFileSync, cpSync, mkdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { which } from '../../support/needs.js'
+import { startServer } from '../../support/server-process.js'
+import { inFront, socketOf, startResponder } from '../responder.js'
+import { environment, type Frame, type Member, makeFrame, root, type Site, writeConfig } from '../site.js'
+import { withCgid } from './cgid.js'
+
+const fixtures = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures/served')
+
+/** The app under every name that it is asked by; the process behind FastCGI and SCGI is another file of its kind. */
+function placeApps(frame: Frame): string {
+  const directory = join(frame.docroot.path, 'served')
+  cpSync(fixtures, directory, { recursive: true })
+  mkdirSync(join(directory, 'cgi-bin'))
+  const app = join(directory, 'index.mjs')
+  for (const name of ['cgi-bin/a.mjs', 'app.fcgi']) copyFileSync(app, join(directory, name))
+  for (const name of ['index.mjs', 'go.cgi', 'cgi-bin/a.mjs', 'app.fcgi'])
+    chmodSync(join(directory, name), 0o755)
+  return app
+}
+
+/** What an HTTP back end is asked for. */
+async function startControl(): Promise<Member & { readonly port: number }> {
+  const server = createServer((req, res) => res.end(`|${req.url}\n`))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const stop = async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    return []
+  }
+  return { port: (server.address() as AddressInfo).port, output: () => '', stop }
+}
+
+type Values = Record<string, string>
+
+/** @param start the web server, once the app and the control are there */
+async function startServed(
+  names: readonly string[],
+  start: (frame: Frame, values: Values) => Promise<Member>,
+): Promise<Site> {
+  const frame = await makeFrame(names)
+  const file = placeApps(frame)
+  const control = await startControl()
+  const sock = socketOf(frame, 'served')
+  const members: Member[] = [control]
+  try {
+    members.unshift(await startResponder(frame, { file, listens: { path: sock } }))
+  } catch (error) {
+    await control.stop()
+    throw error
+  }
+  return inFront(frame, members, () => start(frame, { APPSOCK: sock, CONTROL: String(control.port) }))
+}
+
+const all = (frame: Frame) => Object.values(frame.ports).map((port) => ({ port }))
+
+export const startApacheServed = (): Promise<Site> =>
+  startServed(
+    ['PROXY', 'HTTP', 'FRONT', 'INFO', 'FALLBACK', 'PAGES', 'BELOW', 'HANDLER'],
+    async (frame, values) => {
+      const file = writeConfig(frame, 'served-apache-frame.conf', [], {
+        ...values,
+        MODULES: '/usr/lib/apache2/modules',
+        USER: root ? 'User www-data\nGroup www-data' : '',
+      })
+      const server = await startServer(which('apache2') ?? 'apache2', ['-f', file, '-D', 'FOREGROUND'], {
+        listens: all(frame),
+        env: environment(frame),
+        cwd: frame.run,
+      })
+      return withCgid(server, frame.run)
+    },
+  )
+
+export const startNginxServed = (): Promise<Site> =>
+  startServed(['ROOTED', 'FRONT', 'HTTP', 'SCGI', 'RECIPE', 'STATUS', 'NAMED'], (frame, values) => {
+    const user = root ? 'user www-data;' : ''
+    const file = writeConfig(frame, 'served-nginx-frame.conf', ['nginx-fastcgi-denied.conf'], {
+      ...values,
+      USER: user,
+    })
+    const args = ['-e', join(frame.run, 'error.log'), '-p', frame.run, '-c', file]
+    return startServer(which('nginx') ?? 'nginx', args, {
+      listens: all(frame),
+      env: environment(frame),
+      cwd: frame.run,
+    })
+  })
+
+export const startLighttpdServed = (): Promise<Site> =>
+  startServed([], (frame, values) => {
+    const user = root ? 'server.username = "www-data"\nserver.groupname = "www-data"' : ''
+    const file = writeConfig(frame, 'served-lighttpd-frame.conf', [], { ...values, USER: user })
+    return startServer(which('lighttpd') ?? 'lighttpd', ['-D', '-f', file], {
+      listens: { port: frame.port },
+      env: environment(frame),
+      cwd: frame.run,
+    })
+  })
