@@ -95,12 +95,23 @@ function note({ row, request }: Decision, exchange: Exchange): void {
 
 let own: { file: string; real: string; name: string } | undefined
 
+/** Answers for paths: which file a path leads to is looked up once for each. */
+const known = new Map<string, boolean>()
+const MAX_KNOWN = 100
+
 /** @param file a path, or the name of a file alone; one character a byte */
 function isOwnFile(file: string): boolean {
   own ??= ownFile()
-  const text = bytesToText(file)
-  if (!text.includes('/')) return text === own.name
-  return text === own.file || realPath(text) === own.real
+  if (!file.includes('/')) return bytesToText(file) === own.name
+  let answer = known.get(file)
+  if (answer === undefined) {
+    const text = bytesToText(file)
+    answer = text === own.file || realPath(text) === own.real
+    // Behind nginx each path of a client is such a file.
+    if (known.size >= MAX_KNOWN) known.clear()
+    known.set(file, answer)
+  }
+  return answer
 }
 
 function ownFile() {

@@ -1,6 +1,6 @@
 /** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
 import type { Env } from '../exchange.js'
-import { type FactOptions, Facts, type TargetMode } from './facts.js'
+import { type FactOptions, Facts, programName, redirectsOf, type TargetMode } from './facts.js'
 import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
 import { CgiRequest, type TranslateOptions } from './request.js'
 import { type Row, rows } from './rows.js'
@@ -32,9 +32,8 @@ export interface Decision {
 
 /** Reads the meta-variables of a request as the one that the server decided to serve. Never throws. */
 export function decide(env: Env, options: DecideOptions = {}): Decision {
-  if (isServedAsSent(env) && options.target !== 'script') {
-    return { row: 'as-sent', request: new CgiRequest(env, options), refused: null, status: 0 }
-  }
+  const plain = options.target === 'script' ? null : plainRow(env)
+  if (plain !== null) return { row: plain, request: new CgiRequest(env, options), refused: null, status: 0 }
   const facts = new Facts(env, options)
   const row = rows.find(({ fits }) => fits(facts)) as Row
   const target = targetOf(row, facts)
@@ -47,24 +46,29 @@ export function decide(env: Env, options: DecideOptions = {}): Decision {
   }
 }
 
-/** Nearly every request: the server's variables are the target as it was sent, and nothing was redirected. */
-function isServedAsSent(env: Env): boolean {
+/**
+ * Nearly every request, without the table: nothing can be read in two ways, nothing was redirected, and the
+ * server's variables are the target as it was sent, or name a front controller. Null for all others.
+ */
+function plainRow(env: Env): 'as-sent' | 'front-controller' | null {
   const sent = env.get('REQUEST_URI')
-  if (sent === undefined || !isPlainTarget(sent) || env.get('SERVER_PROTOCOL') === 'INCLUDED') return false
+  if (sent === undefined || !isPlainTarget(sent) || env.get('SERVER_PROTOCOL') === 'INCLUDED') return null
   const status = env.get('REDIRECT_STATUS')
-  if (status !== undefined) {
-    // nginx and lighttpd send 200 always.
-    if (status !== '200' || env.get('REDIRECT_REQUEST_METHOD') !== undefined) return false
-    if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return false
-  }
+  // nginx and lighttpd send 200 always.
+  if (status !== undefined && (status !== '200' || redirectsOf(env) > 0)) return null
   const mark = sent.indexOf('?')
   const length = mark < 0 ? sent.length : mark
+  const query = env.get('QUERY_STRING') ?? ''
+  if (query !== '' && (query.length !== sent.length - length - 1 || !sent.endsWith(query))) return null
   const script = env.get('SCRIPT_NAME') ?? ''
   const info = env.get('PATH_INFO') ?? (script === '' ? env.get('DOCUMENT_URI') : undefined) ?? ''
-  if (script.length + info.length !== length) return false
-  if (!sent.startsWith(script) || !sent.startsWith(info, script.length)) return false
-  const query = env.get('QUERY_STRING') ?? ''
-  return query === '' || (mark >= 0 && query.length === sent.length - mark - 1 && sent.endsWith(query))
+  if (
+    script.length + info.length === length &&
+    sent.startsWith(script) &&
+    sent.startsWith(info, script.length)
+  )
+    return 'as-sent'
+  return info === '' && programName.test(script) ? 'front-controller' : null
 }
 
 /** The target that takes the place of REQUEST_URI; null where that stands. */
@@ -87,11 +91,18 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
   return rebuildTarget(facts.env)
 }
 
-/** A program that is served for itself is the mount path, whatever its server tells: nothing follows it. */
+/** A program that is served for itself is the mount path, whatever its server tells; but a host is at home everywhere. */
 function servedOptions({ takes }: Row, facts: Facts, target: string, options: DecideOptions): DecideOptions {
-  const isHome =
-    takes !== 'sent' && options.mount === undefined && facts.isProgram && target === rebuildTarget(facts.env)
-  if (!isHome) return { ...options, servedTarget: target }
+  const { mount, resolvesDots } = options
+  if (
+    takes === 'sent' ||
+    mount !== undefined ||
+    resolvesDots ||
+    !facts.isProgram ||
+    target !== rebuildTarget(facts.env)
+  ) {
+    return { ...options, servedTarget: target }
+  }
   return { ...options, servedTarget: target, mount: target.split('?', 1)[0] }
 }
 
@@ -112,22 +123,23 @@ function isSameQuery(one: string, other: string): boolean {
   return served.length === sent.length && served.every((pair, i) => pair === sent[i])
 }
 
+const pathOf = ({ parts }: Facts): string => JSON.stringify(parts.path.slice(0, 80))
+
 function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideOptions): Refusal | null {
   if (row.name === 'refused') return { status: 400, why: facts.fault as string }
-  const path = JSON.stringify(facts.parts.path.slice(0, 80))
   if (row.name === 'denied') {
-    const why = `The web server has refused ${path}, and asks for the same path as its error page.`
+    const why = `The web server has refused ${pathOf(facts)}, and asks for the same path as its error page.`
     return { status: facts.status as 401 | 403, why }
   }
   if (row.name === 'not-found-controller' && facts.isUnruled) {
-    const why = `The web server answers the encoded slash in ${path} with 404 before it applies its access rules.`
+    const why = `The web server answers the encoded slash in ${pathOf(facts)} with 404 before it applies its access rules.`
     return { status: 404, why }
   }
   if (request.form !== 'origin' && request.form !== 'absolute') return null
   if (row.takes !== 'sent') return servedRefusal(row, facts, request.path, options)
   const shows = row.name === 'as-sent' && (facts.isSamePath || facts.endsInInfo)
   if (shows || options.resolvesDots || !hasDotSegment(request.path) || resolvesDots(facts.env)) return null
-  const why = `The path ${path} has a dot segment, and the server in front is not known to have resolved it.`
+  const why = `The path ${pathOf(facts)} has a dot segment, and the server in front is not known to have resolved it.`
   return { status: 400, why }
 }
 

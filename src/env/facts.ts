@@ -18,7 +18,20 @@ export interface FactOptions {
 }
 
 /** Names of programs: a last segment like these is a front controller, not the path that was asked for. */
-const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
+export const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
+
+/**
+ * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for the
+ * last one, more when rewrites followed; 0 for none. Only those two set the method anew, and each redirect
+ * puts another REDIRECT_ before it.
+ */
+export function redirectsOf(env: Env): number {
+  if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
+  // Where Apache has redirected, it says from where.
+  if (env.get('REDIRECT_URL') === undefined) return 0
+  if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return 2
+  return env.get('REDIRECT_REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined ? 3 : 0
+}
 
 export class Facts {
   readonly env: Env
@@ -86,6 +99,7 @@ export class Facts {
   }
 
   #equals(path: string): boolean {
+    if (path === this.parts.path) return true
     return sameSegments(this.#sentPath, walk(path, false)) || sameSegments(this.#sentPath, walk(path, true))
   }
 
@@ -126,11 +140,12 @@ export class Facts {
 
   #isProgram(): boolean {
     const { isOwnFile } = this.#options
+    const name = this.served.slice(this.served.lastIndexOf('/') + 1)
+    if (programName.test(name)) return true
+    if (isOwnFile === undefined) return false
     const filename = this.env.get('SCRIPT_FILENAME') ?? ''
     const file = filename.startsWith('proxy:') ? proxyPath(filename) : filename
-    if (file !== '' && isOwnFile?.(file) === true) return true
-    const name = this.served.slice(this.served.lastIndexOf('/') + 1)
-    return programName.test(name) || (name !== '' && isOwnFile?.(name) === true)
+    return (name !== '' && isOwnFile(name)) || (file !== '' && isOwnFile(file))
   }
 
   /** Error documents; with the mode 'request-uri' only those of requests that the server has denied. */
@@ -142,16 +157,8 @@ export class Facts {
     return this.status === 401 || this.status === 403
   }
 
-  /**
-   * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for
-   * the last one, 2 when a rewrite followed; 0 for none. Only those two set the method anew, and each
-   * redirect puts another REDIRECT_ before it.
-   */
   get redirects(): number {
-    const { env } = this
-    if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
-    if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return 2
-    return env.get('REDIRECT_REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined ? 3 : 0
+    return redirectsOf(this.env)
   }
 
   /** Such a path is answered with 404 by Apache before its access rules are applied (AllowEncodedSlashes). */

@@ -59,6 +59,13 @@ export const rows: readonly Row[] = [
     keepsStatus: true,
   },
   {
+    name: 'denied',
+    when: 'REDIRECT_STATUS is 401 or 403, and SCRIPT_NAME + PATH_INFO is still the path that was refused, or empty, or PATH_INFO is an end of that path',
+    gets: 'nothing: that status',
+    fits: (facts) => facts.isDenied && !facts.isProgram && isStillRefused(facts),
+    takes: 'refused',
+  },
+  {
     name: 'error-page-below',
     when: 'REDIRECT_STATUS >= 400 and PATH_INFO',
     gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
@@ -74,17 +81,10 @@ export const rows: readonly Row[] = [
     takes: 'sent',
   },
   {
-    name: 'denied',
-    when: 'REDIRECT_STATUS is 401 or 403 and the path is still the one that was refused',
-    gets: 'nothing: that status',
-    fits: (facts) => facts.isDenied && facts.isSamePath && !facts.isProgram,
-    takes: 'refused',
-  },
-  {
     name: 'error-page',
     when: 'REDIRECT_STATUS >= 400',
     gets: 'SCRIPT_NAME, QUERY_STRING: the page itself, or the home of a program',
-    fits: (facts) => facts.isErrorPage,
+    fits: (facts) => facts.isErrorPage && facts.served !== '',
     takes: 'served',
     keepsStatus: true,
   },
@@ -125,6 +125,10 @@ export const rows: readonly Row[] = [
     takes: 'served',
   },
 ]
+
+function isStillRefused(facts: Facts): boolean {
+  return facts.isSamePath || facts.endsInInfo || facts.served === ''
+}
 
 function agrees(facts: Facts): boolean {
   return facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isHaproxy || facts.isAbsoluteInfo

@@ -1,0 +1,163 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import express from 'express'
+import { describe, expect, test } from 'vitest'
+import { type App, handler, toHandler } from '../../src/app/handler.js'
+import { runCgi } from '../../src/cgi.js'
+import { cgiBin } from '../../src/host.js'
+import { emulate, memory } from '../../src/test.js'
+import { tempDir } from '../support/temp.js'
+
+const fetchApp: App = {
+  fetch: (request, _env, { mount, url }) => Response.json([mount, new URL(request.url).pathname, url]),
+}
+const nodeApp: App = (req, res) => {
+  const { baseUrl, originalUrl } = req as unknown as { baseUrl: string; originalUrl: string }
+  res.setHeader('Content-Type', 'application/json')
+  res.end(JSON.stringify([baseUrl, req.url, originalUrl]))
+}
+const rawApp = handler(({ env }) => ({ status: 200, headers: [], body: env.get('REQUEST_URI') ?? '' }))
+
+const refused = ['/admin//../users', '/admin%2f..%2fpub', '/public#/../admin', '/pub/%2e%2e/admin/x']
+
+describe.each([
+  ['memory()', memory],
+  ['emulate()', emulate],
+])('%s', (_, open) => {
+  test.each(refused)('%s is answered with 400, and no app is called', async (target) => {
+    for (const app of [fetchApp, nodeApp, rawApp]) {
+      const server = open(app, { development: false })
+      const response = await server.fetch(target)
+      expect(response.status).toBe(400)
+      expect(server.stderr()).toMatch(
+        /^RequestError|REQUEST_TARGET_REFUSED|read differently|dot segment|resolve/,
+      )
+    }
+  })
+
+  const resolved = { SCRIPT_NAME: '/app', PATH_INFO: '/b/' }
+
+  test('dot segments that the server has resolved reach no router', async () => {
+    const request = ['/x/../app/a/%2E%2e/b/.?q', { env: { ...resolved, QUERY_STRING: 'q' } }] as const
+    const found = await open(fetchApp, {}).fetch(...request)
+    expect(await found.json()).toEqual(['/app', '/b/', 'http://localhost/app/b/?q'])
+    const node = await open(nodeApp, {}).fetch(...request)
+    expect(await node.json()).toEqual(['/app', '/b/?q', '/app/b/?q'])
+    const whole = await open(nodeApp, { url: 'full' }).fetch(...request)
+    expect(await whole.json()).toEqual(['', '/app/b/?q', '/app/b/?q'])
+  })
+
+  test("app.use('/admin') of Express does not run for what only leads through it", async () => {
+    const app = express()
+    app.use('/admin', (_req, res) => void res.send('admin'))
+    app.use((_req, res) => void res.send('other'))
+    const env = { SCRIPT_NAME: '', PATH_INFO: '/pub' }
+    for (const target of ['/admin/../pub', '/admin/%2e%2e/pub', '/./admin/../pub']) {
+      expect(await (await open(app, {}).fetch(target, { env })).text()).toBe('other')
+    }
+    expect(await (await open(app, {}).fetch('/x/../admin', { env: { PATH_INFO: '/admin' } })).text()).toBe(
+      'admin',
+    )
+    expect(await (await open(app, {}).fetch('/admin/a%2Fb//c')).text()).toBe('admin')
+  })
+
+  test('a backslash stays none when the app parses req.url again', async () => {
+    const parsing: App = (req, res) => void res.end(new URL(req.url ?? '', 'http://h').pathname)
+    const env = { PATH_INFO: '/pub/..\\admin' }
+    expect(await (await open(parsing, {}).fetch('/pub/..\\admin', { env })).text()).toBe('/pub/..%5Cadmin')
+  })
+
+  const denied = { REDIRECT_STATUS: '403', SCRIPT_NAME: '/app', PATH_INFO: '/denied', QUERY_STRING: 'e=1' }
+
+  test('an error page has its own address, and the status of the error unless the app says another', async () => {
+    for (const app of [fetchApp, nodeApp]) {
+      const found = await open(app, {}).fetch('/secret?a=1', { env: denied })
+      expect(found.status).toBe(403)
+      expect(await found.text()).not.toContain('secret')
+    }
+    const own: App = { fetch: async () => new Response('x', { status: 410 }) }
+    expect((await open(own, {}).fetch('/secret', { env: denied })).status).toBe(410)
+    const later: App = { fetch: async () => new Response('x') }
+    expect((await open(later, {}).fetch('/secret', { env: denied })).status).toBe(403)
+  })
+
+  const still = [
+    ['', '/app/secret'],
+    ['/app/secret', ''],
+    ['/app', '/secret'],
+    ['', '/secret'],
+    ['', ''],
+  ] as const
+
+  test.each(['401', '403'])('the refused path itself is no error page: %s', async (status) => {
+    for (const [script, info] of still) {
+      const env = { REDIRECT_STATUS: status, SCRIPT_NAME: script, PATH_INFO: info }
+      for (const app of [fetchApp, nodeApp, rawApp]) {
+        const response = await open(app, { development: false }).fetch('/app/secret', { env })
+        expect(response.status).toBe(Number(status))
+        expect(await response.text()).toContain('Access to this page is denied.')
+      }
+    }
+  })
+
+  test('the option target', async () => {
+    const env = { SCRIPT_NAME: '/app', PATH_INFO: '/new', QUERY_STRING: '' }
+    const seen = async (options: object) => (await open(fetchApp, options).fetch('/old', { env })).json()
+    expect(await seen({})).toEqual(['/app', '/new', 'http://localhost/app/new'])
+    expect(await seen({ target: 'request-uri' })).toEqual(['', '/old', 'http://localhost/old'])
+    expect(await seen({ target: 'script' })).toEqual(['/app', '/new', 'http://localhost/app/new'])
+  })
+})
+
+test('another target is an error', async () => {
+  await expect(toHandler(fetchApp, { target: 'else' } as object)).rejects.toMatchObject({ code: 'USAGE' })
+  await expect(toHandler(nodeApp, { target: 'else' } as object)).rejects.toMatchObject({ code: 'USAGE' })
+})
+
+test('runCgi() obeys, too, and takes the option', async () => {
+  const { PassThrough } = await import('node:stream')
+  const answer = async (env: Record<string, string>, options: object = {}) => {
+    const stdout = new PassThrough()
+    const stderr = { write: () => true }
+    const all = { REQUEST_METHOD: 'GET', ...env }
+    const { status } = await runCgi(fetchApp, { env: all, stdout, stderr, ...options })
+    return [status, String(stdout.read())]
+  }
+  expect((await answer({ REQUEST_URI: '/a//../b', SCRIPT_NAME: '/b' }))[0]).toBe(400)
+  const env = { REQUEST_URI: '/old', SCRIPT_NAME: '/app', PATH_INFO: '/new' }
+  expect((await answer(env))[1]).toContain('["/app","/new"')
+  expect((await answer(env, { target: 'request-uri' }))[1]).toContain('["","/old"')
+})
+
+describe('a host behind a web server', () => {
+  const directory = tempDir('served-host')
+  mkdirSync(join(directory, 'admin'))
+  for (const [name, says] of [
+    ['admin/secret.sh', 'SECRET'],
+    ['denied.sh', 'denied $SCRIPT_NAME $REQUEST_URI $QUERY_STRING'],
+  ] as const) {
+    writeFileSync(
+      join(directory, name),
+      `#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\necho "${says}"\n`,
+    )
+    chmodSync(join(directory, name), 0o755)
+  }
+  const nginx = { SERVER_SOFTWARE: 'nginx/1.22.1', DOCUMENT_URI: '/denied.sh', REDIRECT_STATUS: '403' }
+  const server = memory(handler(cgiBin(directory)), { development: false })
+
+  test('runs the script of the error page, with its address', async () => {
+    const env = {
+      ...nginx,
+      SCRIPT_NAME: '/denied.sh',
+      PATH_INFO: undefined,
+      QUERY_STRING: 'e=1',
+    }
+    const found = await server.fetch('/admin/secret.sh?a=1', { env })
+    expect([found.status, await found.text()]).toEqual([403, 'denied /denied.sh /denied.sh?e=1 e=1\n'])
+  })
+
+  test('resolves dot segments itself, but no path that has two readings', async () => {
+    expect((await server.fetch('/x/../denied.sh')).status).toBe(200)
+    expect((await server.fetch('/admin//../denied.sh')).status).toBe(400)
+  })
+})
