@@ -28,6 +28,11 @@ export const errorTable = {
     fix: 'Read the body before sending the reply, or make room in the directory for temporary files.',
     status: 413,
   },
+  REQUEST_BODY_TIMEOUT: {
+    title: 'The request body did not come within the time allowed',
+    fix: 'Send the request again over a faster line, or raise the limit bodyTimeoutMs.',
+    status: 408,
+  },
   REQUEST_LENGTH_INVALID: {
     title: 'CONTENT_LENGTH is not a number of bytes',
     fix: 'The client or the web server sent a wrong length; send the request again.',

@@ -12,6 +12,7 @@ import type { Handler } from './exchange.js'
 import { accessLog } from './host/access-log.js'
 import { recordOutput } from './output.js'
 import { errorPage, type Running, type RunOptions } from './run.js'
+import { httpLimits } from './server/limits.js'
 import { sayWhyItEnds } from './server/process-end.js'
 import { guardStandardStreams } from './server/standard-streams.js'
 
@@ -23,12 +24,12 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
   const handler = await httpHandler(app, options)
   // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
   const { serveHttp } = await import('./http/server.js')
-  const { allow, socketMode, socketGroup, limits: { maxBodyBytes } = {} } = options
+  const { allow, socketMode, socketGroup, limits } = options
   const server = await serveHttp(handler, {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
-    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...httpLimits(limits),
     ...(allow && { allow }),
     onError: options.onError ?? errorPage(options.development),
     ...(!options.quiet && { log: accessLog() }),

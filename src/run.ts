@@ -52,8 +52,8 @@ export interface RunOptions extends AppOptions {
    */
   allowedHosts?: readonly string[]
   /**
-   * FastCGI and SCGI: limits of requests and connections. All have defaults (docs/fastcgi.md). HTTP and CGI
-   * obey `maxBodyBytes` alone.
+   * Limits of requests and connections. docs/limits.md has their defaults, and says which of them hold over
+   * HTTP, too; CGI obeys `maxBodyBytes` alone.
    */
   limits?: Omit<ServiceOptions, 'multiprocess' | 'onError' | 'stderr' | 'logErrors'>
   /**

@@ -43,6 +43,7 @@ export class ScriptRun {
   #silence: NodeJS.Timeout | undefined
   #total: NodeJS.Timeout | undefined
   #linger: NodeJS.Timeout | undefined
+  #untaken: NodeJS.Timeout | undefined
   #inBody = false
   /** The script has ended and its output is closed. */
   #allClosed = false
@@ -215,6 +216,7 @@ export class ScriptRun {
     this.#limitSilence(options.headTimeoutMs ?? 60_000)
     const total = options.totalTimeoutMs ?? 0
     if (total > 0) this.#total = setTimeout(() => this.#timedOut('totalTimeoutMs', total), total)
+    this.#limitUntaken(options.sendTimeoutMs ?? 120_000)
     const left = () => this.#stop(new RequestError('REQUEST_ABORTED'))
     if (exchange.signal.aborted) left()
     else exchange.signal.addEventListener('abort', left)
@@ -229,6 +231,16 @@ export class ScriptRun {
       else if (this.#output.wanted) this.#timedOut('idleTimeoutMs', ms)
       else this.#silence?.refresh()
     }, ms)
+  }
+
+  /** Whoever has the reply takes nothing of it, and does not leave either: the script would wait for ever. */
+  #limitUntaken(ms: number): void {
+    if (ms === 0) return
+    this.#untaken = setInterval(() => {
+      if (!this.#output.blockedFor(ms)) return
+      const what = `Nobody took the output of the script for ${ms / 1000} s (sendTimeoutMs).`
+      this.#stop(new RequestError('REQUEST_ABORTED', what))
+    }, ms / 4)
   }
 
   #timedOut(limit: string, ms: number): void {
@@ -260,6 +272,7 @@ export class ScriptRun {
 
   #stop(error: Error): void {
     this.#failure ??= error
+    clearInterval(this.#untaken)
     this.#process.stop()
     this.#output.discard()
     this.#output.end()
@@ -292,6 +305,7 @@ export class ScriptRun {
       if (!stdout.closed || !stderr.closed) return
       // A timer left behind would keep the process of a test, or of a short program, from ending.
       this.#allClosed = true
+      clearInterval(this.#untaken)
       this.#endSilence()
       clearTimeout(this.#linger)
       this.#linger = undefined

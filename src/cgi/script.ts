@@ -54,6 +54,11 @@ export interface ScriptOptions extends SpoolLimits, StderrLimits {
   readonly idleTimeoutMs?: number
   /** Longest run of the script, in milliseconds; then 504, or the reply is cut. Default 0: none. */
   readonly totalTimeoutMs?: number
+  /**
+   * How long nobody may take the script's output, in milliseconds, when it waits to get rid of more; then it is
+   * stopped. Default 120000; 0: no limit.
+   */
+  readonly sendTimeoutMs?: number
   /** From SIGTERM to SIGKILL when a script is stopped, in milliseconds. Default 3000. */
   readonly killGraceMs?: number
   /**

@@ -4,7 +4,7 @@ import type { Handler } from '../exchange.js'
 import { Connection } from '../fastcgi/connection.js'
 import type { AccessEntry, HttpAcceptor } from '../http/server.js'
 import { type AdmissionOptions, admission } from '../server/admission.js'
-import type { ServiceOptions } from '../server/limits.js'
+import { httpLimits, type ServiceOptions } from '../server/limits.js'
 import { type Listening, type ListenOptions, listen } from '../server/listen.js'
 import { atProcessEnd } from '../server/process-end.js'
 import { Service } from '../server/service.js'
@@ -127,14 +127,14 @@ function urlOf({ url }: Listening, protocols: readonly Protocol[]): string {
 
 async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<HttpAcceptor> {
   const { acceptHttp } = await import('../http/server.js')
-  const { onError, stderr, log, maxBodyBytes, multiprocess } = options
+  const { onError, stderr, log, multiprocess } = options
   return acceptHttp(handler, {
     ...(onError && { onError }),
     ...(stderr && { stderr }),
     ...(log && { log }),
     ...(multiprocess && { multiprocess }),
     ...(options.sockets && { handedOver: true }),
-    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...httpLimits(options),
   })
 }
 

@@ -6,6 +6,7 @@ import { Spool } from '../cgi/spool.js'
 import type { PushedBody } from '../server/body.js'
 import { isHaproxy } from '../server/haproxy.js'
 import type { ProcessEnd } from '../server/process-end.js'
+import { Progress } from '../server/progress.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import type { Wire, WireOwner } from '../server/wire.js'
 import { abandonExchange } from './abandon.js'
@@ -43,6 +44,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
   #pendingSince = 0
+  readonly #progress = new Progress()
   readonly #backlog: Backlog
 
   constructor(wire: Wire, service: Service) {
@@ -203,9 +205,21 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
       return
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
+    if (this.#takesNothing(now)) return
     if (this.#behind.sweep(now, this.output.full)) this.wants()
     for (const exchange of this.open.all()) checkTimes(this, exchange, now)
     if (this.#fresh.length > 0) this.#start(now)
+  }
+
+  /** Closes the connection when the peer has taken nothing of the replies for too long. */
+  #takesNothing(now: number): boolean {
+    const { sendTimeoutMs } = this.service.limits
+    const { queued, taken, destroyed } = this.#wire
+    // A peer that reads its replies late is at work as long as the bodies come.
+    const mark = this.#readsLate() ? taken + this.lastActive : taken
+    if (this.#progress.stalledFor(queued > 0 && !destroyed, mark, now) <= sendTimeoutMs) return false
+    this.breakOff(`the peer took nothing of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+    return true
   }
 
   destroy(): void {

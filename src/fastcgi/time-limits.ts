@@ -1,5 +1,6 @@
 /** The times of one request: looked at about twice a second. */
 import { RequestError } from '../errors.js'
+import { bodyTimeout } from '../server/limits.js'
 import { answerError, type Line } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
 
@@ -14,7 +15,7 @@ interface Timed extends Line {
 }
 
 export const checkTimes = (connection: Timed, exchange: FastcgiExchange, now: number): void => {
-  const { requestTimeoutMs, discardTimeoutMs } = connection.service.limits
+  const { requestTimeoutMs, discardTimeoutMs, bodyTimeoutMs } = connection.service.limits
   if (exchange.emptyStdinAt > 0 && now - exchange.emptyStdinAt >= EMPTY_STDIN_MS) {
     exchange.emptyStdinAt = 0
     connection.stdinEnded(exchange)
@@ -29,5 +30,9 @@ export const checkTimes = (connection: Timed, exchange: FastcgiExchange, now: nu
     )
     exchange.abort(error)
     answerError(connection, exchange, error)
+  } else if (now - exchange.began > bodyTimeoutMs) {
+    const { stdin, data, request } = exchange
+    if (!request.stdinEnded) stdin.fail(bodyTimeout(stdin.received, bodyTimeoutMs))
+    if (!request.dataEnded) data?.fail(bodyTimeout(data.received, bodyTimeoutMs))
   }
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RequestError } from '../errors.js'
 import type { Body } from '../exchange.js'
+import { bodyTimeout } from '../server/limits.js'
 
 export interface BodyLimits {
   /**
@@ -16,6 +17,11 @@ export interface BodyLimits {
   readonly maxDiscardBytes?: number
   /** How long an unwanted body is waited for at the end of the reply, in milliseconds. Default 5000. */
   readonly discardTimeoutMs?: number
+  /**
+   * Time for the whole body to come, in milliseconds; then `read()` throws REQUEST_BODY_TIMEOUT (408).
+   * Default 600000; 0 for no limit.
+   */
+  readonly bodyTimeoutMs?: number
 }
 
 const none = Promise.resolve(null)
@@ -29,6 +35,10 @@ export class RequestBody implements Body {
   #max: number
   #maxDiscard: number
   #discardMs: number
+  #timeoutMs: number
+  /** Clock at which the client could begin to send it. */
+  #began: number
+  #late = false
   #seen = 0
   #started = false
   #cancelled = false
@@ -44,6 +54,8 @@ export class RequestBody implements Body {
     this.#max = limits.maxBodyBytes ?? Number.POSITIVE_INFINITY
     this.#maxDiscard = limits.maxDiscardBytes ?? 16 * 1024 * 1024
     this.#discardMs = limits.discardTimeoutMs ?? 5000
+    this.#timeoutMs = limits.bodyTimeoutMs ?? 600_000
+    this.#began = performance.now()
   }
 
   read(): Promise<Uint8Array | null> {
@@ -78,9 +90,23 @@ export class RequestBody implements Body {
     return this.length === 0 || this.#req.complete
   }
 
+  /** More of it may come, and is waited for. */
+  get coming(): boolean {
+    return !this.complete && this.#error === null
+  }
+
+  /** Looks at its time limit. @param now the clock of performance.now() */
+  sweep(now: number): void {
+    if (this.#timeoutMs === 0 || this.expectsContinue || !this.coming) return
+    if (now - this.#began <= this.#timeoutMs) return
+    this.#late = true
+    this.#settle(bodyTimeout(this.#seen, this.#timeoutMs), null)
+  }
+
   /** What is still to come is small enough to be read and thrown away after the reply. */
   get discardable(): boolean {
     if (this.complete) return true
+    if (this.#late) return false
     return !this.expectsContinue && (this.length === null || this.length - this.#seen <= this.#maxDiscard)
   }
 
@@ -110,6 +136,7 @@ export class RequestBody implements Body {
     if (this.expectsContinue) {
       this.expectsContinue = false
       this.#res.writeContinue()
+      this.#began = performance.now()
     }
     req.on('readable', () => this.#pump())
     req.on('end', () => this.#settle(null, null))
@@ -131,7 +158,7 @@ export class RequestBody implements Body {
   }
 
   #settle(error: Error | null, piece: Uint8Array | null): void {
-    if (error) this.#error = error
+    if (error) this.#error ??= error
     const waiting = this.#waiting
     this.#waiting = null
     if (error) waiting?.reject(error)

@@ -31,6 +31,8 @@ export class HttpExchange implements Exchange {
   readonly gateway: Gateway
   /** A reply that is passed on as it is has begun: Node does not know of its head. */
   verbatimBegun = false
+  /** The connection ends with the reply: what the client has sent behind the request is not served. */
+  last = false
   #req: IncomingMessage
   #owner: ExchangeOwner
   #env: Env | undefined

@@ -40,7 +40,8 @@ export async function sendReply(
   if (prepared.verbatim) return sendVerbatim(reply, exchange, res, sent)
 
   const headers = prepared.headers
-  if (closing || !exchange.stdin.discardable) headers.push('Connection', 'close')
+  exchange.last = closing || !exchange.stdin.discardable
+  if (exchange.last) headers.push('Connection', 'close')
   if (needsLength(res, prepared)) headers.push('Content-Length', '0')
   res.writeHead(prepared.status, prepared.reason, headers)
   if (prepared.dropped) dropBody(prepared.dropped)
@@ -212,11 +213,13 @@ function writable(stream: ServerResponse | Socket): Promise<boolean> {
 
 /** Resolves true when all was handed to the system, false when the connection closed before. */
 function flushed(res: ServerResponse): Promise<boolean> {
+  const { socket } = res.req
+  // Once the connection is destroyed Node takes for written what waits.
+  if (socket.destroyed || res.destroyed) return Promise.resolve(false)
   if (res.writableFinished) return Promise.resolve(true)
-  if (res.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {
-    res.once('finish', () => resolve(true))
-    res.once('close', () => resolve(res.writableFinished))
+    res.once('finish', () => resolve(!socket.destroyed))
+    res.once('close', () => resolve(false))
   })
 }
 

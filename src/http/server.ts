@@ -1,83 +1,32 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { failureLine, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
-import { type AdmissionOptions, admission } from '../server/admission.js'
-import { type ListenOptions, listen } from '../server/listen.js'
+import type { Handler, Reply } from '../exchange.js'
+import { admission } from '../server/admission.js'
+import { time } from '../server/limits.js'
+import { listen } from '../server/listen.js'
 import { Log } from '../server/log.js'
 import { type Abandon, abandonNow, atProcessEnd, lateEnd } from '../server/process-end.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
 import { abandonResponse } from './abandon.js'
-import { type BodyLimits, RequestBody } from './body.js'
+import { RequestBody } from './body.js'
+import { Connection, type ConnectionOwner, type Turn } from './connection.js'
 import { HttpExchange } from './exchange.js'
 import { headFault } from './head-check.js'
+import type { CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
 import { cutOff, type Sent, sendReply } from './reply.js'
+
+export type { AccessEntry, CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
 
 /** How often the time of request heads is looked at, in milliseconds. */
 const CHECK_MS = 5000
 
-export interface HttpOptions extends ListenOptions, BodyLimits, Pick<AdmissionOptions, 'allow'> {
-  /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
-  readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
-  /** Called once for each request, when its reply has ended. */
-  readonly log?: (entry: AccessEntry) => void
-  /** Where diagnostics go. Default: `process.stderr`. */
-  readonly stderr?: (text: string) => void
-  /** Other processes may serve the same app at the same time. Default false. */
-  readonly multiprocess?: boolean
-  /**
-   * The socket comes from a launcher (systemd, a web server), so that a gateway is in front: requests have no
-   * `peer`, and development pages are shown with NODE_ENV=development only. Default false.
-   */
-  readonly handedOver?: boolean
-  /** Largest request head, in bytes; beyond it 431. Default 65536. */
-  readonly maxHeaderBytes?: number
-  /** Largest number of header fields of a request; beyond it 431. Default 200. */
-  readonly maxHeaders?: number
-  /** Time for the request head to arrive, in milliseconds; then 408. Default 30000; 0 for none. */
-  readonly headersTimeoutMs?: number
-  /** How long an idle connection is kept, in milliseconds. Default 5000. */
-  readonly keepAliveTimeoutMs?: number
-}
-
-/** One finished request, for the access log. */
-export interface AccessEntry {
-  readonly remoteAddress: string
-  readonly method: string
-  readonly target: string
-  readonly httpVersion: string
-  readonly status: number
-  /** Body bytes handed to the connection. */
-  readonly bytes: number
-  /** From the end of the request head to the end of the reply, in milliseconds. */
-  readonly ms: number
-  /** The client got less than the whole reply. */
-  readonly cut: boolean
-  readonly referer: string | undefined
-  readonly userAgent: string | undefined
-}
-
-export interface CloseOptions {
-  /** How long running requests may take to end, in milliseconds; then they are aborted. Default 5000. */
-  readonly graceMs?: number
-  /**
-   * How long idle connections are kept, for requests that are on their way, in milliseconds. Default 0.
-   * Replies say `Connection: close` all the while.
-   */
-  readonly idleGraceMs?: number
-}
-
-export interface HttpServer {
-  /** `http://127.0.0.1:8080`, `http://[::1]:8080`, or `unix:/run/app.sock`. */
-  readonly url: string
-  readonly address: AddressInfo | string
-  /** Stops listening, closes idle connections, lets running requests end. May be called twice. */
-  close(options?: CloseOptions): Promise<void>
-}
+/** How often connections are looked at, in milliseconds. */
+const SWEEP_MS = 2000
 
 /**
  * Serves a handler over HTTP/1.1. Resolves when it listens.
@@ -89,27 +38,23 @@ export async function serveHttp(handler: Handler, options: HttpOptions = {}): Pr
   return service.start()
 }
 
-/** Serves connections that somebody else accepts. */
-export interface HttpAcceptor {
-  accept(socket: Socket): void
-  /** From now on each reply ends its connection. */
-  retire(): void
-  /** As {@link HttpServer.close}. */
-  close(options?: CloseOptions): Promise<void>
-}
-
 /** As {@link serveHttp}, without listening. */
 export function acceptHttp(handler: Handler, options: HttpOptions = {}): HttpAcceptor {
   return new Service(handler, options).acceptor()
 }
 
-class Service {
+class Service implements ConnectionOwner {
   readonly multiprocess: boolean
   readonly maxBodyBytes: number | undefined
   readonly handedOver: boolean
   #handler: Handler
+  readonly sendTimeoutMs: number
   #options: HttpOptions
   #server: Server
+  readonly #lines: Log
+  /** By their sockets; each is asked now and then whether its time is over. */
+  readonly #connections = new Map<Socket, Connection>()
+  readonly #timer: NodeJS.Timeout
   #running = new Map<HttpExchange, ServerResponse>()
   #work = new Map<Promise<unknown>, HttpExchange>()
   #idle: (() => void) | null = null
@@ -117,8 +62,6 @@ class Service {
   /** Each reply is the last one of its connection. */
   #retired = false
   #closingIdle = false
-  /** Connections that had a request head which was refused. */
-  #refused = new WeakSet<Socket>()
   /** Connections that somebody else accepted. */
   #accepted = new Set<Socket>()
   #allGone: (() => void) | null = null
@@ -130,6 +73,11 @@ class Service {
     this.multiprocess = options.multiprocess ?? false
     this.maxBodyBytes = options.maxBodyBytes
     this.handedOver = options.handedOver ?? false
+    this.sendTimeoutMs = time(options.sendTimeoutMs, 120_000)
+    this.#lines = new Log(
+      (text) => this.stderr(text),
+      () => performance.now(),
+    )
     const { headersTimeoutMs = 30_000 } = options
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes ?? 65536,
@@ -143,9 +91,12 @@ class Service {
     })
     // Node would drop the fields above its count without a word; ours is checked in #serve.
     this.#server.maxHeadersCount = 0
-    this.#server.on('request', (req, res) => void this.#serve(req, res, false))
+    this.#server.on('connection', (socket) => this.#opened(socket))
+    this.#server.on('request', (req, res) => this.#take({ req, res, expectsContinue: false }))
     // RFC 9110 10.1.1: `100 Continue` is sent when, and only if, the body is read.
-    this.#server.on('checkContinue', (req, res) => void this.#serve(req, res, true))
+    this.#server.on('checkContinue', (req, res) => this.#take({ req, res, expectsContinue: true }))
+    this.#timer = setInterval(() => this.#sweep(), this.#sweepMs())
+    this.#timer.unref()
   }
 
   async start(): Promise<HttpServer> {
@@ -153,21 +104,20 @@ class Service {
     this.#admit()
     const place = await listen(this.#server, this.#options)
     this.#forgetEnd = atProcessEnd(this.#abandon)
-    this.#server.on('error', (error) => this.stderr(`HTTP server: ${error.message}\n`))
+    this.#server.on('error', (error) => this.#lines.complaint(`HTTP server: ${error.message}`))
     const close = (options?: CloseOptions) => this.#closeOnce(async () => place.cleanUp(), options)
     return { url: place.url, address: place.address, close }
   }
 
   /** The option `allow`. Connections that somebody else accepts were looked at by then. */
   #admit(): void {
-    const { allow, stderr } = this.#options
+    const { allow } = this.#options
     if (allow === undefined) return
     const allowed = admission({ allow })
-    const log = new Log(stderr, () => performance.now())
     this.#server.prependListener('connection', (socket) => {
       const refusal = allowed(socket)
       if (refusal === null) return
-      log.complaint(`cgiup: ${refusal}`)
+      this.#lines.complaint(`cgiup: ${refusal}`)
       socket.destroy()
     })
   }
@@ -221,20 +171,52 @@ class Service {
     })
   }
 
-  async #serve(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): Promise<void> {
-    // What follows a head that could be read in two ways may be a part of it (request smuggling).
-    if (this.#refused.has(req.socket)) return void req.resume()
+  complaint(text: string): void {
+    this.#lines.complaint(`http: ${text}; the connection is closed`)
+  }
+
+  #opened(socket: Socket): void {
+    const { maxConnections = 1000 } = this.#options
+    this.#connections.set(socket, new Connection(socket, this, this.#connections.size >= maxConnections))
+    socket.once('close', () => this.#connections.delete(socket))
+  }
+
+  #take(turn: Turn): void {
+    this.#connections.get(turn.req.socket)?.take(turn)
+  }
+
+  /** Often enough for the shortest limit of time. */
+  #sweepMs(): number {
+    const { sendTimeoutMs = 0, bodyTimeoutMs = 0 } = this.#options
+    const limits = [sendTimeoutMs, bodyTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
+    return Math.min(SWEEP_MS, ...limits)
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    for (const connection of this.#connections.values()) connection.sweep(now)
+    this.#lines.sweep()
+  }
+
+  /** @returns whether the connection is there for another request */
+  async serve({ req, res, expectsContinue }: Turn, connection: Connection): Promise<boolean> {
     const started = performance.now()
     const { remoteAddress } = req.socket
     const body = new RequestBody(req, res, expectsContinue, this.#options)
     const exchange = new HttpExchange(req, body, this)
+    connection.exchange = exchange
     this.#running.set(exchange, res)
     // Errors of the connection are told by 'close'; without a listener they would end the process.
     res.on('error', ignore)
-    res.on('close', () => {
-      if (!res.writableFinished) exchange.abort()
+    // Node says of a reply, too, that it is finished when its connection was destroyed before.
+    let whole = false
+    res.on('finish', () => {
+      whole = !req.socket.destroyed
     })
-    const sent = await this.#answer(exchange, res)
+    res.on('close', () => {
+      if (!whole) exchange.abort()
+    })
+    const sent = await this.#answer(exchange, res, connection)
     this.#running.delete(exchange)
     exchange.lifetime.end()
     this.#checkIdle()
@@ -248,18 +230,20 @@ class Service {
       referer: req.headers.referer,
       userAgent: req.headers['user-agent'],
     })
+    return !sent.cut && !exchange.last && res.shouldKeepAlive && !req.socket.destroyed
   }
 
-  async #answer(exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
-    let reply: Reply
-    const fault = this.#faultOf(res.req)
+  async #answer(exchange: HttpExchange, res: ServerResponse, connection: Connection): Promise<Sent> {
+    // What follows a head that could be read in two ways may be a part of it (request smuggling).
+    const fault = headFault(res.req, this.#options.maxHeaders ?? 200)
     // Not by onError: its page is for errors of the app, and for people whose Host was checked.
     if (fault) {
       this.stderr(logLine(exchange.env, textOf(fault)))
       return sendReply(plainError(fault), exchange, res, true)
     }
     try {
-      reply = await this.#handler(exchange)
+      if (this.#crossed(connection)) return await sendReply(text503(), exchange, res, this.#retired)
+      const reply = await this.#handler(exchange)
       this.#logFailure(exchange, reply)
       return await sendReply(reply, exchange, res, this.#retired)
     } catch (error) {
@@ -293,11 +277,14 @@ class Service {
     if (line !== null) this.stderr(line)
   }
 
-  /** Why a request is refused by its head alone. */
-  #faultOf(req: IncomingMessage): RequestError | null {
-    const fault = headFault(req, this.#options.maxHeaders ?? 200)
-    if (fault) this.#refused.add(req.socket)
-    return fault
+  /** A limit of what is served at the same time is crossed. */
+  #crossed({ surplus }: Connection): boolean {
+    const { maxRequests = 1000, maxConnections = 1000 } = this.#options
+    const tooMany = surplus && this.#connections.size > maxConnections
+    if (!tooMany && this.#running.size <= maxRequests) return false
+    const name = tooMany ? `maxConnections is ${maxConnections}` : `maxRequests is ${maxRequests}`
+    this.#lines.complaint(`cgiup: a request was answered with 503: ${name}`)
+    return true
   }
 
   #checkIdle(): void {
@@ -319,6 +306,7 @@ class Service {
     this.#server.closeAllConnections()
     await closed
     this.#forgetEnd()
+    clearInterval(this.#timer)
     if (this.#running.size > 0) await this.#quiet(1000)
   }
 
@@ -347,10 +335,18 @@ class Service {
   }
 }
 
+/** A new one for each: what is sent may be changed on its way. */
+const text503 = (): Reply => ({
+  status: 503,
+  headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],
+  body: 'Service Unavailable: too many requests at a time.\n',
+})
+
 function ignore(): void {}
 
 function plainError(error: unknown): Reply {
   const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
   const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
-  return { status, headers: textPageFields, body }
+  const headers = status === 503 ? [...textPageFields, 'Retry-After', '5'] : textPageFields
+  return { status, headers, body }
 }

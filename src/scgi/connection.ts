@@ -2,7 +2,9 @@
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import { abandonedText } from '../server/answer.js'
+import { bodyTimeout } from '../server/limits.js'
 import type { ProcessEnd } from '../server/process-end.js'
+import { Progress } from '../server/progress.js'
 import type { Served, Service } from '../server/service.js'
 import { HIGH_WATER, type Wire, type WireOwner } from '../server/wire.js'
 import { answer, answerError, type Line } from './answer.js'
@@ -28,6 +30,7 @@ export class ScgiConnection implements Served, Line, WireOwner {
   #surplus = false
   /** It came when there were maxConnections others. */
   readonly #tooMany: boolean
+  readonly #progress = new Progress()
 
   constructor(wire: Wire, service: Service) {
     this.wire = wire
@@ -61,8 +64,13 @@ export class ScgiConnection implements Served, Line, WireOwner {
   }
 
   #sweepRequest(exchange: ScgiExchange, now: number): void {
-    const { requestTimeoutMs, discardTimeoutMs } = this.service.limits
-    if (exchange.finished) {
+    const { requestTimeoutMs, discardTimeoutMs, bodyTimeoutMs, sendTimeoutMs } = this.service.limits
+    const { queued, taken } = this.wire
+    // A peer that reads its reply late is at work as long as the body comes.
+    const mark = exchange.left > 0 ? taken + exchange.stdin.received : taken
+    if (this.#progress.stalledFor(queued > 0, mark, now) > sendTimeoutMs)
+      this.#refuse(`the peer took nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+    else if (exchange.finished) {
       if (now - exchange.finishedAt > discardTimeoutMs) this.wire.destroy()
     } else if (now - exchange.began > requestTimeoutMs) {
       const error = new RequestError(
@@ -71,6 +79,8 @@ export class ScgiConnection implements Served, Line, WireOwner {
       )
       exchange.abort(error)
       answerError(this, exchange, error)
+    } else if (exchange.left > 0 && now - exchange.began > bodyTimeoutMs) {
+      exchange.stdin.fail(bodyTimeout(exchange.stdin.received, bodyTimeoutMs))
     } else if (this.wire.paused && this.wire.queued >= HIGH_WATER && !exchange.stdin.spilling) {
       // mod_proxy_scgi reads nothing of a reply before it has sent all of the body: the app goes on only then.
       exchange.stdin.spill(new Spool(0))

@@ -5,6 +5,7 @@
 import { type AddressInfo, Socket } from 'node:net'
 import { memoryFor } from '../memory.js'
 import type { Handle, Native, WriteRequest } from './native.js'
+import { takenBytes } from './progress.js'
 import type { HandOver, Wire, WireOwner } from './wire.js'
 import { type Pending, writeNow } from './write-now.js'
 
@@ -79,6 +80,10 @@ export class HandleWire implements Wire {
 
   get writable(): boolean {
     return this.#state === OPEN
+  }
+
+  get taken(): number {
+    return takenBytes(this.#handle, -this.queued)
   }
 
   get remoteAddress(): string | undefined {

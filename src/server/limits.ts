@@ -1,4 +1,5 @@
 /** The limits of FastCGI and SCGI servers: names, units, defaults. */
+import { RequestError } from '../errors.js'
 import type { Exchange, Reply } from '../exchange.js'
 
 export interface ServiceOptions {
@@ -36,6 +37,16 @@ export interface ServiceOptions {
   readonly paramsTimeoutMs?: number
   /** Time for one whole request, in milliseconds; then its signal aborts. Default 0: no limit. */
   readonly requestTimeoutMs?: number
+  /**
+   * Time for the whole body of a request to come, in milliseconds; then reading it fails with
+   * REQUEST_BODY_TIMEOUT (408). Default 600000; 0: no limit.
+   */
+  readonly bodyTimeoutMs?: number
+  /**
+   * Time in which the peer has to take something of the replies that wait for it, in milliseconds; then the
+   * connection is closed. Default 120000; 0: no limit.
+   */
+  readonly sendTimeoutMs?: number
   /** Time for the rest of an unwanted body to come, in milliseconds; then the connection is closed. Default 10000. */
   readonly discardTimeoutMs?: number
   /** Makes the reply for an error of the handler. Default: a plain page. */
@@ -71,11 +82,37 @@ export const limitsFrom = (options: ServiceOptions): Limits => ({
   idleTimeoutMs: time(options.idleTimeoutMs, 300_000),
   paramsTimeoutMs: time(options.paramsTimeoutMs, 30_000),
   requestTimeoutMs: time(options.requestTimeoutMs, 0),
+  bodyTimeoutMs: time(options.bodyTimeoutMs, 600_000),
+  sendTimeoutMs: time(options.sendTimeoutMs, 120_000),
   discardTimeoutMs: time(options.discardTimeoutMs, 10_000),
 })
 
+/** Those that HTTP obeys, in every kind of process. */
+const overHttp = [
+  'maxBodyBytes',
+  'maxDiscardBytes',
+  'maxRequests',
+  'maxConnections',
+  'bodyTimeoutMs',
+  'sendTimeoutMs',
+  'discardTimeoutMs',
+] as const
+
+/** What an HTTP server is to obey of these limits; its own defaults count where nothing is set. */
+export const httpLimits = (limits: ServiceOptions = {}): Pick<ServiceOptions, (typeof overHttp)[number]> =>
+  Object.fromEntries(
+    overHttp.filter((name) => limits[name] !== undefined).map((name) => [name, limits[name]]),
+  )
+
 /** 0 stands for no limit. */
-const time = (value: number | undefined, standard: number): number => {
+export const time = (value: number | undefined, standard: number): number => {
   const ms = value ?? standard
   return ms === 0 ? Number.POSITIVE_INFINITY : ms
 }
+
+/** @param seen bytes that have come; @param ms the limit */
+export const bodyTimeout = (seen: number, ms: number): RequestError =>
+  new RequestError(
+    'REQUEST_BODY_TIMEOUT',
+    `The request body was not here after ${ms / 1000} s (bodyTimeoutMs); ${seen} bytes of it had come.`,
+  )

@@ -1,5 +1,6 @@
 /** A connection on a net.Socket: where Node's handles cannot be used as they are. */
 import type { Socket } from 'node:net'
+import { takenBytes } from './progress.js'
 import type { HandOver, SocketHandle, Wire, WireOwner } from './wire.js'
 
 const NOTHING = new Uint8Array(0)
@@ -23,6 +24,11 @@ export class SocketWire implements Wire {
 
   get queued(): number {
     return this.#socket.writableLength
+  }
+
+  get taken(): number {
+    const handle = (this.#socket as unknown as { readonly _handle?: unknown })._handle
+    return takenBytes(handle, -this.#socket.writableLength)
   }
 
   get paused(): boolean {

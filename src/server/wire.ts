@@ -36,6 +36,8 @@ export interface Wire {
   /** Bytes that the kernel has not taken yet. */
   readonly queued: number
   readonly paused: boolean
+  /** A number that changes whenever the kernel takes something of what is queued. */
+  readonly taken: number
   /** Address of the peer; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined
   readonly remoteFamily: string | undefined

@@ -298,3 +298,79 @@ describe('what is said', () => {
     expect(lines.at(-1)).toBe('bad later\n')
   })
 })
+
+describe('bodyTimeoutMs', () => {
+  test('a body that does not come to its end: 408, and the connection goes on', async () => {
+    const { peer } = await serve(echo, { bodyTimeoutMs: 300 })
+    const p = peer()
+    p.send(begin(1, 1, 1) + params(1, ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '10']) + stdin(1, 'x'))
+    expect((await p.ended(1)).status).toBe('408')
+    p.send(post(2, 'in time'))
+    expect((await p.ended(2)).body).toBe('in time')
+  })
+
+  test('a request without a body may take longer', async () => {
+    const { peer } = await serve(
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        return text('late')
+      },
+      { bodyTimeoutMs: 100 },
+    )
+    const p = peer()
+    p.send(get(1))
+    expect((await p.ended(1)).body).toBe('late')
+  })
+})
+
+describe('sendTimeoutMs', () => {
+  const large = Buffer.alloc(20 << 20, 'x')
+
+  test('a peer that takes nothing of its replies: the signal aborts, the connection is closed', async () => {
+    let aborted = false
+    const { peer, log } = await serve(
+      (exchange) => {
+        exchange.signal.addEventListener('abort', () => {
+          aborted = true
+        })
+        return text(endless())
+      },
+      { sendTimeoutMs: 300 },
+    )
+    const p = peer()
+    p.socket.pause()
+    p.send(get(1))
+    expect(await until(() => log.length > 0)).toBe(true)
+    expect(log.join('')).toBe(
+      'fastcgi: the peer took nothing of its replies for 300 ms (sendTimeoutMs); the connection is closed\n',
+    )
+    expect(await until(() => aborted)).toBe(true)
+  })
+
+  async function* endless() {
+    for (;;) yield large
+  }
+
+  test('one that takes little by little gets all; so does one that sends its body first', async () => {
+    const { peer, log } = await serve(() => text(large), { sendTimeoutMs: 1200 })
+    const p = peer()
+    p.send(get(1))
+    const slow = setInterval(() => {
+      p.socket.pause()
+      setTimeout(() => p.socket.resume(), 50)
+    }, 60)
+    await p.ended(1).finally(() => clearInterval(slow))
+    expect(p.answer(1).body.length).toBe(large.length)
+    const q = peer()
+    q.socket.pause()
+    q.send(begin(1) + params(1, ['REQUEST_METHOD', 'POST']))
+    for (let i = 0; i < 20; i++) {
+      q.send(stdin(1, 'x'))
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    q.send(stdinEnd(1))
+    q.socket.resume()
+    expect((await q.ended(1)).body.length).toBe(large.length)
+    expect(log).toEqual([])
+  })
+})

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { handler } from '../../src/app/handler.js'
 import { type CgiBinOptions, cgiBin } from '../../src/host.js'
+import { memory } from '../../src/test.js'
 import { isAlive, processes, until } from '../support/processes.js'
 import { scripts, sh, startHost } from './support.js'
 
@@ -120,6 +122,24 @@ describe('limits', () => {
     )
     expect((await host.get('/x.cgi', { method: 'HEAD' })).status).toBe(200)
     expect(await until(() => existsSync(join(directory, 'done')))).toBe(true)
+  })
+
+  test('sendTimeoutMs: a script whose output nobody takes is stopped, and its place is free', async () => {
+    const directory = scripts({
+      'x.cgi': sh(`echo $$ > pids; ${head}; ${flood}`),
+      'y.cgi': sh(`${head}; echo y`),
+    })
+    const options = { sendTimeoutMs: 200, killGraceMs: 100, maxScripts: 1 }
+    const server = memory(handler(cgiBin(directory, options)))
+    const reply = await server.fetch('/x.cgi')
+    expect(reply.status).toBe(200)
+    const file = join(directory, 'pids')
+    expect(await allGone([Number(readFileSync(file, 'utf8'))])).toBe(true)
+    await expect(reply.text()).rejects.toThrow(
+      'Nobody took the output of the script for 0.2 s (sendTimeoutMs)',
+    )
+    expect(await (await server.fetch('/y.cgi')).text()).toBe('y\n')
+    await server.close()
   })
 
   test('totalTimeoutMs: 504 before the head, a cut after it', async () => {

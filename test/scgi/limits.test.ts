@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
+import { until } from '../support/processes.js'
 import { ask, echo, encodeScgiHead, scgiRequest, serveScgi, textReply, writeUntilClosed } from './peer.js'
 
 const never = () => new Promise<never>(() => {})
@@ -126,3 +127,34 @@ test('stop: a running request is finished', async () => {
   expect(await got).toContain('done')
   await stopped
 })
+
+test('bodyTimeoutMs: a body that does not come to its end is 408', async () => {
+  const { open } = await serveScgi(echo, { bodyTimeoutMs: 300, discardTimeoutMs: 100 })
+  expect(await ask(open(), scgiRequest('x', 10))).toMatch(/^Status: 408 /)
+})
+
+test('sendTimeoutMs: a peer that takes nothing of its reply', async () => {
+  let aborted = false
+  const large = Buffer.alloc(20 << 20, 'x')
+  const { open, log } = await serveScgi(
+    (exchange) => {
+      exchange.signal.addEventListener('abort', () => {
+        aborted = true
+      })
+      return textReply(forever(large))
+    },
+    { sendTimeoutMs: 300 },
+  )
+  const socket = open()
+  socket.pause()
+  socket.write(scgiRequest())
+  expect(await until(() => log.length > 0)).toBe(true)
+  expect(log.join('')).toBe(
+    'scgi: the peer took nothing of its reply for 300 ms (sendTimeoutMs); the connection is closed\n',
+  )
+  expect(await until(() => aborted)).toBe(true)
+})
+
+async function* forever(piece: Uint8Array) {
+  for (;;) yield piece
+}
