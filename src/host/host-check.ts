@@ -5,7 +5,7 @@
 import { reasonPhrase } from '../cgi/status.js'
 import { isDevelopment } from '../development.js'
 import { behindProxy } from '../development-notice.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
+import type { Handler, Reply } from '../exchange.js'
 import { canonical, type HostRule, hostRule, hostsVariable } from './allowed-hosts.js'
 import { escapeHtml, htmlReply } from './pages.js'
 
@@ -40,26 +40,23 @@ export function checkHosts(handler: Handler, rule: HostRule): Handler {
     // That of an absolute target, else of the Host field: one, and valid (http/head-check.ts).
     const host = exchange.env.get('HTTP_HOST') ?? ''
     if (exchange.peer === undefined || rule.allows(host)) return handler(exchange)
-    const advice = adviceFor(host, exchange)
+    const advice = adviceFor(host)
     if (!logged.has(host) && logged.size < MOST_LOGGED) {
       logged.add(host)
-      exchange.stderr(`cgiup: 421 for the host ${shown(host)}. ${advice.join(' ')}\n`)
+      exchange.stderr(`cgiup: 421 for the host ${shown(host)}. ${advice}\n`)
     }
-    return misdirected(host, advice)
+    // Its line in the log has been said by then (noticeProxies).
+    const mark = exchange.peer.proxyMark
+    return misdirected(host, mark === undefined ? [advice] : [behindProxy(mark), advice])
   }
 }
 
-/** What to do, a sentence each. */
-function adviceFor(host: string, { peer }: Exchange): string[] {
+/** How to allow it. */
+function adviceFor(host: string): string {
   const name = canonical(host) ?? ''
   // What can stand in a command line as it is; a stranger may have chosen it.
   const value = /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-') ? name : 'NAME'
-  const advice = [
-    `If that is a name of this machine, allow it: --allowed-host ${value}, or ${hostsVariable}=${value}, or the option allowedHosts: ['${value}'].`,
-  ]
-  const mark = peer?.proxyMark
-  if (mark !== undefined) advice.unshift(behindProxy(mark))
-  return advice
+  return `If that is a name of this machine, allow it: --allowed-host ${value}, or ${hostsVariable}=${value}, or the option allowedHosts: ['${value}'].`
 }
 
 function misdirected(host: string, advice: readonly string[]): Reply {

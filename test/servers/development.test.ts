@@ -105,6 +105,14 @@ for (const { program, ways } of proxies) {
         }
       })
 
+      it('answers for no other host, and says what to do', async () => {
+        const port = current.ports.PRESERVED as number
+        const { status, text } = await request({ port }, { headers: ['Host: site.example'] })
+        expect(status).toBe(421)
+        expect(text).toContain('NODE_ENV=production')
+        expect(text).toContain('--allowed-host site.example')
+      })
+
       it('says on stderr what to do, once, and still shows the person at this machine', async () => {
         // HAProxy and Caddy as they come preserve Host.
         const headers = [`Host: 127.0.0.1:${current.ports.BACK}`]
