@@ -154,6 +154,6 @@ test('every example has a test, can be executed, and is listed with what it show
   const { text } = await page('')
   for (const file of files) {
     expect(statSync(join(root, 'examples', file)).mode & 0o100).toBe(0o100)
-    expect(text).toMatch(new RegExp(`<a href="${file}">${file}</a>[^\n]*\\w{3}`))
+    expect(text).toMatch(new RegExp(`<a href="./${file}">${file}</a>[^\n]*\\w{3}`))
   }
 })
