@@ -5,9 +5,12 @@ import { createServer as createHttp2, connect as http2 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { fetchHandler } from '../../src/app/fetch.js'
+import type { FetchContext } from '../../src/app/handler.js'
 import { nodeHandler } from '../../src/app/node.js'
+import { runCgi } from '../../src/cgi.js'
 import { serveDaemon } from '../../src/daemon/daemon.js'
 import type { Handler } from '../../src/exchange.js'
 import { type Form, form } from '../../src/form.js'
@@ -199,6 +202,28 @@ describe('a server that is not ours', () => {
     expect(Buffer.concat(pieces).toString()).toBe('done')
     expect(await empty(directory)).toBe(true)
   })
+})
+
+it('runCgi(), which leaves the process alone: with its request and the work after it', async () => {
+  const { directory } = room()
+  let later: Promise<string | undefined> | undefined
+  const app = {
+    async fetch(request: Request, _env: unknown, context: FetchContext) {
+      const data = await form(request, { directory })
+      later = new Promise((resolve) => setTimeout(resolve, 50)).then(() => data.file('f')?.text())
+      context.waitUntil(later)
+      return new Response()
+    },
+  }
+  const variables = { REQUEST_METHOD: 'POST', REQUEST_URI: '/', CONTENT_TYPE: multipartType }
+  const { status } = await runCgi(app, {
+    env: { ...variables, CONTENT_LENGTH: String(upload.length) },
+    stdin: Readable.from([upload]),
+    stdout: new PassThrough().resume(),
+  })
+  expect(status).toBe(200)
+  expect(await later).toBe('content')
+  expect(await empty(directory)).toBe(true)
 })
 
 it('a process that has served many forms keeps none of them: no directory, no listener', async () => {
