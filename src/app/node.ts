@@ -1,4 +1,5 @@
 /** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
+import { logLine, textOf } from '../cgi/error-text.js'
 import { RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import type { AppOptions, NodeApp, NodeListener } from './handler.js'
@@ -97,7 +98,7 @@ function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
   if (typeof thrown === 'object' && thrown !== null && processExit in thrown) return
   const error =
     thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })
-  if (pair.res.writableEnded) exchange.stderr(`${error.stack ?? error}\n`)
+  if (pair.res.writableEnded) exchange.stderr(logLine(exchange.env, textOf(error)))
   else pair.connection.destroy(error)
 }
 

@@ -2,7 +2,7 @@
 import { AppError, CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { onDemand } from '../load-ahead.js'
-import { failureLine, logLine, textOf } from './error-text.js'
+import { failureText, logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
 import { textPageFields } from './head-page.js'
 import { ReaderGone } from './wire.js'
@@ -99,8 +99,8 @@ async function makeReply(handler: Handler, options: AnswerOptions): Promise<Prep
       reply = await parseVerbatim(reply)
     }
     const prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
-    const line = failureLine(exchange.env, reply)
-    if (line !== null) exchange.stderr(line)
+    const failure = failureText(reply)
+    if (failure !== null) log(exchange, failure)
     return prepared
   } catch (error) {
     const body = reply?.body

@@ -24,7 +24,7 @@ function pathOf(env: Pick<Env, 'get'>): string {
 }
 
 /** What clients send comes back in messages of errors: it begins no line, and changes no terminal. */
-function harmless(text: string): string {
+export function harmless(text: string): string {
   return text
     .replace(/[^\P{Cc}\n\t]/gu, (c) =>
       c === '\r' ? '' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
@@ -46,10 +46,10 @@ export function explain<R extends Reply>(reply: R): R {
 }
 
 /**
- * The line for a reply of 500 or above: whoever made it, the log of every gateway tells of it once. Null for
- * all others, and where {@link explain} was called for it.
+ * What {@link logLine} says of a reply of 500 or above: whoever made it, the log of every gateway has it once.
+ * Null for all others, and where {@link explain} was called for it.
  */
-export function failureLine(env: Env, reply: Reply): string | null {
+export function failureText(reply: Reply): string | null {
   if (reply.status < 500 || explained.delete(reply)) return null
-  return logLine(env, `answered with ${reply.status} ${reply.reason ?? reasonPhrase(reply.status)}`)
+  return `answered with ${reply.status} ${reply.reason ?? reasonPhrase(reply.status)}`
 }

@@ -1,6 +1,7 @@
 /** A {@link Reply} onto an HTTP response: framed by Node, or raw where the reply is verbatim. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { logLine } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
@@ -127,8 +128,7 @@ async function sendStream(
     if (!(await end(res, exchange.stdin))) sent.cut = true
   } catch (error) {
     sent.cut = true
-    if (!exchange.aborted)
-      exchange.stderr(`The reply was cut off after ${sent.bytes} bytes: ${describe(error)}\n`)
+    if (!exchange.aborted) exchange.stderr(cutOffLine(exchange, sent, error))
     cutOff(res, length !== null || res.chunkedEncoding)
   }
 }
@@ -164,7 +164,7 @@ async function sendVerbatim(
     })
   } catch (error) {
     sent.cut = true
-    exchange.stderr(`The reply was cut off after ${sent.bytes} bytes: ${describe(error)}\n`)
+    exchange.stderr(cutOffLine(exchange, sent, error))
     cutOff(res, false)
   }
   return sent
@@ -240,6 +240,7 @@ function wrongLength(announced: number, seen: number, how: string): AppError {
   )
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function cutOffLine({ env }: HttpExchange, { bytes }: Sent, error: unknown): string {
+  const why = error instanceof Error ? error.message : String(error)
+  return logLine(env, `The reply was cut off after ${bytes} bytes: ${why}`)
 }

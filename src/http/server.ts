@@ -1,7 +1,7 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { failureLine, logLine, textOf, workFailed } from '../cgi/error-text.js'
+import { failureText, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
@@ -242,7 +242,7 @@ class Service implements ConnectionOwner {
       return sendReply(plainError(fault), exchange, res, true)
     }
     try {
-      if (this.#crossed(connection)) return await sendReply(text503(), exchange, res, this.#retired)
+      if (this.#crossed(exchange, connection)) return await sendReply(text503(), exchange, res, this.#retired)
       const reply = await this.#handler(exchange)
       this.#logFailure(exchange, reply)
       return await sendReply(reply, exchange, res, this.#retired)
@@ -273,17 +273,17 @@ class Service implements ConnectionOwner {
   /** The access log has a line for it as for every request. */
   #logFailure(exchange: HttpExchange, reply: Reply): void {
     if (this.#options.log || !(reply?.status >= 500)) return
-    const line = failureLine(exchange.env, reply)
-    if (line !== null) this.stderr(line)
+    const failure = failureText(reply)
+    if (failure !== null) this.stderr(logLine(exchange.env, failure))
   }
 
   /** A limit of what is served at the same time is crossed. */
-  #crossed({ surplus }: Connection): boolean {
+  #crossed({ env }: HttpExchange, { surplus }: Connection): boolean {
     const { maxRequests = 1000, maxConnections = 1000 } = this.#options
     const tooMany = surplus && this.#connections.size > maxConnections
     if (!tooMany && this.#running.size <= maxRequests) return false
     const name = tooMany ? `maxConnections is ${maxConnections}` : `maxRequests is ${maxRequests}`
-    this.#lines.complaint(`cgiup: a request was answered with 503: ${name}`)
+    this.#lines.complaint(logLine(env, `answered with 503: ${name}`))
     return true
   }
 

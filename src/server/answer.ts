@@ -1,5 +1,5 @@
 /** What the answers of FastCGI and SCGI share, until the head goes out. */
-import { failureLine } from '../cgi/error-text.js'
+import { failureText, harmless } from '../cgi/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/head.js'
 import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
@@ -60,7 +60,7 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
     return null
   }
   if (prepared.status >= 500) {
-    const failure = failureLine(exchange.env, reply)
+    const failure = failureText(reply)
     if (failure !== null) line.service.report(exchange, failure)
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
@@ -98,7 +98,7 @@ export const wrongLength = (length: number, got: string): AppError =>
 export const cutOffLine = (protocol: string, error: unknown, sent: number | null): string => {
   const after = sent === null ? '' : ` after ${sent} bytes of body`
   const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `${protocol}: the reply was cut off${after}: ${why}`
+  return `${protocol}: the reply was cut off${after}: ${harmless(why)}`
 }
 
 /** The whole CGI output for a request that the end of the process leaves without a reply. */

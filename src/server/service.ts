@@ -167,14 +167,13 @@ export class Service {
   /** A page that can be sent, whatever becomes of the one that is asked for. */
   async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
     // A handler that stops because its client has left does what it should.
-    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, logLine(exchange.env, textOf(error)))
+    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
     try {
       const reply = await this.#onError(error, exchange)
       prepareReply(reply, 'GET')
       return explain(reply)
     } catch (second) {
-      if (second !== error)
-        this.report(exchange, logLine(exchange.env, `The error page failed: ${textOf(second)}`))
+      if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
       return explain(text500)
     }
   }
@@ -198,7 +197,8 @@ export class Service {
   }
 
   /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
-  report(exchange: Exchange, line: string): void {
+  report(exchange: Exchange, text: string): void {
+    const line = logLine(exchange.env, text)
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
     // There it would come to the same place.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { explain, failureLine, logLine, textOf, workFailed } from '../../src/cgi/error-text.js'
+import { explain, failureText, logLine, textOf, workFailed } from '../../src/cgi/error-text.js'
 import { Environment } from '../../src/env/environment.js'
 import { RequestError } from '../../src/errors.js'
 import type { Reply } from '../../src/exchange.js'
@@ -54,19 +54,15 @@ describe('the line for a reply of 500 or above', () => {
   const reply = (status: number): Reply => ({ status, headers: [], body: null })
 
   it('says status and reason; none below', () => {
-    expect(failureLine(env('/x'), reply(500))).toBe(
-      'cgiup: GET /x: answered with 500 Internal Server Error\n',
-    )
-    expect(failureLine(env('/x'), { ...reply(599), reason: 'Odd' })).toBe(
-      'cgiup: GET /x: answered with 599 Odd\n',
-    )
-    expect(failureLine(env('/x'), reply(499))).toBe(null)
+    expect(failureText(reply(500))).toBe('cgiup: GET /x: answered with 500 Internal Server Error\n')
+    expect(failureText({ ...reply(599), reason: 'Odd' })).toBe('answered with 599 Odd')
+    expect(failureText(reply(499))).toBe(null)
   })
 
   it('is left out once where the reason is in the log', () => {
     const same = reply(503)
-    expect(failureLine(env('/'), explain(same))).toBe(null)
-    expect(failureLine(env('/'), same)).not.toBe(null)
+    expect(failureText(explain(same))).toBe(null)
+    expect(failureText(same)).not.toBe(null)
   })
 
   it('a request’s fault is one line', () => {

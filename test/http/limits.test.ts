@@ -50,7 +50,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     const first = [all(open(last)), all(open(last))]
     expect(await until(() => gates.length === 2)).toBe(true)
     expect(await all(open(last))).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n/)
-    expect(log()).toContain('a request was answered with 503: maxRequests is 2')
+    expect(log()).toContain(': answered with 503: maxRequests is 2')
     for (const go of gates.splice(0)) go()
     for (const reply of await Promise.all(first)) expect(reply).toContain('served')
     const again = all(open(last))
