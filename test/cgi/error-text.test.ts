@@ -54,7 +54,7 @@ describe('the line for a reply of 500 or above', () => {
   const reply = (status: number): Reply => ({ status, headers: [], body: null })
 
   it('says status and reason; none below', () => {
-    expect(failureText(reply(500))).toBe('cgiup: GET /x: answered with 500 Internal Server Error\n')
+    expect(failureText(reply(500))).toBe('answered with 500 Internal Server Error')
     expect(failureText({ ...reply(599), reason: 'Odd' })).toBe('answered with 599 Odd')
     expect(failureText(reply(499))).toBe(null)
   })
