@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type Decision, decide } from '../env/decide.js'
 import type { CgiRequest } from '../env/request.js'
-import { targetNote } from '../env/target-note.js'
+import { proxyNote, targetNote } from '../env/target-note.js'
 import { bytesToText } from '../env/text.js'
 import { RequestError, UsageError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
@@ -33,12 +33,11 @@ export function servedRequests({ mount, target }: AppOptions, resolvesDots = fal
     const mode = target ?? (exchange.gateway.role === 'authorizer' ? 'request-uri' : 'auto')
     const decision = decide(exchange.env, { bodyLength, mount, target: mode, isOwnFile, resolvesDots })
     const { row, refused } = decision
-    if (row === 'as-sent' && refused === null) return decision
     if (refused !== null) {
       const code = row === 'denied' ? 'REQUEST_DENIED' : 'REQUEST_TARGET_REFUSED'
       throw new RequestError(code, refused.why, { status: refused.status })
     }
-    if (!exchange.gateway.runOnce) note(decision, exchange)
+    if (!exchange.gateway.runOnce && (row !== 'as-sent' || looks > 0)) note(decision, exchange)
     return decision
   }
 }
@@ -84,10 +83,14 @@ function withStatus(reply: Reply, status: number): Reply {
 
 const noted = new Set<string>()
 
+/** How many requests for what was sent are looked at: a proxy that rewrites paths shows it from the start. */
+let looks = 100
+
 /** What cannot be told apart is logged once by a process that stays; under CGI the lint says it. */
 function note({ row, request }: Decision, exchange: Exchange): void {
+  if (row === 'as-sent') looks--
   if (noted.has(row)) return
-  const text = targetNote(row, request)
+  const text = row === 'as-sent' ? proxyNote(exchange.env) : targetNote(row, request)
   if (text === null) return
   noted.add(row)
   exchange.stderr(`cgiup: ${text}\n`)

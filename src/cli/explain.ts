@@ -10,7 +10,7 @@ import { lintEnv } from '../env/lint.js'
  * it wrote. @returns true when one of the latter is an error
  */
 export function explain(run: ScriptRun, environment: readonly string[]): boolean {
-  process.stderr.write(`${targetLine(new Environment(environment))}\n`)
+  process.stderr.write(targetLine(new Environment(environment)))
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment))) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
   }
@@ -19,14 +19,15 @@ export function explain(run: ScriptRun, environment: readonly string[]): boolean
   return findings.some(({ level }) => level === 'error')
 }
 
-/** Which row of the table decided what the app is asked for (docs/environment.md). */
+/** Which row of the table decided what the app is asked for (docs/environment.md); '' for what was sent. */
 function targetLine(env: Environment): string {
   const { row, request, refused, status } = decide(env)
-  if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}`
+  if (row === 'as-sent' && refused === null) return ''
+  if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}\n`
   const { mount, rest, query } = request
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
   const error = status === 0 ? '' : `; a reply of 200 goes out with ${status}`
-  return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}`
+  return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
 }
 
 /** The text of the report: the head line by line with its findings, then those about the whole. */

@@ -4,7 +4,9 @@ import express from 'express'
 import { describe, expect, test } from 'vitest'
 import { type App, handler, toHandler } from '../../src/app/handler.js'
 import { runCgi } from '../../src/cgi.js'
-import { cgiBin } from '../../src/host.js'
+import { cgiBin, files } from '../../src/host.js'
+import { httpHandler } from '../../src/run-http.js'
+import { MemoryServer } from '../../src/test/memory.js'
 import { emulate, memory } from '../../src/test.js'
 import { tempDir } from '../support/temp.js'
 
@@ -109,6 +111,20 @@ describe.each([
   })
 })
 
+test('our own HTTP server refuses before a mount path resolves anything', async () => {
+  for (const app of [fetchApp, nodeApp]) {
+    const server = new MemoryServer(await httpHandler(app, { mount: '/app', development: false }), {})
+    expect((await server.fetch('/app/x')).status).toBe(200)
+    await expect(server.fetch('/x/../app/admin')).rejects.toMatchObject({ code: 'REQUEST_TARGET_REFUSED' })
+    await expect(server.fetch('/app//../admin')).rejects.toMatchObject({ code: 'REQUEST_TARGET_REFUSED' })
+  }
+  const host = new MemoryServer(
+    await httpHandler(handler(files('test/fixtures')), { mount: '/app', development: false }),
+    {},
+  )
+  expect((await host.fetch('/app/x/../captures/README.md')).status).toBe(200)
+})
+
 test('another target is an error', async () => {
   await expect(toHandler(fetchApp, { target: 'else' } as object)).rejects.toMatchObject({ code: 'USAGE' })
   await expect(toHandler(nodeApp, { target: 'else' } as object)).rejects.toMatchObject({ code: 'USAGE' })
@@ -127,6 +143,24 @@ test('runCgi() obeys, too, and takes the option', async () => {
   const env = { REQUEST_URI: '/old', SCRIPT_NAME: '/app', PATH_INFO: '/new' }
   expect((await answer(env))[1]).toContain('["/app","/new"')
   expect((await answer(env, { target: 'request-uri' }))[1]).toContain('["","/old"')
+})
+
+test('what had to be guessed is logged once by a process that stays', async () => {
+  const server = memory(fetchApp)
+  const nginx = { SERVER_SOFTWARE: 'nginx/1.22.1', PATH_INFO: undefined }
+  const front = { ...nginx, SCRIPT_NAME: '/front', DOCUMENT_URI: '/front' }
+  const page = { ...nginx, SCRIPT_NAME: '/page', DOCUMENT_URI: '/page', REDIRECT_STATUS: '404' }
+  const proxied = { SCRIPT_NAME: '/p/x', PATH_INFO: undefined, SCRIPT_FILENAME: 'proxy:fcgi://h/new/x' }
+  for (let times = 0; times < 2; times++) {
+    await server.fetch('/x', { env: front })
+    await server.fetch('/y', { env: page })
+    await server.fetch('/p/x', { env: proxied })
+  }
+  const lines = server.stderr().trim().split('\n')
+  expect(lines).toHaveLength(3)
+  expect(lines[0]).toMatch(/asked for "\/x", the web server serves "\/front".*"request-uri"/)
+  expect(lines[1]).toMatch(/error page for "\/y" \(REDIRECT_STATUS=404\) and gets "\/page"/)
+  expect(lines[2]).toMatch(/asked for "\/p\/x", the web server asks for "\/new\/x"/)
 })
 
 describe('a host behind a web server', () => {

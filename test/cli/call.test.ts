@@ -81,6 +81,20 @@ echo to the log >&2`,
     expect(code).toBe(0)
   })
 
+  it('--explain: which row of the table led to another request', async () => {
+    const page = ['--env', 'REQUEST_URI=/secret', '--env', 'REDIRECT_STATUS=403']
+    const { out, err } = await cgiup(['call', '/denied', 'app.js', '--explain', ...page])
+    expect(out).toMatch(/^Status: 403 Forbidden\r\n/)
+    expect(out).toContain('/denied')
+    expect(err).toContain(
+      'target: row error-page-below, the app gets "/denied" below the mount path ""; a reply of 200 goes out with 403\n',
+    )
+    expect(err).toContain('environment, note: The client asked for "/secret", the server serves "/denied"')
+    const refused = await cgiup(['call', '/admin//../x', 'app.js', '--explain'])
+    expect(refused.out).toMatch(/^Status: 400 /)
+    expect(refused.err).toContain('target: row refused, the app is not called: 400\n')
+  })
+
   it('--explain: what breaks the RFC, at its line, with the clause', async () => {
     const script = write(
       'bad.sh',

@@ -23,12 +23,14 @@ describe('options of a persistent process', () => {
     [['--max-memory', '300000000'], { recycle: { maxMemory: 300_000_000 } }],
     [['--max-age', '12h', '--max-requests', '5'], { recycle: { maxRequests: 5, maxAgeMs: 12 * 3600_000 } }],
     [['--restart-on-change'], { restartOnChange: true }],
+    [['--target', 'request-uri'], { target: 'request-uri' }],
     [[], {}],
   ])('%j', (args, expected) => expect(options(...args)).toEqual(expected))
 
   it.each<[string[], string]>([
     [['--workers', 'many'], '--workers takes a number from 0 to 1024, or auto, not "many".'],
     [['--workers=-1'], '--workers takes'],
+    [['--target', 'path'], '--target takes auto, request-uri or script, not "path".'],
     [['--workers', '5000'], '--workers takes'],
     [['--workers', '1.5'], '--workers takes'],
     [['--socket-mode', '0888'], '--socket-mode takes an octal mode such as 0660, not "0888".'],

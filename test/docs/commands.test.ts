@@ -34,7 +34,7 @@ describe('docs/commands.md', () => {
 
   it('shows what --explain really prints', async () => {
     const [, output, report] =
-      /\$ cgiup call \/ \.\/bad\.sh --explain\n([\s\S]*?)\n\n(target: [\s\S]*?)\n```/.exec(commands) ?? []
+      /\$ cgiup call \/ \.\/bad\.sh --explain\n([\s\S]*?)\n\n(--- [\s\S]*?)\n```/.exec(commands) ?? []
     const directory = tempDir('docs')
     const script = join(directory, 'bad.sh')
     writeFileSync(script, `#!/bin/sh\ncat <<'END'\n${output}\nEND\nexit 3\n`, { mode: 0o755 })

@@ -21,6 +21,8 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['PROXY', '/x?a=1', '200 |/x?a=1'],
     ['PROXY', '/admin?a=1', '403 |/denied?e=403'],
     ['PROXY', '/old/x?a=1', '200 |/new/x?via=r&a=1'],
+    // No variable has the new path.
+    ['PROXY', '/p/x?a=1', '200 /p|/x?a=1'],
     ['HTTP', '/admin?a=1', '200 |/denied?e=403'],
     ['HTTP', '/old/x?a=1', '200 |/new/x?via=r&a=1'],
     ['FRONT', '/x?a=1', '200 |/x?a=1'],
@@ -82,13 +84,22 @@ describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
     ['RECIPE', '/members/x?a=1', '401 401'],
     ['RECIPE', '/accel?a=1', '200 |/files/1?z=2'],
     ['NAMED', '/admin/x?a=1', '403 403 Forbidden'],
+    // The "=" clears the status, and leaves the path: nothing tells that it was refused.
+    ['NAMED', '/cleared/x', '200 |/cleared/x'],
+    ['TARGET', '/said/x', '401 401'],
+    ['TARGET', '/script/x', '401 401'],
+    ['TARGET', '/x?a=1', '200 |/x?a=1'],
   ])('%s: %s', async (way, target, wanted) => {
     expect(await seen(site().ports[way] as number, target), site().log()).toBe(wanted)
   })
 
-  it.each(['ROOTED', 'RECIPE'])('auth_request lets in whom the app at /auth lets in: %s', async (way) => {
+  it.each([
+    ['ROOTED', '/private/x?a=1'],
+    ['RECIPE', '/members/x?a=1'],
+    ['TARGET', '/said/x?a=1'],
+    ['TARGET', '/script/x?a=1'],
+  ])('auth_request lets in whom the app at /auth lets in: %s, %s', async (way, target) => {
     const { ports } = site()
-    const target = way === 'ROOTED' ? '/private/x?a=1' : '/members/x?a=1'
     const reply = await request({ port: ports[way] as number }, { target, headers: ['X-Pass: yes'] })
     expect(reply.text, site().log()).toBe(`|${target}\n`)
   })

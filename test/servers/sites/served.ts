@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
-import { inFront, socketOf, startResponder } from '../responder.js'
+import { inFront, socketOf, startAll, startResponder } from '../responder.js'
 import { environment, type Frame, type Member, makeFrame, root, type Site, writeConfig } from '../site.js'
 import { withCgid } from './cgid.js'
 
@@ -39,23 +39,36 @@ async function startControl(): Promise<Member & { readonly port: number }> {
 
 type Values = Record<string, string>
 
-/** @param start the web server, once the app and the control are there */
+/**
+ * @param start the web server, once the apps and the control are there
+ * @param targets values of the option `target`: an app with each, besides the one that has none
+ */
 async function startServed(
   names: readonly string[],
   start: (frame: Frame, values: Values) => Promise<Member>,
+  targets: readonly string[] = [],
 ): Promise<Site> {
   const frame = await makeFrame(names)
   const file = placeApps(frame)
   const control = await startControl()
-  const sock = socketOf(frame, 'served')
-  const members: Member[] = [control]
-  try {
-    members.unshift(await startResponder(frame, { file, listens: { path: sock } }))
-  } catch (error) {
+  const at = (name: string) => ({ path: socketOf(frame, name) })
+  const withTarget = (name: string) =>
+    startResponder(frame, { file, server: 'fastcgi', listens: at(name), args: ['--target', name] })
+  const starts = [
+    () => startResponder(frame, { file, listens: at('served') }),
+    ...targets.map((name) => () => withTarget(name)),
+  ]
+  const apps = await startAll(starts).catch(async (error) => {
     await control.stop()
     throw error
+  })
+  const values = {
+    APPSOCK: at('served').path,
+    SCRIPTSOCK: at('script').path,
+    URISOCK: at('request-uri').path,
+    CONTROL: String(control.port),
   }
-  return inFront(frame, members, () => start(frame, { APPSOCK: sock, CONTROL: String(control.port) }))
+  return inFront(frame, [...apps, control], () => start(frame, values))
 }
 
 const all = (frame: Frame) => Object.values(frame.ports).map((port) => ({ port }))
@@ -79,19 +92,23 @@ export const startApacheServed = (): Promise<Site> =>
   )
 
 export const startNginxServed = (): Promise<Site> =>
-  startServed(['ROOTED', 'FRONT', 'HTTP', 'SCGI', 'RECIPE', 'STATUS', 'NAMED'], (frame, values) => {
-    const user = root ? 'user www-data;' : ''
-    const file = writeConfig(frame, 'served-nginx-frame.conf', ['nginx-fastcgi-denied.conf'], {
-      ...values,
-      USER: user,
-    })
-    const args = ['-e', join(frame.run, 'error.log'), '-p', frame.run, '-c', file]
-    return startServer(which('nginx') ?? 'nginx', args, {
-      listens: all(frame),
-      env: environment(frame),
-      cwd: frame.run,
-    })
-  })
+  startServed(
+    ['ROOTED', 'FRONT', 'HTTP', 'SCGI', 'RECIPE', 'STATUS', 'NAMED', 'TARGET'],
+    (frame, values) => {
+      const user = root ? 'user www-data;' : ''
+      const file = writeConfig(frame, 'served-nginx-frame.conf', ['nginx-fastcgi-denied.conf'], {
+        ...values,
+        USER: user,
+      })
+      const args = ['-e', join(frame.run, 'error.log'), '-p', frame.run, '-c', file]
+      return startServer(which('nginx') ?? 'nginx', args, {
+        listens: all(frame),
+        env: environment(frame),
+        cwd: frame.run,
+      })
+    },
+    ['script', 'request-uri'],
+  )
 
 export const startLighttpdServed = (): Promise<Site> =>
   startServed([], (frame, values) => {
