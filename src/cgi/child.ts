@@ -103,7 +103,7 @@ class Child {
       get signal() {
         return signal()
       },
-      stderr: writeStderr,
+      stderr: (text) => writeStderr(text),
       waitUntil: (work) => this.#waitUntil(work),
     }
     this.#stdin.onGone = (error) => this.#abortWith(error)
@@ -269,7 +269,8 @@ class Child {
     // 13: an await at the top of a module that never settles.
     const idle = code === 0 || code === 13
     const why = idle ? 'the app waits for something that never comes' : `exit code ${code}`
-    this.#log(`the process ended before the reply was complete: ${why}.`)
+    const text = `the process ended before the reply was complete: ${why}.`
+    writeStderr(logLine(this.#exchange.env, text), true)
     if (!this.#stdio.written) writePage(this.#stdio, this.#nph)
     else this.#kill('SIGTERM')
   }

@@ -85,6 +85,7 @@ function lastChance(stdio: TakenStdio, code: number): void {
   else if (!stdio.written && code !== 0) {
     writeStderr(
       logLine(environ, `answered with 500: the process ended with code ${code} before it had a reply`),
+      true,
     )
     writePage(stdio)
   }
@@ -107,8 +108,17 @@ export function writePage(stdio: TakenStdio, nph = isNph(environ)): void {
   }
 }
 
-/** Diagnostics are never worth more than the reply: what cannot be written is lost. */
-export function writeStderr(text: string): void {
+/**
+ * Diagnostics are never worth more than the reply: what cannot be written is lost.
+ *
+ * @param last the process ends with this turn: what a stream would write later is lost
+ */
+export function writeStderr(text: string, last = false): void {
+  // A line of the app's is half written: ours comes behind it, not into it.
+  if (!last && process.getActiveResourcesInfo().some((name) => name.endsWith('WriteWrap'))) {
+    process.stderr.write(text)
+    return
+  }
   const bytes = Buffer.from(text)
   let at = 0
   try {
