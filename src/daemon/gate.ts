@@ -2,6 +2,7 @@
 import { Connection } from '../fastcgi/connection.js'
 import type { HttpAcceptor } from '../http/server.js'
 import { ScgiConnection } from '../scgi/connection.js'
+import { STAYS, silentSince } from '../server/pressure.js'
 import type { Served, Service } from '../server/service.js'
 import type { Wire, WireOwner } from '../server/wire.js'
 
@@ -22,6 +23,7 @@ class Silent implements Served, WireOwner {
   readonly #service: Service
   readonly #give: (wire: Wire, first: Buffer) => void
   readonly #since: number
+  #given = false
 
   /** @param give gets the connection with its first bytes: somebody else looks after it from then on */
   constructor(wire: Wire, service: Service, give: (wire: Wire, first: Buffer) => void) {
@@ -29,14 +31,16 @@ class Silent implements Served, WireOwner {
     this.#service = service
     this.#give = give
     this.#since = service.now()
+    // One that finds no room is told so when it asks for something.
+    service.hasRoom()
     service.opened(this)
     wire.probe(this)
   }
 
   data(chunk: Buffer): void {
     // There is no moment without a connection in between, which would end a process that is to end.
-    this.#give(this.#wire, chunk)
-    this.#service.closed(this)
+    this.#given = true
+    this.#service.passOn(this, () => this.#give(this.#wire, chunk))
   }
 
   gone(): void {
@@ -53,6 +57,15 @@ class Silent implements Served, WireOwner {
 
   sweep(now: number): void {
     if (now - this.#since > this.#service.limits.idleTimeoutMs) this.#wire.destroySoon()
+  }
+
+  orderOfLeaving(now: number): number {
+    return this.#given ? STAYS : silentSince(this.#since, now)
+  }
+
+  giveWay(): void {
+    this.#service.closed(this)
+    this.#wire.destroy()
   }
 
   destroy(): void {

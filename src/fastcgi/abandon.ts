@@ -1,15 +1,17 @@
-/** A request whose process ends before its reply is whole. */
+/** Requests whose process ends before their replies are whole. */
+import { logLine } from '../cgi/error-text.js'
 import { abandonedText } from '../server/answer.js'
 import type { ProcessEnd } from '../server/process-end.js'
+import type { Wire } from '../server/wire.js'
 import type { Line } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import { RecordType } from './record.js'
 import { abortText, streamText } from './stdout.js'
 
 /** Puts the reply, or what shows that it is broken, into the output of the connection. */
-export const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
+const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
   const { env, headSent, request } = exchange
-  line.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
+  line.service.report(exchange, logLine(env, headSent ? `the reply was cut off: ${end.why}` : end.why))
   if (headSent) {
     line.output.send(abortText(request.id, env.get('SERVER_SOFTWARE')))
     return
@@ -17,4 +19,16 @@ export const abandonExchange = (line: Line, exchange: FastcgiExchange, end: Proc
   exchange.headSent = true
   line.output.send(streamText(RecordType.STDOUT, request.id, abandonedText(end, env.get('REQUEST_METHOD'))))
   line.finish(exchange, 0)
+}
+
+/** Ends all of a connection; returns what resets it, where its peer cannot be told in another way. */
+export const abandonAll = (
+  line: Line,
+  exchanges: readonly FastcgiExchange[],
+  wire: Wire,
+  end: ProcessEnd,
+): (() => void) | null => {
+  for (const exchange of exchanges) if (!exchange.finished) abandonExchange(line, exchange, end)
+  // A socket of the file system has no reset.
+  return line.output.last() || wire.remoteAddress === undefined ? null : () => wire.reset()
 }

@@ -5,11 +5,12 @@
 import { Spool } from '../cgi/spool.js'
 import type { PushedBody } from '../server/body.js'
 import { isHaproxy } from '../server/haproxy.js'
+import { idleSince, STAYS, silentSince, unfinishedSince } from '../server/pressure.js'
 import type { ProcessEnd } from '../server/process-end.js'
 import { Progress } from '../server/progress.js'
 import { type Served, type Service, tooLarge } from '../server/service.js'
 import type { Wire, WireOwner } from '../server/wire.js'
-import { abandonExchange } from './abandon.js'
+import { abandonAll } from './abandon.js'
 import { answer, answerError, type Line } from './answer.js'
 import { Backlog } from './backlog.js'
 import { BodiesBehind } from './bodies-behind.js'
@@ -38,6 +39,8 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   readonly #gather = new Gather()
   /** A request without FCGI_KEEP_CONN was answered: the connection ends with the last one that is open. */
   #last = false
+  /** The peer has sent something. */
+  #heard = false
   /** Another process has it, or is about to. */
   #given = false
   /** It came when there were maxConnections others: its requests get 503 while that is so. */
@@ -57,7 +60,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
     this.#backlog = new Backlog(wire, service.limits.maxBacklogBytes, () => {
       if (!this.#behind.paused) wire.resume()
     })
-    this.#surplus = service.connections.size >= service.limits.maxConnections
+    this.#surplus = !service.hasRoom()
     service.opened(this)
     wire.open(this)
   }
@@ -197,6 +200,17 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
       })
   }
 
+  orderOfLeaving(now: number): number {
+    if (this.open.size > 0) return STAYS
+    if (this.#pendingSince > 0) return unfinishedSince(this.#pendingSince, now)
+    return this.#heard ? idleSince(this.lastActive, now) : silentSince(this.lastActive, now)
+  }
+
+  giveWay(): void {
+    this.service.closed(this)
+    this.#wire.destroy()
+  }
+
   /** Time limits; called about once a second. */
   sweep(now: number): void {
     const { idleTimeoutMs, paramsTimeoutMs } = this.service.limits
@@ -254,6 +268,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   }
 
   #read(chunk: Buffer): void {
+    this.#heard = true
     this.lastActive = this.service.now()
     try {
       this.#responder.push(chunk)
@@ -272,8 +287,8 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   #start(now: number): void {
     const fresh = this.#fresh
     this.#fresh = []
-    const { maxConnections, maxRequestsPerConnection } = this.service.limits
-    if (this.#surplus) this.#surplus = this.service.connections.size > maxConnections
+    const { maxRequestsPerConnection } = this.service.limits
+    if (this.#surplus) this.#surplus = !this.service.hasRoom(this)
     let before = this.open.size - fresh.length
     for (const exchange of fresh) {
       if (exchange.finished) continue
@@ -317,12 +332,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   }
 
   abandon(end: ProcessEnd): (() => void) | null {
-    for (const exchange of this.open.all()) if (!exchange.finished) abandonExchange(this, exchange, end)
-    const wire = this.#wire
-    const told = this.output.last()
-    // A socket of the file system has no reset.
-    if (told || wire.remoteAddress === undefined) return null
-    return () => wire.reset()
+    return abandonAll(this, this.open.all(), this.#wire, end)
   }
 
   /** END_REQUEST, and what follows from it for the connection. */
@@ -356,6 +366,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
     const { request } = exchange
     this.#responder.finish(request)
     this.open.delete(request.id)
+    this.lastActive = this.service.now()
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
     if (!request.keepConnection) this.#last = true
     if ((!this.#last && !this.service.stopping) || this.open.size > 0) return

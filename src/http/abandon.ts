@@ -1,6 +1,7 @@
 /** A request whose process ends before its reply is whole. */
 import type { ServerResponse } from 'node:http'
 import { logLine } from '../cgi/error-text.js'
+import { textPageLines } from '../cgi/head-page.js'
 import type { ProcessEnd } from '../server/process-end.js'
 import type { HttpExchange } from './exchange.js'
 
@@ -27,12 +28,7 @@ export function abandonResponse(
 function responseText({ status }: ProcessEnd, method: string | undefined): string {
   const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
   const body = `${status} ${reason}\n`
-  const lines = [
-    `HTTP/1.1 ${status} ${reason}`,
-    `Date: ${new Date().toUTCString()}`,
-    'Connection: close',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${body.length}`,
-  ]
-  return `${lines.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`
+  const date = new Date().toUTCString()
+  const head = `HTTP/1.1 ${status} ${reason}\r\nDate: ${date}\r\nConnection: close\r\n${textPageLines}`
+  return `${head}Content-Length: ${body.length}\r\n\r\n${method === 'HEAD' ? '' : body}`
 }

@@ -1,6 +1,7 @@
 /** One connection of the HTTP server: its requests one at a time, and a client that leaves or takes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { type GivesWay, idleSince, STAYS, silentSince, unfinishedSince } from '../server/pressure.js'
 import { Progress, takenBytes } from '../server/progress.js'
 import type { HttpExchange } from './exchange.js'
 
@@ -34,16 +35,20 @@ export interface ConnectionOwner {
   complaint(text: string): void
 }
 
-export class Connection {
+export class Connection implements GivesWay {
   readonly socket: Socket
   /** It came when there were maxConnections others. */
-  readonly surplus: boolean
+  surplus: boolean
   /** The request that is being answered. */
   exchange: HttpExchange | null = null
   readonly #owner: ConnectionOwner
   readonly #waiting: Turn[] = []
   readonly #progress = new Progress()
   #busy = false
+  /** A request has come. */
+  #asked = false
+  /** Clock of its beginning, later of the end of its last request. */
+  #since = performance.now()
   /** No further request of it is answered. */
   #over = false
   #closed: () => void = () => {}
@@ -71,6 +76,7 @@ export class Connection {
 
   async #work(first: Turn): Promise<void> {
     this.#busy = true
+    this.#asked = true
     for (let turn: Turn | undefined = first; turn !== undefined; turn = this.#waiting.shift()) {
       if (!turn.res.socket && !(await this.#turnOf(turn.res))) break
       const goesOn = await this.#owner.serve(turn, this)
@@ -79,6 +85,7 @@ export class Connection {
       if (this.#waiting.length < AHEAD && this.socket.isPaused()) this.socket.resume()
     }
     this.#busy = false
+    this.#since = performance.now()
   }
 
   /** Node gives the connection to the next reply when the last one is out. False when it is gone before. */
@@ -100,6 +107,17 @@ export class Connection {
     this.#owner.complaint(
       `the client ${this.#name} sent more than ${MOST_AHEAD} requests ahead of their answers`,
     )
+    this.socket.destroy()
+  }
+
+  orderOfLeaving(now: number): number {
+    const { destroyed, bytesRead } = this.socket
+    if (this.#busy || destroyed) return STAYS
+    if (this.#asked) return idleSince(this.#since, now)
+    return bytesRead === 0 ? silentSince(this.#since, now) : unfinishedSince(this.#since, now)
+  }
+
+  giveWay(): void {
     this.socket.destroy()
   }
 

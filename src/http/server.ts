@@ -10,6 +10,7 @@ import { admission } from '../server/admission.js'
 import { time } from '../server/limits.js'
 import { listen } from '../server/listen.js'
 import { Log } from '../server/log.js'
+import { makeRoom } from '../server/pressure.js'
 import { type Abandon, abandonNow, atProcessEnd, lateEnd } from '../server/process-end.js'
 import { guardStandardStreams } from '../server/standard-streams.js'
 import { abandonResponse } from './abandon.js'
@@ -176,9 +177,15 @@ class Service implements ConnectionOwner {
   }
 
   #opened(socket: Socket): void {
-    const { maxConnections = 1000 } = this.#options
-    this.#connections.set(socket, new Connection(socket, this, this.#connections.size >= maxConnections))
+    this.#connections.set(socket, new Connection(socket, this, !this.#hasRoom(0)))
     socket.once('close', () => this.#connections.delete(socket))
+  }
+
+  /** @param counted 1 for a connection that is among them already */
+  #hasRoom(counted: 0 | 1): boolean {
+    const all = this.#connections
+    const { maxConnections = 1000 } = this.#options
+    return makeRoom(all.values(), all.size - counted, maxConnections, performance.now(), this.#lines)
   }
 
   #take(turn: Turn): void {
@@ -278,9 +285,10 @@ class Service implements ConnectionOwner {
   }
 
   /** A limit of what is served at the same time is crossed. */
-  #crossed({ env }: HttpExchange, { surplus }: Connection): boolean {
+  #crossed({ env }: HttpExchange, connection: Connection): boolean {
     const { maxRequests = 1000, maxConnections = 1000 } = this.#options
-    const tooMany = surplus && this.#connections.size > maxConnections
+    if (connection.surplus) connection.surplus = !this.#hasRoom(1)
+    const tooMany = connection.surplus
     if (!tooMany && this.#running.size <= maxRequests) return false
     const name = tooMany ? `maxConnections is ${maxConnections}` : `maxRequests is ${maxRequests}`
     this.#lines.complaint(logLine(env, `answered with 503: ${name}`))

@@ -1,8 +1,10 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
+import { logLine } from '../cgi/error-text.js'
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import { abandonedText } from '../server/answer.js'
 import { bodyTimeout } from '../server/limits.js'
+import { STAYS, silentSince, unfinishedSince } from '../server/pressure.js'
 import type { ProcessEnd } from '../server/process-end.js'
 import { Progress } from '../server/progress.js'
 import type { Served, Service } from '../server/service.js'
@@ -29,15 +31,15 @@ export class ScgiConnection implements Served, Line, WireOwner {
   /** Bytes have come that are no part of the request. */
   #surplus = false
   /** It came when there were maxConnections others. */
-  readonly #tooMany: boolean
   readonly #progress = new Progress()
+  #tooMany: boolean
 
   constructor(wire: Wire, service: Service) {
     this.wire = wire
     this.service = service
     this.#reader = new NetstringReader(service.limits)
     this.#openedAt = service.now()
-    this.#tooMany = service.connections.size >= service.limits.maxConnections
+    this.#tooMany = !service.hasRoom()
     service.opened(this)
     wire.open(this)
   }
@@ -49,6 +51,16 @@ export class ScgiConnection implements Served, Line, WireOwner {
 
   stop(): void {
     if (this.#exchange === null && this.#reader.idle) this.wire.destroySoon()
+  }
+
+  orderOfLeaving(now: number): number {
+    if (this.#exchange !== null) return STAYS
+    return this.#reader.idle ? silentSince(this.#openedAt, now) : unfinishedSince(this.#openedAt, now)
+  }
+
+  giveWay(): void {
+    this.service.closed(this)
+    this.wire.destroy()
   }
 
   /** Time limits; called about once a second. */
@@ -113,6 +125,7 @@ export class ScgiConnection implements Served, Line, WireOwner {
     this.#exchange = exchange
     if (head.bodyAt < chunk.length) this.#body(exchange, chunk, head.bodyAt, false)
     if (this.#surplus) return
+    if (this.#tooMany) this.#tooMany = !this.service.hasRoom(this)
     this.service.serve(
       exchange,
       (reply) => answer(this, exchange, reply),
@@ -215,7 +228,10 @@ export class ScgiConnection implements Served, Line, WireOwner {
     const exchange = this.#exchange
     if (exchange === null || exchange.finished) return null
     const { headSent } = exchange
-    this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
+    this.service.report(
+      exchange,
+      logLine(exchange.env, headSent ? `the reply was cut off: ${end.why}` : end.why),
+    )
     exchange.finished = true
     if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')))
     else if (wire.remoteAddress !== undefined) return () => wire.reset()

@@ -1,6 +1,7 @@
 /** What the answers of FastCGI and SCGI share, until the head goes out. */
 import { failureText, harmless } from '../cgi/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/head.js'
+import { textPageLines } from '../cgi/head-page.js'
 import { parseVerbatim } from '../cgi/verbatim.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
@@ -105,5 +106,5 @@ export const cutOffLine = (protocol: string, error: unknown, sent: number | null
 export const abandonedText = ({ status }: ProcessEnd, method: string | undefined): string => {
   const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
   const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
-  return `Status: ${status} ${reason}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${body}`
+  return `Status: ${status} ${reason}\r\n${textPageLines}\r\n${body}`
 }

@@ -25,7 +25,10 @@ export interface ServiceOptions {
   readonly maxBacklogBytes?: number
   /** Requests served at the same time; further ones get 503. Default 1000. */
   readonly maxRequests?: number
-  /** Open connections; requests on further ones get 503. Default 1000. */
+  /**
+   * Open connections; those over HTTP are counted for themselves. At the limit those that do nothing give way to new ones
+   * (docs/fastcgi.md); when all are at work, requests on further ones get 503. Default 1000.
+   */
   readonly maxConnections?: number
   /** Requests at the same time on one connection; more break it. Default 100. */
   readonly maxRequestsPerConnection?: number

@@ -9,11 +9,12 @@ import type { SocketExchange } from './exchange.js'
 import { isHaproxy } from './haproxy.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
+import { type GivesWay, makeRoom } from './pressure.js'
 import { type Abandon, abandonNow, lateEnd, type ProcessEnd } from './process-end.js'
 import type { HandOver } from './wire.js'
 
 /** A connection, as the service sees it. */
-export interface Served extends Member {
+export interface Served extends Member, GivesWay {
   /** The process is to end: a connection that is idle is closed now. */
   stop(): void
   /** Another process takes connections over: one that is idle goes there now. */
@@ -69,6 +70,8 @@ export class Service {
   readonly #work = new Set<Promise<unknown>>()
   readonly #timer: NodeJS.Timeout
   #running = 0
+  /** Of the connections: one that is counted twice. */
+  #passing = 0
   #empty: (() => void) | null = null
   #stopped: Promise<void> | undefined
 
@@ -102,6 +105,24 @@ export class Service {
   closed(connection: Served): void {
     this.connections.delete(connection)
     if (this.connections.size === 0) this.#empty?.()
+  }
+
+  /** A connection goes on as another one: what `give` opens takes its place. */
+  passOn(from: Served, give: () => void): void {
+    this.#passing = 1
+    give()
+    this.#passing = 0
+    this.closed(from)
+  }
+
+  /**
+   * Whether there is room for one more connection, for which another one may give way.
+   *
+   * @param counted it is among them already
+   */
+  hasRoom(counted?: Member): boolean {
+    const others = this.connections.size - this.#passing - (counted === undefined ? 0 : 1)
+    return makeRoom(this.connections, others, this.limits.maxConnections, this.now(), this.lines)
   }
 
   /**
