@@ -21,7 +21,7 @@ import {
   scriptOptions,
   settings,
 } from './options.js'
-import { plainReply, reasonReply } from './pages.js'
+import { logRefusal, plainReply, reasonReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
 import { noteScript, noteScripts } from './programs.js'
 import { redirectLocally } from './redirect.js'
@@ -76,7 +76,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
     if (found.kind === 'file') return answerFile(found.file, found.depth, place, exchange)
     if (place.segments.at(-1) !== '') return withSlash(exchange, place)
     for (const name of indexes) {
-      const index = find(found.path, [name], options)
+      const index = find(root, [...place.segments, textToBytes(name)], options)
       if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
     const shown = showsDevelopment(exchange, set.development)
@@ -150,7 +150,7 @@ function runAt(
 
 /** The reason is for the log, and in development for the page too: it tells of files and their paths. */
 function refuse(status: number, why: string, exchange: Exchange, { development }: Settings): Reply {
-  exchange.stderr(`${status}: ${why}\n`)
+  logRefusal(exchange, status, why)
   return showsDevelopment(exchange, development) ? reasonReply(status, why) : plainReply(status)
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Exchange, Handler } from '../exchange.js'
 import { canonical, type HostRule } from './allowed-hosts.js'
-import { reasonReply } from './pages.js'
+import { logRefusal, reasonReply } from './pages.js'
 
 /** RFC 9110 section 9.2.1: they change nothing. All others may, those of WebDAV too. */
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -19,7 +19,7 @@ export function refuseCrossSite(handler: Handler, rule: HostRule): Handler {
     if (other === null) return handler(exchange)
     const method = exchange.env.get('REQUEST_METHOD')
     const why = `${other} asked for ${method}, which may change something here. --allow-cross-site lets such requests pass.`
-    exchange.stderr(`403: ${why}\n`)
+    logRefusal(exchange, 403, why)
     return reasonReply(403, why)
   }
 }

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { showsDevelopment } from '../development.js'
 import { translate } from '../env/request.js'
+import { textToBytes } from '../env/text.js'
 import { shortage } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { asHost } from './as-served.js'
@@ -10,7 +11,7 @@ import { notModified, type Range, rangeOf, type Version } from './conditions.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
 import { directoryPath } from './options.js'
-import { plainReply, reasonReply } from './pages.js'
+import { logRefusal, plainReply, reasonReply } from './pages.js'
 import { type Place, placeOf, withSlash } from './path.js'
 import { judgeFile, programText, startOf, whyWithheld } from './sendable.js'
 import { type TypeOptions, typeOf, type Withheld } from './withheld.js'
@@ -73,7 +74,7 @@ export function sendFile(
 
 function refuse(file: string, { why, fix }: Withheld, exchange: Exchange, options: FilesOptions): Reply {
   const text = `${file} is withheld: ${why}.${fix === undefined ? '' : ` ${fix}`}`
-  exchange.stderr(`403: ${text}\n`)
+  logRefusal(exchange, 403, text)
   return showsDevelopment(exchange, options.development) ? reasonReply(403, text) : plainReply(403)
 }
 
@@ -84,7 +85,7 @@ function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOp
   if (found.kind === 'none') return plainReply(404)
   if (place.segments.at(-1) !== '') return withSlash(exchange, place)
   for (const name of options.index ?? ['index.html']) {
-    const index = find(found.path, [name], options)
+    const index = find(root, [...place.segments, textToBytes(name)], options)
     if (index.kind === 'file') return index.file
   }
   const development = showsDevelopment(exchange, options.development)
@@ -99,7 +100,7 @@ async function send(file: string, exchange: Exchange, options: FilesOptions): Pr
     return null
   })
   if (!handle) {
-    exchange.stderr(`403: ${file} cannot be read.\n`)
+    logRefusal(exchange, 403, `${file} cannot be read.`)
     return plainReply(403)
   }
   let keep = false

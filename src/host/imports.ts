@@ -3,15 +3,16 @@ import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shortage } from '../errors.js'
+import { namedByPackage } from './package-imports.js'
 
 /** Files that one program may lead to; the rest is not followed. */
 const MOST_FILES = 5000
 /** Larger files are made by bundlers and import nothing of the site. */
 const MOST_BYTES = 4 << 20
 
-/** `from './x'`, `import './x'`, `import('./x')`, `require('./x')`, `new Worker(new URL('./x', …))`. */
+/** `from './x'`, `import './x'`, `import('./x')`, `require('./x')`, `new Worker(new URL('./x', …))`; a comment may precede. */
 const specifier =
-  /(?:\bfrom|\bimport|\b(?:import|require(?:\.resolve)?)\s*\(|\bWorker\s*\(\s*(?:new\s+URL\s*\()?)\s*(["'`])((?:\.{1,2}(?:\/[^"'`\n]*)?)|\/[^"'`\n]+|file:[^"'`\n]+)\1/g
+  /(?:\bfrom|\bimport|\b(?:import|require(?:\.resolve)?)\s*\(|\bWorker\s*\(\s*(?:new\s+URL\s*\()?)\s*(?:\/\*[^*]{0,200}\*\/\s*)?(["'`])((?:\.{1,2}(?:\/[^"'`\n]*)?)|\/[^"'`\n]+|#[^"'`\n]+|file:[^"'`\n]+)\1/g
 
 /** What may be left out in `require('./x')`, or stands for a file that is compiled (`./x.js` for `x.ts`). */
 const endings = ['', '.js', '.json', '.node', '.mjs', '.cjs', '.ts', '/index.js', '/index.json']
@@ -36,8 +37,10 @@ export function addImports(entry: string, found: Set<string>): void {
     if (found.has(file) || found.size >= MOST_FILES) continue
     found.add(file)
     for (const name of specifiersOf(file)) {
-      const target = resolved(name, file)
-      if (target !== null && !/[\\/]node_modules[\\/]/.test(target)) waiting.push(target)
+      for (const path of name.startsWith('#') ? namedByPackage(name, file) : [name]) {
+        const target = resolved(path, file)
+        if (target !== null && !/[\\/]node_modules[\\/]/.test(target)) waiting.push(target)
+      }
     }
   }
 }

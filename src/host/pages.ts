@@ -1,8 +1,9 @@
 /** Pages the host itself answers with. */
 import { pageFields } from '../cgi/head-page.js'
+import { visible } from '../cgi/script-stderr.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError } from '../errors.js'
-import type { HeaderList, Reply } from '../exchange.js'
+import type { Exchange, HeaderList, Reply } from '../exchange.js'
 
 /** A page that says the status and nothing else: all that a client in production gets. */
 export function plainReply(status: number, headers: HeaderList = []): Reply {
@@ -14,6 +15,11 @@ export function plainReply(status: number, headers: HeaderList = []): Reply {
 export function reasonReply(status: number, why: string): Reply {
   const title = `${status} ${reasonPhrase(status)}`
   return htmlReply(status, title, `<h1>${title}</h1>\n<p>${escapeHtml(why)}</p>`)
+}
+
+/** The line of a refusal for the log. A client may have chosen names in it: they begin no line, and steer no terminal. */
+export function logRefusal(exchange: Exchange, status: number, why: string): void {
+  exchange.stderr(`${status}: ${visible(why)}\n`)
 }
 
 /** @param body HTML, already escaped. */

@@ -5,13 +5,14 @@
  */
 import { readdirSync } from 'node:fs'
 import { basename, extname, join, sep } from 'node:path'
+import { isOwn, loadedFiles } from '../daemon/loaded-files.js'
 import { shortage } from '../errors.js'
 import { addImports, fileNamed } from './imports.js'
 import { type Interpreters, interpreterOf, runs } from './options.js'
-import { closedDirectory } from './withheld.js'
+import { closedDirectory, unwrapped } from './withheld.js'
 
-/** Extensions that a program in JavaScript may import. `.map` is for the file it belongs to. */
-const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node|map)$/i
+/** Extensions that a program in JavaScript may import. */
+const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i
 /** Extensions whose files cannot import JavaScript, so that they need not be read. */
 const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
 
@@ -50,21 +51,45 @@ export function noteScripts(directory: string, interpreters: Interpreters, files
  * @param root real path of the directory that is served
  */
 export function programAt(file: string, root: string): string | null {
-  const bare = file.replace(/\.map$/i, '')
-  const entries = [...scripts, ...ownFiles()]
+  // Its source map, and copies of it: app.js.map, app.js.gz, app.js.txt.
+  const inner = unwrapped(file)
+  const bare = extname(inner) === '' ? file : inner
+  const own = ownFiles()
+  const entries = [...scripts, ...own]
   if (entries.includes(bare)) return 'it is a program that runs here'
   for (const [directory, { interpreters, files }] of directories) {
     if (!isBelow(file, directory)) continue
     if (isBelow(directory, root) && !files) return `${directory} holds scripts`
-    if (interpreterOf(file, interpreters)) return 'its extension is one that scripts have here'
+    if (interpreterOf(bare, interpreters)) return 'its extension is one that scripts have here'
   }
-  if (!importable.test(file)) return null
+  if (!importable.test(bare)) return null
   // A directory that holds no program was made for readers: what an app outside imports of it is for both.
   const inside = entries.filter((entry) => isBelow(entry, root))
-  const own = directories.get(root)
-  if (own !== undefined && !addScripts(root, own.interpreters, inside))
+  const scriptsThere = directories.get(root)
+  if (scriptsThere !== undefined && !addScripts(root, scriptsThere.interpreters, inside))
     return `${root} has too many files to find its scripts`
-  return importedBy(inside, bare)
+  const why = importedBy(inside, bare)
+  if (why !== null || !own.some((entry) => isOwn(entry, root))) return why
+  return isLoaded(bare, root) ? 'the app of this process has loaded it' : null
+}
+
+/** How long what was found to be loaded is believed to be all, in milliseconds: a look takes about 14. */
+const LOOK_MS = 1000
+
+/** By directory: real paths of the files of this process, and when they were looked up. */
+const loaded = new Map<string, { readonly files: ReadonlySet<string>; readonly at: number }>()
+
+/** Whether this process has loaded a file, by whatever name: `#db`, a computed path, `node --import`. */
+function isLoaded(file: string, root: string): boolean {
+  let found = loaded.get(root)
+  if (found === undefined || (!found.files.has(file) && performance.now() - found.at > LOOK_MS)) {
+    found = {
+      files: new Set(loadedFiles(root).flatMap((one) => fileNamed(one) ?? [])),
+      at: performance.now(),
+    }
+    loaded.set(root, found)
+  }
+  return found.files.has(file)
 }
 
 function importedBy(entries: readonly string[], file: string): string | null {

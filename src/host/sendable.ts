@@ -41,16 +41,16 @@ function realPath(file: string): string | null {
   }
 }
 
-/** The first bytes of a file, which the system has at hand by now. */
+/** The first bytes of a file, which the system has at hand by now; without a byte order mark. */
 export function startOf(fd: number): string {
-  const buffer = Buffer.alloc(8)
+  const buffer = Buffer.alloc(64)
   return buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0)).replace(/^\xef\xbb\xbf/, '')
 }
 
 /** Why a file holds a program, by its first bytes: whatever its name and its permissions say. */
 export function programText(mode: number, start: string, file: string, options: TypeOptions): string | null {
   const isScript = start.startsWith('#!')
-  if (!isScript && !/^<\?(?:php|=)/.test(start)) return null
+  if (!isScript && !/^\s*<\?(?:php\b|=)/i.test(start)) return null
   // One whose type was given is meant to be read, unless it runs.
   if ((mode & 0o111) === 0 && givenType(basename(file), options) !== undefined) return null
   return isScript ? 'it is a script (#!); cgiBin() runs it' : 'it is a PHP page'

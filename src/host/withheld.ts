@@ -61,8 +61,16 @@ const kindOf: ReadonlyMap<string, string> = new Map(
 const projectNames =
   /^(?:package(?:-lock)?|npm-shrinkwrap|composer|bower|deno|biome|firebase|vercel|secrets?|credentials?)\.json$|^[jt]sconfig(?:\.[^.]+)?\.json$|^appsettings(?:\.[^.]+)?\.json$|^(?:client_secret|service[-_]?account)[^.]*\.json$|\.config\.m?js$|^(?:gulpfile|gruntfile)\.js$/i
 
-/** A program, a database or a key that got one more extension: `wp-config.php.txt`, `dump.sql.gz`. */
+/** A file that got one more extension: `wp-config.php.txt`, `dump.sql.gz`, `app.js.map`. */
 const wrappers: ReadonlySet<string> = new Set('.txt .gz .tgz .bz2 .xz .zst .7z .zip .tar .map'.split(' '))
+/** What it may have been before, of the other kinds: `app.config.js.map` and `trace.zip` are for readers. */
+const wrappedToo: ReadonlySet<string> = new Set(['log', 'env', 'ini', 'htaccess', 'htpasswd'])
+
+/** A path without these extensions: what the file is a copy of. */
+export function unwrapped(file: string): string {
+  const extension = extname(file)
+  return wrappers.has(extension.toLowerCase()) ? unwrapped(file.slice(0, -extension.length)) : file
+}
 
 /** Why a file is not sent. */
 export interface Withheld {
@@ -87,7 +95,7 @@ export function withheldName(name: string, options: TypeOptions = {}): Withheld 
     const why = kind === undefined ? `${extension} is not in the table of types` : `${extension} is ${kind}`
     return { why: extension === '' ? 'it has no extension' : why, fix: fixFor(extension) }
   }
-  if (projectNames.test(name)) return { why: 'it is about the project', fix: fixFor(extension) }
+  if (projectNames.test(unwrapped(name))) return { why: 'it is about the project', fix: fixFor(extension) }
   return wrappers.has(extension) ? wrapped(name) : null
 }
 
@@ -97,7 +105,7 @@ function wrapped(name: string): Withheld | null {
     const inner = parts[i] as string
     // One letter or digit is a version or an initial.
     const kind = inner.length > 1 ? kindOf.get(`.${inner}`) : undefined
-    if (kind === 'a program' || kind === 'a database' || kind === 'a key')
+    if (kind === 'a program' || kind === 'a database' || kind === 'a key' || wrappedToo.has(inner))
       return { why: `.${inner} is ${kind}`, fix: fixFor(`.${parts.slice(i).join('.')}`) }
   }
   return null
