@@ -68,6 +68,11 @@ export const errorTable = {
     fix: 'Send the body with Transfer-Encoding: chunked, or with a Content-Length.',
     status: 501,
   },
+  REQUEST_EXPECTATION_UNKNOWN: {
+    title: 'The request expects something other than 100-continue',
+    fix: 'Send it without the header Expect, or with Expect: 100-continue.',
+    status: 417,
+  },
   REQUEST_VERSION_UNKNOWN: {
     title: 'The request is of another HTTP version than 1.0 and 1.1',
     fix: 'Send HTTP/1.1.',

@@ -28,7 +28,12 @@ export function headFault(head: RequestHead, maxHeaders: number): RequestError |
   }
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return new RequestError('REQUEST_VERSION_UNKNOWN', `The request is of HTTP/${httpVersion}.`)
-  return hostFault(rawHeaders, httpVersion) ?? codingFault(rawHeaders, httpVersion) ?? targetFault(head)
+  return (
+    hostFault(rawHeaders, httpVersion) ??
+    codingFault(rawHeaders, httpVersion) ??
+    targetFault(head) ??
+    expectationFault(rawHeaders, httpVersion)
+  )
 }
 
 /**
@@ -79,6 +84,18 @@ function targetFault({ url = '/', method = 'GET' }: RequestHead): RequestError |
   if (url.startsWith('/') || parseTarget(url, method).form !== 'absolute') return null
   const authority = /^[^:]*:\/\/([^/?#]*)/.exec(url)?.[1] ?? ''
   return isHost(authority) ? null : invalid(`The request target ${show(url)} names no host`)
+}
+
+/**
+ * RFC 9110 10.1.1: "A server that receives an Expect field value containing a member other than 100-continue MAY
+ * respond with a 417", and "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore
+ * that expectation".
+ */
+function expectationFault(rawHeaders: readonly string[], httpVersion: string): RequestError | null {
+  if (httpVersion === '1.0') return null
+  const other = valuesOf(rawHeaders, 'expect').find((value) => value.toLowerCase() !== '100-continue')
+  if (other === undefined) return null
+  return new RequestError('REQUEST_EXPECTATION_UNKNOWN', `The request has Expect: ${show(other)}.`)
 }
 
 function valuesOf(rawHeaders: readonly string[], wanted: string): string[] {

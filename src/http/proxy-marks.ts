@@ -11,7 +11,27 @@ export const proxyFields: readonly string[] = [
   'x-real-ip', // nginx, by everybody's recipe
   'x-original-*', // nginx ingress, IIS
   'x-client-ip',
+  'x-client-cert*',
   'x-cluster-client-ip',
+  'client-ip',
+  'x-remote-*',
+  'x-originating-ip',
+  // Of recipes for nginx and HAProxy, and of load balancers: where TLS ended, what was asked for
+  'x-host',
+  'x-scheme',
+  'x-url-scheme',
+  'x-ssl*',
+  'ssl-client-*',
+  'front-end-https',
+  'x-request-start',
+  'proxy-client-ip', // WebLogic
+  'wl-proxy-*',
+  'x-azure-*',
+  'x-vercel-*',
+  'x-nf-*', // Netlify
+  'akamai-*',
+  'x-akamai-*',
+  'do-connecting-ip', // DigitalOcean
   'x-proxy*',
   'x-envoy-*',
   'x-varnish',

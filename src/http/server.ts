@@ -96,6 +96,8 @@ class Service implements ConnectionOwner {
     this.#server.on('request', (req, res) => this.#take({ req, res, expectsContinue: false }))
     // RFC 9110 10.1.1: `100 Continue` is sent when, and only if, the body is read.
     this.#server.on('checkContinue', (req, res) => this.#take({ req, res, expectsContinue: true }))
+    // Node would answer 417 itself, whatever else is in the head, and go on with what follows.
+    this.#server.on('checkExpectation', (req, res) => this.#take({ req, res, expectsContinue: false }))
     this.#timer = setInterval(() => this.#sweep(), this.#sweepMs())
     this.#timer.unref()
   }

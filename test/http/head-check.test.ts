@@ -71,6 +71,10 @@ const refused: [what: string, bytes: string, status: number][] = [
   ['a chunk size beyond 64 bits', chunks('10000000000000003\r\nabc\r\n0\r\n\r\n'), 400],
   ['chunks that end in LF', chunks('3\nabc\n0\n\n'), 400],
   ['a chunk longer than its size', chunks('3\r\nabcXX0\r\n\r\n'), 400],
+  ['two Host fields, and an expectation', get('Host: a\r\nHost: b\r\nExpect: tea\r\n'), 400],
+  ['gzip, chunked, and an expectation', post('Transfer-Encoding: gzip, chunked\r\nExpect: tea\r\n'), 501],
+  ['an unknown expectation', post('Expect: tea\r\nContent-Length: 3\r\n', 'abc'), 417],
+  ['an unknown expectation beside the known one', get(`${host}Expect: 100-continue, tea\r\n`), 417],
   ['HTTP/0.9', 'GET /\r\n\r\n', 505],
   ['HTTP/2.0', `GET / HTTP/2.0\r\n${host}\r\n`, 505],
 ]
