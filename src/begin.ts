@@ -1,7 +1,7 @@
 /** What is done when the package is imported, before the app's own code runs. */
 import { installLightWeb } from './app/web/install.js'
 import { printToStderr, takeStdout } from './cgi/stdio.js'
-import { type DetectedServer, detect, stdinKind } from './detect.js'
+import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
 import { watchEarlySignals } from './early-end.js'
 import { defaultToProduction } from './node-env.js'
 import { firstParent, leaveSignalsToPrimary } from './parent.js'
@@ -18,10 +18,11 @@ import { guardStandardStreams } from './server/standard-streams.js'
  */
 export function beginScript(ended?: () => void): void {
   leaveSignalsToPrimary()
-  const server = serverThatStarts()
+  const found = whatStarts()
+  const server = found?.server ?? 'http'
+  if (found !== undefined && isBehindGateway(found)) defaultToProduction()
   if (server === 'http') return
   guardStandardStreams()
-  defaultToProduction()
   installLightWeb()
   if (server !== 'cgi') {
     printToStderr()
@@ -43,10 +44,10 @@ export function endEarly(): void {
   if (process.listenerCount('SIGUSR1') === 1) process.exit(0)
 }
 
-function serverThatStarts(): DetectedServer {
+function whatStarts(): Detected | undefined {
   try {
-    return detect({ env: process.env, stdin: stdinKind, pid: process.pid }).server
+    return detect({ env: process.env, stdin: stdinKind, pid: process.pid })
   } catch {
-    return 'http' // CGIUP_SERVER names no server: run() says so.
+    return undefined // CGIUP_SERVER names no server: run() says so.
   }
 }

@@ -34,6 +34,11 @@ export interface Detected {
   readonly sockets?: readonly HandedSocket[]
 }
 
+/** Not HTTP on a laptop: a web server started the process, or a launcher gave it the socket of one in front. */
+export function isBehindGateway({ server, sockets }: Detected): boolean {
+  return server !== 'http' || sockets !== undefined
+}
+
 /** A listening socket that a launcher handed over. */
 interface HandedSocket {
   readonly fd: number

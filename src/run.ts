@@ -3,7 +3,14 @@ import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from './app/handler.js'
 import type { ChildOptions } from './cgi/child.js'
 import type { RecycleOptions } from './daemon/recycle.js'
-import { type Detected, type DetectedServer, detect, type ServerName, stdinKind } from './detect.js'
+import {
+  type Detected,
+  type DetectedServer,
+  detect,
+  isBehindGateway,
+  type ServerName,
+  stdinKind,
+} from './detect.js'
 import { isDevelopment, showsDevelopment } from './development.js'
 import { CgiupError } from './errors.js'
 import type { Exchange, Handler, Reply } from './exchange.js'
@@ -187,7 +194,7 @@ export function failureText(error: unknown): string {
 
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
-  if (found.server !== 'http' && defaultToProduction(options.development)) sayLate(found.server)
+  if (isBehindGateway(found) && defaultToProduction(options.development)) sayLate(found.server)
   if (found.server === 'cgi') return startCgi(app, options, found)
   if (await needsWorkers(options, found)) {
     const { startWorkers } = await import('./run-workers.js')

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import type { App } from '../app/handler.js'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
-import { detect, stdinKind } from '../detect.js'
+import { detect, isBehindGateway, stdinKind } from '../detect.js'
 import { UsageError } from '../errors.js'
 import { handler, run } from '../index.js'
 import { nearest } from '../nearest.js'
@@ -21,7 +21,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   if (found.isDirectory()) throw directory(file)
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   // Before the file is loaded: frameworks read it then.
-  if (launcher.server !== 'http') defaultToProduction(options.development)
+  if (isBehindGateway(launcher)) defaultToProduction(options.development)
   if (await needsWorkers(options, launcher)) {
     // The app is loaded by the workers alone.
     const { startWorkers } = await import('../run-workers.js')

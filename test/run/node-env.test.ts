@@ -134,12 +134,17 @@ describe('cgiup FILE', () => {
     expect(await cgiup([file, '--server', 'fastcgi', ...listen], { NODE_ENV: 'test' })).toBe('NODE_ENV test')
   })
 
-  it('does so on descriptor 0', async () => {
+  // A socket that was handed over has a web server in front, whatever is spoken there.
+  it.each([
+    ['fastcgi', [], {}],
+    ['http', ['--server', 'http'], {}],
+    ['http', [], { CGIUP_SERVER: 'http' }],
+  ])('does so on descriptor 0 (%s %j %j)', async (_, args, env) => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle
-    const { stderr } = await execa(process.execPath, [bin, file], {
-      env: { PATH: process.env.PATH },
+    const { stderr } = await execa(process.execPath, [bin, ...args, file], {
+      env: { PATH: process.env.PATH, ...env },
       extendEnv: false,
       stdio: [fd as 0, 'pipe', 'pipe'],
     })
