@@ -21,19 +21,27 @@ export function beginScript(ended?: () => void): void {
   const found = whatStarts()
   const server = found?.server ?? 'http'
   if (found !== undefined && isBehindGateway(found)) defaultToProduction()
-  if (server === 'http') return
+  if (server === 'http') {
+    // A socket that was handed over: requests wait there already.
+    if (found?.sockets !== undefined) watchEarly()
+    return
+  }
   guardStandardStreams()
   installLightWeb()
   if (server !== 'cgi') {
     printToStderr()
-    process.on('SIGUSR1', endEarly)
-    watchEarlySignals()
-    firstParent()
+    watchEarly()
     return
   }
   dropQueryWords(process.argv, process.env.QUERY_STRING)
   takeStdout()
   if (ended) process.once('exit', ended)
+}
+
+function watchEarly(): void {
+  process.on('SIGUSR1', endEarly)
+  watchEarlySignals()
+  firstParent()
 }
 
 /**

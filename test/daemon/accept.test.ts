@@ -97,6 +97,7 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
   const child = spawn(process.execPath, ['--input-type=module', '-e', app], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: [fd, 'ignore', 'ignore', 'pipe'],
+    env: { ...process.env, CGIUP_SERVER: 'http' },
   })
   server.close()
   const ask = (path: string) => {
@@ -138,6 +139,7 @@ test('SIGTERM while the app is loaded: the requests that wait are served first',
   const child = spawn(process.execPath, ['--input-type=module', '-e', app], {
     cwd: join(import.meta.dirname, '../..'),
     stdio: [fd, 'ignore', 'pipe'],
+    env: { ...process.env, CGIUP_SERVER: 'http' },
   })
   server.close()
   const exit = once(child, 'exit')
