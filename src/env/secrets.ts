@@ -3,6 +3,8 @@
  * page can read them. One rule for all pages.
  */
 
+import { percentDecode, textToBytes } from './text.js'
+
 /** A part of a name that makes its value a secret of the client or of this machine. */
 const word =
   'AUTHORIZATION|COOKIE|PASS(?:WD|WORD|PHRASE|CODE)|SECRET|TOKEN|JWT|API[_-]?KEY|ACCESS[_-]?KEY|PRIVATE|' +
@@ -13,14 +15,22 @@ const plainNames = new Set(['PWD', 'OLDPWD'])
 
 /** `postgres://me:password@host`: the password, or the whole of what stands before the `@`. */
 const userinfo = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#"'<>@:]{0,200}):?[^\s/?#"'<>]{0,500}@/gi
-/** `?token=…`, `password=…` in a query, a form, or a connection string. */
+/** `[a]`, `%5Ba%5D`: PHP's arrays. */
+const brackets = '(?:\\[[^\\]\\s]{0,40}\\]|%5B[\\w%.-]{0,40}%5D)?'
+/**
+ * `?token=…`, `password=…` in a query, a form, or a connection string; and names that are secrets only when
+ * nothing else is in them, in a query.
+ */
 const parameter = new RegExp(
-  `((?:^|[?&;=\\s"'])[\\w.-]{0,40}(?:${word}|[_.-](?:PWD|KEY|SIG|OTP))[\\w.-]{0,20}=)(?!\\(\\d+ characters)([^&;#\\s"'<>]{1,2000})`,
+  `((?:(?:^|[?&;=\\s"'])[\\w.-]{0,40}(?:${word}|[_.-](?:PWD|KEY|SIG|OTP))[\\w.-]{0,20}|` +
+    `(?:^|[?&])(?:PWD|PW|PASS|AUTH|KEY|SIG|OTP|PIN))${brackets}=)(?!\\(\\d+ characters)([^&;#\\s"'<>]{1,2000})`,
   'gi',
 )
 
 /** Shorter values are part of too many other words to be searched for. */
 const MIN_SEARCHED = 6
+/** Fewer characters of one tell nothing. */
+const MIN_PIECE = 3
 
 /** A variable or header field whose value is not shown. */
 export function isSecret(name: string): boolean {
@@ -46,10 +56,18 @@ function withoutPasswords(text: string): string {
 export class Secrets {
   readonly #values = new Set<string>()
 
-  /** Adds the values of secret names. @param list `name, value, …` */
+  /** Adds the values of secret names, and those of secret parameters of a query. @param list `name, value, …` */
   addAll(list: readonly string[]): void {
     for (let i = 0; i + 1 < list.length; i += 2) {
-      if (isSecret(list[i] as string)) this.add(list[i + 1] as string)
+      const [name, value] = [list[i] as string, list[i + 1] as string]
+      if (isSecret(name)) this.add(value)
+      else if (name.endsWith('QUERY_STRING')) this.#addQuery(value)
+    }
+  }
+
+  #addQuery(query: string): void {
+    for (const [name, value] of new URLSearchParams(query)) {
+      if (isSecret(name.replace(/\[.*/s, ''))) this.add(textToBytes(value))
     }
   }
 
@@ -69,8 +87,11 @@ export class Secrets {
     this.#addPart(text.slice(text.indexOf(':') + 1))
   }
 
+  /** In the forms that programs print: as it is, without quotes (`sid="…"`), decoded, in a message with escapes. */
   #addPart(value: string): void {
-    if (value.length >= MIN_SEARCHED) this.#values.add(value)
+    const bare = value.replace(/^"(.*)"$/s, '$1')
+    for (const form of [value, bare, percentDecode(bare), JSON.stringify(value).slice(1, -1)])
+      if (form.length >= MIN_SEARCHED) this.#values.add(form)
   }
 
   /** The text with all of them masked, the longest first: one may be a part of another. */
@@ -79,6 +100,23 @@ export class Secrets {
     for (const value of [...this.#values].sort((a, b) => b.length - a.length)) {
       if (out.includes(value)) out = out.replaceAll(value, masked(value))
     }
-    return withoutPasswords(out)
+    return withoutPasswords(this.#withoutPieces(out))
+  }
+
+  /** Where a text was cut, half a secret may stand: before an ellipsis. */
+  #withoutPieces(text: string): string {
+    if (!text.includes('…')) return text
+    const parts = text.split('…')
+    const last = parts.pop()
+    return [...parts.map((part) => this.#withoutEnd(part)), last].join('…')
+  }
+
+  #withoutEnd(part: string): string {
+    let length = 0
+    for (const value of this.#values) {
+      for (let at = value.length - 1; at > length && at >= MIN_PIECE; at--)
+        if (part.endsWith(value.slice(0, at))) length = at
+    }
+    return length === 0 ? part : `${part.slice(0, -length)}(cut, not shown)`
   }
 }

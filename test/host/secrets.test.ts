@@ -50,6 +50,16 @@ describe('the page of cgiup host', () => {
   }
 })
 
+test('half a secret is none to show either', async () => {
+  // Messages quote 100 bytes of the output.
+  const script = sh(`printf '%s' "${'-'.repeat(92)}$PLAIN"; exit 3`)
+  const host = await startHost(cgiBin(scripts({ 'x.cgi': script }), { development: true, env }))
+  const { text } = await host.get('/x.cgi')
+  expect(text).toContain('-(cut, not shown)')
+  expect(text).not.toContain('-conf')
+  expect(host.stderr()).not.toContain('-conf')
+})
+
 describe('names of secrets', () => {
   test.each([
     'HTTP_AUTHORIZATION',
@@ -101,6 +111,12 @@ describe('secrets in other text', () => {
     ['/x?a=1&api_key=zzz&b=2', '/x?a=1&api_key=(3 characters, not shown)&b=2'],
     ['host=db password=abc user=me', 'host=db password=(3 characters, not shown) user=me'],
     ['a=1&b=2', 'a=1&b=2'],
+    ['pass=abc&key=abcd', 'pass=(3 characters, not shown)&key=(4 characters, not shown)'],
+    [
+      '/x?password%5B0%5D=abc&token[]=x',
+      '/x?password%5B0%5D=(3 characters, not shown)&token[]=(1 characters, not shown)',
+    ],
+    ['the key=value of a map', 'the key=value of a map'],
     ['mail me@example.com, http://example.com/@me', 'mail me@example.com, http://example.com/@me'],
   ])('%s', (text, expected) => {
     expect(new Secrets().masked(text)).toBe(expected)
@@ -113,6 +129,36 @@ describe('secrets in other text', () => {
     expect(secrets.masked('abcdefghij abcdefgh zyxwvut plain-value xy')).toBe(
       '(10 characters, not shown) (8 characters, not shown) (7 characters, not shown) plain-value xy',
     )
+  })
+
+  test('in quotes, decoded, escaped, of a query, cut off', () => {
+    const secrets = new Secrets()
+    secrets.addAll([
+      'HTTP_COOKIE',
+      'sid="abc%20defghij"',
+      'A_TOKEN',
+      'line one\nline two',
+      'A_SECRET',
+      'say "x" now',
+    ])
+    secrets.addAll(['QUERY_STRING', 'pass=hunter%2F22&page=number-seven', 'PATH_INFO', 'pass=other-one'])
+    for (const text of [
+      '\\"abc%20defghij\\"',
+      'abc defghij',
+      'line one\\nline two',
+      'say \\"x\\" now',
+      'hunter/22',
+    ])
+      expect([text, secrets.masked(`it is ${text}, `)]).toEqual([
+        text,
+        expect.stringContaining('characters, not shown)'),
+      ])
+    expect(secrets.masked('number-seven other-one')).toBe('number-seven other-one')
+    expect(secrets.masked('began with "x hunter/2…"')).toBe('began with "x (cut, not shown)…"')
+    expect(secrets.masked('began with "hunt…", (abc…)')).toBe(
+      'began with "(cut, not shown)…", ((cut, not shown)…)',
+    )
+    expect(secrets.masked('plain…')).toBe('plain…')
   })
 
   test('takes no longer than the text is long', () => {
