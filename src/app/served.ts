@@ -28,10 +28,17 @@ export function servedRequests({ mount, target }: AppOptions, resolvesDots = fal
     )
   }
   return (exchange) => {
-    const bodyLength = exchange.stdin.length
-    // FastCGI 1.0 section 6.3: an Authorizer is asked without SCRIPT_NAME and PATH_INFO.
-    const mode = target ?? (exchange.gateway.role === 'authorizer' ? 'request-uri' : 'auto')
-    const decision = decide(exchange.env, { bodyLength, mount, target: mode, isOwnFile, resolvesDots })
+    const { env, stdin, gateway } = exchange
+    const decision = decide(env, {
+      bodyLength: stdin.length,
+      mount,
+      target,
+      isOwnFile,
+      resolvesDots,
+      isCgi: gateway.protocol === 'cgi',
+      // FastCGI 1.0 section 6.3: it is asked without SCRIPT_NAME and PATH_INFO.
+      isAuthorizer: gateway.role === 'authorizer',
+    })
     const { row, refused } = decision
     if (refused !== null) {
       const code = row === 'denied' ? 'REQUEST_DENIED' : 'REQUEST_TARGET_REFUSED'

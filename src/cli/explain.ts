@@ -21,7 +21,7 @@ export function explain(run: ScriptRun, environment: readonly string[]): boolean
 
 /** Which row of the table decided what the app is asked for (docs/environment.md); '' for what was sent. */
 function targetLine(env: Environment): string {
-  const { row, request, refused, status } = decide(env)
+  const { row, request, refused, status } = decide(env, { isCgi: true })
   if (row === 'as-sent' && refused === null) return ''
   if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}\n`
   const { mount, rest, query } = request

@@ -4,7 +4,7 @@ import { type FactOptions, Facts, programName, redirectsOf, type TargetMode } fr
 import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
 import { CgiRequest, type TranslateOptions } from './request.js'
 import { type Row, rows } from './rows.js'
-import { encodeTarget, rebuildTarget, withQuery } from './target.js'
+import { encodeTarget, parseTarget, withQuery } from './target.js'
 import { percentDecode } from './text.js'
 import { endsIn, walk } from './walk.js'
 
@@ -32,7 +32,7 @@ export interface Decision {
 
 /** Reads the meta-variables of a request as the one that the server decided to serve. Never throws. */
 export function decide(env: Env, options: DecideOptions = {}): Decision {
-  const plain = options.target === 'script' ? null : plainRow(env)
+  const plain = options.target === 'script' || options.isAuthorizer ? null : plainRow(env)
   if (plain !== null) return { row: plain, request: new CgiRequest(env, options), refused: null, status: 0 }
   const facts = new Facts(env, options)
   const row = rows.find(({ fits }) => fits(facts)) as Row
@@ -68,7 +68,8 @@ function plainRow(env: Env): 'as-sent' | 'front-controller' | null {
     sent.startsWith(info, script.length)
   )
     return 'as-sent'
-  return info === '' && programName.test(script) ? 'front-controller' : null
+  if (info !== '' || !programName.test(script)) return null
+  return sent.slice(0, length).endsWith(script.slice(script.lastIndexOf('/'))) ? null : 'front-controller'
 }
 
 /** The target that takes the place of REQUEST_URI; null where that stands. */
@@ -78,9 +79,12 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
   const query = facts.env.get('QUERY_STRING') ?? ''
   if (takes === 'redirected' && facts.redirects > 1) {
     const url = facts.env.get('REDIRECT_URL') ?? ''
+    // With QualifyRedirectURL it is a whole URL, encoded.
+    const isWhole = /^https?:\/\//.test(url)
+    const path = isWhole ? parseTarget(url, 'GET').path : url
     // Else the rewrite leads to a path of the app's own.
-    if (url !== '' && (facts.info === '' || endsIn(walk(url, false), walk(facts.info, false)))) {
-      return encodeTarget(url, query)
+    if (path !== '' && (facts.info === '' || endsIn(walk(path, isWhole), walk(facts.info, false)))) {
+      return isWhole ? withQuery(path, query) : encodeTarget(path, query)
     }
   }
   // SSI of Apache: SCRIPT_NAME ends in PATH_INFO.
@@ -88,7 +92,7 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
   if (facts.env.get('SERVER_PROTOCOL') === 'INCLUDED' && info !== '' && script.endsWith(info)) {
     return encodeTarget(script, query)
   }
-  return rebuildTarget(facts.env)
+  return encodeTarget(facts.served || '/', query)
 }
 
 /** A program that is served for itself is the mount path, whatever its server tells; but a host is at home everywhere. */
@@ -99,7 +103,7 @@ function servedOptions({ takes }: Row, facts: Facts, target: string, options: De
     mount !== undefined ||
     resolvesDots ||
     !facts.isProgram ||
-    target !== rebuildTarget(facts.env)
+    target !== encodeTarget(facts.served || '/', facts.env.get('QUERY_STRING') ?? '')
   ) {
     return { ...options, servedTarget: target }
   }

@@ -2,7 +2,7 @@
 import type { Env } from '../exchange.js'
 import { proxyPath } from './mount.js'
 import { readingFault } from './reading.js'
-import { parseTarget, servedPath, type Target } from './target.js'
+import { authorizedPath, isApache, parseTarget, servedPath, type Target } from './target.js'
 import { endsIn, sameSegments, standsAt, type Walk, walk } from './walk.js'
 
 /** Which of the server's variables tell the path: the table, REQUEST_URI, or SCRIPT_NAME with PATH_INFO. */
@@ -13,6 +13,10 @@ export interface FactOptions {
   readonly target?: TargetMode | undefined
   /** Whether a path of the file system is the app's own file. Default: it is not. */
   readonly isOwnFile?: ((file: string) => boolean) | undefined
+  /** CGI: the server has started this process for SCRIPT_FILENAME. Default false. */
+  readonly isCgi?: boolean | undefined
+  /** FastCGI role Authorizer: neither SCRIPT_NAME nor PATH_INFO is sent. Default false. */
+  readonly isAuthorizer?: boolean | undefined
   /** The handler resolves dot segments itself, as a web server does. Default false. */
   readonly resolvesDots?: boolean | undefined
 }
@@ -29,9 +33,16 @@ export function redirectsOf(env: Env): number {
   if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
   // Where Apache has redirected, it says from where.
   if (env.get('REDIRECT_URL') === undefined) return 0
-  if (env.get('REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined) return 2
-  return env.get('REDIRECT_REDIRECT_REDIRECT_REQUEST_METHOD') !== undefined ? 3 : 0
+  let prefix = 'REDIRECT_'
+  for (let count = 2; ; count++) {
+    prefix += 'REDIRECT_'
+    // There is one for each redirect (10 of them, LimitInternalRecursion).
+    if (env.get(`${prefix}STATUS`) === undefined) return 0
+    if (env.get(`${prefix}REQUEST_METHOD`) !== undefined) return count
+  }
 }
+
+const lastSegment = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 export class Facts {
   readonly env: Env
@@ -75,10 +86,14 @@ export class Facts {
     return this.#fault
   }
 
-  /** SCRIPT_NAME + PATH_INFO; nginx' scgi_params have the path in DOCUMENT_URI alone. */
+  /** SCRIPT_NAME + PATH_INFO; nginx' scgi_params have the path in DOCUMENT_URI alone, Authorizers get it in others. */
   get served(): string {
-    this.#served ??= servedPath(this.env)
+    this.#served ??= servedPath(this.env) || (this.isAuthorizer ? authorizedPath(this.env) : '')
     return this.#served
+  }
+
+  get isAuthorizer(): boolean {
+    return this.#options.isAuthorizer === true
   }
 
   get #sentPath(): Walk {
@@ -139,18 +154,46 @@ export class Facts {
   }
 
   #isProgram(): boolean {
-    const { isOwnFile } = this.#options
-    const name = this.served.slice(this.served.lastIndexOf('/') + 1)
+    const { isCgi, isOwnFile } = this.#options
+    if (isCgi && this.served !== '' && !this.isNginx && !this.isSamePath) return true
+    const name = lastSegment(this.served)
+    // `/v2/lib.js` for `/lib.js` is a rewrite; a front controller answers for other names than its own.
+    if (name === '' || name === this.#sentPath.segments.at(-1)) return false
     if (programName.test(name)) return true
-    if (isOwnFile === undefined) return false
     const filename = this.env.get('SCRIPT_FILENAME') ?? ''
     const file = filename.startsWith('proxy:') ? proxyPath(filename) : filename
-    return (name !== '' && isOwnFile(name)) || (file !== '' && isOwnFile(file))
+    // nginx sends what was configured there, for each path the same.
+    const isNamed = lastSegment(file) === name
+    if (isCgi) return isNamed
+    return isOwnFile !== undefined && (isOwnFile(name) || (isNamed && isOwnFile(file)))
+  }
+
+  get isNginx(): boolean {
+    return this.env.get('SERVER_SOFTWARE')?.startsWith('nginx') === true
+  }
+
+  /**
+   * nginx has not left the path that was asked for (DOCUMENT_URI); what is configured there as SCRIPT_NAME is a
+   * mount path without the rest, or REQUEST_URI is configured as PATH_INFO.
+   */
+  get isSentByNginx(): boolean {
+    const uri = this.env.get('DOCUMENT_URI')
+    if (uri === undefined || !this.isNginx || !this.#equals(uri)) return false
+    if (this.info !== '') return this.info === this.sent
+    return standsAt(this.#sentPath, walk(this.script, false), 0)
+  }
+
+  /** Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex. */
+  get isAuthorizedFile(): boolean {
+    if (!this.isAuthorizer || !isApache(this.env)) return false
+    const [file, sent] = [walk(this.served, false), this.#sentPath]
+    if (standsAt(sent, file, 0)) return true
+    return sent.slash && file.segments.length === sent.segments.length + 1 && standsAt(file, sent, 0)
   }
 
   /** Error documents; with the mode 'request-uri' only those of requests that the server has denied. */
   get isErrorPage(): boolean {
-    return this.status >= 400 && (this.mode !== 'request-uri' || this.isDenied)
+    return this.status >= 400 && !this.isAuthorizer && (this.mode !== 'request-uri' || this.isDenied)
   }
 
   get isDenied(): boolean {
@@ -165,6 +208,6 @@ export class Facts {
   get isUnruled(): boolean {
     const { env } = this
     if (!/%(?:2f|5c|00)/i.test(this.parts.path)) return false
-    return this.redirects > 0 || env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
+    return this.redirects > 0 || isApache(env)
   }
 }

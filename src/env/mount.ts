@@ -1,4 +1,5 @@
 import type { Env } from '../exchange.js'
+import { hasDotSegment } from './reading.js'
 import { isH2oTold } from './target.js'
 import { textToBytes } from './text.js'
 import { sameEnd, standsAt, type Walk, walk } from './walk.js'
@@ -42,7 +43,10 @@ export function mountLength(path: string, env: Env): number {
 export function configuredMountLength(path: string, mount: string): number {
   const text = textToBytes(withoutSlash(mount))
   if (text === '') return 0
-  if (path.startsWith(text) && (path.length === text.length || path.charCodeAt(text.length) === 47)) {
+  const isBelow =
+    path.startsWith(text) && (path.length === text.length || path.charCodeAt(text.length) === 47)
+  // `/app/../app/x` is below the second one.
+  if (isBelow && !hasDotSegment(path)) {
     return text.length
   }
   const whole = walk(path, true)

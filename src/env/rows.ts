@@ -97,7 +97,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'as-sent',
-    when: 'SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI, or PATH_INFO an end of it, or neither is there',
+    when: 'SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI, or PATH_INFO an end of it, or neither is there; or DOCUMENT_URI of nginx is that path, and SCRIPT_NAME its beginning',
     gets: 'REQUEST_URI',
     fits: (facts) =>
       facts.mode === 'request-uri' || facts.served === '' || (facts.mode === 'auto' && agrees(facts)),
@@ -112,7 +112,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'front-controller',
-    when: 'a program: SCRIPT_FILENAME is the app, or the last segment of SCRIPT_NAME has its name or ends in .cgi, .fcgi, .mjs or the like',
+    when: 'a program, and the path of REQUEST_URI does not end in its name',
     gets: 'REQUEST_URI',
     fits: (facts) => facts.mode === 'auto' && facts.isProgram,
     takes: 'sent',
@@ -131,5 +131,6 @@ function isStillRefused(facts: Facts): boolean {
 }
 
 function agrees(facts: Facts): boolean {
-  return facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isHaproxy || facts.isAbsoluteInfo
+  if (facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isHaproxy) return true
+  return facts.isAbsoluteInfo || facts.isSentByNginx || facts.isAuthorizedFile
 }

@@ -1,5 +1,5 @@
 import type { Env } from '../exchange.js'
-import { byteSet, isAlnum, percentEncode } from './text.js'
+import { byteSet, isAlnum, percentDecode, percentEncode } from './text.js'
 
 /** Forms of the request target (RFC 9112 section 3.2). */
 export type TargetForm = 'origin' | 'absolute' | 'asterisk' | 'authority'
@@ -69,6 +69,22 @@ export function servedPath(env: Env): string {
   if (info !== '' && isH2oTold(script, env)) return info
   // quirk: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
   return (script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script) + info
+}
+
+export const isApache = (env: Env): boolean => env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
+
+/**
+ * What an Authorizer is asked about, decoded; '' where nothing says it. lighttpd says what a rewrite has made
+ * of REQUEST_URI; of Apache's variables only the file tells where rewrites and subrequests lead.
+ */
+export function authorizedPath(env: Env): string {
+  if (!isApache(env)) return percentDecode(env.get('REDIRECT_URI')?.split('?', 1)[0] ?? '')
+  const file = env.get('SCRIPT_FILENAME') ?? ''
+  const root = (env.get('CONTEXT_DOCUMENT_ROOT') || env.get('DOCUMENT_ROOT') || '').replace(/\/+$/, '')
+  if (root === '' || !file.startsWith(root)) return ''
+  const below = file.slice(root.length)
+  if (below !== '' && !below.startsWith('/')) return ''
+  return `${(env.get('CONTEXT_PREFIX') ?? '').replace(/\/+$/, '')}${below}`
 }
 
 /**

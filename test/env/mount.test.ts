@@ -337,6 +337,9 @@ describe('the mount option', () => {
     ['/caf%C3%A9/x', '/caf%C3%A9', '/caf%C3%A9'],
     ['/a/b/c', '/a/b', '/a/b'],
     ['/elsewhere', '/app', ''],
+    ['/app/../app/x', '/app', '/app/../app'],
+    ['/app/../x', '/app', ''],
+    ['/app/%2e%2e/x', '/app', ''],
     ['/x', '', ''],
     ['/x', '/', ''],
   ])('%s below %j is %j', (uri, mount, found) => {

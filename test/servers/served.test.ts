@@ -51,6 +51,15 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['HANDLER', '/', '200 |/'],
     ['HANDLER', '/admin?a=1', '403 /app.fcgi|/denied'],
     ['HANDLER', '/missing?a=1', '404 /app.fcgi|/nf'],
+    ['WRAPPED', '/x?a=1', '200 |/x?a=1'],
+    // [PT] comes before <Location>: SECURITY.md.
+    ['WRAPPED', '/admin?a=1', '200 |/admin?a=1'],
+    ['WRAPPED', '/bin/no/x', '404 /bin/app|/nf'],
+    ['WRAPPED', '/bin/app/x?a=1', '200 /bin/app|/x?a=1'],
+    // Four and more redirects; REDIRECT_URL is an absolute URL there.
+    ['DEEP', '/a/x?a=1', '200 |/a/x?a=1'],
+    ['DEEP', '/go.cgi?/a/x?b=1', '200 |/d/x?b=1'],
+    ['DEEP', '/admin?a=1', '403 |/d/denied'],
   ])('%s: %s', async (way, target, wanted) => {
     expect(await seen(site().ports[way] as number, target), site().log()).toBe(wanted)
   })
@@ -67,6 +76,12 @@ describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
     ['ROOTED', '/accel?a=1', '200 |/files/1?z=2'],
     ['ROOTED', '/page.shtml?outer=1', '200 |/cgi-bin/a.mjs/pi?page=two'],
     ['ROOTED', '/nf?a=1', '200 |/nf?a=1'],
+    ['ROOTED', '/v2/lib/x.js?a=1', '200 |/lib/x.js?a=1'],
+    ['ROOTED', '/v2/lib/x%2ejs', '200 |/lib/x.js'],
+    ['ROOTED', '/fixed/x?a=1', '200 |/fixed/x?a=1'],
+    ['ROOTED', '/oldfixed/x?a=1', '200 |/fixed/x?a=1'],
+    ['ROOTED', '/fixed/admin/x?a=1', '403 |/fixed/denied'],
+    ['ROOTED', '/mounted/x?a=1', '200 |/mounted/x?a=1'],
     ['HTTP', '/admin?a=1', '403 |/denied.html?e=403'],
     ['HTTP', '/old/x?a=1', '200 |/new/x?via=r&a=1'],
     ['HTTP', '/page.shtml?outer=1', '200 |/cgi-bin/a.mjs/pi?page=two'],
@@ -122,5 +137,14 @@ describe.skipIf(!needs('lighttpd', 'spawn-fcgi'))('lighttpd', () => {
     ['rewrite', '/admin?a=1', '403 /index.mjs|/'],
   ])('%s: %s', async (host, target, wanted) => {
     expect(await seen(site().port, target, host), site().log()).toBe(wanted)
+  })
+  it('an Authorizer is asked for the path that a rewrite leads to', async () => {
+    const ask = (target: string, ...headers: string[]) =>
+      request(site(), { target, headers: ['Host: authorizer', ...headers] })
+    for (const target of ['/private/page.txt', '/pub/page.txt']) {
+      // The app's door is at /private/page.txt.
+      expect((await ask(target)).status, site().log()).toBe(401)
+      expect((await ask(target, 'X-Pass: yes')).text, site().log()).toBe('the page\n')
+    }
   })
 })

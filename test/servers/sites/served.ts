@@ -1,6 +1,6 @@
 /** Apache, nginx and lighttpd that serve another path than the one that was sent, with an HTTP back end as the control. */
 
-import { chmodSync, copyFileSync, cpSync, mkdirSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -22,6 +22,11 @@ function placeApps(frame: Frame): string {
   for (const name of ['cgi-bin/a.mjs', 'app.fcgi']) copyFileSync(app, join(directory, name))
   for (const name of ['index.mjs', 'go.cgi', 'cgi-bin/a.mjs', 'app.fcgi'])
     chmodSync(join(directory, name), 0o755)
+  // A program without extension, which is not the file that Node runs.
+  mkdirSync(join(directory, 'bin'))
+  writeFileSync(join(directory, 'bin/app'), `#!/bin/sh\nexec '${app}'\n`, { mode: 0o755 })
+  mkdirSync(join(directory, 'private'))
+  writeFileSync(join(directory, 'private/page.txt'), 'the page\n')
   return app
 }
 
@@ -75,7 +80,7 @@ const all = (frame: Frame) => Object.values(frame.ports).map((port) => ({ port }
 
 export const startApacheServed = (): Promise<Site> =>
   startServed(
-    ['PROXY', 'HTTP', 'FRONT', 'INFO', 'FALLBACK', 'PAGES', 'BELOW', 'HANDLER'],
+    ['PROXY', 'HTTP', 'FRONT', 'INFO', 'FALLBACK', 'PAGES', 'BELOW', 'HANDLER', 'WRAPPED', 'DEEP'],
     async (frame, values) => {
       const file = writeConfig(frame, 'served-apache-frame.conf', [], {
         ...values,
