@@ -90,7 +90,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'local-redirect',
-    when: 'REDIRECT_REQUEST_METHOD, with one REDIRECT_ or two, and REDIRECT_STATUS=200 (Location of a script)',
+    when: 'REDIRECT_REQUEST_METHOD, behind any number of REDIRECT_, and REDIRECT_STATUS=200 (Location of a script)',
     gets: 'SCRIPT_NAME + PATH_INFO; or REDIRECT_URL, where a rewrite followed; QUERY_STRING',
     fits: (facts) => facts.mode !== 'request-uri' && facts.status === 200 && facts.redirects > 0,
     takes: 'redirected',
