@@ -169,7 +169,11 @@ export class Facts {
   }
 
   get isNginx(): boolean {
-    return this.env.get('SERVER_SOFTWARE')?.startsWith('nginx') === true
+    const software = this.env.get('SERVER_SOFTWARE')
+    // Its scgi_params name no software, but DOCUMENT_URI.
+    if (software === undefined)
+      return this.env.get('SCGI') !== undefined && this.env.get('DOCUMENT_URI') !== undefined
+    return software.startsWith('nginx')
   }
 
   /**

@@ -200,6 +200,7 @@ describe('nginx says in DOCUMENT_URI that it has not left the path', () => {
   ])('%j, DOCUMENT_URI %s: %s', (env, uri, row) => {
     const request = { REQUEST_URI: '/mnt/x%20y?q=1', QUERY_STRING: 'q=1', DOCUMENT_URI: uri }
     expect(read({ SERVER_SOFTWARE: 'nginx/1.22.1', ...request, ...env } as never).row).toBe(row)
+    expect(read({ SCGI: '1', ...request, ...env } as never).row).toBe(row)
     if (row !== 'as-sent') return
     expect(read({ SERVER_SOFTWARE: 'Caddy', ...request, ...env } as never).row).not.toBe(row)
   })
