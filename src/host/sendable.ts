@@ -10,6 +10,7 @@ export function whyWithheld(file: string, root: string, options: TypeOptions): W
   // A link with a harmless name may lead to any file of the directory.
   const real = realPath(file)
   if (real === null) return { why: 'it cannot be reached' }
+  if (basename(real).startsWith('.')) return { why: 'it is a link to a hidden file' }
   const byName = withheldName(basename(file), options) ?? withheldName(basename(real), options)
   if (byName !== null) return byName
   const program = programAt(real, root)

@@ -71,10 +71,19 @@ describe('links', () => {
     symlinkSync('x.php', join(root, 'x.html'))
     symlinkSync('.env', join(root, 'env.txt'))
     symlinkSync('real.html', join(root, 'link.html'))
-    expect(await statuses(files(root), ['/x.html', '/env.txt', '/link.html'])).toEqual({
+    writeFileSync(join(root, '.users.json'), secret)
+    symlinkSync('.users.json', join(root, 'users.json'))
+    // As Kubernetes lays out the files of a volume.
+    mkdirSync(join(root, '..data'))
+    writeFileSync(join(root, '..data', 'volume.html'), 'page')
+    symlinkSync('..data/volume.html', join(root, 'volume.html'))
+    const paths = ['/x.html', '/env.txt', '/users.json', '/link.html', '/volume.html']
+    expect(await statuses(files(root), paths)).toEqual({
       '/x.html': 403,
       '/env.txt': 403,
+      '/users.json': 403,
       '/link.html': 200,
+      '/volume.html': 200,
     })
   })
 })
