@@ -56,6 +56,13 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['WRAPPED', '/admin?a=1', '200 |/admin?a=1'],
     ['WRAPPED', '/bin/no/x', '404 /bin/app|/nf'],
     ['WRAPPED', '/bin/app/x?a=1', '200 /bin/app|/x?a=1'],
+    ['BELOW', '/closed/x?a=1', '200 /closed|/x?a=1'],
+    ['BELOW', '/closed/', '200 /closed|/'],
+    ['BELOW', '/closed/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
+    // By its own name it cannot be asked for.
+    ['BELOW', '/closed/app.cgi', '418 /cgi-bin/a.mjs|/teapot?code=403'],
+    ['BELOW', '/closed/app.cgi/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
+    ['BELOW', '/closed//app%2ecgi/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
     // Four and more redirects; REDIRECT_URL is an absolute URL there.
     ['DEEP', '/a/x?a=1', '200 |/a/x?a=1'],
     ['DEEP', '/go.cgi?/a/x?b=1', '200 |/d/x?b=1'],

@@ -11,7 +11,9 @@ import { inFront, socketOf, startAll, startResponder } from '../responder.js'
 import { environment, type Frame, type Member, makeFrame, root, type Site, writeConfig } from '../site.js'
 import { withCgid } from './cgid.js'
 
-const fixtures = join(dirname(fileURLToPath(import.meta.url)), '../../fixtures/served')
+const here = dirname(fileURLToPath(import.meta.url))
+const fixtures = join(here, '../../fixtures/served')
+const config = join(here, '../config')
 
 /** The app under every name that it is asked by; the process behind FastCGI and SCGI is another file of its kind. */
 function placeApps(frame: Frame): string {
@@ -25,6 +27,10 @@ function placeApps(frame: Frame): string {
   // A program without extension, which is not the file that Node runs.
   mkdirSync(join(directory, 'bin'))
   writeFileSync(join(directory, 'bin/app'), `#!/bin/sh\nexec '${app}'\n`, { mode: 0o755 })
+  mkdirSync(join(directory, 'closed'))
+  copyFileSync(join(directory, 'bin/app'), join(directory, 'closed/app.cgi'))
+  chmodSync(join(directory, 'closed/app.cgi'), 0o755)
+  copyFileSync(join(config, 'htaccess-front-closed'), join(directory, 'closed/.htaccess'))
   mkdirSync(join(directory, 'private'))
   writeFileSync(join(directory, 'private/page.txt'), 'the page\n')
   return app
