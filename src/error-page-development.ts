@@ -123,7 +123,9 @@ function variables(exchange: Exchange): [name: string, value: string][] {
 
 /** What is wrong with the environment, a line each. */
 function findings(exchange: Exchange): string[] {
-  return lintEnv(exchange.env).map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
+  const { env, gateway } = exchange
+  const options = { isCgi: gateway.protocol === 'cgi', isAuthorizer: gateway.role === 'authorizer' }
+  return lintEnv(env, options).map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
 }
 
 function text({ errors, output, variables, findings }: Page): string {

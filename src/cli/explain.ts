@@ -11,7 +11,7 @@ import { lintEnv } from '../env/lint.js'
  */
 export function explain(run: ScriptRun, environment: readonly string[]): boolean {
   process.stderr.write(targetLine(new Environment(environment)))
-  for (const { level, seen, fix, clause } of lintEnv(new Environment(environment))) {
+  for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
   }
   const findings = lint(run)

@@ -1,6 +1,7 @@
 import type { Env } from '../exchange.js'
 import { hostOf, isAuthority, portOf } from './authority.js'
 import { decide } from './decide.js'
+import type { FactOptions } from './facts.js'
 import type { Finding } from './lint.js'
 import { translate } from './request.js'
 import { proxyNote, targetNote } from './target-note.js'
@@ -10,7 +11,7 @@ import { walk } from './walk.js'
 /** One check of the lint. */
 export interface LintRule extends Omit<Finding, 'seen'> {
   /** What is wrong, or undefined. */
-  readonly check: (env: Env) => string | undefined
+  readonly check: (env: Env, options: FactOptions) => string | undefined
 }
 
 const when = (wrong: boolean, seen: string): string | undefined => (wrong ? seen : undefined)
@@ -293,8 +294,8 @@ export const lintRules: readonly LintRule[] = [
     level: 'must',
     clause: 'RFC 9112 3.2',
     variable: 'REQUEST_URI',
-    check: (env) => {
-      const { row, refused } = decide(env)
+    check: (env, options) => {
+      const { row, refused } = decide(env, options)
       return refused === null ? undefined : `${refused.why} Row ${row}: ${refused.status}.`
     },
     fix: 'Nothing: the app is not called (docs/environment.md).',
@@ -304,8 +305,8 @@ export const lintRules: readonly LintRule[] = [
     level: 'note',
     clause: 'de facto',
     variable: 'REQUEST_URI',
-    check: (env) => {
-      const { row, request, refused } = decide(env)
+    check: (env, options) => {
+      const { row, request, refused } = decide(env, options)
       if (refused !== null || request.target === (env.get('REQUEST_URI') || request.target)) return undefined
       const note = targetNote(row, request)
       const seen = `The client asked for ${shown(env.get('REQUEST_URI'))}, the server serves ${shown(request.target)}`

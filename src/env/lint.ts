@@ -1,4 +1,5 @@
 import type { Env } from '../exchange.js'
+import type { FactOptions } from './facts.js'
 import { lintRules } from './lint-rules.js'
 
 /** Something in an environment that breaks RFC 3875, contradicts itself or is known to be dangerous. */
@@ -16,11 +17,15 @@ export interface Finding {
   readonly fix: string
 }
 
-/** Checks the meta-variables of a request, in the order of the rules. No findings: nothing is wrong. */
-export function lintEnv(env: Env): Finding[] {
+/**
+ * Checks the meta-variables of a request, in the order of the rules. No findings: nothing is wrong.
+ *
+ * @param options how the request came
+ */
+export function lintEnv(env: Env, options: FactOptions = {}): Finding[] {
   const findings: Finding[] = []
   for (const { check, ...rule } of lintRules) {
-    const seen = check(env)
+    const seen = check(env, options)
     if (seen !== undefined) findings.push({ ...rule, seen })
   }
   return findings

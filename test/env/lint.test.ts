@@ -150,3 +150,19 @@ test.each(Object.keys(always))('what %s breaks with every GET', (mode) => {
   const codes = plain && lintEnv(environmentOf(plain)).map((finding) => finding.code)
   expect(codes).toEqual(always[mode])
 })
+
+test('a front controller of CGI without extension is none that the server has rewritten', () => {
+  const env = new Environment(
+    list({
+      ...clean,
+      REQUEST_URI: '/a/b',
+      QUERY_STRING: '',
+      SCRIPT_NAME: '/cgi-bin/app',
+      PATH_INFO: '',
+      SERVER_SOFTWARE: 'Apache/2.4',
+    }),
+  )
+  const codes = (isCgi: boolean) => lintEnv(env, { isCgi }).map(({ code }) => code)
+  expect(codes(false)).toContain('target-served')
+  expect(codes(true)).not.toContain('target-served')
+})
