@@ -85,6 +85,11 @@ describe('no file descriptor is left', () => {
     }
   })
 
+  it.runIf(process.platform === 'linux')('starts that fail leave no descriptor open', async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/tight`)
+    expect(await response.text()).toBe('0 more; 200,503\n')
+  })
+
   it('a connection that cannot be accepted costs neither the process nor a flood of lines', async () => {
     const control = await Wire.open({ port }, {})
     const ask = async (target: string) => {
