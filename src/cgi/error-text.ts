@@ -1,11 +1,12 @@
 /** What the log of a request says of an error, and of every reply that says there was one. */
-import { CgiupError, RequestError } from '../errors.js'
+import { CgiupError, RequestError, SystemError } from '../errors.js'
 import type { Env, Reply } from '../exchange.js'
 import { reasonPhrase } from './status.js'
 
-/** With its stack where it is a defect of the app; a request's fault needs none. */
+/** With its stack where it is a defect of the app; a fault of the request or the machine needs none. */
 export function textOf(error: unknown): string {
   if (error instanceof RequestError) return `${error.message} (${error.code})`
+  if (error instanceof SystemError) return `${error.message}\n${error.fix}`
   if (error instanceof CgiupError) return `${error.stack ?? error.message}\n${error.fix}`
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }

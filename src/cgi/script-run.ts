@@ -216,7 +216,7 @@ export class ScriptRun {
     this.#limitSilence(options.headTimeoutMs ?? 60_000)
     const total = options.totalTimeoutMs ?? 0
     if (total > 0) this.#total = setTimeout(() => this.#timedOut('totalTimeoutMs', total), total)
-    this.#limitUntaken(options.sendTimeoutMs ?? 120_000)
+    this.#limitUntaken(untakenMs(options, exchange))
     const left = () => this.#stop(new RequestError('REQUEST_ABORTED'))
     if (exchange.signal.aborted) left()
     else exchange.signal.addEventListener('abort', left)
@@ -323,6 +323,14 @@ export class ScriptRun {
     this.#output.onData = () => this.#linger?.refresh()
     done()
   }
+}
+
+/**
+ * A connection of ours knows better: whether its client takes the reply slowly, or sends its body first. Under
+ * CGI it is the web server's to say.
+ */
+export function untakenMs({ sendTimeoutMs }: ScriptOptions, { gateway }: Pick<Exchange, 'gateway'>): number {
+  return sendTimeoutMs ?? (gateway.protocol === 'memory' ? 120_000 : 0)
 }
 
 function reportOf(context: RunContext): Pick<ScriptReport, 'file' | 'command'> {

@@ -56,7 +56,8 @@ export interface ScriptOptions extends SpoolLimits, StderrLimits {
   readonly totalTimeoutMs?: number
   /**
    * How long nobody may take the script's output, in milliseconds, when it waits to get rid of more; then it is
-   * stopped. Default 120000; 0: no limit.
+   * stopped. 0: no limit. Default: the `sendTimeoutMs` of the connection, which ends the script as well; under
+   * cgiup/test 120000; under CGI none, as the web server has one.
    */
   readonly sendTimeoutMs?: number
   /** From SIGTERM to SIGKILL when a script is stopped, in milliseconds. Default 3000. */

@@ -228,10 +228,10 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
   /** Closes the connection when the peer has taken nothing of the replies for too long. */
   #takesNothing(now: number): boolean {
     const { sendTimeoutMs } = this.service.limits
-    const { queued, taken, destroyed } = this.#wire
+    const { queued, taken, fd, destroyed } = this.#wire
     // A peer that reads its replies late is at work as long as the bodies come.
     const mark = this.#readsLate() ? taken + this.lastActive : taken
-    if (this.#progress.stalledFor(queued > 0 && !destroyed, mark, now) <= sendTimeoutMs) return false
+    if (!this.#progress.overdue(queued > 0 && !destroyed, mark, now, sendTimeoutMs, fd)) return false
     this.breakOff(`the peer took nothing of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
     return true
   }

@@ -15,7 +15,7 @@ export interface BodyLimits {
    * can be kept, in bytes. Default 16 MiB; then the connection is closed.
    */
   readonly maxDiscardBytes?: number
-  /** How long an unwanted body is waited for at the end of the reply, in milliseconds. Default 5000. */
+  /** How long an unwanted body is waited for at the end of the reply, in milliseconds. Default 5000; 0: no limit. */
   readonly discardTimeoutMs?: number
   /**
    * Time for the whole body to come, in milliseconds; then `read()` throws REQUEST_BODY_TIMEOUT (408).
@@ -117,7 +117,8 @@ export class RequestBody implements Body {
   discarded(): Promise<void> {
     if (this.complete || this.expectsContinue || this.#req.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#stopDiscarding(), this.#discardMs)
+      const timer =
+        this.#discardMs > 0 ? setTimeout(() => this.#stopDiscarding(), this.#discardMs) : undefined
       this.#discarded = () => {
         clearTimeout(timer)
         resolve()

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type GivesWay, idleSince, STAYS, silentSince, unfinishedSince } from '../server/pressure.js'
-import { Progress, takenBytes } from '../server/progress.js'
+import { descriptorOf, Progress, takenBytes } from '../server/progress.js'
 import type { HttpExchange } from './exchange.js'
 
 /** Requests that wait behind the current one before no more of the connection is read. */
@@ -132,7 +132,8 @@ export class Connection implements GivesWay {
     const taken = takenBytes(handle, -socket.writableLength)
     // Many clients read nothing of a reply before they have sent all of the body.
     const mark = exchange?.stdin.coming ? taken + socket.bytesRead : taken
-    if (this.#progress.stalledFor(socket.writableLength > 0, mark, now) < sendTimeoutMs) return
+    if (!this.#progress.overdue(socket.writableLength > 0, mark, now, sendTimeoutMs, descriptorOf(handle)))
+      return
     this.#owner.complaint(
       `the client ${this.#name} took nothing of its reply for ${sendTimeoutMs / 1000} s (sendTimeoutMs)`,
     )

@@ -77,10 +77,10 @@ export class ScgiConnection implements Served, Line, WireOwner {
 
   #sweepRequest(exchange: ScgiExchange, now: number): void {
     const { requestTimeoutMs, discardTimeoutMs, bodyTimeoutMs, sendTimeoutMs } = this.service.limits
-    const { queued, taken } = this.wire
+    const { queued, taken, fd } = this.wire
     // A peer that reads its reply late is at work as long as the body comes.
     const mark = exchange.left > 0 ? taken + exchange.stdin.received : taken
-    if (this.#progress.stalledFor(queued > 0, mark, now) > sendTimeoutMs)
+    if (this.#progress.overdue(queued > 0, mark, now, sendTimeoutMs, fd))
       this.#refuse(`the peer took nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
     else if (exchange.finished) {
       if (now - exchange.finishedAt > discardTimeoutMs) this.wire.destroy()

@@ -86,6 +86,10 @@ export class HandleWire implements Wire {
     return takenBytes(this.#handle, -this.queued)
   }
 
+  get fd(): number | undefined {
+    return this.#handle.fd
+  }
+
   get remoteAddress(): string | undefined {
     return this.#peername().address
   }

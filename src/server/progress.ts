@@ -1,11 +1,14 @@
 /** Whether the peer of a connection takes what is written to it. */
 
+import { sendQueue } from './send-queue.js'
+
 /** Node's own object behind a socket, as far as it tells. */
 interface Counts {
   /** Bytes of all writes so far. */
   readonly bytesWritten?: unknown
   /** Those of them that the kernel has not taken yet. */
   readonly writeQueueSize?: unknown
+  readonly fd?: unknown
 }
 
 /**
@@ -20,23 +23,43 @@ export const takenBytes = (handle: unknown, otherwise: number): number => {
   return bytesWritten - writeQueueSize
 }
 
+/** The descriptor of a socket, where Node tells it. */
+export const descriptorOf = (handle: unknown): number | undefined => {
+  const { fd } = (handle ?? {}) as Counts
+  return typeof fd === 'number' ? fd : undefined
+}
+
 /** Since when nothing moves; asked now and then. */
 export class Progress {
   #mark = -1
   #since = 0
+  /** What the peer had not taken when half of the time was over. */
+  #unsent: number | null = null
 
   /**
-   * For how long nothing has moved, in milliseconds.
+   * Whether the peer has taken nothing for longer than a limit.
+   *
+   * The kernel takes more only when a third of what it holds, which may be a megabyte, is with the peer: one
+   * that is slow looks like one that takes nothing, until the kernel is asked.
    *
    * @param pending something waits to be taken
    * @param mark a number that changes with everything that moves
+   * @param limitMs in milliseconds
+   * @param fd of the socket
    */
-  stalledFor(pending: boolean, mark: number, now: number): number {
+  overdue(pending: boolean, mark: number, now: number, limitMs: number, fd: number | undefined): boolean {
     if (!pending || mark !== this.#mark) {
       this.#mark = pending ? mark : -1
       this.#since = now
-      return 0
+      this.#unsent = null
+      return false
     }
-    return now - this.#since
+    const stalled = now - this.#since
+    const before = this.#unsent
+    if (stalled <= (before === null ? limitMs / 2 : limitMs)) return false
+    this.#unsent = sendQueue(fd) ?? 0
+    if (before !== null && this.#unsent >= before) return true
+    if (before !== null) this.#since = now
+    return false
   }
 }

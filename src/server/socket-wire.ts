@@ -1,6 +1,6 @@
 /** A connection on a net.Socket: where Node's handles cannot be used as they are. */
 import type { Socket } from 'node:net'
-import { takenBytes } from './progress.js'
+import { descriptorOf, takenBytes } from './progress.js'
 import type { HandOver, SocketHandle, Wire, WireOwner } from './wire.js'
 
 const NOTHING = new Uint8Array(0)
@@ -27,8 +27,15 @@ export class SocketWire implements Wire {
   }
 
   get taken(): number {
-    const handle = (this.#socket as unknown as { readonly _handle?: unknown })._handle
-    return takenBytes(handle, -this.#socket.writableLength)
+    return takenBytes(this.#handle, -this.#socket.writableLength)
+  }
+
+  get fd(): number | undefined {
+    return descriptorOf(this.#handle)
+  }
+
+  get #handle(): unknown {
+    return (this.#socket as unknown as { readonly _handle?: unknown })._handle
   }
 
   get paused(): boolean {

@@ -38,6 +38,8 @@ export interface Wire {
   readonly paused: boolean
   /** A number that changes whenever the kernel takes something of what is queued. */
   readonly taken: number
+  /** Descriptor of the socket, where it is known. */
+  readonly fd: number | undefined
   /** Address of the peer; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined
   readonly remoteFamily: string | undefined

@@ -28,16 +28,32 @@ test('every limit that is off is named, and no other', () => {
   expect(off.sort()).toEqual(['maxBodyBytes', 'requestTimeoutMs'])
 })
 
+const units: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+/** `Default 1 MiB`, `Default 64 KiB`, `Default 1,048,576`; undefined where it is no number. */
+function defaultIn(comment: string): number | undefined {
+  const [, digits, unit = ''] = /Default:? ([\d,]+)(?: (KiB|MiB|GiB))?[.;]/.exec(comment) ?? []
+  return digits === undefined ? undefined : Number(digits.replaceAll(',', '')) * (units[unit] ?? 1)
+}
+
 test.each([
-  ['HttpOptions', '../../src/http/options.ts', 1],
-  ['BodyLimits', '../../src/http/body.ts', 1],
-  ['ScriptOptions', '../../src/cgi/script.ts', 0],
-  ['PlaceLimits', '../../src/cgi/script-places.ts', 0],
-  ['SpoolLimits', '../../src/cgi/script-input.ts', 0],
-  ['StderrLimits', '../../src/cgi/script-stderr.ts', 0],
-])('every limit of %s has a row', (_, file) => {
+  ['HttpOptions', '../../src/http/options.ts'],
+  ['BodyLimits', '../../src/http/body.ts'],
+  ['ScriptOptions', '../../src/cgi/script.ts'],
+  ['PlaceLimits', '../../src/cgi/script-places.ts'],
+  ['SpoolLimits', '../../src/cgi/script-input.ts'],
+  ['StderrLimits', '../../src/cgi/script-stderr.ts'],
+])('every limit of %s has a row, with the default of its docstring', (name, file) => {
   const source = readFileSync(new URL(file, import.meta.url), 'utf8')
-  const body = source.slice(source.indexOf(`export interface ${_}`))
-  const names = [...body.slice(0, body.indexOf('\n}')).matchAll(/^ {2}readonly (\w+)\?: number/gm)]
-  for (const [, name = ''] of names) expect(rows.map((row) => row.name)).toContain(name)
+  const body = source.slice(source.indexOf(`export interface ${name}`))
+  const options = body
+    .slice(0, body.indexOf('\n}'))
+    .matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\n {2}readonly (\w+)\?: number/gs)
+  for (const [, comment = '', option = ''] of options) {
+    const its = rows.filter((row) => row.name === option).flatMap(({ cells }) => cells)
+    expect([option, its.length > 0]).toEqual([option, true])
+    const standard = defaultIn(comment.replace(/\n\s*\*\s*/g, ' '))
+    // 0 is none, and the row is among those that are off.
+    if (standard) expect([option, ...its]).toContain(String(standard))
+  }
 })

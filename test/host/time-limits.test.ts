@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { handler } from '../../src/app/handler.js'
+import { untakenMs } from '../../src/cgi/script-run.js'
 import { type CgiBinOptions, cgiBin } from '../../src/host.js'
 import { memory } from '../../src/test.js'
 import { isAlive, processes, until } from '../support/processes.js'
@@ -140,6 +141,17 @@ describe('limits', () => {
     )
     expect(await (await server.fetch('/y.cgi')).text()).toBe('y\n')
     await server.close()
+  })
+
+  test.each([
+    ['http', {}, 0],
+    ['fastcgi', {}, 0],
+    ['cgi', {}, 0],
+    ['memory', {}, 120_000],
+    ['http', { sendTimeoutMs: 5000 }, 5000],
+  ] as const)('sendTimeoutMs over %s with %j: %i', (protocol, options, ms) => {
+    const gateway = { protocol, role: 'responder', runOnce: false, multiprocess: false } as const
+    expect(untakenMs(options, { gateway })).toBe(ms)
   })
 
   test('totalTimeoutMs: 504 before the head, a cut after it', async () => {

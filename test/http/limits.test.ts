@@ -17,6 +17,7 @@ afterEach(async () => {
 
 const get = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 const last = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+const piece64k = Buffer.alloc(65_536)
 const post = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n'
 
 describe.each(['serve()', 'a persistent process'])('%s', (way) => {
@@ -137,6 +138,38 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     expect(size).toBeGreaterThan(large.length)
     expect(log()).toBe('')
   })
+
+  test.runIf(process.platform === 'linux')(
+    '... over TCP, too, where the kernel holds megabytes',
+    async () => {
+      const endless = async function* () {
+        for (;;) yield piece64k
+      }
+      let aborted = false
+      const { open, log } = await serve(
+        (exchange) => {
+          exchange.signal.addEventListener('abort', () => {
+            aborted = true
+          })
+          return text(endless())
+        },
+        { sendTimeoutMs: 1200 },
+      )
+      const socket = open(get)
+      // 430 kB in a second: the kernel takes more only after one to three seconds.
+      let next: NodeJS.Timeout | undefined
+      socket.on('data', () => {
+        socket.pause()
+        next = setTimeout(() => socket.resume(), 150)
+      })
+      await new Promise((resolve) => setTimeout(resolve, 4500))
+      expect([aborted, log()]).toEqual([false, ''])
+      clearTimeout(next)
+      socket.pause()
+      expect(await until(() => aborted)).toBe(true)
+      socket.destroy()
+    },
+  )
 
   test('... an app that says nothing for long is not a client that takes nothing', async () => {
     const { open } = await serve(
