@@ -22,9 +22,9 @@ export type { NodeRequestLike, RequestLike } from './form/source.js'
 export type { FileHandler, IncomingFile } from './form/store.js'
 
 const multipart = onDemand(async () => {
-  const module = await import('./form/multipart.js')
-  await module.busboy()
-  return module
+  const { busboy, readMultipart } = await import('./form/multipart.js')
+  await busboy()
+  return readMultipart
 })
 const urlencoded = onDemand(() => import('./form/urlencoded.js'))
 
@@ -80,7 +80,7 @@ async function read(source: Source, settings: Settings, store: FileStore): Promi
   const body = bodyOf(source, settings)
   if (type.media === MULTIPART) {
     const boundary = boundaryOf(type)
-    const { readMultipart } = await multipart()
+    const readMultipart = await multipart()
     await readMultipart(body, boundary, limits, taker)
   } else {
     const { UrlencodedParser } = await urlencoded()

@@ -5,7 +5,7 @@
 import type { Child } from './workers-child.js'
 
 /** How long after the last crash it is kept, in milliseconds: it costs the memory of a process. */
-export const SPARE_MS = 60_000
+const SPARE_MS = 60_000
 
 export class Spare {
   readonly #spawn: () => Child

@@ -10,10 +10,8 @@ import { endsIn, walk } from './walk.js'
 
 export interface DecideOptions extends TranslateOptions, FactOptions {}
 
-export type { TargetMode }
-
 /** Why an app is not called, and what the client gets instead. */
-export interface Refusal {
+interface Refusal {
   readonly status: 400 | 401 | 403 | 404
   /** What was seen, one or two sentences. */
   readonly why: string

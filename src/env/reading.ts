@@ -7,7 +7,7 @@ import { urlBytes } from './target.js'
 import { percentDecode, percentEncode } from './text.js'
 
 /** The path as the URL class has it, and so every app: dot segments removed, empty segments kept. */
-export function urlPath(path: string): string {
+function urlPath(path: string): string {
   return new URL(`http://h${percentEncode(path, urlBytes)}`).pathname
 }
 

@@ -26,7 +26,7 @@ const BLANK = /[ \t]*/y
 const BARE = /[^\s;,"]*[ \t]*/y
 
 export const MULTIPART = 'multipart/form-data'
-export const URLENCODED = 'application/x-www-form-urlencoded'
+const URLENCODED = 'application/x-www-form-urlencoded'
 
 /**
  * The Content-Type of a form. A header that was sent twice arrives as `one, two` (RFC 9110 section 5.3): both

@@ -34,7 +34,7 @@ export function withHostCheck(handler: Handler, options: HostCheckOptions): Hand
  * The handler, behind a check of the host each request is for. A request that did not come to this process as
  * the HTTP server itself (from a web server in front, over a socket that was handed over) passes.
  */
-export function checkHosts(handler: Handler, rule: HostRule): Handler {
+function checkHosts(handler: Handler, rule: HostRule): Handler {
   const logged = new Set<string>()
   return (exchange) => {
     // That of an absolute target, else of the Host field: one, and valid (http/head-check.ts).

@@ -5,7 +5,7 @@
  */
 
 /** Bytes that wait for the reader of stdout or stderr; what is written beyond them is dropped. */
-export const MAX_PENDING_OUTPUT = 1 << 20
+const MAX_PENDING_OUTPUT = 1 << 20
 
 const guarded = Symbol.for('cgiup.guarded')
 

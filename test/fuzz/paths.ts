@@ -29,7 +29,7 @@ export const decoded = (path: string): string | null => {
 }
 
 /** Slashes merged, then dot segments removed; null where it leads above the root. */
-export const resolved = (path: string): readonly string[] | null => {
+const resolved = (path: string): readonly string[] | null => {
   const out: string[] = []
   for (const segment of path.split('/')) {
     if (segment === '' || segment === '.') continue

@@ -7,7 +7,7 @@ import { type Frame, type Member, makeFrame, type Site, site, writePart } from '
 import { type Program, startProgram, startPrograms } from './program.js'
 import { placeTargetApps } from './targets.js'
 
-export const apps = { fetch: 'fetch.mjs', express: 'express.cjs', mounted: 'mounted.cjs' } as const
+const apps = { fetch: 'fetch.mjs', express: 'express.cjs', mounted: 'mounted.cjs' } as const
 export type App = keyof typeof apps
 export const appNames = Object.keys(apps) as App[]
 
