@@ -1,6 +1,6 @@
 /** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
 import type { Env } from '../exchange.js'
-import { type FactOptions, Facts, programName, redirectsOf, type TargetMode } from './facts.js'
+import { type FactOptions, Facts, programName, redirectsOf } from './facts.js'
 import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
 import { CgiRequest, type TranslateOptions } from './request.js'
 import { type Row, rows } from './rows.js'
