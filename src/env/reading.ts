@@ -20,6 +20,16 @@ export function resolvedPath(path: string): string {
   return hasDotSegment(path) || path.includes('\\') ? urlPath(path) : path
 }
 
+/**
+ * The path as a Node app gets it, which often reads it with `new URL(req.url, base)`: that takes the `x` of
+ * `//x/admin` for a host, and the app sees /admin. Behind servers that have merged the slashes before their
+ * access rules saw the path, only one is left at its beginning; of others the path stays as it was sent.
+ */
+export function nodePath(path: string, env: Env): string {
+  const resolved = resolvedPath(path)
+  return resolved.startsWith('//') && mergesSlashes(env) ? resolved.replace(/^\/+/, '/') : resolved
+}
+
 /** Whether a segment is `.` or `..`, in any spelling, behind an encoded slash too. */
 export function hasDotSegment(path: string): boolean {
   return /(?:^|\/|%2F)\.\.?(?:$|\/|%2F)/i.test(percentDecode(path))
@@ -109,13 +119,23 @@ function isResolved(env: Env): boolean {
   return served + uri !== '' && !hasDotSegment(served) && !hasDotSegment(uri)
 }
 
+/** Whether the server is one that merges slashes, by its name and by what it says it serves. */
+function mergesSlashes(env: Env): boolean {
+  if (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_URI'].some((name) => env.get(name)?.includes('//'))) return false
+  const software = env.get('SERVER_SOFTWARE')
+  return software === undefined ? isNginxScgi(env) : /^(?:Apache|nginx|lighttpd|LiteSpeed)\b/i.test(software)
+}
+
+/** nginx' scgi_params name no software, but DOCUMENT_URI. */
+const isNginxScgi = (env: Env): boolean =>
+  env.get('SCGI') !== undefined && env.get('DOCUMENT_URI') !== undefined
+
 /**
  * Whether the server is one that resolves dot segments before its access rules, by its name: a front
  * controller's variables do not show it.
  */
 export function resolvesDots(env: Env): boolean {
   const software = env.get('SERVER_SOFTWARE')
-  // nginx' scgi_params name no software, but DOCUMENT_URI.
-  if (software === undefined) return env.get('SCGI') !== undefined && env.get('DOCUMENT_URI') !== undefined
+  if (software === undefined) return isNginxScgi(env)
   return /^(?:Apache|nginx|lighttpd|h2o|LiteSpeed|Microsoft-IIS)\b/i.test(software)
 }

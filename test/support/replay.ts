@@ -194,7 +194,7 @@ export async function replayOne(
     expect([mode, name, status, mayBeRefused(replay.style, mode, name)]).toEqual([mode, name, 400, true])
     return
   }
-  const wanted = replay.style === 'node' ? inOneReading(expected) : expected
+  const wanted = replay.style === 'node' ? inOneReading(expected, mode, mount_point) : expected
   const unexplained = differences(replay.style, seen, wanted, mount_point).filter(
     ({ field }) => lossOf(mode, name, field) === undefined,
   )
@@ -213,12 +213,17 @@ function mayBeRefused(style: Style, mode: string, name: string): boolean {
   return name === 'path-fragment' || (/^(?:mount-)?dots?-/.test(name) && mode.startsWith('caddy-'))
 }
 
-/** What a Node app gets of a path with dot segments or a raw "\": the path that the URL class makes of it. */
-function inOneReading(oracle: Oracle): Oracle {
-  const { path_raw } = oracle
-  if (!/\\|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path_raw)) return oracle
-  const path = urlOf(oracle)?.pathname ?? path_raw
-  return { ...oracle, path_raw: path, url: oracle.url.replace(path_raw, () => path) }
+/**
+ * What a Node app gets of a path with dot segments or a raw "\": the path that the URL class makes of it. It has
+ * one slash at its beginning where the server has merged them.
+ */
+function inOneReading(oracle: Oracle, mode: string, mountPoint: string): Oracle {
+  const raw = oracle.path_raw
+  const resolved = /\\|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(raw) ? (urlOf(oracle)?.pathname ?? raw) : raw
+  const mount = resolved.startsWith(`${mountPoint}/`) ? mountPoint : ''
+  const merged = mount + resolved.slice(mount.length).replace(/^\/+/, '/')
+  const path = /^(?:apache|nginx|lighttpd)-/.test(mode) ? merged : resolved
+  return path === raw ? oracle : { ...oracle, path_raw: path, url: oracle.url.replace(raw, () => path) }
 }
 
 function checkReply(output: Buffer, style: Style, name: string, method: string): void {

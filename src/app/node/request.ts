@@ -1,7 +1,7 @@
 /** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { resolvedPath } from '../../env/reading.js'
+import { nodePath } from '../../env/reading.js'
 import type { CgiRequest } from '../../env/request.js'
 import type { Exchange } from '../../exchange.js'
 import { Connection } from './connection.js'
@@ -51,11 +51,12 @@ class Request extends IncomingMessage implements NodeRequest {
   constructor(socket: Socket, request: CgiRequest, full: boolean) {
     super(socket)
     this.method = request.method
-    const path = resolvedPath(request.path)
+    const { env } = request
+    const path = originalPath(request)
     const target = path === request.path ? request.target : withQuery(path, request)
     this.originalUrl = target
-    this.baseUrl = full ? '' : resolvedPath(request.mount)
-    this.url = full ? target : withQuery(resolvedPath(request.rest || '/'), request)
+    this.baseUrl = full ? '' : nodePath(request.mount, env)
+    this.url = full ? target : withQuery(nodePath(request.rest || '/', env), request)
     const { protocol } = request
     const known = protocol === 'HTTP/1.1' ? null : /^HTTP\/(\d)\.(\d)/.exec(protocol)
     this.httpVersionMajor = known ? Number(known[1]) : 1
@@ -63,6 +64,13 @@ class Request extends IncomingMessage implements NodeRequest {
     this.httpVersion = known ? `${known[1]}.${known[2]}` : '1.1'
     for (const [name, property] of lazy) Object.defineProperty(this, name, property)
   }
+}
+
+/** The mount path and the rest, each as the app gets them. */
+function originalPath({ env, mount, rest, path }: CgiRequest): string {
+  if (!rest.startsWith('//')) return nodePath(path, env)
+  const below = nodePath(rest, env)
+  return below === rest ? nodePath(path, env) : nodePath(mount, env) + below
 }
 
 // IncomingMessage sets it in its constructor; without an own property the getter below costs a tenth.
