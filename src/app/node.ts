@@ -1,5 +1,5 @@
 /** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
-import { logLine, textOf } from '../cgi/error-text.js'
+import { isAbort, logLine, textOf } from '../cgi/error-text.js'
 import { RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import type { AppOptions, NodeApp, NodeListener } from './handler.js'
@@ -92,14 +92,18 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
 /** Marks what `process.exit()` throws while a CGI script owes a reply (src/cgi/stdio.ts). */
 const processExit = Symbol.for('cgiup.ProcessExit')
 
-/** Before the head: no reply. After it: a body that breaks off. After the end: a line in the log. */
+/**
+ * Before the head: no reply. After it: a body that breaks off. After the end, or when the client has left: a line
+ * in the log.
+ */
 function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
   // Not the app's error: the adapter waits for what is still written.
   if (typeof thrown === 'object' && thrown !== null && processExit in thrown) return
   const error =
     thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })
-  if (pair.res.writableEnded) exchange.stderr(logLine(exchange.env, textOf(error)))
-  else pair.connection.destroy(error)
+  const { connection, res } = pair
+  if (!res.writableEnded && !connection.destroyed) connection.destroy(error)
+  else if (res.writableEnded || !isAbort(error)) exchange.stderr(logLine(exchange.env, textOf(error)))
 }
 
 /** A process that ends after this reply must not end before 'finish' and 'close' were heard. */

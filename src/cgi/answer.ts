@@ -2,7 +2,7 @@
 import { AppError, CgiupError, RequestError } from '../errors.js'
 import type { Exchange, Handler, Reply } from '../exchange.js'
 import { onDemand } from '../load-ahead.js'
-import { failureText, logLine, textOf } from './error-text.js'
+import { cutOffText, failureText, logLine, textOf } from './error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from './head.js'
 import { textPageFields } from './head-page.js'
 import { ReaderGone } from './wire.js'
@@ -87,7 +87,7 @@ function breakOff(error: unknown, options: AnswerOptions, outcome: Outcome): voi
   }
   outcome.cut = true
   outcome.failed = true
-  log(options.exchange, `The reply was cut off after ${outcome.bytes} bytes of its body: ${textOf(error)}`)
+  log(options.exchange, cutOffText(error, outcome.bytes))
 }
 
 async function makeReply(handler: Handler, options: AnswerOptions): Promise<PreparedReply> {

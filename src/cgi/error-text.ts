@@ -33,6 +33,25 @@ export function harmless(text: string): string {
     .replace(/\n(?=\S)/g, '\n    ')
 }
 
+/** Of a reply whose head is out. @param sent bytes of body before the break; null when that is not known */
+export function cutOffText(error: unknown, sent: number | null): string {
+  return `The reply was cut off${sent === null ? '' : ` after ${sent} bytes of its body`}: ${textOf(error)}`
+}
+
+/** What Node's streams say of a request or response that was destroyed; with `aborted`, ECONNRESET does, too. */
+const DESTROYED = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
+
+/**
+ * What a handler may well fail with when its client has left: our own error of the request, what
+ * `fetch(url, { signal })` and its like make of the signal, what streams make of their end. All else is a defect.
+ */
+export function isAbort(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code = '' } = error as NodeJS.ErrnoException
+  const isReset = code === 'ECONNRESET' && error.message === 'aborted'
+  return error instanceof RequestError || error.name === 'AbortError' || isReset || DESTROYED.test(code)
+}
+
 export function workFailed(env: Env, error: unknown): string {
   return logLine(env, `work after the reply failed: ${textOf(error)}`)
 }

@@ -1,5 +1,4 @@
 /** Requests whose process ends before their replies are whole. */
-import { logLine } from '../cgi/error-text.js'
 import { abandonedText } from '../server/answer.js'
 import type { ProcessEnd } from '../server/process-end.js'
 import type { Wire } from '../server/wire.js'
@@ -11,7 +10,7 @@ import { abortText, streamText } from './stdout.js'
 /** Puts the reply, or what shows that it is broken, into the output of the connection. */
 const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
   const { env, headSent, request } = exchange
-  line.service.report(exchange, logLine(env, headSent ? `the reply was cut off: ${end.why}` : end.why))
+  line.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
   if (headSent) {
     line.output.send(abortText(request.id, env.get('SERVER_SOFTWARE')))
     return

@@ -1,7 +1,8 @@
 /** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
+import { cutOffText } from '../cgi/error-text.js'
 import { encodeHead, type PreparedReply } from '../cgi/head.js'
 import type { Reply } from '../exchange.js'
-import { type AnswerLine, cutOffLine, prepareAnswer, smallBody } from '../server/answer.js'
+import { type AnswerLine, prepareAnswer, smallBody } from '../server/answer.js'
 import { bigHeadWarning } from '../server/big-head.js'
 import { isHaproxy } from '../server/haproxy.js'
 import { withVariables } from './authorizer.js'
@@ -73,12 +74,12 @@ const sendText = (line: Line, id: number, text: string): void => {
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
-  if (exchange.finished) return
-  if (exchange.headSent) cutOff(line, exchange, error, null)
+  if (exchange.finished) line.service.lateError(error, exchange)
+  else if (exchange.headSent) cutOff(line, exchange, error, null)
   else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
 }
 
 const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
-  if (!exchange.clientLeft) line.service.log(cutOffLine('fastcgi', error, sent))
+  if (!exchange.clientLeft) line.service.report(exchange, cutOffText(error, sent))
   line.cut(exchange)
 }

@@ -1,7 +1,7 @@
 /** A {@link Reply} onto an HTTP response: framed by Node, or raw where the reply is verbatim. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { logLine } from '../cgi/error-text.js'
+import { cutOffText, logLine } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { AppError } from '../errors.js'
 import type { Reply } from '../exchange.js'
@@ -241,6 +241,5 @@ function wrongLength(announced: number, seen: number, how: string): AppError {
 }
 
 function cutOffLine({ env }: HttpExchange, { bytes }: Sent, error: unknown): string {
-  const why = error instanceof Error ? error.message : String(error)
-  return logLine(env, `The reply was cut off after ${bytes} bytes: ${why}`)
+  return logLine(env, cutOffText(error, bytes))
 }

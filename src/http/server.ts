@@ -1,7 +1,7 @@
 /** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { failureText, logLine, textOf, workFailed } from '../cgi/error-text.js'
+import { failureText, isAbort, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { CgiupError, RequestError } from '../errors.js'
@@ -263,6 +263,7 @@ class Service implements ConnectionOwner {
   async #answerError(error: unknown, exchange: HttpExchange, res: ServerResponse): Promise<Sent> {
     const sent: Sent = { status: 499, bytes: 0, cut: true }
     if (exchange.aborted || res.headersSent) {
+      if (!exchange.aborted || !isAbort(error)) this.stderr(logLine(exchange.env, textOf(error)))
       if (!res.destroyed) cutOff(res, res.chunkedEncoding)
       return sent
     }

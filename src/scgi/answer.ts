@@ -1,8 +1,9 @@
 /** A {@link Reply} onto an SCGI connection: CGI output (RFC 3875 section 6), ended by the connection's end. */
+import { cutOffText } from '../cgi/error-text.js'
 import { encodeHead } from '../cgi/head.js'
 import type { Reply } from '../exchange.js'
 import { giveBack, isLent } from '../memory.js'
-import { type AnswerLine, cutOffLine, prepareAnswer, smallBody, wrongLength } from '../server/answer.js'
+import { type AnswerLine, prepareAnswer, smallBody, wrongLength } from '../server/answer.js'
 import { bigHeadWarning } from '../server/big-head.js'
 import { HIGH_WATER, type Wire } from '../server/wire.js'
 import type { ScgiExchange } from './exchange.js'
@@ -64,18 +65,18 @@ const stream = async (
     if (length !== null && sent < length) throw wrongLength(length, String(sent))
     line.finish(exchange)
   } catch (error) {
-    if (!exchange.finished) cutOff(line, error, sent)
+    if (!exchange.finished) cutOff(line, exchange, error, sent)
   }
 }
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export const answerError = (line: Line, exchange: ScgiExchange, error: unknown): void => {
-  if (exchange.finished) return
-  if (exchange.headSent) cutOff(line, error, null)
+  if (exchange.finished) line.service.lateError(error, exchange)
+  else if (exchange.headSent) cutOff(line, exchange, error, null)
   else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
 }
 
-const cutOff = (line: Line, error: unknown, sent: number | null): void => {
-  line.service.log(cutOffLine('scgi', error, sent))
+const cutOff = (line: Line, exchange: ScgiExchange, error: unknown, sent: number | null): void => {
+  line.service.report(exchange, cutOffText(error, sent))
   line.cut()
 }

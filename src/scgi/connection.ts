@@ -1,5 +1,4 @@
 /** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
-import { logLine } from '../cgi/error-text.js'
 import { Spool } from '../cgi/spool.js'
 import { RequestError } from '../errors.js'
 import { abandonedText } from '../server/answer.js'
@@ -228,10 +227,7 @@ export class ScgiConnection implements Served, Line, WireOwner {
     const exchange = this.#exchange
     if (exchange === null || exchange.finished) return null
     const { headSent } = exchange
-    this.service.report(
-      exchange,
-      logLine(exchange.env, headSent ? `the reply was cut off: ${end.why}` : end.why),
-    )
+    this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
     exchange.finished = true
     if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')))
     else if (wire.remoteAddress !== undefined) return () => wire.reset()

@@ -1,5 +1,5 @@
 /** What the answers of FastCGI and SCGI share, until the head goes out. */
-import { failureText, harmless } from '../cgi/error-text.js'
+import { failureText } from '../cgi/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/head.js'
 import { textPageLines } from '../cgi/head-page.js'
 import { parseVerbatim } from '../cgi/verbatim.js'
@@ -94,13 +94,6 @@ export const latin1 = (bytes: Uint8Array): string => {
 /** @param got how many bytes came: `17`, `more than that` */
 export const wrongLength = (length: number, got: string): AppError =>
   new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
-
-/** The line for the log. @param sent bytes of body before the break; null when that is not known */
-export const cutOffLine = (protocol: string, error: unknown, sent: number | null): string => {
-  const after = sent === null ? '' : ` after ${sent} bytes of body`
-  const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `${protocol}: the reply was cut off${after}: ${harmless(why)}`
-}
 
 /** The whole CGI output for a request that the end of the process leaves without a reply. */
 export const abandonedText = ({ status }: ProcessEnd, method: string | undefined): string => {

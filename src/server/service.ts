@@ -1,5 +1,5 @@
 /** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
-import { explain, logLine, textOf, workFailed } from '../cgi/error-text.js'
+import { explain, isAbort, logLine, textOf, workFailed } from '../cgi/error-text.js'
 import { prepareReply } from '../cgi/head.js'
 import { textPageFields } from '../cgi/head-page.js'
 import { CgiupError, RequestError } from '../errors.js'
@@ -187,7 +187,6 @@ export class Service {
 
   /** A page that can be sent, whatever becomes of the one that is asked for. */
   async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
-    // A handler that stops because its client has left does what it should.
     if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
     try {
       const reply = await this.#onError(error, exchange)
@@ -197,6 +196,11 @@ export class Service {
       if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
       return explain(text500)
     }
+  }
+
+  /** The handler has failed when nobody waits for its reply any more. */
+  lateError(error: unknown, exchange: SocketExchange): void {
+    if (!isAbort(error)) this.report(exchange, textOf(error))
   }
 
   /** The end of the process waits for it: a handler is not to be stopped in its middle. */
@@ -218,12 +222,12 @@ export class Service {
   }
 
   /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
-  report(exchange: Exchange, text: string): void {
+  report(exchange: SocketExchange, text: string): void {
     const line = logLine(exchange.env, text)
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
     // There it would come to the same place.
-    if (!ours || !isHaproxy(exchange.env)) exchange.stderr(line)
+    if (!ours || !(exchange.finished || isHaproxy(exchange.env))) exchange.stderr(line)
   }
 
   /** A line for the log of the process. */
@@ -295,8 +299,3 @@ export const tooLarge = (length: number, max: number): RequestError =>
     'REQUEST_TOO_LARGE',
     `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,
   )
-
-/** Our own error of a client that left, or what `fetch(url, { signal })` and its like make of the signal. */
-const isAbort = (error: unknown): boolean =>
-  (error instanceof CgiupError && error.code === 'REQUEST_ABORTED') ||
-  (error instanceof Error && error.name === 'AbortError')

@@ -1,7 +1,8 @@
 /** Every reply of 500 or above is in the log once, with method and path, whatever the app is served by. */
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { until } from '../support/processes.js'
-import { allForms, startForm, startHost } from './forms.js'
+import { allForms, requestBytes, type Started, startForm, startHost } from './forms.js'
 
 const answers = `async (request, env, context) => {
   const { pathname } = new URL(request.url)
@@ -33,6 +34,64 @@ describe.each(allForms)('$name', (form) => {
     else expect(status).toEqual(['cgiup: GET /status: answered with 503 Service Unavailable'])
     expect(lines).toContain('cgiup: GET /work: work after the reply failed: Error: trouble in the work')
     if (!accessLog) expect(server.output()).not.toContain('secret')
+  })
+})
+
+/** `/gone` and `/stops` fail when their client has left, the one by a defect, the other because it was told to. */
+const late = `async (request) => {
+  const { pathname } = new URL(request.url)
+  if (pathname === '/broken') {
+    const start = (c) => { c.enqueue(new Uint8Array(4)); setTimeout(() => c.error(new Error('disk gone')), 20) }
+    return new Response(new ReadableStream({ start }))
+  }
+  if (pathname === '/end') return new Response('the end')
+  console.error('begun ' + pathname)
+  await new Promise((resolve) => request.signal.addEventListener('abort', resolve))
+  setTimeout(() => console.error('over ' + pathname), 20)
+  throw pathname === '/gone' ? new Error('trouble in the app') : request.signal.reason
+}`
+
+const lateNode = `async (req, res) => {
+  console.error('begun ' + req.url)
+  const reason = await new Promise((resolve) => res.on('error', resolve).on('close', () => resolve(res.errored)))
+  setTimeout(() => console.error('over ' + req.url), 20)
+  if (req.url === '/gone/node') throw new Error('trouble in the app')
+  if (req.url === '/stops/node') throw reason ?? new DOMException('stopped', 'AbortError')
+  const { pipeline } = await import('node:stream/promises')
+  await pipeline((await import('node:stream')).Readable.from(['x']), res)
+}`
+
+describe.each(allForms)('$name', (form) => {
+  const linesOf = (server: Started, target: string) =>
+    server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('cgiup: ') && line.includes(`GET ${target}`))
+
+  it.each([
+    ['/gone', ['cgiup: GET /gone: Error: trouble in the app']],
+    ['/stops', []],
+    ['/gone/node', ['cgiup: GET /gone/node: Error: trouble in the app']],
+    ['/stops/node', []],
+    ['/piped/node', []],
+  ])('the client has left, and the handler of %s fails', async (target, lines) => {
+    const server = await startForm(form, target.endsWith('node') ? lateNode : late)
+    const socket = connect(server.place, () => socket.write(requestBytes(form.protocol, target), 'latin1'))
+    expect(await until(() => server.output().includes(`begun ${target}`))).toBe(true)
+    socket.destroy()
+    expect(await until(() => server.output().includes(`over ${target}`))).toBe(true)
+    expect(linesOf(server, target)).toEqual(lines)
+  })
+
+  it('a reply that breaks in its middle: one line with the stack', async () => {
+    const server = await startForm(form, late)
+    await server.ask('/broken')
+    expect(await until(() => linesOf(server, '/broken').length > 0)).toBe(true)
+    await server.ask('/end')
+    expect(linesOf(server, '/broken')).toEqual([
+      'cgiup: GET /broken: The reply was cut off after 4 bytes of its body: Error: disk gone',
+    ])
+    expect(server.output()).toMatch(/disk gone\n {4,}at /)
   })
 })
 

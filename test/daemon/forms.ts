@@ -67,7 +67,7 @@ function kill(pid: number): void {
 
 let count = 0
 
-/** @param handler source of a fetch function: `async (request, env, context) => …` */
+/** @param handler source of a fetch function: `async (request, env, context) => …`; of a whole app where it begins with `(req, res)` or `async (req, res)` */
 export async function startForm(
   form: Form,
   handler: string,
@@ -78,7 +78,7 @@ export async function startForm(
   const all = { listen: place, ...form.options, ...options }
   writeFileSync(
     file,
-    `import { run } from '${dist}'\n${before}\nawait run({ fetch: ${handler} }, ${JSON.stringify(all)})\n`,
+    `import { run } from '${dist}'\n${before}\nawait run(${/^(async )?\(req, res\)/.test(handler) ? handler : `{ fetch: ${handler} }`}, ${JSON.stringify(all)})\n`,
   )
   return startProgram([file], place, form)
 }
@@ -129,22 +129,24 @@ const listens = (path: string): Promise<boolean> =>
     })
   })
 
+/** One request, in Latin-1. */
+export function requestBytes(protocol: Form['protocol'], target: string): string {
+  if (protocol === 'fastcgi') return get(1, ['REQUEST_URI', target], false)
+  if (protocol === 'scgi') return encodeScgiHead(['REQUEST_METHOD', 'GET', 'REQUEST_URI', target], 0)
+  return `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
+}
+
 /** The CGI output, or HTTP response, of one request; '' where the connection closed without one. */
 export async function ask(place: string, protocol: Form['protocol'], target: string): Promise<string> {
   if (protocol === 'fastcgi') {
     const peer = new Peer(place)
-    peer.send(get(1, ['REQUEST_URI', target], false))
+    peer.send(requestBytes(protocol, target))
     await peer.close()
     return peer.answer(1).stdout
   }
-  const list = ['REQUEST_METHOD', 'GET', 'REQUEST_URI', target]
-  const bytes =
-    protocol === 'scgi'
-      ? encodeScgiHead(list, 0)
-      : `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
   return new Promise((resolve) => {
     let text = ''
-    const socket = connect({ path: place }, () => socket.write(bytes, 'latin1'))
+    const socket = connect({ path: place }, () => socket.write(requestBytes(protocol, target), 'latin1'))
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
     })

@@ -18,7 +18,7 @@ describe('a reply that breaks', () => {
     const host = await startHost(broken)
     const reply = await host.get('/')
     expect([reply.status, reply.text, reply.framing, reply.complete]).toEqual([200, 'some', 'chunked', false])
-    expect(host.stderr()).toContain('cut off after 4 bytes: disk gone')
+    expect(host.stderr()).toContain('cut off after 4 bytes of its body: Error: disk gone')
     await until(() => host.entries.length > 0)
     expect(host.entries[0]).toMatchObject({ status: 200, bytes: 4, cut: true })
   })

@@ -187,7 +187,9 @@ test('a reply that breaks in its middle is seen as broken: over TCP the connecti
   socket.on('data', (chunk) => chunk.includes('half') && seen())
   socket.write(scgiRequest())
   expect(await reset).toMatchObject({ code: 'ECONNRESET' })
-  expect(log[0]).toMatch(/^scgi: the reply was cut off after 10 bytes of body: Error: broke in the middle/)
+  expect(log[0]).toMatch(
+    /^cgiup: GET \S*: The reply was cut off after 10 bytes of its body: Error: broke in the middle/,
+  )
 })
 
 test('bad heads close the connection with one line', async () => {
