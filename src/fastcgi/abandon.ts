@@ -29,5 +29,5 @@ export const abandonAll = (
 ): (() => void) | null => {
   for (const exchange of exchanges) if (!exchange.finished) abandonExchange(line, exchange, end)
   // A socket of the file system has no reset.
-  return line.output.last() || wire.remoteAddress === undefined ? null : () => wire.reset()
+  return line.output.last(end.deadline) || wire.remoteAddress === undefined ? null : () => wire.reset()
 }

@@ -65,11 +65,11 @@ export class Output {
     return new Promise((resolve) => wire.whenWritten(() => resolve(!wire.destroyed)))
   }
 
-  /** All that was sent, written at once, for a process that ends. False when the peer does not take it in time. */
-  last(): boolean {
+  /** All that was sent, written at once, for a process that ends. False when the peer does not take it by then. */
+  last(deadline: number): boolean {
     const text = this.#text
     this.#text = ''
-    return this.#wire.lastText(text)
+    return this.#wire.lastText(text, deadline)
   }
 
   /** Closes the connection once all is written. */

@@ -229,7 +229,7 @@ export class ScgiConnection implements Served, Line, WireOwner {
     const { headSent } = exchange
     this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
     exchange.finished = true
-    if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')))
+    if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')), end.deadline)
     else if (wire.remoteAddress !== undefined) return () => wire.reset()
     return null
   }

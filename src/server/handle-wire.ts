@@ -317,21 +317,21 @@ export class HandleWire implements Wire {
     owner?.closed()
   }
 
-  lastText(text: string): boolean {
+  lastText(text: string, deadline: number): boolean {
     if (this.#state === CLOSED) return false
     if (this.queued === 0) {
       this.text(text)
       if (this.queued === 0) return true
       // Nothing of it can be taken back: the rest follows.
-      return this.#writeNow('')
+      return this.#writeNow('', deadline)
     }
-    return this.#writeNow(text)
+    return this.#writeNow(text, deadline)
   }
 
-  #writeNow(text: string): boolean {
+  #writeNow(text: string, deadline: number): boolean {
     const { fd, writeQueueSize } = this.#handle
     if (fd === undefined || fd < 0 || writeQueueSize === undefined) return false
-    return writeNow(fd, this.#pending, writeQueueSize, text)
+    return writeNow(fd, this.#pending, writeQueueSize, text, deadline)
   }
 
   // --- to somebody else ---

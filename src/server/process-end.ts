@@ -5,15 +5,23 @@
  */
 
 /** Why open requests get no reply of the app. */
-export interface ProcessEnd {
+interface Cause {
   /** 500: the app ended the process. 503: somebody else did. */
   readonly status: 500 | 503
   /** One line. */
   readonly why: string
 }
 
+export interface ProcessEnd extends Cause {
+  /** `Date.now()` after which peers that take nothing are waited for no longer, not even one of them. */
+  readonly deadline: number
+}
+
+/** How long all peers together may be waited for, in milliseconds: nothing else happens meanwhile. */
+const ALL_MS = 500
+
 /** The process was told to end, and its time is over. */
-export const lateEnd: ProcessEnd = {
+export const lateEnd: Cause = {
   status: 503,
   why: 'the process was told to end, and the request took too long',
 }
@@ -56,7 +64,8 @@ export function endProcess(why: string): never {
 }
 
 /** Ends open requests now, and resets what has to be reset. */
-export function abandonNow(all: Iterable<Abandon>, end: ProcessEnd): void {
+export function abandonNow(all: Iterable<Abandon>, cause: Cause): void {
+  const end = { ...cause, deadline: Date.now() + ALL_MS }
   const resets = [...all].flatMap((abandon) => abandon(end))
   if (resets.length === 0) return
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RESET_MS)

@@ -70,8 +70,10 @@ export interface Wire {
   /**
    * For a process that ends: Latin-1 text behind all that waits to be written, at once. False when the peer does
    * not take it in time.
+   *
+   * @param deadline `Date.now()` at which it is not waited for any longer
    */
-  lastText(text: string): boolean
+  lastText(text: string, deadline: number): boolean
   /** Stops reading and gives the connection away. False where it cannot be done; nothing has happened then. */
   handOver(to: HandOver): boolean
   /** From now on it is a net.Socket of somebody else's. @param first what was read of it */

@@ -1,7 +1,7 @@
 /** Writes on a descriptor that somebody else writes on in the background, and that does not block. */
 import { writeSync } from 'node:fs'
 
-/** How long the reader may take altogether, in milliseconds. */
+/** How long one reader may take altogether, in milliseconds. */
 const MOST_MS = 200
 
 const PAUSE_MS = 2
@@ -14,9 +14,10 @@ export type Pending = readonly (string | readonly Uint8Array[])[]
  *
  * @param left bytes at the end of `pending` that are not written yet
  * @param text Latin-1
+ * @param most `Date.now()` at which the reader is not waited for any longer, in any case
  */
-export function writeNow(fd: number, pending: Pending, left: number, text: string): boolean {
-  const deadline = Date.now() + MOST_MS
+export function writeNow(fd: number, pending: Pending, left: number, text: string, most: number): boolean {
+  const deadline = Math.min(most, Date.now() + MOST_MS)
   return [...tail(pending, left), Buffer.from(text, 'latin1')].every((bytes) => write(fd, bytes, deadline))
 }
 

@@ -1,9 +1,10 @@
 /** A process that ends in the middle of its replies: none of them looks whole, and the log says who ended it. */
 
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { get, Peer, record } from '../fastcgi/peer.js'
 import { signalProcess, until } from '../support/processes.js'
-import { allForms, type Form, forms, type Started, startForm } from './forms.js'
+import { allForms, type Form, forms, requestBytes, type Started, startForm } from './forms.js'
 
 /** `/wait` never answers, `/part` never goes on; `/exit`, `/throw` and `/reject` end the process. */
 const app = `async (request) => {
@@ -91,6 +92,30 @@ describe('a reply whose head is out', () => {
     expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined })
     expect(peer.answer(1).body.length).toBe(size)
     expect(peer.answer(1).types.at(-1)).toBe(2)
+  })
+
+  it('FastCGI, many peers that read nothing: the process ends soon, and others get their replies', async () => {
+    const stalled = 30
+    const server = await startForm(
+      forms.fastcgi,
+      `async (request) => {
+        const { pathname } = new URL(request.url)
+        if (pathname === '/exit') process.exit(3)
+        if (pathname === '/wait') return new Promise(() => {})
+        console.error('begun')
+        return new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array(3_000_000)) }))
+      }`,
+    )
+    const sockets = Array.from({ length: stalled }, () => connect(server.place).pause())
+    for (const socket of sockets) socket.write(requestBytes('fastcgi', '/part'), 'latin1')
+    expect(await until(() => server.output().split('begun').length > stalled)).toBe(true)
+    const waiting = server.ask('/wait')
+    const asked = performance.now()
+    expect(await server.ask('/exit')).toContain('500 Internal Server Error')
+    expect(await waiting).toContain('500 Internal Server Error')
+    expect(await until(() => server.exit() !== undefined)).toBe(true)
+    expect(performance.now() - asked).toBeLessThan(3000)
+    for (const socket of sockets) socket.destroy()
   })
 
   it('HTTP: the last chunk is missing', async () => {
