@@ -26,8 +26,9 @@ export function noticeProxies(handler: Handler, option: boolean | undefined): Ha
 /** What to do where a request bears the mark of a proxy: for the log, and for replies that refuse it. */
 export function behindProxy(mark: string): string {
   return (
-    `A request came through a proxy (${mark.slice(0, 60)}). Behind a proxy set NODE_ENV=production. ` +
-    'Its clients get no development pages; --development shows them to everybody.'
+    `A request came through a proxy (${mark.slice(0, 60)}), and this server runs in development mode. Behind a proxy ` +
+    'set NODE_ENV=production: without it, frameworks such as Express show stack traces to every client. The ' +
+    'development pages of cgiup are not sent through a proxy, unless the option development (--development) is set.'
   )
 }
 
@@ -36,6 +37,6 @@ export function warnOfPages(option: boolean | undefined, address: AddressInfo | 
   if (option !== true || typeof address === 'string' || isLoopback(address.address)) return
   process.stderr.write(
     `cgiup: WARNING: everybody who can reach ${address.address} port ${address.port} gets development pages, ` +
-      'with stacks and environment. Without --development only this machine does.\n',
+      'with stack traces and environment. Without the option development (--development), only this machine does.\n',
   )
 }

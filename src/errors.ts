@@ -29,7 +29,7 @@ export const errorTable = {
     status: 413,
   },
   REQUEST_BODY_TIMEOUT: {
-    title: 'The request body did not come within the time allowed',
+    title: 'The request body did not arrive within the time allowed',
     fix: 'Send the request again over a faster line, or raise the limit bodyTimeoutMs.',
     status: 408,
   },
@@ -111,12 +111,12 @@ export const errorTable = {
   },
   FORM_STORE: {
     title: 'An uploaded file cannot be stored',
-    fix: 'Make the directory that the message names, or room in it; TMPDIR, or form(request, { directory: … }), names another one.',
+    fix: 'Create the directory that the message names or free space in it, or choose another one with TMPDIR or form(request, { directory: … }).',
     status: 500,
   },
   FORM_ENDED: {
-    title: 'A file of a form was used when it was there no more',
-    fix: 'Take it with "await file.move(path)" before the reply has ended, or give the work that needs it to waitUntil().',
+    title: 'A file of a form was used after it had been removed',
+    fix: 'Keep it with "await file.move(path)" before the reply ends, or pass the work that needs it to waitUntil().',
     status: 500,
   },
   FCGI_VERSION: {
@@ -296,7 +296,7 @@ export const errorTable = {
   },
   USAGE: {
     title: 'An option or argument has a value that cannot be used',
-    fix: 'See its documentation, or --help of the command.',
+    fix: 'Correct the option or argument that the message names; docs/run.md and cgiup --help list the options.',
     status: 500,
   },
 } as const satisfies Record<string, ErrorRow>

@@ -21,7 +21,8 @@ export function sayLate(server: string): void {
   // A worker's primary has said it.
   if (process.env.CGIUP_WORKER !== undefined) return
   process.stderr.write(
-    `cgiup: run() as ${server} has set NODE_ENV=production. What read it before (Express does at express()) is ` +
-      'in development: set NODE_ENV=production where this process is started (CGIUP_NODE_ENV=keep: leave it).\n',
+    `cgiup: run() as ${server} has set NODE_ENV=production. Frameworks that read it earlier (Express does at express()) ` +
+      'are still in development mode: set NODE_ENV=production where this process is started (or CGIUP_NODE_ENV=keep, ' +
+      'and run() does not set it).\n',
   )
 }

@@ -57,7 +57,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
     due: (why) => {
-      say(options, `process ${process.pid} makes room for a fresh one: ${why}`)
+      say(options, `process ${process.pid} is recycled: ${why}`)
       ending?.end(why)
     },
   })

@@ -82,7 +82,7 @@ export interface RunOptions extends AppOptions {
    */
   workers?: number | 'auto'
   /**
-   * When a process makes room for a fresh one: `maxRequests`, `maxMemory` (bytes of RSS), `maxAgeMs`. It
+   * When a process is recycled: `maxRequests`, `maxMemory` (bytes of RSS), `maxAgeMs`. It
    * finishes what it has begun. Means one worker where `workers` is not set. Default: never.
    */
   recycle?: RecycleOptions

@@ -1,6 +1,6 @@
 /** Places for scripts that run at the same time, and the queue before them. */
 import { availableParallelism } from 'node:os'
-import { RequestError } from '../errors.js'
+import { RequestError, UsageError } from '../errors.js'
 
 export interface PlaceLimits {
   /**
@@ -12,6 +12,14 @@ export interface PlaceLimits {
   readonly maxQueue?: number
   /** How long a request waits for a place, in milliseconds; then 503. Default 30000; 0 for no limit. */
   readonly queueTimeoutMs?: number
+}
+
+function checkLimits(limits: Required<PlaceLimits>): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === 'number' && value >= 0) continue
+    const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+    throw new UsageError('USAGE', `The option ${name} takes a number of 0 or more, not ${shown}.`)
+  }
 }
 
 /** @returns gives the place back; may be called twice */
@@ -27,6 +35,7 @@ export class ScriptPlaces {
 
   constructor({ maxScripts, maxQueue = 1000, queueTimeoutMs = 30_000 }: PlaceLimits = {}) {
     const max = maxScripts ?? Math.max(8, 4 * availableParallelism())
+    checkLimits({ maxScripts: max, maxQueue, queueTimeoutMs })
     this.#max = max === 0 ? Number.POSITIVE_INFINITY : max
     this.#maxQueue = maxQueue
     this.#timeoutMs = queueTimeoutMs

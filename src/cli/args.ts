@@ -46,9 +46,19 @@ export function parse(args: readonly string[], command: Command): Parsed {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
     return { values: values as Parsed['values'], positionals }
   } catch (cause) {
-    const message = (cause as Error).message.split('. ')[0] ?? ''
-    throw new UsageError('USAGE', `${message.replace(/^Option '(.*?)' /, 'Option $1 ')}.`, { cause })
+    throw new UsageError('USAGE', plain((cause as Error).message), { cause })
   }
+}
+
+/** What `parseArgs` says of a value that is missing or not wanted, in a sentence. */
+function plain(message: string): string {
+  const [first = ''] = message.split(/\.\s/)
+  const [, option = '', fault = ''] = /^Option '(?:-\w, )?(--[\w-]+)[^']*' (.*)$/.exec(first) ?? []
+  if (fault === 'argument missing') return `The option ${option} needs a value.`
+  if (fault === 'argument is ambiguous')
+    return `The option ${option} needs a value; one that begins with "-" is written ${option}=-VALUE.`
+  if (fault === 'does not take an argument') return `The option ${option} takes no value.`
+  return `${first}.`
 }
 
 function checkNames(args: readonly string[], table: Readonly<Record<string, Option>>): void {

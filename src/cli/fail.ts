@@ -7,6 +7,13 @@ const usageCodes: readonly string[] = ['USAGE', 'ADDRESS_INVALID', 'SERVER_UNKNO
 
 /** Prints a failure on stderr. @returns the exit code: 2 for a wrong command line, else 1 */
 export function fail(error: unknown): 1 | 2 {
-  process.stderr.write(`${failureText(error)}\n`)
+  process.stderr.write(`${textOf(error)}\n`)
   return error instanceof UsageError && usageCodes.includes(error.code) ? 2 : 1
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof UsageError) || error.code !== 'USAGE') return failureText(error)
+  const command = process.argv[2]
+  const help = command === 'host' || command === 'call' ? `cgiup ${command} --help` : 'cgiup --help run'
+  return `cgiup: ${error.message}\n       ${help} lists the options.`
 }

@@ -52,7 +52,7 @@ what a script printed.`,
       help: 'How long a script may be silent, before its head and within its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
     },
     development: {
-      help: 'Error pages and lists for everybody who can connect, not for\nthis machine alone.',
+      help: 'Show error pages and lists to everybody who can connect, not\nto this machine only.',
     },
     'max-scripts': {
       value: 'N',
@@ -61,7 +61,7 @@ what a script printed.`,
     allow,
     'allowed-host': allowedHost,
     'allow-cross-site': {
-      help: 'Let pages of other sites send POST, PUT, PATCH and DELETE, too.',
+      help: 'Accept POST, PUT, PATCH and DELETE from pages of other sites.',
     },
     'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
@@ -145,7 +145,11 @@ function scriptsOf(target: string, options: CgiBinOptions): Handler {
 function routes(at: string, scripts: Handler, parsed: Parsed): Handler {
   const directory = one(parsed, 'static')
   if (directory === undefined) return mountedAt(at, scripts)
-  if (at === '/') throw new UsageError('USAGE', 'With --static, --mount has to be a path below /.')
+  if (at === '/')
+    throw new UsageError(
+      'USAGE',
+      'With --static, the scripts need a path of their own below /: --mount /cgi-bin.',
+    )
   const development = parsed.values.development === true && { development: true }
   return mount({ [at]: scripts, '/': files(directory, { types: typesOf(parsed), ...development }) })
 }
@@ -179,7 +183,10 @@ function countOf(text: string | undefined): number | undefined {
 function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
   const types = Object.entries(pairs(all(parsed, 'type'), '--type .ext=TYPE'))
   if (types.length > 0 && parsed.values.static === undefined && parsed.values.files !== true)
-    throw new UsageError('USAGE', '--type is for files that are sent: it needs --static or --files.')
+    throw new UsageError(
+      'USAGE',
+      '--type sets the type of files that are sent: use it with --static or --files.',
+    )
   for (const [extension, type] of types) {
     if (!extension.startsWith('.') || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(?:;[ -~]*)?$/.test(type))
       throw new UsageError(
@@ -194,7 +201,10 @@ function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
 export function duration(text: string): number {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
   if (number === undefined) {
-    throw new UsageError('USAGE', `${JSON.stringify(text)} is no time; write 60s, 500ms or 2m.`)
+    throw new UsageError(
+      'USAGE',
+      `${JSON.stringify(text)} is not a duration; write --timeout 60s, 500ms or 2m.`,
+    )
   }
   return Math.round(Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'])
 }

@@ -12,7 +12,7 @@ export const allow: Option = {
 export const allowedHost: Option = {
   value: 'NAME',
   many: true,
-  help: 'HTTP in development: a name by which it may be asked for, such\nas app.example, *.example or * for all. Names of this machine\nand addresses always may.',
+  help: 'HTTP in development: one more host name that requests may be\nfor, such as app.example, *.example, or * for every name. Names\nof this machine and IP addresses are always allowed.',
 }
 
 export function allowOf(parsed: Parsed): { allow?: readonly string[] } {

@@ -14,10 +14,10 @@ export const processOptions: Command['options'] = {
   'socket-mode': { value: 'MODE', help: 'Permissions of the Unix socket, octal. Default 0660.' },
   'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
   allow,
-  'max-requests': { value: 'N', help: 'A fresh process after so many requests.' },
-  'max-memory': { value: 'SIZE', help: 'A fresh process when this one is larger: 256M, 1G.' },
-  'max-age': { value: 'TIME', help: 'A fresh process after this time: 90s, 30m, 12h.' },
-  'restart-on-change': { help: 'A fresh process when the app file or tmp/restart.txt\nchanges.' },
+  'max-requests': { value: 'N', help: 'Recycle the process after this number of requests.' },
+  'max-memory': { value: 'SIZE', help: 'Recycle it when its memory is larger: 256M, 1G.' },
+  'max-age': { value: 'TIME', help: 'Recycle it after this time: 90s, 30m, 12h.' },
+  'restart-on-change': { help: 'Recycle it when the app file or tmp/restart.txt changes.' },
 }
 
 /** @throws UsageError USAGE */

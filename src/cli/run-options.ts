@@ -25,10 +25,10 @@ The file may also call run(app) or app.listen() itself.`,
     },
     quiet: { short: 'q', help: 'No banner and no access log.' },
     'allowed-host': allowedHost,
-    development: { help: 'Error pages for everybody who can connect, not for this\nmachine alone.' },
+    development: { help: 'Show error pages to everybody who can connect, not to this\nmachine only.' },
     ...processOptions,
   },
-  more: `The options from --workers on are for FastCGI and SCGI (--allow for HTTP, too): docs/process.md.
+  more: `The options from --workers on are for processes that stay (FastCGI, SCGI, HTTP): docs/process.md.
 
 Examples:
   cgiup app.js                    http://127.0.0.1:8080

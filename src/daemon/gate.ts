@@ -107,9 +107,11 @@ export class Gate {
   }
 
   #refuseHttp(wire: Wire): void {
-    const from = wire.remoteAddress ?? 'a client that has left'
+    const from = wire.remoteAddress ?? 'a client that has disconnected'
     this.#service.lines.complaint(
-      `cgiup: an HTTP connection from ${from} was closed: a TCP socket that was handed over serves HTTP only where its name is http (FileDescriptorName=http) or with --server http (CGIUP_SERVER=http), as no web server's rules apply to it`,
+      `cgiup: closed an HTTP connection from ${from}: this TCP socket was handed over to the process and takes FastCGI and SCGI only, ` +
+        'because HTTP would bypass the access rules of the web server. To serve HTTP on it, set FileDescriptorName=http in its ' +
+        'socket unit, or start with --server http (CGIUP_SERVER=http)',
     )
     wire.destroy()
   }

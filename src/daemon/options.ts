@@ -1,5 +1,6 @@
 /** Checks of options that come from JavaScript, or from a file that a person wrote. */
 import { UsageError } from '../errors.js'
+import { limitsFrom, type ServiceOptions } from '../server/limits.js'
 import type { RecycleOptions } from './recycle.js'
 
 export interface ProcessOptions {
@@ -8,11 +9,12 @@ export interface ProcessOptions {
   readonly socketMode?: number
   readonly socketGroup?: string | number
   readonly graceMs?: number
+  readonly limits?: ServiceOptions
 }
 
 /** @throws UsageError USAGE that names the option, what it takes and what it has */
 export function checkProcessOptions(options: ProcessOptions): void {
-  const { workers, recycle = {}, socketMode, socketGroup, graceMs } = options
+  const { workers, recycle = {}, socketMode, socketGroup, graceMs, limits = {} } = options
   check(
     'workers',
     workers,
@@ -30,7 +32,27 @@ export function checkProcessOptions(options: ProcessOptions): void {
     (value) => isWhole(0)(value) || (typeof value === 'string' && value !== ''),
   )
   check('graceMs', graceMs, 'a number of milliseconds', isWhole(0))
+  checkLimits(limits)
 }
+
+/** At least one: 0 would serve nothing. */
+const counts: readonly string[] = ['maxRequests', 'maxConnections', 'maxRequestsPerConnection']
+
+/** A misspelt limit must not be a limit that is off. */
+function checkLimits(limits: ServiceOptions): void {
+  const known = Object.keys(limitsFrom({}))
+  for (const [name, value] of Object.entries(limits)) {
+    if (!known.includes(name))
+      throw new UsageError('USAGE', `The option limits has no "${name}". It has: ${known.join(', ')}.`)
+    if (name === 'multiplex')
+      check(`limits.${name}`, value, 'true or false', (given) => typeof given === 'boolean')
+    else if (counts.includes(name)) check(`limits.${name}`, value, 'a number above 0', isAtLeast(1))
+    else check(`limits.${name}`, value, 'a number of 0 or more', isAtLeast(0))
+  }
+}
+
+/** Infinity is no limit. */
+const isAtLeast = (least: number) => (value: unknown) => typeof value === 'number' && value >= least
 
 const isWhole =
   (least: number, most = Number.MAX_SAFE_INTEGER) =>

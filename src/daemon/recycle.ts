@@ -1,4 +1,4 @@
-/** When a process has served long enough, or its code is old, and makes room for a fresh one. */
+/** When a process has served long enough, or its code is old, and is recycled. */
 import type { Handler } from '../exchange.js'
 
 export interface RecycleOptions {

@@ -27,7 +27,7 @@ export interface EndOptions {
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const
 
 export const reloadHint =
-  'SIGUSR2 ends this process; with --workers it would have loaded the code anew (docs/workers.md)'
+  'SIGUSR2 ends this process gracefully; started with --workers, it would reload the code instead (docs/workers.md)'
 
 export interface Ending {
   /** Ends the process as SIGTERM does. @param why for the log */

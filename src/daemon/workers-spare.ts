@@ -22,7 +22,9 @@ export class Spare {
   /** A worker has crashed by a request: others may. */
   want(): void {
     if (!this.#wanted)
-      this.#log('requests crash workers: for a minute after the last crash a further worker is kept ready')
+      this.#log(
+        'requests crash workers: one spare worker is kept ready until there has been no crash for a minute',
+      )
     this.#wanted = true
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.stop(), SPARE_MS).unref()

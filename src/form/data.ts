@@ -32,18 +32,18 @@ interface FileFacts {
 export interface FormFile extends FileFacts {
   /**
    * Where it lies (`store: 'disk'`, or after {@link move}); undefined in memory.
-   * @throws UsageError FORM_ENDED when it is there no more
+   * @throws UsageError FORM_ENDED after it was removed
    */
   readonly path: string | undefined
-  /** The content. @throws UsageError FORM_ENDED (a rejection) when it is there no more */
+  /** The content. @throws UsageError FORM_ENDED (a rejection) after it was removed */
   bytes(): Promise<Uint8Array>
-  /** The content as UTF-8 text. @throws UsageError FORM_ENDED (a rejection) when it is there no more */
+  /** The content as UTF-8 text. @throws UsageError FORM_ENDED (a rejection) after it was removed */
   text(): Promise<string>
   /**
    * Keeps the file under a path of the app's choice, replacing what is there. After that it no
    * longer belongs to the form, and lasts.
    * @param options.mode permissions of the file; default 0o600
-   * @throws UsageError FORM_ENDED (a rejection) when it is there no more; what the file system says
+   * @throws UsageError FORM_ENDED (a rejection) after it was removed; what the file system says
    */
   move(path: string, options?: { mode?: number }): Promise<void>
   /** The same under its older name. @deprecated use {@link move} */

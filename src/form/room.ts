@@ -8,7 +8,7 @@ import { removeAtEnd } from './at-end.js'
 import { OWNER, ownerText } from './owner.js'
 import { sweep } from './sweep.js'
 
-/** Why the files of a form are there no more. */
+/** Why the files of a form have been removed. */
 export type Ended = 'its request has ended' | 'dispose() was called'
 
 export class Room {
@@ -85,7 +85,7 @@ export class Room {
     if (this.#why === undefined) return
     throw new UsageError(
       'FORM_ENDED',
-      `The file in field ${JSON.stringify(field)} of the form is there no more: ${this.#why}. Take it before that with await file.move(path).`,
+      `The file in field ${JSON.stringify(field)} of the form has been removed: ${this.#why}. To keep a file, call await file.move(path) before that.`,
     )
   }
 

@@ -79,6 +79,9 @@ function read(text: string, where: string): string {
   )
 }
 
+/** What can stand in a command line as it is; a stranger may have chosen it. */
+export const isPlainName = (name: string): boolean => /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-')
+
 /**
  * The host of `host[:port]` as browsers send it: small letters, numbers as an address, no dot at its end.
  * '' for an empty one; null for what cannot be a host.

@@ -9,7 +9,7 @@ import type { Exchange, Handler, Reply } from '../exchange.js'
 import { asHost } from './as-served.js'
 import { routeOf } from './derive.js'
 import { answering } from './failure.js'
-import { type FilesOptions, sendFile } from './files.js'
+import { type FilesOptions, type SendOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { type Entry, listing } from './listing.js'
 import {
@@ -108,7 +108,8 @@ export function script(path: string, options: HostOptions = {}): Handler {
 }
 
 /** Why a file of a script directory does not run. */
-const notExecutable = 'not executable: chmod +x it, or give its extension an interpreter (--handler)'
+const makeRun = 'chmod +x it, or give its extension an interpreter (--handler)'
+const notExecutable = `not executable: ${makeRun}`
 
 function runAt(
   file: string,
@@ -155,9 +156,10 @@ function refuse(status: number, why: string, exchange: Exchange, { development }
 }
 
 /** How files that do not run are sent; null when they are not. */
-function filesOptions({ files, development, followSymlinks }: CgiBinOptions): FilesOptions | null {
+function filesOptions({ files, development, followSymlinks }: CgiBinOptions): SendOptions | null {
   if (!files) return null
   const shared = {
+    toRun: `To run it, ${makeRun}.`,
     ...(development !== undefined && { development }),
     ...(followSymlinks !== undefined && { followSymlinks }),
   }

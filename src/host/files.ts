@@ -33,6 +33,12 @@ export interface FilesOptions extends FindOptions, TypeOptions {
   readonly development?: boolean
 }
 
+/** In a directory of scripts. */
+export interface SendOptions extends FilesOptions {
+  /** What to do where a program is to run. */
+  readonly toRun?: string
+}
+
 const pieceBytes = 64 * 1024
 
 /**
@@ -63,7 +69,7 @@ export function sendFile(
   file: string,
   root: string,
   exchange: Exchange,
-  options: FilesOptions,
+  options: SendOptions,
 ): Reply | Promise<Reply> {
   const why = whyWithheld(file, root, options)
   if (why !== null) return refuse(file, why, exchange, options)
@@ -72,8 +78,10 @@ export function sendFile(
   return send(file, exchange, options)
 }
 
-function refuse(file: string, { why, fix }: Withheld, exchange: Exchange, options: FilesOptions): Reply {
-  const text = `${file} is withheld: ${why}.${fix === undefined ? '' : ` ${fix}`}`
+function refuse(file: string, withheld: Withheld, exchange: Exchange, options: SendOptions): Reply {
+  const { why, fix, isProgram } = withheld
+  const run = isProgram ? options.toRun : undefined
+  const text = [`${file} is withheld: ${why}.`, run, fix].filter(Boolean).join(' ')
   logRefusal(exchange, 403, text)
   return showsDevelopment(exchange, options.development) ? reasonReply(403, text) : plainReply(403)
 }
@@ -93,7 +101,7 @@ function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOp
   return listing(root, place, options, (file) => judgeFile(file, root, options), development)
 }
 
-async function send(file: string, exchange: Exchange, options: FilesOptions): Promise<Reply> {
+async function send(file: string, exchange: Exchange, options: SendOptions): Promise<Reply> {
   const handle = await open(file, 'r').catch((error) => {
     const short = shortage(error, `${file} could not be opened`)
     if (short) throw short
@@ -107,7 +115,7 @@ async function send(file: string, exchange: Exchange, options: FilesOptions): Pr
   try {
     const stats = await handle.stat()
     const why = programText(stats.mode, startOf(handle.fd), file, options)
-    if (why !== null) return refuse(file, { why }, exchange, options)
+    if (why !== null) return refuse(file, { why, isProgram: true }, exchange, options)
     const modified = Math.floor(stats.mtimeMs / 1000)
     const version = {
       etag: `"${stats.size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,

@@ -6,7 +6,7 @@ import { reasonPhrase } from '../cgi/status.js'
 import { isDevelopment } from '../development.js'
 import { behindProxy } from '../development-notice.js'
 import type { Handler, Reply } from '../exchange.js'
-import { canonical, type HostRule, hostRule, hostsVariable } from './allowed-hosts.js'
+import { canonical, type HostRule, hostRule, hostsVariable, isPlainName } from './allowed-hosts.js'
 import { escapeHtml, htmlReply } from './pages.js'
 
 /** Hosts that are logged; then no more, as a stranger chooses them. */
@@ -54,15 +54,14 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
 /** How to allow it. */
 function adviceFor(host: string): string {
   const name = canonical(host) ?? ''
-  // What can stand in a command line as it is; a stranger may have chosen it.
-  const value = /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-') ? name : 'NAME'
+  const value = isPlainName(name) ? name : 'NAME'
   return `If that is a name of this machine, allow it: --allowed-host ${value}, or ${hostsVariable}=${value}, or the option allowedHosts: ['${value}'].`
 }
 
 function misdirected(host: string, advice: readonly string[]): Reply {
   const title = `421 ${reasonPhrase(421)}`
   const paragraphs = [
-    `This request is for the host ${shown(host)}, which is not a name that this development server knows. It answers no others, so that no web site can read it by giving itself the address of this machine.`,
+    `This request is for the host ${shown(host)}, which this development server does not answer for: a web site could read it by pointing its own name at the address of this machine (DNS rebinding).`,
     ...advice,
   ]
   const text = paragraphs.map((one) => `<p>${escapeHtml(one)}</p>`).join('\n')

@@ -1,4 +1,5 @@
 /** Pages the host itself answers with. */
+import { logLine } from '../cgi/error-text.js'
 import { pageFields } from '../cgi/head-page.js'
 import { visible } from '../cgi/script-stderr.js'
 import { reasonPhrase } from '../cgi/status.js'
@@ -19,7 +20,7 @@ export function reasonReply(status: number, why: string): Reply {
 
 /** The line of a refusal for the log. A client may have chosen names in it: they begin no line, and steer no terminal. */
 export function logRefusal(exchange: Exchange, status: number, why: string): void {
-  exchange.stderr(`${status}: ${visible(why)}\n`)
+  exchange.stderr(logLine(exchange.env, `${status}: ${visible(why)}`))
 }
 
 /** @param body HTML, already escaped. */

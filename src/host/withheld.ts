@@ -77,6 +77,8 @@ export interface Withheld {
   readonly why: string
   /** How to send it all the same, where that is a matter of its type. */
   readonly fix?: string
+  /** A program, by its extension. */
+  readonly isProgram?: boolean
 }
 
 /**
@@ -93,9 +95,13 @@ export function withheldName(name: string, options: TypeOptions = {}): Withheld 
   if (!mediaTypes.has(extension)) {
     const kind = kindOf.get(extension)
     const why = kind === undefined ? `${extension} is not in the table of types` : `${extension} is ${kind}`
-    return { why: extension === '' ? 'it has no extension' : why, fix: fixFor(extension) }
+    return {
+      why: extension === '' ? 'it has no extension' : why,
+      fix: fixFor(extension),
+      isProgram: kind === 'a program',
+    }
   }
-  if (projectNames.test(unwrapped(name))) return { why: 'it is about the project', fix: fixFor(extension) }
+  if (projectNames.test(unwrapped(name))) return { why: 'it describes the project', fix: fixFor(extension) }
   return wrappers.has(extension) ? wrapped(name) : null
 }
 
@@ -113,7 +119,7 @@ function wrapped(name: string): Withheld | null {
 
 /** @param extension '' for none, which is written as a dot */
 function fixFor(extension: string): string {
-  return `--type ${extension || '.'}=TYPE, or the option types, sends such files.`
+  return `To send such files: --type ${extension || '.'}=TYPE, or the option types.`
 }
 
 /** The type of a file by its name. */

@@ -117,5 +117,5 @@ export const time = (value: number | undefined, standard: number): number => {
 export const bodyTimeout = (seen: number, ms: number): RequestError =>
   new RequestError(
     'REQUEST_BODY_TIMEOUT',
-    `The request body was not here after ${ms / 1000} s (bodyTimeoutMs); ${seen} bytes of it had come.`,
+    `The request body did not arrive within ${ms / 1000} s (bodyTimeoutMs); ${seen} bytes of it were received.`,
   )

@@ -50,7 +50,12 @@ describe('a wrong command line', () => {
     [['x.js', '--lissen', '1'], /There is no option --lissen\. Did you mean --listen\?/],
     [['x.js', '--nonsense'], /There is no option --nonsense\.\n/],
     [['x.js', '-z'], /There is no option -z\./],
-    [['x.js', '--listen'], /--listen/],
+    [['x.js', '--listen'], /The option --listen needs a value\.\n/],
+    [['host', '.', '--max-scripts', '-1'], /one that begins with "-" is written --max-scripts=-VALUE\.\n/],
+    [
+      ['host', '.', '--development=no'],
+      /The option --development takes no value\.\n +cgiup host --help lists/,
+    ],
     [['x.js', 'y.js'], /y\.js is too many\.\n/],
     [['cal', '/', 'x.js'], /Did you mean cgiup call\?/],
     [['hots', 'cgi-bin'], /Did you mean cgiup host\?/],
@@ -60,9 +65,9 @@ describe('a wrong command line', () => {
     [['host'], /Which directory\?/],
     [['host', 'nowhere'], /There is no nowhere/],
     [['host', '.', '--env', 'X'], /"X" is not written as --env NAME=VALUE/],
-    [['host', '.', '--timeout', 'soon'], /"soon" is no time/],
+    [['host', '.', '--timeout', 'soon'], /"soon" is not a duration; write --timeout 60s/],
     [['host', '.', '--listen', 'nonsense'], /Cannot listen on "nonsense"/],
-    [['host', '.', '--mount', '/', '--static', '.'], /--mount has to be a path below/],
+    [['host', '.', '--mount', '/', '--static', '.'], /need a path of their own below \/: --mount/],
     [['call', '/'], /Which PATH of which APP/],
     [['call', '/', 'missing.js'], /There is no file missing\.js/],
     [['call', 'hello', 'app.js'], /neither a path that begins with "\/" nor an http URL/],
@@ -76,7 +81,7 @@ describe('a wrong command line', () => {
     const { out, err, code } = await cgiup(args)
     expect(err).toMatch(message)
     expect(err).toMatch(/^cgiup: /)
-    expect(err).not.toMatch(/\n\s+at /)
+    expect(err).not.toMatch(/\n\s+at |documentation/)
     expect({ out, code }).toEqual({ out: '', code: 2 })
   })
 

@@ -107,7 +107,7 @@ describe.each(servers.filter(({ program }) => needs(program)))('$name', ({ start
     expect(await comes(server, 'two')).toBe(true)
     release(server, 'three')
     expect(await comes(server, 'three')).toBe(true)
-    expect(server.log()).toMatch(/makes room for a fresh one: .*version\.mjs has changed/)
+    expect(server.log()).toMatch(/is recycled: .*version\.mjs has changed/)
     await server.server.stop()
     expect(server.alive()).toEqual([])
   })

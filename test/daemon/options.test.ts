@@ -16,6 +16,19 @@ describe('options of a process', () => {
     [{ socketGroup: '' }, 'The option socketGroup takes the name or number of a group, not "".'],
     [{ socketGroup: -1 }, 'socketGroup'],
     [{ graceMs: -5 }, 'The option graceMs takes a number of milliseconds, not -5.'],
+    [{ limits: { maxRequest: 2 } }, 'The option limits has no "maxRequest". It has: maxParamsBytes, '],
+    [{ limits: { stderr: () => {} } }, 'The option limits has no "stderr". It has: maxParamsBytes, '],
+    [{ limits: { maxRequests: 0 } }, 'The option limits.maxRequests takes a number above 0, not 0.'],
+    [
+      { limits: { maxConnections: '2' } },
+      'The option limits.maxConnections takes a number above 0, not "2".',
+    ],
+    [
+      { limits: { bodyTimeoutMs: -1 } },
+      'The option limits.bodyTimeoutMs takes a number of 0 or more, not -1.',
+    ],
+    [{ limits: { maxBodyBytes: Number.NaN } }, 'limits.maxBodyBytes'],
+    [{ limits: { multiplex: 1 } }, 'The option limits.multiplex takes true or false, not 1.'],
   ])('%j is refused', (options, message) => {
     expect(() => checkProcessOptions(options as ProcessOptions)).toThrow(UsageError)
     expect(() => checkProcessOptions(options as ProcessOptions)).toThrow(message)
@@ -32,6 +45,9 @@ describe('options of a process', () => {
       socketGroup: 0,
     },
     { socketGroup: 'www-data' },
+    {
+      limits: { maxBodyBytes: Number.POSITIVE_INFINITY, sendTimeoutMs: 0, maxRequests: 1, multiplex: false },
+    },
   ])('%j is taken', (options) => {
     expect(() => checkProcessOptions(options)).not.toThrow()
   })

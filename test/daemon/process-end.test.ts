@@ -47,6 +47,8 @@ describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form
       expect(lines()).toEqual([expect.stringMatching(/^cgiup: GET \/\w+: the process ended(?!.*GET)/)])
     }
     expect(server.output()).toContain(why)
+    // Each line has the prefix once, and no empty line behind it.
+    expect(server.output()).not.toMatch(/cgiup: [A-Z]+ \S+: cgiup:|the process ended.*\n\n(?!file:)/)
   })
 })
 
@@ -73,7 +75,7 @@ describe('a reply whose head is out', () => {
     await peer.close()
     expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false })
     expect(peer.answer(2)).toMatchObject({ status: '500', protocolStatus: 0 })
-    expect(peer.answer(2).stderr).toContain('GET /wait: the process ended')
+    expect(peer.answer(2).stderr).toMatch(/^cgiup: GET \/wait: the process ended.*\n$/)
   })
 
   it('FastCGI, more than the socket takes: all that was written, then the break', async () => {

@@ -10,7 +10,7 @@ import { ask, children, ended, newPath, start, writeApp } from './crew.js'
 import { type Form, forms, startForm, startHost } from './forms.js'
 
 const directory = tempDir('usr2')
-const hint = 'SIGUSR2 ends this process; with --workers it would have loaded the code anew'
+const hint = 'SIGUSR2 ends this process gracefully; started with --workers, it would reload the code instead'
 
 /** `/slow?FILE` answers when the file is there. */
 const app = `async (request) => {

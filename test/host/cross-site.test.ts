@@ -56,8 +56,24 @@ describe.each(['POST', 'PUT', 'PATCH', 'DELETE', 'MKCOL', 'PROPPATCH'])('%s', (m
     if (!passes) {
       expect(reply.text).toContain('--allow-cross-site')
       expect(host.stderr()).toContain('--allow-cross-site')
+      expect(host.stderr()).toContain(
+        `cgiup: ${method} /: 403: This ${method} request was sent by a page of another site`,
+      )
     }
   })
+})
+
+it('behind a proxy that changes Host, the page says by which name the site has to be allowed', async () => {
+  const host = await startHost(served)
+  const reply = await host.get('/', {
+    method: 'POST',
+    headers: ['Origin: http://www.shop.example:8000'],
+    body: 'x',
+  })
+  expect(reply.text).toContain('--allowed-host www.shop.example.')
+  const odd = await host.get('/', { method: 'POST', headers: ['Origin: http://--x$y'], body: 'x' })
+  expect(odd.status).toBe(403)
+  expect(odd.text).not.toContain('--allowed-host')
 })
 
 it.each(['GET', 'HEAD', 'OPTIONS'])('%s changes nothing, and passes', async (method) => {

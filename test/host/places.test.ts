@@ -19,6 +19,15 @@ async function hosting(options: CgiBinOptions, files: Record<string, string> = {
   return { host, begun, go: () => writeFileSync(join(directory, 'go'), '') }
 }
 
+test.each<[object, string]>([
+  [{ maxScripts: -1 }, 'The option maxScripts takes a number of 0 or more, not -1.'],
+  [{ maxScripts: '4' }, 'not "4".'],
+  [{ maxQueue: Number.NaN }, 'maxQueue'],
+  [{ queueTimeoutMs: '30s' }, 'queueTimeoutMs'],
+])('%j is refused', (options, message) => {
+  expect(() => cgiBin('.', options as CgiBinOptions)).toThrow(message)
+})
+
 describe('maxScripts', () => {
   test('further requests wait for a place, in their order', async () => {
     const { host, begun, go } = await hosting({ maxScripts: 1 })

@@ -212,6 +212,18 @@ describe('programs of this process', () => {
     })
   })
 
+  test('a script that is not executable: standard error says how to run it, and how to send it', async () => {
+    const root = site({ 'hello.sh': '#!/bin/sh' })
+    const host = await startHost(cgiBin(root, { files: true, development: false }))
+    expect((await host.get('/hello.sh')).status).toBe(403)
+    expect(host.stderr()).toMatch(
+      /cgiup: GET \/hello\.sh: 403: .*hello\.sh is withheld: \.sh is a program\. To run it, chmod \+x it, or .* To send such files: --type \.sh=TYPE/,
+    )
+    const sends = await startHost(files(root))
+    await sends.get('/hello.sh')
+    expect(sends.stderr()).not.toContain('chmod')
+  })
+
   test('a change of a program counts at once', async () => {
     const root = site({ 'app.js': '', 'db.js': secret })
     const host = await startHost(

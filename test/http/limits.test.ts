@@ -92,7 +92,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     const slow = all(open(`${post}12345`))
     const quick = all(open(`${post.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}1234567890`))
     expect(await slow).toContain(
-      'REQUEST_BODY_TIMEOUT The request body was not here after 0.2 s (bodyTimeoutMs); 5 bytes of it had come.',
+      'REQUEST_BODY_TIMEOUT The request body did not arrive within 0.2 s (bodyTimeoutMs); 5 bytes of it were received.',
     )
     expect(await quick).toMatch(/200 OK[\s\S]*1234567890$/)
   })

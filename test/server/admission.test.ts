@@ -75,7 +75,10 @@ describe('FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2)', () => {
 
 describe('an entry that is none', () => {
   it.each<[AdmissionOptions, string]>([
-    [{ allow: ['localhost'] }, 'allow has "localhost", which is no IP address or network.'],
+    [
+      { allow: ['localhost'] },
+      'allow has "localhost", which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.',
+    ],
     [{ allow: ['10.0.0.0/33'] }, 'allow has "10.0.0.0/33"'],
     [{ allow: ['10.0.0.0/-1'] }, 'allow has "10.0.0.0/-1"'],
     [{ allow: ['10.0.0.0/'] }, 'allow has "10.0.0.0/"'],
