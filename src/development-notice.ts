@@ -26,9 +26,9 @@ export function noticeProxies(handler: Handler, option: boolean | undefined): Ha
 /** What to do where a request bears the mark of a proxy: for the log, and for replies that refuse it. */
 export function behindProxy(mark: string): string {
   return (
-    `A request came through a proxy (${mark.slice(0, 60)}), and this server runs in development mode. Behind a proxy ` +
-    'set NODE_ENV=production: without it, frameworks such as Express show stack traces to every client. The ' +
-    'development pages of cgiup are not sent through a proxy, unless the option development (--development) is set.'
+    `A request came through a proxy (${mark.slice(0, 60)}). Behind a proxy set NODE_ENV=production: without it, ` +
+    'frameworks such as Express show stack traces to every client. Development pages of cgiup itself are not sent ' +
+    'through a proxy; the option development (--development) shows them to everybody.'
   )
 }
 

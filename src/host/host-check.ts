@@ -2,6 +2,7 @@
  * Requests for another host than this server has: refused. A site that a browser has open can give its own name
  * the address of this machine (DNS rebinding), and then read every page of a development server.
  */
+import { logLine } from '../cgi/error-text.js'
 import { reasonPhrase } from '../cgi/status.js'
 import { isDevelopment } from '../development.js'
 import { behindProxy } from '../development-notice.js'
@@ -43,7 +44,7 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
     const advice = adviceFor(host)
     if (!logged.has(host) && logged.size < MOST_LOGGED) {
       logged.add(host)
-      exchange.stderr(`cgiup: 421 for the host ${shown(host)}. ${advice}\n`)
+      exchange.stderr(logLine(exchange.env, `421: the host is ${shown(host)}. ${advice}`))
     }
     // Its line in the log has been said by then (noticeProxies).
     const mark = exchange.peer.proxyMark

@@ -126,10 +126,10 @@ describe('cgiup host', () => {
   })
 
   it.each([
-    ['--type', '.bin=a/b', /needs --static or --files/],
+    ['--type', '.bin=a/b', /use it with --static or --files/],
     ['--files --type', 'bin=x', /--type takes \.ext=TYPE/],
     ['--allowed-host', 'http://a.example/', /Did you mean a\.example\?/],
-    ['--allow', 'nonsense', /no IP address or network/],
+    ['--allow', 'nonsense', /not an IP address or a network/],
   ])('%s %s is refused', async (option, value, message) => {
     const { log, exitCode } = await hosted(['bin', ...option.split(' '), value], [])
     expect(log).toMatch(message)

@@ -131,7 +131,7 @@ describe('a request for another host', () => {
     expect(reply.text).toContain('--allowed-host evil.example')
     expect(reply.text).toContain('CGIUP_ALLOWED_HOSTS=evil.example')
     expect(reply.header('cache-control')).toBe('no-store')
-    expect(host.stderr()).toContain('421 for the host "Evil.example:8080"')
+    expect(host.stderr()).toContain('421: the host is "Evil.example:8080"')
     expect(host.entries[0]?.status).toBe(421)
   })
 
@@ -170,7 +170,7 @@ describe('a request for another host', () => {
     const host = await startHost(withHostCheck(hello, {}))
     for (let i = 0; i < 25; i++) await host.get('/', { headers: [`Host: h${i}.example`] })
     await host.get('/', { headers: ['Host: h1.example'] })
-    expect(host.stderr().match(/421 for the host/g)).toHaveLength(20)
+    expect(host.stderr().match(/421: the host is/g)).toHaveLength(20)
   })
 
   it('on a kept connection: each request is checked', async () => {
@@ -269,7 +269,7 @@ describe('the option allow, over HTTP in development', () => {
 
   test('what is not an address is an error at the start', async () => {
     await expect(run(hello, { server: 'http', port: 0, allow: ['nonsense'] })).rejects.toThrow(
-      /no IP address/,
+      /not an IP address/,
     )
   })
 })

@@ -214,6 +214,7 @@ describe('programs of this process', () => {
 
   test('a script that is not executable: standard error says how to run it, and how to send it', async () => {
     const root = site({ 'hello.sh': '#!/bin/sh' })
+    chmodSync(join(root, 'hello.sh'), 0o644)
     const host = await startHost(cgiBin(root, { files: true, development: false }))
     expect((await host.get('/hello.sh')).status).toBe(403)
     expect(host.stderr()).toMatch(

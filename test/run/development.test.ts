@@ -209,7 +209,7 @@ describe('--development', () => {
         expect(open.log()).toMatch(/WARNING: everybody who can reach/)
         expect((await request({ port: kept.port }, { target, headers })).text).not.toContain('on purpose')
         expect(kept.log()).not.toContain('WARNING')
-        expect(kept.log()).toContain('proxy (Via). Behind a proxy set NODE_ENV=production.')
+        expect(kept.log()).toContain('proxy (Via). Behind a proxy set NODE_ENV=production: ')
       } finally {
         open.stop()
         kept.stop()
