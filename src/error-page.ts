@@ -31,6 +31,7 @@ export async function errorReply(
     body = plainPage(error, status, type)
   }
   const headers = ['Content-Type', `${type}; charset=utf-8`, ...pageFields]
+  if (status === 503) headers.push('Retry-After', '5')
   return { status, headers, body }
 }
 

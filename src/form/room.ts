@@ -1,9 +1,9 @@
 /** The private directory in which the files of one form lie, from the first of them to the end of the request. */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
-import { open, rm, writeFile } from 'node:fs/promises'
+import { open, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { UsageError } from '../errors.js'
+import { shortage, UsageError } from '../errors.js'
 import { removeAtEnd } from './at-end.js'
 import { OWNER, ownerText } from './owner.js'
 import { sweep } from './sweep.js'
@@ -15,6 +15,8 @@ export class Room {
   readonly #parent: Parent
   readonly #path: string
   readonly #forget: () => void
+  /** What was made in it. */
+  readonly #files: string[] = []
   /** What reads or writes its files just now. */
   readonly #busy = new Set<Promise<unknown>>()
   #why: Ended | undefined
@@ -30,13 +32,14 @@ export class Room {
   /**
    * @param directory where to make it. Default: `os.tmpdir()`
    * @throws UsageError FORM_STORE
+   * @throws SystemError NO_RESOURCES when no descriptor is left
    */
   static async open(directory: string | undefined): Promise<Room> {
     const parent = parentOf(directory)
     const room = await storing(parent, async () => new Room(parent))
     void sweep(parent.path)
     try {
-      await storing(parent, () => writeFile(`${room.#path}/${OWNER}`, ownerText(), { mode: 0o600 }))
+      await storing(parent, () => writeFile(room.#file(OWNER), ownerText(), { mode: 0o600 }))
     } catch (error) {
       await room.end('dispose() was called')
       throw error
@@ -44,10 +47,10 @@ export class Room {
     return room
   }
 
-  /** Stores bytes under a name of its own. @throws UsageError FORM_STORE, FORM_ENDED; what `bytes` throws */
+  /** Stores bytes under a name of its own. @throws UsageError FORM_STORE, FORM_ENDED; SystemError NO_RESOURCES; what `bytes` throws */
   store(field: string, bytes: AsyncIterable<Uint8Array>): Promise<{ path: string; size: number }> {
     return this.use(field, async () => {
-      const path = `${this.#path}/${randomBytes(16).toString('hex')}`
+      const path = this.#file(randomBytes(16).toString('hex'))
       // "wx": never follow or reuse what is already there.
       const handle = await storing(this.#parent, () => open(path, 'wx', 0o600))
       let size = 0
@@ -98,8 +101,16 @@ export class Room {
 
   async #remove(): Promise<void> {
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy)
-    await rm(this.#path, { recursive: true, force: true })
+    // Without reading the directory, which takes a descriptor: what stays would stay as long as the process.
+    await Promise.allSettled(this.#files.map((path) => unlink(path)))
+    await rmdir(this.#path).catch(() => rm(this.#path, { recursive: true, force: true }))
     this.#forget()
+  }
+
+  #file(name: string): string {
+    const path = `${this.#path}/${name}`
+    this.#files.push(path)
+    return path
   }
 }
 
@@ -124,7 +135,6 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'its file system is read-only',
   ENOSPC: 'its disk is full',
   EDQUOT: 'the quota of this user is used up',
-  EMFILE: 'this process has too many open files',
 }
 
 async function storing<T>(parent: Parent, act: () => Promise<T>): Promise<T> {
@@ -132,8 +142,10 @@ async function storing<T>(parent: Parent, act: () => Promise<T>): Promise<T> {
     return await act()
   } catch (cause) {
     const { code = '', message } = cause as NodeJS.ErrnoException
-    const why = reasons[code] ? `${reasons[code]} (${code})` : message
-    const detail = `Uploaded files cannot be stored in ${parent.path} (${parent.by}): ${why}.`
-    throw new UsageError('FORM_STORE', detail, { cause })
+    const what = `Uploaded files cannot be stored in ${parent.path} (${parent.by})`
+    const short = Object.hasOwn(reasons, code) ? null : shortage(cause, what)
+    if (short !== null) throw short
+    const why = Object.hasOwn(reasons, code) ? `${reasons[code]} (${code})` : message
+    throw new UsageError('FORM_STORE', `${what}: ${why}.`, { cause })
   }
 }

@@ -1,5 +1,6 @@
 /** Removes the directories of processes that could not do it themselves: SIGKILL, a crash, a power cut. */
 import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { shortage } from '../errors.js'
 import { hasEnded, OWNER } from './owner.js'
 
 /** What mkdtemp makes of our prefix. */
@@ -20,8 +21,9 @@ export async function sweep(parent: string): Promise<void> {
     if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return
     for (const name of await readdir(parent))
       if (NAME.test(name)) await remove(`${parent}/${name}`).catch(() => {})
-  } catch {
-    // Whoever needs the directory will hear of it.
+  } catch (error) {
+    // Whoever needs the directory will hear of it. For want of a descriptor the next upload sweeps.
+    if (shortage(error, parent) !== null) swept.delete(parent)
   }
 }
 

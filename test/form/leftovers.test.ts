@@ -210,6 +210,42 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
   })
 })
 
+it('no file descriptor is left: 503, and the files of a form are removed all the same', async () => {
+  const stored = tempDir('stored')
+  const program = `
+    import { closeSync, openSync, readdirSync } from 'node:fs'
+    import { form } from ${JSON.stringify(dist('form.js'))}
+    const body = ${JSON.stringify(body.toString('latin1'))}
+    const send = () => form(new Request('http://h/', { method: 'POST', body, headers: { 'Content-Type': ${JSON.stringify(multipartType)} } }))
+    const data = await send()
+    const taken = []
+    try {
+      for (;;) taken.push(openSync('/dev/null'))
+    } catch {}
+    const error = await send().catch((error) => error)
+    await data.dispose()
+    for (const fd of taken) closeSync(fd)
+    console.log(JSON.stringify([error.code, error.status, error.message, readdirSync(process.env.TMPDIR)]))
+    process.kill(process.pid, 'SIGKILL')`
+  const script = join(tempDir('program'), 'app.mjs')
+  writeFileSync(script, program)
+  const child = spawn('/bin/sh', ['-c', 'ulimit -n 80; exec "$0" "$1"', process.execPath, script], {
+    env: { PATH: process.env.PATH, TMPDIR: stored },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.on('data', (data) => {
+    out += data
+  })
+  await ended(child)
+  expect(JSON.parse(out)).toEqual([
+    'NO_RESOURCES',
+    503,
+    `Uploaded files cannot be stored in ${stored} (by TMPDIR): this process has no file descriptor left (EMFILE).`,
+    [],
+  ])
+})
+
 describe('a place that cannot be used is named', () => {
   const store = (directory: string) => failure(form(request(multipartType, body), { directory }))
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ScriptError } from '../../src/cgi/script-error.js'
 import { errorReply } from '../../src/error-page.js'
-import { AppError, RequestError } from '../../src/errors.js'
+import { AppError, RequestError, shortage } from '../../src/errors.js'
 import type { Exchange } from '../../src/exchange.js'
 import { maxKeptOutput, recordOutput } from '../../src/output.js'
 import { environmentOf, MemoryExchange } from '../../src/test/exchange.js'
@@ -53,6 +53,13 @@ describe('in production', () => {
       expect(body.length).toBeLessThan(300)
     },
   )
+
+  it('a 503 says when to come again', async () => {
+    const short = shortage(Object.assign(new Error('x'), { code: 'EMFILE' }), 'The file could not be kept')
+    const { status, headers } = await page(short, html, false)
+    expect([status, ...headers.slice(-2)]).toEqual([503, 'Retry-After', '5'])
+    expect((await page(secret, html, false)).headers).not.toContain('Retry-After')
+  })
 
   it('tells a client what its own mistake was called', async () => {
     const { status, body } = await page(
