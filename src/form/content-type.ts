@@ -104,7 +104,10 @@ class Reader {
     this.#match(BLANK)
     const media = this.#match(BARE)[0].trimEnd().toLowerCase()
     if (media !== MULTIPART && media !== URLENCODED)
-      throw new FormError('FORM_TYPE', `The Content-Type is ${shown(this.#text)}.`)
+      throw new FormError(
+        'FORM_TYPE',
+        `The Content-Type is ${shown(this.#text)}; a form has multipart/form-data or application/x-www-form-urlencoded.`,
+      )
     const parameters: Parameter[] = []
     while (this.#next(';')) {
       const parameter = this.#parameter()
