@@ -48,7 +48,9 @@ export function normalUrl(url: string): string {
   try {
     return new URL(url).href
   } catch (cause) {
-    const detail = `The request is for ${JSON.stringify(url)}, which is not a valid URL.`
+    // The log has no query.
+    const shown = JSON.stringify(url.replace(/\?.*/s, ''))
+    const detail = `The request is for ${shown}, which is not a valid URL.`
     throw new RequestError('REQUEST_URL_INVALID', detail, { cause })
   }
 }

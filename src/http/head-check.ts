@@ -83,7 +83,10 @@ function codingFault(rawHeaders: readonly string[], httpVersion: string): Reques
 function targetFault({ url = '/', method = 'GET' }: RequestHead): RequestError | null {
   if (url.startsWith('/') || parseTarget(url, method).form !== 'absolute') return null
   const authority = /^[^:]*:\/\/([^/?#]*)/.exec(url)?.[1] ?? ''
-  return isHost(authority) ? null : invalid(`The request target ${show(url)} names no host`)
+  if (isHost(authority)) return null
+  // The log has neither a name and password nor the query.
+  const fault = authority.includes('@') ? 'a user name before its host' : `the host ${show(authority)}`
+  return invalid(`The request target has ${fault}`)
 }
 
 /**

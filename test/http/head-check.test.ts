@@ -162,6 +162,15 @@ describe.each(['serve()', 'an accepted connection', 'a persistent process'])('%s
     expect(got.split('\r\n\r\n')[1]).toBe(seen)
   })
 
+  it.each([
+    ['http://user:secret@a/x?key=secret', 'a user name before its host'],
+    ['http:///x?key=secret', 'the host ""'],
+  ])('of the target %s no password and no query is logged', async (target, why) => {
+    log = ''
+    await talk(`GET ${target} HTTP/1.1\r\n${host}\r\n`)
+    expect(log).toBe(`cgiup: GET /x: The request target has ${why}. (REQUEST_HEAD_INVALID)\n`)
+  })
+
   it('says why, without a stack', async () => {
     log = ''
     await talk(get('Host: a\r\nHost: b\r\n'))
