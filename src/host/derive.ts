@@ -1,15 +1,26 @@
 /** An exchange made from another one: same client, other environment. */
-import type { Body, Env, Exchange, Gateway, Handler, Peer } from '../exchange.js'
+import {
+  afterwards,
+  type Body,
+  type Env,
+  type Exchange,
+  type Gateway,
+  type Handler,
+  type Peer,
+} from '../exchange.js'
 
 export class DerivedExchange implements Exchange {
   readonly env: Env
-  readonly stdin: Body
+  readonly stdin: Body;
+  [afterwards]?: (task: () => void) => void
   #base: Exchange
 
   constructor(base: Exchange, env: Env, stdin: Body = base.stdin) {
     this.#base = base
     this.env = env
     this.stdin = stdin
+    // Absent here where it is absent there.
+    if (base[afterwards] !== undefined) this[afterwards] = (task) => base[afterwards]?.(task)
   }
 
   get signal(): AbortSignal {
@@ -18,6 +29,14 @@ export class DerivedExchange implements Exchange {
 
   get gateway(): Gateway {
     return this.#base.gateway
+  }
+
+  get data(): Body | null {
+    return this.#base.data ?? null
+  }
+
+  get maxBodyBytes(): number | undefined {
+    return this.#base.maxBodyBytes
   }
 
   get peer(): Peer | undefined {
