@@ -187,9 +187,12 @@ export class Facts {
     return standsAt(this.#sentPath, walk(this.script, false), 0)
   }
 
-  /** Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex. */
+  /**
+   * Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex.
+   * A SCRIPT_NAME that a configuration adds is without it, too.
+   */
   get isAuthorizedFile(): boolean {
-    if (!this.isAuthorizer || !isApache(this.env)) return false
+    if (!this.isAuthorizer || (this.script === '' && !isApache(this.env))) return false
     const [file, sent] = [walk(this.served, false), this.#sentPath]
     if (standsAt(sent, file, 0)) return true
     return sent.slash && file.segments.length === sent.segments.length + 1 && standsAt(file, sent, 0)
