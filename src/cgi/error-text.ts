@@ -25,7 +25,7 @@ function pathOf(env: Pick<Env, 'get'>): string {
 }
 
 /** What clients send comes back in messages of errors: it begins no line, and changes no terminal. */
-export function harmless(text: string): string {
+function harmless(text: string): string {
   return text
     .replace(/[^\P{Cc}\n\t]/gu, (c) =>
       c === '\r' ? '' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
