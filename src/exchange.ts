@@ -83,6 +83,19 @@ export interface Ending {
   [afterwards]?(task: () => void): void
 }
 
+/** Member of an {@link Exchange}; one for all copies of this module. */
+export const pendingReply: unique symbol = Symbol.for('cgiup.pendingReply') as never
+
+/** What an app has answered and the adapter may not have yet: promises come too late in a process that ends. */
+export interface PendingReply {
+  /**
+   * To be asked at the end of the process only. Pieces of a stream that flows go to its sink.
+   *
+   * @returns the reply, where the app has given all of it in one piece; else null
+   */
+  last(): Reply | null
+}
+
 const inFlightKey = Symbol.for('cgiup.inFlight')
 
 /**
@@ -114,6 +127,8 @@ export interface Exchange extends Ending {
   readonly maxBodyBytes?: number | undefined
   /** Present where this process is the HTTP server itself; absent behind every gateway. */
   readonly peer?: Peer | undefined
+  /** Set by handlers whose apps answer by calls. */
+  [pendingReply]?: PendingReply | null
   /** Diagnostics of this request: to the gateway's log, never to the client. */
   stderr(text: string): void
   /** Keeps the process until the work is settled; the reply does not wait for it. */

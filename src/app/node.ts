@@ -1,7 +1,7 @@
 /** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
 import { isAbort, logLine, textOf } from '../cgi/error-text.js'
 import { RequestError } from '../errors.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
+import { type Exchange, type Handler, pendingReply, type Reply } from '../exchange.js'
 import type { AppOptions, NodeApp, NodeListener } from './handler.js'
 import { nodeListener } from './node/listener.js'
 import { openPair, type Pair } from './node/request.js'
@@ -20,7 +20,10 @@ export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promi
   const full = options.url === 'full'
   return (exchange) => {
     const decision = served(exchange)
-    return withStatusOf(decision, serve(listener, openPair(exchange, decision.request, full), exchange))
+    const pair = openPair(exchange, decision.request, full)
+    // A CGI script that ends waits for its reply, and that of an error document gets another status.
+    if (!exchange.gateway.runOnce && decision.status === 0) exchange[pendingReply] = pair.connection.outgoing
+    return withStatusOf(decision, serve(listener, pair, exchange))
   }
 }
 

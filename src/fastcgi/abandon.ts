@@ -1,16 +1,22 @@
 /** Requests whose process ends before their replies are whole. */
 import { abandonedText } from '../server/answer.js'
-import type { ProcessEnd } from '../server/process-end.js'
+import { lastReply, type ProcessEnd } from '../server/process-end.js'
 import type { Wire } from '../server/wire.js'
-import type { Line } from './answer.js'
+import { answer, type Line } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import { RecordType } from './record.js'
 import { abortText, streamText } from './stdout.js'
 
-/** Puts the reply, or what shows that it is broken, into the output of the connection. */
+/** Puts the app's reply, ours, or what shows that it is broken into the output of the connection. */
 const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
   const { env, headSent, request } = exchange
-  line.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
+  const reply = lastReply(exchange, end)
+  line.service.report(
+    exchange,
+    headSent && !exchange.finished ? `the reply was cut off: ${end.why}` : end.why,
+  )
+  if (reply !== null && !headSent) answer(line, exchange, reply)
+  if (exchange.finished) return
   if (headSent) {
     line.output.send(abortText(request.id, env.get('SERVER_SOFTWARE')))
     return

@@ -7,6 +7,8 @@ import {
   type Gateway,
   type Handler,
   type Peer,
+  type PendingReply,
+  pendingReply,
 } from '../exchange.js'
 
 export class DerivedExchange implements Exchange {
@@ -37,6 +39,14 @@ export class DerivedExchange implements Exchange {
 
   get maxBodyBytes(): number | undefined {
     return this.#base.maxBodyBytes
+  }
+
+  get [pendingReply](): PendingReply | null {
+    return this.#base[pendingReply] ?? null
+  }
+
+  set [pendingReply](pending: PendingReply | null) {
+    this.#base[pendingReply] = pending
   }
 
   get peer(): Peer | undefined {

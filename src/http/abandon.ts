@@ -2,8 +2,10 @@
 import type { ServerResponse } from 'node:http'
 import { logLine } from '../cgi/error-text.js'
 import { textPageLines } from '../cgi/head-page.js'
-import type { ProcessEnd } from '../server/process-end.js'
+import type { Reply } from '../exchange.js'
+import { lastReply, type ProcessEnd } from '../server/process-end.js'
 import type { HttpExchange } from './exchange.js'
+import { sendReply } from './reply.js'
 
 /** @returns what resets the connection, where its end would look like the end of the reply */
 export function abandonResponse(
@@ -17,12 +19,22 @@ export function abandonResponse(
   const begun = res.headersSent || exchange.verbatimBegun
   exchange.stderr(logLine(exchange.env, begun ? `the reply was cut off: ${end.why}` : end.why))
   if (!begun) {
+    const reply = lastReply(exchange, end)
+    if (reply !== null && sendNow(reply, exchange, res)) return null
     socket.write(responseText(end, res.req.method), 'latin1')
     return null
   }
   // A chunked reply without its last chunk is seen as broken. A socket of the file system has no reset.
   if (res.chunkedEncoding || socket.remoteAddress === undefined) return null
   return () => socket.resetAndDestroy()
+}
+
+/** False where the reply cannot be sent. */
+function sendNow(reply: Reply, exchange: HttpExchange, res: ServerResponse): boolean {
+  // All of it is done at once; what it waits for then does not come any more.
+  sendReply(reply, exchange, res, true).catch(() => {})
+  while (res.socket && res.socket.writableCorked > 0) res.socket.uncork()
+  return res.headersSent || exchange.verbatimBegun
 }
 
 function responseText({ status }: ProcessEnd, method: string | undefined): string {

@@ -5,7 +5,15 @@ import type { TLSSocket } from 'node:tls'
 import { buildEnv } from '../env/build.js'
 import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
-import { afterwards, type Env, type Exchange, type Gateway, type Peer } from '../exchange.js'
+import {
+  afterwards,
+  type Env,
+  type Exchange,
+  type Gateway,
+  type Peer,
+  type PendingReply,
+  pendingReply,
+} from '../exchange.js'
 import { Lifetime } from '../server/lifetime.js'
 import type { RequestBody } from './body.js'
 import { HttpPeer } from './peer.js'
@@ -26,7 +34,9 @@ export interface ExchangeOwner {
 }
 
 export class HttpExchange implements Exchange {
-  readonly lifetime = new Lifetime()
+  readonly lifetime = new Lifetime();
+  /** Of a Node app. */
+  [pendingReply]: PendingReply | null = null
   readonly stdin: RequestBody
   readonly gateway: Gateway
   /** A reply that is passed on as it is has begun: Node does not know of its head. */

@@ -4,7 +4,7 @@ import { RequestError } from '../errors.js'
 import { abandonedText } from '../server/answer.js'
 import { bodyTimeout } from '../server/limits.js'
 import { STAYS, silentSince, unfinishedSince } from '../server/pressure.js'
-import type { ProcessEnd } from '../server/process-end.js'
+import { lastReply, type ProcessEnd } from '../server/process-end.js'
 import { Progress } from '../server/progress.js'
 import type { Served, Service } from '../server/service.js'
 import { HIGH_WATER, type Wire, type WireOwner } from '../server/wire.js'
@@ -227,7 +227,13 @@ export class ScgiConnection implements Served, Line, WireOwner {
     const exchange = this.#exchange
     if (exchange === null || exchange.finished) return null
     const { headSent } = exchange
+    const reply = lastReply(exchange, end)
     this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
+    if (reply !== null && !headSent) answer(this, exchange, reply)
+    if (exchange.finished) {
+      wire.lastText('', end.deadline)
+      return null
+    }
     exchange.finished = true
     if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')), end.deadline)
     else if (wire.remoteAddress !== undefined) return () => wire.reset()

@@ -1,7 +1,14 @@
 /** A request that came over a socket as an {@link Exchange}. What is costly is made on demand. */
 import { Environment } from '../env/environment.js'
 import { RequestError } from '../errors.js'
-import { afterwards, type Env, type Exchange, type Gateway } from '../exchange.js'
+import {
+  afterwards,
+  type Env,
+  type Exchange,
+  type Gateway,
+  type PendingReply,
+  pendingReply,
+} from '../exchange.js'
 import type { PushedBody } from './body.js'
 import { Lifetime } from './lifetime.js'
 import type { Service } from './service.js'
@@ -13,7 +20,9 @@ export abstract class SocketExchange implements Exchange {
   /** A limit of its parameters, which are not all there: it is answered with 431. */
   refused: RequestError | null = null
   /** Counted among the requests of the service. */
-  admitted = false
+  admitted = false;
+  /** Of a Node app. */
+  [pendingReply]: PendingReply | null = null
   /** What the handler gave, when that is a promise. */
   handling: Promise<unknown> | undefined = undefined
   /** The head of the reply is out. */

@@ -4,12 +4,16 @@
  * says that it is not goes out here, at the last moment, where only synchronous writes are left.
  */
 
+import { type Exchange, pendingReply, type Reply } from '../exchange.js'
+
 /** Why open requests get no reply of the app. */
 interface Cause {
   /** 500: the app ended the process. 503: somebody else did. */
   readonly status: 500 | 503
   /** One line. */
   readonly why: string
+  /** Nothing but what is synchronous happens any more: promises that are settled by now are not heard. */
+  readonly isLast: boolean
 }
 
 export interface ProcessEnd extends Cause {
@@ -20,9 +24,14 @@ export interface ProcessEnd extends Cause {
 /** How long all peers together may be waited for, in milliseconds: nothing else happens meanwhile. */
 const ALL_MS = 500
 
+/** The reply that the app has given by now, where no promise will bring it. */
+export const lastReply = (exchange: Exchange, { isLast }: ProcessEnd): Reply | null =>
+  isLast ? (exchange[pendingReply]?.last() ?? null) : null
+
 /** The process was told to end, and its time is over. */
 export const lateEnd: Cause = {
   status: 503,
+  isLast: false,
   why: 'the process was told to end, and the request took too long',
 }
 
@@ -73,7 +82,8 @@ export function abandonNow(all: Iterable<Abandon>, cause: Cause): void {
 }
 
 function onExit(code: number): void {
-  abandonNow(open, told === undefined ? { status: 500, why: causeOf(code) } : { status: 503, why: told })
+  const why = told ?? causeOf(code)
+  abandonNow(open, { status: told === undefined ? 500 : 503, why, isLast: true })
 }
 
 /** `exit` is told from within `process.exit()`: the stack says who called it. */

@@ -52,6 +52,43 @@ describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form
   })
 })
 
+/** Each ends its response, and then the process. */
+const ending = `(req, res) => {
+  if (req.url === '/at-once') { res.end('all of it'); process.exit(0) }
+  if (req.url === '/later') setTimeout(() => { res.end('all of it'); process.exit(0) }, 20)
+  if (req.url === '/finished') {
+    res.on('finish', () => process.exit(0))
+    setTimeout(() => res.end('all of it'), 20)
+  }
+  if (req.url === '/twice') {
+    res.on('finish', () => process.exit(0))
+    setTimeout(() => { res.end('all of it'); process.exit(1) }, 20)
+  }
+  if (req.url === '/part') setTimeout(() => { res.write('a part'); process.exit(0) }, 20)
+  if (req.url === '/large') { res.end('x'.repeat(1_000_000)); process.exit(0) }
+}`
+
+describe.each(allForms.map((form) => [form.name, form] as const))('%s, a Node app', (_, form: Form) => {
+  it.each(['/at-once', '/later', '/finished', '/twice'])(
+    '%s: a response that it has ended is sent',
+    async (target) => {
+      const server = await startForm(form, ending)
+      const reply = await server.ask(target)
+      expect(reply).toMatch(/^(Status:|HTTP\/1.1) 200 OK\r\n/)
+      expect(reply).toMatch(/\r\n\r\nall of it$/)
+    },
+  )
+
+  it('one that it has not ended is a 500, and a large one is whole', async () => {
+    const part = await (await startForm(form, ending)).ask('/part')
+    expect(part).toMatch(/^(Status:|HTTP\/1.1) 500 Internal Server Error\r\n/)
+    const large = await (await startForm(form, ending)).ask('/large')
+    // Over HTTP what a socket does not take at once is lost, which Content-Length shows.
+    if (form.protocol === 'http') expect(large).toMatch(/^content-length: 1000000\r$/im)
+    else expect(large.split('\r\n\r\n')[1]?.length).toBe(1_000_000)
+  })
+})
+
 describe('a reply whose head is out', () => {
   it('FastCGI: there is no END_REQUEST, and a record that shows the break', async () => {
     const server = await startForm(forms.fastcgi, app)
@@ -76,6 +113,20 @@ describe('a reply whose head is out', () => {
     expect(peer.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false })
     expect(peer.answer(2)).toMatchObject({ status: '500', protocolStatus: 0 })
     expect(peer.answer(2).stderr).toMatch(/^cgiup: GET \/wait: the process ended.*\n$/)
+  })
+
+  it('FastCGI: a stream of a Node app that it has ended is whole', async () => {
+    const server = await startForm(
+      forms.fastcgi,
+      `(req, res) => {
+        res.write('one ')
+        setTimeout(() => { res.write('two '); res.end('three'); process.exit(0) }, 50)
+      }`,
+    )
+    const peer = new Peer(server.place)
+    peer.send(get(1, [], false))
+    await peer.close()
+    expect(peer.answer(1)).toMatchObject({ protocolStatus: 0, body: 'one two three' })
   })
 
   it('FastCGI, more than the socket takes: all that was written, then the break', async () => {

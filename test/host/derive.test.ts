@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
 import { Environment } from '../../src/env/environment.js'
-import { afterwards, type Exchange } from '../../src/exchange.js'
+import { afterwards, type Exchange, type PendingReply, pendingReply } from '../../src/exchange.js'
 import { form } from '../../src/form.js'
 import { DerivedExchange, emptyBody } from '../../src/host/derive.js'
 import { mountedAt } from '../../src/host/mounted-at.js'
@@ -31,6 +31,7 @@ test('a derived exchange passes every member on', () => {
     stderr: called('stderr'),
     waitUntil: called('waitUntil'),
     [afterwards]: called('afterwards'),
+    [pendingReply]: { last: () => null } as PendingReply | null,
   } satisfies Required<Exchange>
   const env = new Environment(['B', '2'])
   const derived: Exchange = new DerivedExchange(base, env)
@@ -38,6 +39,8 @@ test('a derived exchange passes every member on', () => {
     if (name === 'env') expect(derived.env).toBe(env)
     else if (typeof base[name] !== 'function') expect(derived[name], String(name)).toBe(base[name])
   }
+  derived[pendingReply] = null
+  expect(base[pendingReply]).toBe(null)
   const [work, task] = [Promise.resolve(), () => {}]
   derived.stderr('text')
   derived.waitUntil(work)

@@ -2,7 +2,7 @@
  * What a ServerResponse writes to its socket, made into a {@link Reply}: one piece when the app was
  * done within one turn of the event loop, else a stream that is pulled.
  */
-import type { Reply } from '../../exchange.js'
+import type { PendingReply, Reply } from '../../exchange.js'
 import { type Flowing, type FlowSink, type FlowSource, flow } from '../../flow.js'
 import { isInterim, parseHead, type ResponseHead } from './head-text.js'
 
@@ -30,7 +30,9 @@ interface Waiting<T> {
 
 const done: Result = { done: true, value: undefined }
 
-export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined>, Flowing, FlowSource {
+export class Outgoing
+  implements AsyncIterableIterator<Uint8Array, undefined>, Flowing, FlowSource, PendingReply
+{
   /** The reply, as soon as there is one. */
   reply: Reply | null = null
   /** Why there is none, or why its body breaks off. */
@@ -165,6 +167,17 @@ export class Outgoing implements AsyncIterableIterator<Uint8Array, undefined>, F
     this.#replyWaiting?.reject(error)
     this.#readWaiting?.reject(error)
     this.#sink?.fail(error)
+  }
+
+  last(): Reply | null {
+    if (!this.#ended || this.failure !== null) return null
+    if (this.reply !== null && this.reply.body !== this) return this.reply
+    if (this.#sink === null || this.#over) return null
+    // No callbacks: one that calls process.exit() would end the process in here.
+    this.#over = true
+    if (this.#pieces.length > 0) this.#sink.write(join(this.#pieces))
+    this.#sink.end()
+    return null
   }
 
   /** Everything was handed over: 'finish', then the connection closes. */
