@@ -153,7 +153,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
           })
           return text(endless())
         },
-        { sendTimeoutMs: 1200 },
+        { sendTimeoutMs: 2000 },
       )
       const socket = open(get)
       // 430 kB in a second: the kernel takes more only after one to three seconds.
@@ -162,7 +162,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
         socket.pause()
         next = setTimeout(() => socket.resume(), 150)
       })
-      await new Promise((resolve) => setTimeout(resolve, 4500))
+      await new Promise((resolve) => setTimeout(resolve, 6000))
       expect([aborted, log()]).toEqual([false, ''])
       clearTimeout(next)
       socket.pause()
