@@ -12,13 +12,13 @@ import { asScript, commonEntry, moduleEntry } from './core-script.mjs'
 
 /** What a request loads, dynamic imports included; with what these import statically. */
 const roots = [
-  'begin.js',
-  'code-cache.js',
-  'run.js',
-  'detect.js',
-  'errors.js',
-  'cgi/child.js',
-  'cgi/stdio.js',
+  'run/begin.js',
+  'run/code-cache.js',
+  'run/run.js',
+  'run/detect.js',
+  'core/errors.js',
+  'cgi/child/child.js',
+  'cgi/child/stdio.js',
   'app/handler.js',
   'app/fetch.js',
 ]

@@ -92,7 +92,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { metaVariables } = await load('table.js')
   const { rows } = await load('rows.js')
   const { quirks } = await load('quirks.js')
-  const { lintRules } = await load('lint-rules.js')
+  const { lintRules } = await load('../lint/environment-rules.js')
   const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
   const data = { metaVariables, rows, quirks, lintRules, losses }
   writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))

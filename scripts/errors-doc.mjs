@@ -1,5 +1,5 @@
 /**
- * Writes docs/errors.md from the table in src/errors.ts. Whose fault an error is is its class, and
+ * Writes docs/errors.md from the table in src/core/errors.ts. Whose fault an error is is its class, and
  * the class stands where it is thrown: it is read from there.
  *
  *     npm run docs
@@ -63,7 +63,7 @@ export function errorsDocument(table) {
   const lines = [
     '# Errors',
     '',
-    '<!-- Made by `npm run docs` from src/errors.ts; do not edit by hand. -->',
+    '<!-- Made by `npm run docs` from src/core/errors.ts; do not edit by hand. -->',
     '',
     'Every error that cgiup throws is a `CgiupError` with a `code` that never changes, the HTTP `status` that fits it, and a `fix`. Its class says whose fault it is. The `message` says what was seen, and where; it goes to the log, never to the client.',
     '',
@@ -91,7 +91,7 @@ export function errorsDocument(table) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const { errorTable } = await import(new URL('dist/errors.js', root).href)
+  const { errorTable } = await import(new URL('dist/core/errors.js', root).href)
   writeFileSync(documentFile, errorsDocument(errorTable))
   console.error(`Wrote ${fileURLToPath(documentFile)}`)
 }

@@ -4,20 +4,20 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream'
-import type { App, AppOptions } from './app/handler.js'
 import { toHandler } from './app/handler.js'
-import { answer } from './cgi/answer.js'
-import { checkRequest, isNph } from './cgi/check.js'
-import { workFailed } from './cgi/error-text.js'
-import type { StdinLimits } from './cgi/stdin.js'
-import { Stdin } from './cgi/stdin.js'
-import { StreamSink, StreamSource } from './cgi/streams.js'
-import { within } from './cgi/within.js'
+import type { App, AppOptions } from './app/types.js'
+import { answer } from './cgi/child/answer.js'
+import type { StdinLimits } from './cgi/child/stdin.js'
+import { Stdin } from './cgi/child/stdin.js'
+import { StreamSink, StreamSource } from './cgi/child/streams.js'
+import { checkRequest, isNph } from './cgi/codec/check.js'
+import { workFailed } from './cgi/codec/error-text.js'
+import { RequestError } from './core/errors.js'
+import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from './core/exchange.js'
+import { within } from './core/wait-at-most.js'
 import { Environment } from './env/environment.js'
 import { contentLengthOf } from './env/headers.js'
-import { RequestError } from './errors.js'
-import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from './exchange.js'
-import { Lifetime } from './server/lifetime.js'
+import { Lifetime } from './serve/lifetime.js'
 
 export interface RunCgiOptions extends AppOptions, StdinLimits {
   /** The meta-variables of the request. Default `process.env`. */

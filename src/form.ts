@@ -3,23 +3,23 @@
  * Exchange, under every server, with limits.
  */
 
-import { RequestError } from './errors.js'
-import type { Exchange } from './exchange.js'
+import { RequestError } from './core/errors.js'
+import type { Exchange } from './core/exchange.js'
+import { onDemand } from './core/load-ahead.js'
 import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } from './form/content-type.js'
 import { Form, type FormField, type FormFile, onDisk } from './form/data.js'
 import { crossed, FormError, malformed } from './form/error.js'
 import { type FormOptions, readOptions, type Settings } from './form/limits.js'
-import type { PartTaker } from './form/multipart.js'
+import type { PartTaker } from './form/part.js'
 import { left, type NodeRequestLike, type RequestLike, type Source, sourceOf } from './form/source.js'
 import { type FileStore, openStore, rooms } from './form/store.js'
-import { onDemand } from './load-ahead.js'
 
 export type { FormField, FormFile } from './form/data.js'
 export { Form } from './form/data.js'
 export { FormError } from './form/error.js'
+export type { FileHandler, IncomingFile } from './form/file-handler.js'
 export { defaultLimits, type FormLimits, type FormOptions } from './form/limits.js'
 export type { NodeRequestLike, RequestLike } from './form/source.js'
-export type { FileHandler, IncomingFile } from './form/store.js'
 
 const multipart = onDemand(async () => {
   const { busboy, readMultipart } = await import('./form/multipart.js')

@@ -8,8 +8,8 @@
  * @module
  */
 import { catchListen } from './app/listen.js'
-import { detect, stdinKind } from './detect.js'
 import { run } from './index.js'
+import { detect, stdinKind } from './run/detect.js'
 
 const { server } = detect({ env: process.env, stdin: stdinKind, pid: process.pid })
 

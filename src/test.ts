@@ -1,13 +1,14 @@
 /** Test kit: an app without sockets, and scripts as a web server would start them. */
-import { type App, type AppOptions, toHandler } from './app/handler.js'
-import { errorPage } from './run.js'
-import { type AdapterOptions, MemoryServer, type TestServer } from './test/memory.js'
+import { toHandler } from './app/handler.js'
+import type { App, AppOptions } from './app/types.js'
+import { type AdapterOptions, MemoryServer, type TestServer } from './memory/memory.js'
+import { errorPage } from './run/error-page.js'
 
-export type { EmulateOptions } from './test/emulate.js'
+export type { TestServer } from './memory/memory.js'
+export type { TestInit } from './memory/request.js'
+export type { TestResponse } from './memory/response.js'
 export { emulate } from './test/emulate.js'
-export type { TestServer } from './test/memory.js'
-export type { TestInit } from './test/request.js'
-export type { TestResponse } from './test/response.js'
+export type { EmulateOptions } from './test/options.js'
 
 export interface MemoryOptions extends Omit<AppOptions, 'mount'>, AdapterOptions {
   /** The error page shows stack and environment. Default true. */

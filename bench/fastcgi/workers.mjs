@@ -19,9 +19,9 @@ const serveInCluster = async (path) => {
   const [{ toHandler }, { Connection }, { Service }, { createWireServer }, { fetchApps }] = await Promise.all(
     [
       import('../../dist/app/handler.js'),
-      import('../../dist/fastcgi/connection.js'),
-      import('../../dist/server/service.js'),
-      import('../../dist/server/wire-server.js'),
+      import('../../dist/fastcgi/server/connection.js'),
+      import('../../dist/serve/service.js'),
+      import('../../dist/socket/wire-server.js'),
       import('./apps.mjs'),
     ],
   )

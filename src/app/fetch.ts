@@ -1,12 +1,13 @@
 /** Fetch apps as Handlers: `fetch(request, env, context)` of Hono, h3 and plain objects. */
+
+import type { Exchange, Handler } from '../core/exchange.js'
 import type { CgiRequest } from '../env/request.js'
-import type { Exchange, Handler } from '../exchange.js'
-import type { AppOptions, FetchApp } from './handler.js'
 import { Context, receiveRequest } from './received.js'
 import { addServerProperties } from './received-platform.js'
 import { replyFrom } from './response.js'
 import { seesSecondArgument } from './second-argument.js'
 import { servedRequests, withStatusOf } from './served.js'
+import type { AppOptions, FetchApp } from './types.js'
 import { normalUrl } from './url.js'
 import { lightWebIsInstalled } from './web/install.js'
 import { streamOfBody } from './web/streams.js'

@@ -3,8 +3,8 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { CgiupError, UsageError } from '../errors.js'
-import { classify } from './handler.js'
+import { CgiupError, UsageError } from '../core/errors.js'
+import { classify } from './classify.js'
 
 /** What a module gives: `module.exports`, or the namespace of an ES module. */
 export type Exports = Record<string, unknown> | null

@@ -1,12 +1,12 @@
 /** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
-import { isAbort, logLine, textOf } from '../cgi/error-text.js'
-import { RequestError } from '../errors.js'
-import { type Exchange, type Handler, pendingReply, type Reply } from '../exchange.js'
-import type { AppOptions, NodeApp, NodeListener } from './handler.js'
+import { isAbort, logLine, textOf } from '../cgi/codec/error-text.js'
+import { RequestError } from '../core/errors.js'
+import { type Exchange, type Handler, pendingReply, type Reply } from '../core/exchange.js'
 import { nodeListener } from './node/listener.js'
 import { openPair, type Pair } from './node/request.js'
 import { servedRequests, withStatusOf } from './served.js'
 import { checkReturned } from './shape.js'
+import type { AppOptions, NodeApp, NodeListener } from './types.js'
 
 /**
  * Makes a Handler of a Node app. A response that is complete when the app returns becomes a reply at
@@ -92,7 +92,7 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
   )
 }
 
-/** Marks what `process.exit()` throws while a CGI script owes a reply (src/cgi/stdio.ts). */
+/** Marks what `process.exit()` throws while a CGI script owes a reply (src/cgi/child/stdio.ts). */
 const processExit = Symbol.for('cgiup.ProcessExit')
 
 /**

@@ -1,5 +1,5 @@
 /** The platform's Request with what a light one that was received has. */
-import { afterwards, type Exchange, inFlight } from '../exchange.js'
+import { afterwards, type Exchange, inFlight } from '../core/exchange.js'
 import { keeper, own } from './received.js'
 import { tooLarge, wholeBodyLimit } from './whole-body.js'
 

@@ -1,8 +1,9 @@
 /** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
+
+import type { Exchange, Gateway } from '../core/exchange.js'
 import { resolvedPath } from '../env/reading.js'
 import type { CgiRequest } from '../env/request.js'
-import type { Exchange, Gateway } from '../exchange.js'
-import type { FetchContext } from './handler.js'
+import type { FetchContext } from './types.js'
 import { checkUrl, requestUrl } from './url.js'
 import { BodyState } from './web/body.js'
 import { createHeaders, type Headers } from './web/headers.js'

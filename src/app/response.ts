@@ -1,6 +1,6 @@
 /** What a fetch app returned, as a Reply. */
-import { AppError } from '../errors.js'
-import type { Exchange, Reply } from '../exchange.js'
+import { AppError } from '../core/errors.js'
+import type { Exchange, Reply } from '../core/exchange.js'
 import { describe, StreamBody } from './stream-body.js'
 import { headersList } from './web/headers.js'
 import { responseState } from './web/response.js'

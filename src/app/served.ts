@@ -1,13 +1,14 @@
 /** Which request an app is asked for, and what becomes of one that it is not to be asked for. */
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { launchedFile } from '../core/app-file.js'
+import { RequestError, UsageError } from '../core/errors.js'
+import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { type Decision, decide } from '../env/decide.js'
 import type { CgiRequest } from '../env/request.js'
 import { proxyNote, targetNote } from '../env/target-note.js'
 import { bytesToText } from '../env/text.js'
-import { RequestError, UsageError } from '../errors.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
-import type { AppOptions } from './handler.js'
+import type { AppOptions } from './types.js'
 
 const modes: readonly unknown[] = [undefined, 'auto', 'request-uri', 'script']
 
@@ -125,9 +126,8 @@ function isOwnFile(file: string): boolean {
 }
 
 function ownFile() {
-  // `cgiup FILE` is the program then, and FILE the app (src/run.ts).
-  const launch = (globalThis as { [key: symbol]: { file?: string } | undefined })[Symbol.for('cgiup.launch')]
-  const file = launch?.file ?? process.argv[1] ?? ''
+  // `cgiup FILE` is the program then, and FILE the app.
+  const file = launchedFile() ?? process.argv[1] ?? ''
   return { file: file && resolve(file), real: file && realPath(file), name: basename(file) }
 }
 

@@ -1,6 +1,6 @@
 /** What to say to somebody who gave something else than an app. Loaded for Node apps and on errors only. */
-import { AppError } from '../errors.js'
-import { classify } from './handler.js'
+import { AppError } from '../core/errors.js'
+import { classify } from './classify.js'
 
 /** The three shapes of an app, as code: the end of every APP_SHAPE message. */
 const shapes = `An app is one of:

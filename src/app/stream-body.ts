@@ -1,7 +1,7 @@
 /** The ReadableStream of a Response as the body of a reply. */
-import { AppError, RequestError } from '../errors.js'
-import type { Exchange } from '../exchange.js'
-import { type Flowing, type FlowSink, type FlowSource, flow } from '../flow.js'
+import { AppError, RequestError } from '../core/errors.js'
+import type { Exchange } from '../core/exchange.js'
+import { type Flowing, type FlowSink, type FlowSource, flow } from '../core/push-body.js'
 
 type Reader = ReadableStreamDefaultReader<unknown>
 type Step = Awaited<ReturnType<Reader['read']>>

@@ -1,7 +1,8 @@
 /** URLs of requests as a Request has them: parsed and serialized (https://url.spec.whatwg.org). */
+
+import { RequestError } from '../core/errors.js'
 import type { CgiRequest } from '../env/request.js'
 import { byteSet } from '../env/text.js'
-import { RequestError } from '../errors.js'
 
 /** `http://host:port` as CGI tells it -> as the URL parser writes it. The same few come again and again. */
 const origins = { http: new Map<string, string>(), https: new Map<string, string>() }

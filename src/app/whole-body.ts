@@ -1,6 +1,6 @@
 /** How much of a request body the methods take that hold all of it in memory: text(), json() and the like. */
-import { RequestError } from '../errors.js'
-import type { Exchange } from '../exchange.js'
+import { RequestError } from '../core/errors.js'
+import type { Exchange } from '../core/exchange.js'
 
 /** Bytes, where the option maxBodyBytes says nothing. A body that is read in pieces has no such limit. */
 const DEFAULT = 64 * 1024 * 1024

@@ -1,7 +1,7 @@
 /** Command lines: one table of options a command gives its parser, its help text and its "did you mean". */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { UsageError } from '../errors.js'
-import { nearest } from '../nearest.js'
+import { nearest } from '../core/did-you-mean.js'
+import { UsageError } from '../core/errors.js'
 
 interface Option {
   readonly short?: string

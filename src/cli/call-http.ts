@@ -1,11 +1,11 @@
 /** `cgiup call --as http`: the response as a client of the HTTP server gets it. */
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { runScript } from '../cgi/script.js'
-import { serveHttp } from '../http/server.js'
-import { errorPage } from '../run.js'
-import { interpreterOf } from '../test/program.js'
-import type { TestRequest } from '../test/request.js'
+import { interpreterOf } from '../cgi/script/program.js'
+import { runScript } from '../cgi/script/script.js'
+import { serveHttp } from '../http/server/server.js'
+import type { TestRequest } from '../memory/request.js'
+import { errorPage } from '../run/error-page.js'
 
 interface Place {
   readonly port: number

@@ -1,9 +1,10 @@
 /** `cgiup call --explain`: what breaks RFC 3875, shown at the lines of the head. */
-import { HeadParser } from '../cgi/head-parser.js'
-import { type Finding, headLines, lint, type ScriptRun } from '../cgi/lint.js'
+import { HeadParser } from '../cgi/codec/head-parser.js'
 import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
-import { lintEnv } from '../env/lint.js'
+import { lintEnv } from '../lint/environment.js'
+import { type Finding, headLines, lint } from '../lint/output.js'
+import type { ScriptRun } from '../lint/output-subject.js'
 
 /**
  * Prints the findings on stderr: those about the variables that the script got, then those about what

@@ -1,6 +1,6 @@
 /** How a command ends when it fails. */
-import { UsageError } from '../errors.js'
-import { failureText } from '../run.js'
+import { UsageError } from '../core/errors.js'
+import { failureText } from '../run/run.js'
 
 /** Errors of the command line itself; all other failures end with 1. */
 const usageCodes: readonly string[] = ['USAGE', 'ADDRESS_INVALID', 'SERVER_UNKNOWN', 'APP_FILE']

@@ -1,6 +1,7 @@
 /** `cgiup --help COMMAND` */
-import { UsageError } from '../errors.js'
-import { nearest } from '../nearest.js'
+
+import { nearest } from '../core/did-you-mean.js'
+import { UsageError } from '../core/errors.js'
 import { helpText } from './args.js'
 
 /** @throws UsageError USAGE for a command that does not exist */

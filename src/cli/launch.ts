@@ -1,15 +1,17 @@
 /** Runs an app file: what it exports, or what it does itself. */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { App } from '../app/handler.js'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
-import { detect, isBehindGateway, stdinKind } from '../detect.js'
-import { UsageError } from '../errors.js'
+import type { App } from '../app/types.js'
+import { nearest } from '../core/did-you-mean.js'
+import { UsageError } from '../core/errors.js'
 import { handler, run } from '../index.js'
-import { nearest } from '../nearest.js'
-import { defaultToProduction } from '../node-env.js'
-import { beginLaunch, type Launch, needsWorkers, type Running, type RunOptions } from '../run.js'
+import { detect, isBehindGateway, stdinKind } from '../run/detect.js'
+import { beginLaunch, type Launch } from '../run/launch-state.js'
+import { defaultToProduction } from '../run/node-env.js'
+import type { Running, RunOptions } from '../run/options.js'
+import { needsWorkers } from '../run/run.js'
 
 /**
  * @param options go before those in the file's own call of `run()`
@@ -24,7 +26,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   if (isBehindGateway(launcher)) defaultToProduction(options.development)
   if (await needsWorkers(options, launcher)) {
     // The app is loaded by the workers alone.
-    const { startWorkers } = await import('../run-workers.js')
+    const { startWorkers } = await import('../run/workers.js')
     return startWorkers(options, launcher)
   }
   const launch = beginLaunch(options, resolve(file))

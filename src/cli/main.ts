@@ -34,7 +34,7 @@ async function main(args: string[]): Promise<void> {
 
 /** A FastCGI process: a socket that listens is its descriptor 0. Commands have no use for one. */
 async function isFastcgi(): Promise<boolean> {
-  const { stdinKind } = await import('../detect.js')
+  const { stdinKind } = await import('../run/detect.js')
   return stdinKind() === 'listening'
 }
 

@@ -1,5 +1,5 @@
 /** Options that are written NAME=VALUE. */
-import { UsageError } from '../errors.js'
+import { UsageError } from '../core/errors.js'
 
 /**
  * @param form how it is written, for the message

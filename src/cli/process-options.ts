@@ -1,7 +1,7 @@
 /** The options of `cgiup APP` about a persistent process: read from text, with errors that say what to write. */
 import { availableParallelism } from 'node:os'
-import { UsageError } from '../errors.js'
-import type { RunOptions } from '../run.js'
+import { UsageError } from '../core/errors.js'
+import type { RunOptions } from '../run/options.js'
 import { type Command, one, type Parsed } from './args.js'
 import { allow, allowOf } from './http-options.js'
 

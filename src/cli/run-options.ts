@@ -1,7 +1,8 @@
 /** The options of `cgiup APP`: their table for parser and help, and what they say to `run()`. */
-import type { ServerName } from '../detect.js'
-import { UsageError } from '../errors.js'
-import type { RunOptions } from '../run.js'
+
+import { UsageError } from '../core/errors.js'
+import type { ServerName } from '../run/detect.js'
+import type { RunOptions } from '../run/options.js'
 import type { Command, Parsed } from './args.js'
 import { allowedHost, allowedHostsOf } from './http-options.js'
 import { processOptions, readProcessOptions } from './process-options.js'

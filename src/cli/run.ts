@@ -1,7 +1,7 @@
 /** `cgiup APP`: runs an app file. Also what web servers start for `#!/usr/bin/env cgiup` scripts. */
 import { existsSync } from 'node:fs'
-import { UsageError } from '../errors.js'
-import type { RunOptions } from '../run.js'
+import { UsageError } from '../core/errors.js'
+import type { RunOptions } from '../run/options.js'
 
 export async function main(args: string[]): Promise<void> {
   const { file, options } = await readArgs(args)
@@ -28,7 +28,7 @@ async function readArgs(args: string[]): Promise<{ file: string; options: RunOpt
 }
 
 async function tooMany(file: string, extra: string): Promise<UsageError> {
-  const { nearest } = await import('../nearest.js')
+  const { nearest } = await import('../core/did-you-mean.js')
   const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host'])
   const hint = near === undefined ? '' : ` Did you mean cgiup ${near}?`
   return new UsageError('USAGE', `One app at a time: ${extra} is too many.${hint}`)

@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { byteSet, hexValue, isDigits } from './text.js'
 
 /** Length of the host in `host[:port]`; an IPv6 address is in brackets. -1 when it has no such form. */

@@ -1,4 +1,4 @@
-import type { HeaderList } from '../exchange.js'
+import type { HeaderList } from '../core/exchange.js'
 import { bracketed, hostOf, isAuthority } from './authority.js'
 import { joinValues } from './environment.js'
 import { parseTarget } from './target.js'

@@ -1,5 +1,5 @@
 /** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { type FactOptions, Facts, programName, redirectsOf } from './facts.js'
 import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
 import { CgiRequest, type TranslateOptions } from './request.js'

@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { type Layout, layoutOf } from './layout.js'
 import { bytesToText, textToBytes } from './text.js'
 

@@ -1,5 +1,5 @@
 /** What the rows of the table (rows.ts) ask of a request. Worked out when it is asked for. */
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import { readingFault } from './reading.js'
 import { authorizedPath, isApache, parseTarget, servedPath, type Target } from './target.js'

@@ -1,4 +1,4 @@
-import type { Env, HeaderList } from '../exchange.js'
+import type { Env, HeaderList } from '../core/exchange.js'
 import { requestHost } from './authority.js'
 import { Environment, joinValues } from './environment.js'
 import { isDigits, isToken } from './text.js'

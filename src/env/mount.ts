@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { hasDotSegment } from './reading.js'
 import { isH2oTold } from './target.js'
 import { textToBytes } from './text.js'

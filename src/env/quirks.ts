@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { translate } from './request.js'
 import { standsAt, walk } from './walk.js'
 

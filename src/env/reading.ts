@@ -2,7 +2,7 @@
  * One reading of a path. Access rules are applied by the web server, routes by the app: a path that the two
  * read differently leads past the rules.
  */
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { urlBytes } from './target.js'
 import { percentDecode, percentEncode } from './text.js'
 

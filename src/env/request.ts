@@ -1,4 +1,4 @@
-import type { Env, HeaderList } from '../exchange.js'
+import type { Env, HeaderList } from '../core/exchange.js'
 import { effectiveAuthority, serverName, unbracketed } from './authority.js'
 import { contentLengthOf, contentTypeOf, headerList } from './headers.js'
 import { configuredMountLength, mountLength, proxyPath } from './mount.js'

@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { metaVariable } from './table.js'
 
 /** Where a request goes, as a host of CGI scripts has found out. */

@@ -1,5 +1,5 @@
 /** What a person should know where the variables do not tell enough (SECURITY.md, "Error pages and subrequests"). */
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import type { CgiRequest } from './request.js'
 import { parseTarget } from './target.js'

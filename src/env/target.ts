@@ -1,4 +1,4 @@
-import type { Env } from '../exchange.js'
+import type { Env } from '../core/exchange.js'
 import { byteSet, isAlnum, percentDecode, percentEncode } from './text.js'
 
 /** Forms of the request target (RFC 9112 section 3.2). */

@@ -1,5 +1,5 @@
 /** What `form()` gives: fields and files in the order in which the form had them. */
-import { onDemand } from '../load-ahead.js'
+import { onDemand } from '../core/load-ahead.js'
 import type { Room } from './room.js'
 
 /** Loaded with the first file that is read or moved, or ahead. */

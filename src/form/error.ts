@@ -1,4 +1,4 @@
-import { RequestError } from '../errors.js'
+import { RequestError } from '../core/errors.js'
 import type { FormLimits } from './limits.js'
 
 /** A form that cannot be taken: status 413 with the name of the limit, 400 malformed, 415 not a form. */

@@ -1,26 +1,14 @@
 /** multipart/form-data (RFC 7578) over busboy, with the checks that busboy leaves to its caller. */
+
 import type { Readable } from 'node:stream'
 import type { Busboy, FileInfo } from 'busboy'
-import { onDemand } from '../load-ahead.js'
+import { onDemand } from '../core/load-ahead.js'
 import { crossed, malformed } from './error.js'
 import { PartHeads } from './heads.js'
 import type { FormLimits } from './limits.js'
 import { cleanFileName, unescapeName } from './names.js'
+import type { PartTaker } from './part.js'
 import { pull } from './pull.js'
-
-/** Who takes the parts as they come. */
-export interface PartTaker {
-  field(name: string, value: string): void
-  /** Called for one file at a time, in the order of the form; what it leaves unread is discarded. */
-  file(file: FilePart): Promise<void>
-}
-
-export interface FilePart {
-  readonly field: string
-  readonly name: string
-  readonly type: string
-  readonly bytes: AsyncIterable<Uint8Array>
-}
 
 /**
  * Reads a whole form. Rejects at the first fault; nothing of the parser is left running then.

@@ -1,7 +1,7 @@
 /** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
 import type { Readable } from 'node:stream'
-import { CgiupError, RequestError, UsageError } from '../errors.js'
-import { afterwards, type Ending, type Exchange, inFlight } from '../exchange.js'
+import { CgiupError, RequestError, UsageError } from '../core/errors.js'
+import { afterwards, type Ending, type Exchange, inFlight } from '../core/exchange.js'
 import { pull } from './pull.js'
 
 /** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */

@@ -1,29 +1,11 @@
 /** Where the files of a form go: disk, memory, or a function of the app. */
-import { onDemand } from '../load-ahead.js'
+import { onDemand } from '../core/load-ahead.js'
 import { DiskFile, type FormField, type FormFile, MemoryFile } from './data.js'
 import { crossed, FormError } from './error.js'
 import type { FormLimits, Settings } from './limits.js'
-import type { FilePart } from './multipart.js'
+import type { FilePart } from './part.js'
 import type { Ended, Room } from './room.js'
 import type { Source } from './source.js'
-
-/** A file on its way in: iterate over it for its bytes. */
-export interface IncomingFile extends AsyncIterable<Uint8Array> {
-  /** The name of the form control. */
-  readonly field: string
-  /** The client's file name without path and control characters; may be empty, is not unique. */
-  readonly name: string
-  /** The media type that the client claims, lower case, without parameters. */
-  readonly type: string
-  /** The fields that came before this file. */
-  readonly fields: readonly FormField[]
-}
-
-/**
- * Takes one file. The form goes on when the promise settles; bytes that were not read are discarded.
- * What it throws makes `form()` reject with the same value.
- */
-export type FileHandler = (file: IncomingFile) => unknown
 
 /** Loaded with the first file that goes to disk, or ahead. */
 export const rooms = onDemand(() => import('./room.js'))

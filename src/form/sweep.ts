@@ -1,6 +1,6 @@
 /** Removes the directories of processes that could not do it themselves: SIGKILL, a crash, a power cut. */
 import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { shortage } from '../errors.js'
+import { shortage } from '../core/errors.js'
 import { hasEnded, OWNER } from './owner.js'
 
 /** What mkdtemp makes of our prefix. */

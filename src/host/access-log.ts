@@ -1,6 +1,6 @@
 /** One line a request, for people. */
-import { visible } from '../cgi/script-stderr.js'
-import type { AccessEntry } from '../http/server.js'
+import { visible } from '../cgi/script/stderr.js'
+import type { AccessEntry } from '../http/server/server.js'
 
 export interface AccessLogOptions {
   /** Where lines go. Default: `process.stderr`. */

@@ -1,7 +1,7 @@
 /** Names by which a development server may be asked for. */
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
-import { UsageError } from '../errors.js'
+import { UsageError } from '../core/errors.js'
 
 /** Further names, separated by commas or spaces. */
 export const hostsVariable = 'CGIUP_ALLOWED_HOSTS'

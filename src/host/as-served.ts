@@ -1,8 +1,9 @@
 /** Handlers that are hosts themselves, where a web server in front may have decided to serve another path. */
+
+import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import type { CgiRequest } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import type { Exchange, Handler } from '../exchange.js'
 import { DerivedExchange, withVariables } from './derive.js'
 
 /** What src/app/served.ts looks for: this handler resolves dot segments, and reads the variables for itself. */

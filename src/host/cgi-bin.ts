@@ -1,14 +1,15 @@
 /** A directory of scripts, and a single script, as handlers. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { runScript } from '../cgi/script.js'
-import { showsDevelopment } from '../development.js'
+import { runScript } from '../cgi/script/script.js'
+import { showsDevelopment } from '../core/development.js'
+import { UsageError } from '../core/errors.js'
+import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { textToBytes } from '../env/text.js'
-import { UsageError } from '../errors.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
+import { logRefusal, plainReply, reasonReply } from '../pages/page.js'
+import { answering } from '../pages/script-failure.js'
 import { asHost } from './as-served.js'
 import { routeOf } from './derive.js'
-import { answering } from './failure.js'
 import { type FilesOptions, type SendOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { type Entry, listing } from './listing.js'
@@ -21,7 +22,6 @@ import {
   scriptOptions,
   settings,
 } from './options.js'
-import { logRefusal, plainReply, reasonReply } from './pages.js'
 import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
 import { noteScript, noteScripts } from './programs.js'
 import { redirectLocally } from './redirect.js'

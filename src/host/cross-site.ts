@@ -2,9 +2,9 @@
  * Requests by which a page of another site would change something here. Scripts that were written for a web
  * server behind a log-in often have no defence of their own, and on a laptop any page can reach them.
  */
-import type { Exchange, Handler } from '../exchange.js'
+import type { Exchange, Handler } from '../core/exchange.js'
+import { logRefusal, reasonReply } from '../pages/page.js'
 import { canonical, type HostRule, isPlainName } from './allowed-hosts.js'
-import { logRefusal, reasonReply } from './pages.js'
 
 /** RFC 9110 section 9.2.1: they change nothing. All others may, those of WebDAV too. */
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])

@@ -9,7 +9,7 @@ import {
   type Peer,
   type PendingReply,
   pendingReply,
-} from '../exchange.js'
+} from '../core/exchange.js'
 
 export class DerivedExchange implements Exchange {
   readonly env: Env

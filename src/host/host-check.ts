@@ -2,13 +2,13 @@
  * Requests for another host than this server has: refused. A site that a browser has open can give its own name
  * the address of this machine (DNS rebinding), and then read every page of a development server.
  */
-import { logLine } from '../cgi/error-text.js'
-import { reasonPhrase } from '../cgi/status.js'
-import { isDevelopment } from '../development.js'
-import { behindProxy } from '../development-notice.js'
-import type { Handler, Reply } from '../exchange.js'
+import { logLine } from '../cgi/codec/error-text.js'
+import { reasonPhrase } from '../cgi/codec/status.js'
+import { isDevelopment } from '../core/development.js'
+import type { Handler, Reply } from '../core/exchange.js'
+import { escapeHtml, htmlReply } from '../pages/page.js'
 import { canonical, type HostRule, hostRule, hostsVariable, isPlainName } from './allowed-hosts.js'
-import { escapeHtml, htmlReply } from './pages.js'
+import { behindProxy } from './development-notice.js'
 
 /** Hosts that are logged; then no more, as a stranger chooses them. */
 const MOST_LOGGED = 20

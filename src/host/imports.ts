@@ -2,7 +2,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { shortage } from '../errors.js'
+import { shortage } from '../core/errors.js'
 import { namedByPackage } from './package-imports.js'
 
 /** Files that one program may lead to; the rest is not followed. */

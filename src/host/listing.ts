@@ -1,11 +1,11 @@
 /** The page that lists what is in a directory: what runs, what is sent, and what is withheld and why. */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { shortage } from '../core/errors.js'
+import type { Reply } from '../core/exchange.js'
 import { bytesToText, textToBytes } from '../env/text.js'
-import { shortage } from '../errors.js'
-import type { Reply } from '../exchange.js'
+import { escapeHtml, htmlReply } from '../pages/page.js'
 import { type FindOptions, find } from './find.js'
-import { escapeHtml, htmlReply } from './pages.js'
 import { encodeSegment, joined, type Place } from './path.js'
 
 /** What a request for a file comes to. */

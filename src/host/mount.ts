@@ -1,10 +1,11 @@
 /** Handlers by path prefix. */
+
+import { UsageError } from '../core/errors.js'
+import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
-import { UsageError } from '../errors.js'
-import type { Exchange, Handler, Reply } from '../exchange.js'
+import { plainReply } from '../pages/page.js'
 import { asHost } from './as-served.js'
 import { DerivedExchange, routeOf, setRoute, withVariables } from './derive.js'
-import { plainReply } from './pages.js'
 import { joined, type Place, placeOf, resolvePath, setPlace } from './path.js'
 
 interface Entry {

@@ -1,6 +1,6 @@
 /** One handler on a server of its own, but not at its root. */
-import { textPageFields } from '../cgi/head-page.js'
-import type { Handler } from '../exchange.js'
+import { textPageFields } from '../cgi/codec/page-fields.js'
+import type { Handler } from '../core/exchange.js'
 import { mount } from './mount.js'
 import { encoded } from './path.js'
 

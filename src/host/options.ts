@@ -1,11 +1,11 @@
 /** Options of the handlers that run scripts, and what they become. */
 import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
-import type { Script, ScriptOptions } from '../cgi/script.js'
-import { type PlaceLimits, ScriptPlaces } from '../cgi/script-places.js'
-import { developsScripts } from '../development.js'
-import { UsageError } from '../errors.js'
-import type { Exchange } from '../exchange.js'
+import { type PlaceLimits, ScriptPlaces } from '../cgi/script/places.js'
+import type { Script, ScriptOptions } from '../cgi/script/types.js'
+import { developsScripts } from '../core/development.js'
+import { UsageError } from '../core/errors.js'
+import type { Exchange } from '../core/exchange.js'
 
 export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, PlaceLimits {
   /**

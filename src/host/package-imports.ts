@@ -1,7 +1,7 @@
 /** Names that a package gives to its own files: `import '#db'`, by the field "imports" of its package.json. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageOf } from '../daemon/loaded-files.js'
+import { packageOf } from '../core/loaded-files.js'
 
 /**
  * All files that such a name may mean, whatever the conditions: absolute paths, with the pattern's `*` put in.

@@ -1,7 +1,8 @@
 /** URL paths, decoded once, then resolved; only after that is anything compared. */
+
+import type { Exchange, Reply } from '../core/exchange.js'
 import { translate } from '../env/request.js'
 import { hexValue } from '../env/text.js'
-import type { Exchange, Reply } from '../exchange.js'
 
 /** Where a handler is in the URL space, and what is left for it. Byte strings, decoded. */
 export interface Place {

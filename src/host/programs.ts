@@ -5,8 +5,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { basename, extname, join, sep } from 'node:path'
-import { isOwn, loadedFiles } from '../daemon/loaded-files.js'
-import { shortage } from '../errors.js'
+import { shortage } from '../core/errors.js'
+import { isOwn, loadedFiles } from '../core/loaded-files.js'
 import { addImports, fileNamed } from './imports.js'
 import { type Interpreters, interpreterOf, runs } from './options.js'
 import { closedDirectory, unwrapped } from './withheld.js'

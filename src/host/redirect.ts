@@ -1,9 +1,10 @@
 /** Local redirects: a script names another path of this host, and that path answers (RFC 3875 6.2.2). */
+
+import { ProgramError } from '../core/errors.js'
+import type { HeaderList, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import { translate } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import { ProgramError } from '../errors.js'
-import type { HeaderList, Reply } from '../exchange.js'
 import { DerivedExchange, emptyBody, type Route, setRoute, withVariables } from './derive.js'
 
 /** How many local redirects one request may take; the next is an error (Go follows them for ever). */

@@ -1,6 +1,6 @@
 /** The server of the local host: HTTP for one machine, with the checks of a development server. */
-import type { Handler } from '../exchange.js'
-import { type HttpOptions, type HttpServer, serveHttp } from '../http/server.js'
+import type { Handler } from '../core/exchange.js'
+import { type HttpOptions, type HttpServer, serveHttp } from '../http/server/server.js'
 import { withHostCheck } from './host-check.js'
 
 export interface ServeOptions extends HttpOptions {

@@ -1,33 +1,19 @@
 /** Scripts as a web server starts them: a process a request. */
+
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { App, AppOptions } from '../app/handler.js'
-import { runScript, type ScriptOptions } from '../cgi/script.js'
-import { UsageError } from '../errors.js'
-import type { Reply } from '../exchange.js'
-import { errorPage } from '../run.js'
-import type { MemoryExchange } from './exchange.js'
+import type { App } from '../app/types.js'
+import { interpreterOf } from '../cgi/script/program.js'
+import { runScript } from '../cgi/script/script.js'
+import type { ScriptOptions } from '../cgi/script/types.js'
+import { UsageError } from '../core/errors.js'
+import type { Reply } from '../core/exchange.js'
+import type { MemoryExchange } from '../memory/exchange.js'
+import { MemoryServer, type TestServer } from '../memory/memory.js'
+import { errorPage } from '../run/error-page.js'
 import { inProcess } from './in-process.js'
-import { type AdapterOptions, MemoryServer, type TestServer } from './memory.js'
-import { interpreterOf } from './program.js'
-
-export interface EmulateOptions extends AdapterOptions {
-  /** Program and arguments that run the file. Default: the file itself, or cgiup for an app file. */
-  interpreter?: readonly string[]
-  /** Variables of the machine (not of the request) that the script gets, besides PATH and TZ. */
-  inherit?: readonly string[]
-  /** Pass the Authorization header on, as with CGIPassAuth of Apache. Default true. */
-  passAuthorization?: boolean
-  /** Longest run of one request, in milliseconds. Default 30000. */
-  timeoutMs?: number
-  /** The error page shows stack and environment; a script gets NODE_ENV=development. Default true. */
-  development?: boolean
-  /** An app in this process: how it sees the request. */
-  url?: AppOptions['url']
-  /** An app in this process: which variables tell the path. */
-  target?: AppOptions['target']
-}
+import type { EmulateOptions } from './options.js'
 
 /**
  * Answers each request with a new process, as mod_cgi does: real environment, real pipes, real exit

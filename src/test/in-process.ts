@@ -1,11 +1,12 @@
 /** An app object under the CGI adapter, in this process: what it writes is read back as CGI output. */
 import { PassThrough } from 'node:stream'
-import { type App, toHandler } from '../app/handler.js'
-import { answer, type Sink } from '../cgi/answer.js'
-import { HeadParser } from '../cgi/head-parser.js'
-import { ReaderGone } from '../cgi/wire.js'
-import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../exchange.js'
-import type { EmulateOptions } from './emulate.js'
+import { toHandler } from '../app/handler.js'
+import type { App } from '../app/types.js'
+import { answer } from '../cgi/child/answer.js'
+import { ReaderGone, type Sink } from '../cgi/child/sink.js'
+import { HeadParser } from '../cgi/codec/head-parser.js'
+import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../core/exchange.js'
+import type { EmulateOptions } from './options.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
 export function inProcess(app: App, options: EmulateOptions): Handler {

@@ -1,4 +1,4 @@
-import type { FetchApp } from '../../src/app/handler.js'
+import type { FetchApp } from '../../src/app/types.js'
 import type { AskedRequest } from './fetch-exchange.mjs'
 
 export type FetchCase = [app: FetchApp, target: string, request: AskedRequest, wanted: unknown]

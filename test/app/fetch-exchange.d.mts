@@ -1,5 +1,5 @@
-import type { FetchApp } from '../../src/app/handler.js'
-import type { Env, Exchange, Handler } from '../../src/exchange.js'
+import type { FetchApp } from '../../src/app/types.js'
+import type { Env, Exchange, Handler } from '../../src/core/exchange.js'
 
 export interface AskedRequest {
   method?: string

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { fetchHandler } from '../../src/app/fetch.js'
-import type { FetchApp } from '../../src/app/handler.js'
+import type { FetchApp } from '../../src/app/types.js'
 import { Response as LightResponse } from '../../src/app/web/response.js'
+import type { Reply } from '../../src/core/exchange.js'
 import { Environment } from '../../src/env/environment.js'
-import type { Reply } from '../../src/exchange.js'
 import { type AskedRequest, exchangeOf } from './fetch-exchange.mjs'
 
 const api = { Environment }

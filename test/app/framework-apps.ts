@@ -9,8 +9,8 @@ import express from 'express'
 import fastify from 'fastify'
 import Koa from 'koa'
 import polka from 'polka'
-import type { App } from '../../src/app/handler.js'
 import type { NodeRequest } from '../../src/app/node/request.js'
+import type { App } from '../../src/app/types.js'
 
 /** A file that is larger than one write: sent by each framework. */
 export const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url))

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { TestInit } from '../../src/test/request.js'
+import type { TestInit } from '../../src/memory/request.js'
 import { emulate } from '../../src/test.js'
 import { tempDir } from '../support/temp.js'
 

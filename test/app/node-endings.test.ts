@@ -5,8 +5,8 @@ import { pipeline, Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { nodeHandler } from '../../src/app/node.js'
-import { RequestError } from '../../src/errors.js'
-import type { Exchange } from '../../src/exchange.js'
+import { RequestError } from '../../src/core/errors.js'
+import type { Exchange } from '../../src/core/exchange.js'
 import { iterate, openExchange, readBody, replyTo } from './node-exchange.js'
 
 describe('errors of the app', () => {

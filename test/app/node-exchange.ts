@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { AppOptions, NodeApp } from '../../src/app/handler.js'
 import { nodeHandler } from '../../src/app/node.js'
-import type { Exchange, Reply } from '../../src/exchange.js'
-import { environmentOf, MemoryExchange, type ServerFacts } from '../../src/test/exchange.js'
-import { readRequest, type TestInit } from '../../src/test/request.js'
+import type { AppOptions, NodeApp } from '../../src/app/types.js'
+import type { Exchange, Reply } from '../../src/core/exchange.js'
+import { environmentOf, MemoryExchange, type ServerFacts } from '../../src/memory/exchange.js'
+import { readRequest, type TestInit } from '../../src/memory/request.js'
 
 export interface Call extends TestInit, ServerFacts {
   env?: Record<string, string | undefined>

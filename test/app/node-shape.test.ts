@@ -7,8 +7,10 @@ import { Hono } from 'hono'
 import Koa from 'koa'
 import polka from 'polka'
 import { describe, expect, test } from 'vitest'
-import { type App, classify, handler, handlerMark, toHandler } from '../../src/app/handler.js'
-import { AppError } from '../../src/errors.js'
+import { classify } from '../../src/app/classify.js'
+import { handler, toHandler } from '../../src/app/handler.js'
+import { type App, handlerMark } from '../../src/app/types.js'
+import { AppError } from '../../src/core/errors.js'
 import { openExchange, replyTo, text } from './node-exchange.js'
 
 const hello: http.RequestListener = (_, res) => res.end('hello')

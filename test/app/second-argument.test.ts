@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { fetchHandler } from '../../src/app/fetch.js'
-import type { FetchApp } from '../../src/app/handler.js'
 import { seesSecondArgument } from '../../src/app/second-argument.js'
+import type { FetchApp } from '../../src/app/types.js'
 import { Environment } from '../../src/env/environment.js'
 import { exchangeOf } from './fetch-exchange.mjs'
 

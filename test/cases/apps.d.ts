@@ -1,4 +1,4 @@
-import type { FetchApp, NodeListener } from '../../src/app/handler.js'
+import type { FetchApp, NodeListener } from '../../src/app/types.js'
 
 interface CaseApp {
   readonly fetch: FetchApp['fetch']

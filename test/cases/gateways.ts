@@ -1,5 +1,5 @@
 /** The gateways that need no web server. Others (test/servers) implement {@link Gateway} in the same way. */
-import type { App } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
 import { emulate, type MemoryOptions, memory, type TestInit, type TestServer } from '../../src/test.js'
 import { request } from '../support/request.js'
 import { fetchApp, nodeApp } from './apps.js'

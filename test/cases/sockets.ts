@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { HeadParser } from '../../src/cgi/head-parser.js'
+import { HeadParser } from '../../src/cgi/codec/head-parser.js'
 import { buildEnv } from '../../src/env/build.js'
 import { percentDecode } from '../../src/env/text.js'
 import { begin, Peer, params, stdin, stdinEnd } from '../fastcgi/peer.js'

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { readEnviron } from '../../src/cgi/environ.js'
+import { readEnviron } from '../../src/cgi/child/environ.js'
 import { needs, which } from '../support/needs.js'
 import { script, variables } from './script-process.js'
 

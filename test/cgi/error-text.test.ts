@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { explain, failureText, logLine, textOf, workFailed } from '../../src/cgi/error-text.js'
+import { explain, failureText, logLine, textOf, workFailed } from '../../src/cgi/codec/error-text.js'
+import { RequestError } from '../../src/core/errors.js'
+import type { Reply } from '../../src/core/exchange.js'
 import { Environment } from '../../src/env/environment.js'
-import { RequestError } from '../../src/errors.js'
-import type { Reply } from '../../src/exchange.js'
 
 const env = (target: string | undefined, more: Record<string, string> = {}) =>
   Environment.fromObject({

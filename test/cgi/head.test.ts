@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { encodeHead, prepareReply, reasonPhrase } from '../../src/cgi/head.js'
-import { AppError } from '../../src/errors.js'
-import type { Reply } from '../../src/exchange.js'
+import { encodeHead, prepareReply, reasonPhrase } from '../../src/cgi/codec/head.js'
+import { AppError } from '../../src/core/errors.js'
+import type { Reply } from '../../src/core/exchange.js'
 
 function reply(parts: Partial<Reply>): Reply {
   return { status: 200, headers: ['Content-Type', 'text/plain'], body: null, ...parts }

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { HeadParser } from '../../src/cgi/head-parser.js'
+import { HeadParser } from '../../src/cgi/codec/head-parser.js'
 import { tempDir } from '../support/temp.js'
 import { outputOf, run, script, start, type Variables, variables } from './script-process.js'
 

@@ -3,7 +3,7 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { handler } from '../../src/app/handler.js'
 import { type CgiResult, type RunCgiOptions, runCgi } from '../../src/cgi.js'
-import type { Exchange, Reply } from '../../src/exchange.js'
+import type { Exchange, Reply } from '../../src/core/exchange.js'
 import { pattern, split } from './script-process.js'
 
 const get = { REQUEST_METHOD: 'GET', REQUEST_URI: '/a', SERVER_PROTOCOL: 'HTTP/1.1' }

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, readSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decode, launch, shellWord } from '../../src/cgi/script-env.js'
-import { StderrLines } from '../../src/cgi/script-stderr.js'
-import { Spool } from '../../src/cgi/spool.js'
+import { decode, launch, shellWord } from '../../src/cgi/script/environment.js'
+import { StderrLines } from '../../src/cgi/script/stderr.js'
+import { Spool } from '../../src/serve/spool.js'
 
 const bytes = fc.string({
   unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Source, Stdin, type StdinLimits } from '../../src/cgi/stdin.js'
-import type { RequestError } from '../../src/errors.js'
+import { type Source, Stdin, type StdinLimits } from '../../src/cgi/child/stdin.js'
+import type { RequestError } from '../../src/core/errors.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 

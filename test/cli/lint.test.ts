@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { lint, type ScriptRun } from '../../src/cgi/lint.js'
-import { lintRules } from '../../src/cgi/lint-rules.js'
+import { lint } from '../../src/lint/output.js'
+import { lintRules } from '../../src/lint/output-rules.js'
+import type { ScriptRun } from '../../src/lint/output-subject.js'
 
 type Run = Partial<Omit<ScriptRun, 'output'>> & { output: string | Uint8Array }
 

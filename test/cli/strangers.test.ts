@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
-import { dropQueryWords } from '../../src/query-words.js'
+import { dropQueryWords } from '../../src/cgi/child/query-words.js'
 import { tempDir } from '../support/temp.js'
 import { bin, root } from './cgiup.js'
 

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync }
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { AppFiles } from '../../src/daemon/changes.js'
+import { AppFiles } from '../../src/process/changes.js'
 import { lossRun } from '../servers/losses.js'
 import { needs } from '../support/needs.js'
 import { until } from '../support/processes.js'

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Daemon, type DaemonOptions, serveDaemon } from '../../src/daemon/daemon.js'
+import { type Daemon, type DaemonOptions, serveDaemon } from '../../src/process/daemon.js'
 import { get } from '../fastcgi/peer.js'
 import { tempDir } from '../support/temp.js'
 

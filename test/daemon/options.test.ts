@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { checkProcessOptions, type ProcessOptions } from '../../src/daemon/options.js'
-import { UsageError } from '../../src/errors.js'
+import { UsageError } from '../../src/core/errors.js'
+import { checkProcessOptions, type ProcessOptions } from '../../src/process/options.js'
 
 describe('options of a process', () => {
   it.each<[object, string]>([

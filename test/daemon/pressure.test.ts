@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
+import { type Daemon, serveDaemon } from '../../src/process/daemon.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { until } from '../support/processes.js'
 import { tempDir } from '../support/temp.js'

@@ -2,8 +2,8 @@
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Child } from '../../src/daemon/workers-child.js'
-import { Slot } from '../../src/daemon/workers-slot.js'
+import type { Child } from '../../src/process/workers-child.js'
+import { Slot } from '../../src/process/workers-slot.js'
 import { signalProcess, until } from '../support/processes.js'
 import type { ServerProcess } from '../support/server-process.js'
 import { ask, children, crew, loadedBy, newPath, start, startCrew, writeApp } from './crew.js'

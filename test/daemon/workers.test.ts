@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { pauseAfter } from '../../src/daemon/workers-slot.js'
+import { pauseAfter } from '../../src/process/workers-slot.js'
 import { freePort } from '../support/ports.js'
 import { isAlive, signalProcess, until } from '../support/processes.js'
 import {

@@ -58,10 +58,10 @@ describe('docs/run.md and docs/testing.md', () => {
 
   it('list the options of run()', () => {
     const told = rows(section(page('run.md'), 'Options'))
-    const names = [...members('run.ts', 'RunOptions'), ...members('app/handler.ts', 'AppOptions')]
+    const names = [...members('run/options.ts', 'RunOptions'), ...members('app/types.ts', 'AppOptions')]
     expect(names.length).toBeGreaterThan(6)
     for (const name of names) expect(told).toContain(`\`${name}\``)
-    for (const name of members('run.ts', 'Running')) {
+    for (const name of members('run/options.ts', 'Running')) {
       expect(section(page('run.md'), 'Options')).toMatch(new RegExp(`\`${name}[\`(]`))
     }
   })
@@ -69,7 +69,7 @@ describe('docs/run.md and docs/testing.md', () => {
   it('docs/fastcgi.md lists the limits', () => {
     const told = rows(section(page('fastcgi.md'), 'Limits'))
     const others = ['onError', 'stderr', 'logErrors', 'multiprocess']
-    const names = members('server/limits.ts', 'ServiceOptions').filter((name) => !others.includes(name))
+    const names = members('serve/limits.ts', 'ServiceOptions').filter((name) => !others.includes(name))
     expect(names.length).toBeGreaterThan(10)
     for (const name of names) expect(told).toContain(`\`${name}\``)
   })
@@ -77,9 +77,9 @@ describe('docs/run.md and docs/testing.md', () => {
   it('list the options of memory() and emulate()', () => {
     const told = rows(section(page('testing.md'), 'Options'))
     const names = [
-      'test/emulate.ts EmulateOptions',
-      'test/exchange.ts ServerFacts',
-      'test/memory.ts AdapterOptions',
+      'test/options.ts EmulateOptions',
+      'memory/exchange.ts ServerFacts',
+      'memory/memory.ts AdapterOptions',
     ]
       .map((one) => one.split(' ') as [string, string])
       .flatMap(([file, name]) => members(file, name))

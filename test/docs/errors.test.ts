@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 // @ts-expect-error a script without types
 import { errorsDocument, throwers } from '../../scripts/errors-doc.mjs'
-import { errorTable } from '../../src/errors.js'
+import { errorTable } from '../../src/core/errors.js'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -13,7 +13,7 @@ test('docs/errors.md is what `npm run docs` makes of the table', () => {
 
 test('every code of the table is thrown somewhere, and says what to do', () => {
   const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts') && path !== 'errors.ts')
+    .filter((path) => path.endsWith('.ts') && path !== 'core/errors.ts')
     .map((path) => read(`src/${path}`))
     .join('\n')
   const classes = throwers(Object.keys(errorTable))

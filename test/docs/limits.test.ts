@@ -1,7 +1,7 @@
 /** docs/limits.md says what the code does. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { limitsFrom } from '../../src/server/limits.js'
+import { limitsFrom } from '../../src/serve/limits.js'
 
 const page = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8')
 
@@ -37,12 +37,12 @@ function defaultIn(comment: string): number | undefined {
 }
 
 test.each([
-  ['HttpOptions', '../../src/http/options.ts'],
-  ['BodyLimits', '../../src/http/body.ts'],
-  ['ScriptOptions', '../../src/cgi/script.ts'],
-  ['PlaceLimits', '../../src/cgi/script-places.ts'],
-  ['SpoolLimits', '../../src/cgi/script-input.ts'],
-  ['StderrLimits', '../../src/cgi/script-stderr.ts'],
+  ['HttpOptions', '../../src/http/server/options.ts'],
+  ['BodyLimits', '../../src/http/server/body.ts'],
+  ['ScriptOptions', '../../src/cgi/script/types.ts'],
+  ['PlaceLimits', '../../src/cgi/script/places.ts'],
+  ['SpoolLimits', '../../src/cgi/script/input.ts'],
+  ['StderrLimits', '../../src/cgi/script/stderr.ts'],
 ])('every limit of %s has a row, with the default of its docstring', (name, file) => {
   const source = readFileSync(new URL(file, import.meta.url), 'utf8')
   const body = source.slice(source.indexOf(`export interface ${name}`))

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { buildEnv, type HttpFacts, variableOf } from '../../src/env/build.js'
 import { Environment } from '../../src/env/environment.js'
-import { lintEnv } from '../../src/env/lint.js'
 import { translate } from '../../src/env/request.js'
+import { lintEnv } from '../../src/lint/environment.js'
 
 const facts: HttpFacts = {
   method: 'GET',

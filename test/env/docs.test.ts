@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 // @ts-expect-error a script without types
 import { environmentDocument } from '../../scripts/environment-doc.mjs'
-import { lintRules } from '../../src/env/lint-rules.js'
 import { quirks } from '../../src/env/quirks.js'
 import { rows } from '../../src/env/rows.js'
 import { metaVariables } from '../../src/env/table.js'
+import { lintRules } from '../../src/lint/environment-rules.js'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 

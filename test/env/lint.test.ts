@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../../src/env/environment.js'
-import { lintEnv } from '../../src/env/lint.js'
-import { lintRules } from '../../src/env/lint-rules.js'
+import { lintEnv } from '../../src/lint/environment.js'
+import { lintRules } from '../../src/lint/environment-rules.js'
 import { environmentOf, recordings } from './captures.js'
 
 const clean: Readonly<Record<string, string>> = {

@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildEnv } from '../../src/env/build.js'
 import { Environment } from '../../src/env/environment.js'
-import { lintEnv } from '../../src/env/lint.js'
 import { seenQuirks } from '../../src/env/quirks.js'
 import { CgiRequest, translate } from '../../src/env/request.js'
 import { scriptEnv } from '../../src/env/script-env.js'
 import { metaVariables } from '../../src/env/table.js'
 import { percentDecode } from '../../src/env/text.js'
 import { walk } from '../../src/env/walk.js'
+import { lintEnv } from '../../src/lint/environment.js'
 
 const byte = fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code))
 const bytes = fc.string({ unit: byte, maxLength: 40 })

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { buildEnv } from '../../src/env/build.js'
 import { Environment } from '../../src/env/environment.js'
-import { lintEnv } from '../../src/env/lint.js'
 import { translate } from '../../src/env/request.js'
 import { type ScriptFacts, scriptEnv } from '../../src/env/script-env.js'
 import { metaVariables } from '../../src/env/table.js'
+import { lintEnv } from '../../src/lint/environment.js'
 
 const http = (headers: string[] = [], method = 'GET') =>
   buildEnv({

@@ -1,6 +1,6 @@
 /** Peers that break the protocol: one line that says what was wrong at which byte, and nothing else. */
 import { describe, expect, test } from 'vitest'
-import { headerText, RecordType } from '../../src/fastcgi/record.js'
+import { headerText, RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, record, stdinEnd } from './peer.js'
 import { serve, text } from './serving.js'
 

@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Connection } from '../../src/fastcgi/connection.js'
-import { Service } from '../../src/server/service.js'
-import { createWireServer } from '../../src/server/wire-server.js'
+import { Connection } from '../../src/fastcgi/server/connection.js'
+import { Service } from '../../src/serve/service.js'
+import { createWireServer } from '../../src/socket/wire-server.js'
 import { begin, Peer, params, post, record, stdinEnd } from './peer.js'
 
 test('pieces of a body that an app keeps are still the same after other requests', async () => {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { text as textOf } from 'node:stream/consumers'
 import type module from 'fastcgi-client'
 import { describe, expect, test } from 'vitest'
-import type { Handler } from '../../src/exchange.js'
+import type { Handler } from '../../src/core/exchange.js'
 import { needs, which } from '../support/needs.js'
 import { gate, readAll, serve, text } from './serving.js'
 

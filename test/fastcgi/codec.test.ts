@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RequestError } from '../../src/errors.js'
-import { encodePair, encodePairs, PairReader } from '../../src/fastcgi/params.js'
-import { headerText, RecordType } from '../../src/fastcgi/record.js'
-import { endRequestText, Responder, type ResponderRequest } from '../../src/fastcgi/responder.js'
+import { RequestError } from '../../src/core/errors.js'
+import { encodePair, encodePairs, PairReader } from '../../src/fastcgi/codec/params.js'
+import { headerText, RecordType } from '../../src/fastcgi/codec/record.js'
+import { endRequestText, Responder, type ResponderRequest } from '../../src/fastcgi/codec/responder.js'
 
 const limits = { maxParamsBytes: 1 << 20, maxParams: 1000 }
 const options = {

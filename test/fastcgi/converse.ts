@@ -1,6 +1,6 @@
 /** Bytes through the responder without IO: what it tells and what it answers. */
-import { RequestError } from '../../src/errors.js'
-import { Responder, type ResponderOptions, type ResponderRequest } from '../../src/fastcgi/responder.js'
+import { RequestError } from '../../src/core/errors.js'
+import { Responder, type ResponderOptions, type ResponderRequest } from '../../src/fastcgi/codec/responder.js'
 
 export const options: ResponderOptions = {
   maxParamsBytes: 1 << 20,

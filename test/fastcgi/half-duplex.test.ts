@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Handler } from '../../src/exchange.js'
+import type { Handler } from '../../src/core/exchange.js'
 import { until } from '../support/processes.js'
 import { begin, params, stdin, stdinEnd } from './peer.js'
 import { serve, text } from './serving.js'

@@ -1,7 +1,8 @@
 /** Large and streamed replies: memory that is used again, back-pressure, callbacks. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { type App, toHandler } from '../../src/app/handler.js'
+import { toHandler } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
 import { Response as LightResponse } from '../../src/app/web/response.js'
 import { get } from './peer.js'
 import { serve } from './serving.js'

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type App, toHandler } from '../../src/app/handler.js'
-import type { Handler } from '../../src/exchange.js'
-import { RecordType } from '../../src/fastcgi/record.js'
+import { toHandler } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
+import type { Handler } from '../../src/core/exchange.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
 import { gate, readAll, serve, text } from './serving.js'
 

@@ -1,7 +1,8 @@
 /** Bugs of other responders, each with the number of SPEC's bug history, as tests of this one. */
 import { describe, expect, test } from 'vitest'
-import { type App, toHandler } from '../../src/app/handler.js'
-import { RecordReader, RecordType } from '../../src/fastcgi/record.js'
+import { toHandler } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
+import { RecordReader, RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, type Peer, params, post, stdin, stdinEnd } from './peer.js'
 import { echo, serve, text } from './serving.js'
 

@@ -1,7 +1,8 @@
 /** The life of a request: what comes first, who waits for whom, who is told when the client leaves. */
 import { describe, expect, test } from 'vitest'
-import { type App, toHandler } from '../../src/app/handler.js'
-import { RecordType } from '../../src/fastcgi/record.js'
+import { toHandler } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
 import { until } from '../support/processes.js'
 import { begin, get, type Peer, params, record, stdin, stdinEnd } from './peer.js'
 import { gate, serve, text } from './serving.js'

@@ -1,8 +1,8 @@
 /** Each limit: what crosses it, and exactly what happens then (docs/fastcgi.md). */
 import { describe, expect, test } from 'vitest'
-import { encodePairs } from '../../src/fastcgi/params.js'
-import { RecordType } from '../../src/fastcgi/record.js'
-import { Log } from '../../src/server/log.js'
+import { encodePairs } from '../../src/fastcgi/codec/params.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
+import { Log } from '../../src/serve/log.js'
 import { until } from '../support/processes.js'
 import { begin, get, params, post, record, stdin, stdinEnd } from './peer.js'
 import { echo, gate, readAll, serve, text } from './serving.js'

@@ -1,7 +1,7 @@
 /** Parameters over their limits: an answer where one is possible, a close where it is not (docs/fastcgi.md). */
 import { describe, expect, test } from 'vitest'
-import { encodePairs } from '../../src/fastcgi/params.js'
-import { RecordType } from '../../src/fastcgi/record.js'
+import { encodePairs } from '../../src/fastcgi/codec/params.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, post, record, stdin, stdinEnd } from './peer.js'
 import { gate, serve, text } from './serving.js'
 

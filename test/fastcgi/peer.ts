@@ -1,7 +1,7 @@
 /** A web server's side of a FastCGI connection for tests: sends what it is told, keeps what comes. */
 import { connect, type Socket } from 'node:net'
-import { encodePairs } from '../../src/fastcgi/params.js'
-import { headerText, RecordReader, RecordType } from '../../src/fastcgi/record.js'
+import { encodePairs } from '../../src/fastcgi/codec/params.js'
+import { headerText, RecordReader, RecordType } from '../../src/fastcgi/codec/record.js'
 
 export const record = (type: number, id: number, content = '', padding = 0): string =>
   headerText(type, id, content.length, padding) + content + '\0'.repeat(padding)

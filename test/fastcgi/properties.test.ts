@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RequestError } from '../../src/errors.js'
-import { PairReader } from '../../src/fastcgi/params.js'
+import { RequestError } from '../../src/core/errors.js'
+import { PairReader } from '../../src/fastcgi/codec/params.js'
 import { codecProperties } from '../fuzz/codec.js'
 import { cutPlaces, cuts, encodePairs, pairs } from '../fuzz/records.js'
 

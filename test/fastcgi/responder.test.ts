@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { RecordType } from '../../src/fastcgi/record.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, post, stdin, stdinEnd } from './peer.js'
 import { echo, readAll, serve, text } from './serving.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { RecordType } from '../../src/fastcgi/record.js'
-import { Service } from '../../src/server/service.js'
+import { RecordType } from '../../src/fastcgi/codec/record.js'
+import { Service } from '../../src/serve/service.js'
 import { standStill } from '../support/processes.js'
 import { get } from './peer.js'
 import { gate, serve, text } from './serving.js'

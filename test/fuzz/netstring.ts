@@ -1,8 +1,8 @@
 /** What must hold for the SCGI codec, whatever comes. Run by the tests and by `npm run fuzz`. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { RequestError } from '../../src/errors.js'
-import { NetstringReader } from '../../src/scgi/netstring.js'
+import { RequestError } from '../../src/core/errors.js'
+import { NetstringReader } from '../../src/scgi/codec/netstring.js'
 import type { Property } from './codec.js'
 import { mutant } from './mutants.js'
 import { cutPlaces, cuts } from './records.js'

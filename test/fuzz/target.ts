@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
-import type { Handler } from '../../src/exchange.js'
+import type { Handler } from '../../src/core/exchange.js'
+import { type Daemon, serveDaemon } from '../../src/process/daemon.js'
 import { readCgiOutput } from '../support/cgi-output.js'
 
 /** How long anything may take, in milliseconds: longer is a hang. */

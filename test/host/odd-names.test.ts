@@ -1,7 +1,7 @@
 /** Names that every JavaScript object has already: they are names as any other. */
 import { describe, expect, it, test } from 'vitest'
-import { prepareReply } from '../../src/cgi/head.js'
-import { launch } from '../../src/cgi/script-env.js'
+import { prepareReply } from '../../src/cgi/codec/head.js'
+import { launch } from '../../src/cgi/script/environment.js'
 import { pairs } from '../../src/cli/pairs.js'
 import { Environment } from '../../src/env/environment.js'
 import { withVariables } from '../../src/host/derive.js'

@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import type { Handler } from '../../src/exchange.js'
-import { acceptHttp, type HttpOptions } from '../../src/http/server.js'
+import type { Handler } from '../../src/core/exchange.js'
+import { acceptHttp, type HttpOptions } from '../../src/http/server/server.js'
 import { standStill } from '../support/processes.js'
 import { text } from './replies.js'
 

@@ -1,6 +1,6 @@
 /** Replies of the HTTP server that break or come early, and clients that leave. */
 import { describe, expect, test } from 'vitest'
-import type { Handler, Reply } from '../../src/exchange.js'
+import type { Handler, Reply } from '../../src/core/exchange.js'
 import { startHost } from '../host/support.js'
 import { until } from '../support/processes.js'
 import { readAll, slowly, text } from './replies.js'

@@ -1,5 +1,5 @@
 /** What handlers of these tests answer, and how they read. */
-import type { Exchange, Reply } from '../../src/exchange.js'
+import type { Exchange, Reply } from '../../src/core/exchange.js'
 
 export const text = (body: Reply['body'], status = 200): Reply => ({
   status,

@@ -1,6 +1,7 @@
 /** The roles of FastCGI in memory (FastCGI 1.0 sections 6.3 and 6.4). */
 import { describe, expect, it } from 'vitest'
-import { type App, handler } from '../../src/app/handler.js'
+import { handler } from '../../src/app/handler.js'
+import type { App } from '../../src/app/types.js'
 import { emulate, memory, type TestServer } from '../../src/test.js'
 
 const servers = [

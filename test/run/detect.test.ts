@@ -4,8 +4,8 @@ import net from 'node:net'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { detect, type Stdin, serverNames } from '../../src/detect.js'
-import { UsageError } from '../../src/errors.js'
+import { UsageError } from '../../src/core/errors.js'
+import { detect, type Stdin, serverNames } from '../../src/run/detect.js'
 import { tempDir } from '../support/temp.js'
 
 const gateway = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' }
@@ -106,7 +106,7 @@ describe('detect', () => {
 })
 
 describe('fd 0 of a real process', () => {
-  const module = new URL('../../dist/detect.js', import.meta.url).href
+  const module = new URL('../../dist/run/detect.js', import.meta.url).href
   const program = `import { stdinKind } from ${JSON.stringify(module)}; process.stderr.write(stdinKind())`
   const kind = (stdin: 'ignore' | 'pipe' | number) =>
     String(

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { ScriptError } from '../../src/cgi/script-error.js'
-import { errorReply } from '../../src/error-page.js'
-import { AppError, RequestError, shortage } from '../../src/errors.js'
-import type { Exchange } from '../../src/exchange.js'
-import { maxKeptOutput, recordOutput } from '../../src/output.js'
-import { environmentOf, MemoryExchange } from '../../src/test/exchange.js'
+import { ScriptError } from '../../src/cgi/script/error.js'
+import { AppError, RequestError, shortage } from '../../src/core/errors.js'
+import type { Exchange } from '../../src/core/exchange.js'
+import { maxKeptOutput, recordOutput } from '../../src/core/recorded-output.js'
+import { environmentOf, MemoryExchange } from '../../src/memory/exchange.js'
+import { errorReply } from '../../src/pages/error-page.js'
 
 function exchangeFor(headers: string[] = [], env: Record<string, string> = {}): Exchange {
   const facts = { method: 'GET', target: '/x?y', scheme: 'http', body: null } as const

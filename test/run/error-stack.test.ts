@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { excerptOf, stackOf } from '../../src/error-stack.js'
+import { excerptOf, stackOf } from '../../src/pages/error-stack.js'
 import { request } from '../support/request.js'
 import { directory, program, serve } from './programs.js'
 

@@ -221,12 +221,12 @@ it('a server of the program itself, with form() and the handlers of cgiup/host',
 const known = [
   'app/handler.ts',
   'app/load.ts',
-  'cgi/stdin.ts',
-  'daemon/daemon.ts',
+  'cgi/child/stdin.ts',
   'form.ts',
-  'run-http.ts',
-  'run.ts',
-  'server/unix-socket.ts',
+  'process/daemon.ts',
+  'run/http.ts',
+  'run/run.ts',
+  'socket/unix-socket.ts',
 ]
 
 it('no other file of the package imports on its way', () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
-import type { Exchange } from '../../src/exchange.js'
+import type { Exchange } from '../../src/core/exchange.js'
 import { all, ask, echo, encodeScgiHead, scgiRequest, serveScgi, textReply } from './peer.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { RequestError } from '../../src/errors.js'
-import { NetstringReader } from '../../src/scgi/netstring.js'
+import { RequestError } from '../../src/core/errors.js'
+import { NetstringReader } from '../../src/scgi/codec/netstring.js'
 import { encodeScgiHead } from './peer.js'
 
 const limits = { maxParamsBytes: 100_000, maxParams: 100, maxDiscardBytes: 500_000 }

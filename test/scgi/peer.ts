@@ -5,11 +5,11 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
-import type { Exchange, Handler, Reply } from '../../src/exchange.js'
-import { ScgiConnection } from '../../src/scgi/connection.js'
-import type { ServiceOptions } from '../../src/server/limits.js'
-import { Service } from '../../src/server/service.js'
-import { createWireServer } from '../../src/server/wire-server.js'
+import type { Exchange, Handler, Reply } from '../../src/core/exchange.js'
+import { ScgiConnection } from '../../src/scgi/server/connection.js'
+import type { ServiceOptions } from '../../src/serve/limits.js'
+import { Service } from '../../src/serve/service.js'
+import { createWireServer } from '../../src/socket/wire-server.js'
 
 /** The head of a request, Latin-1; CONTENT_LENGTH and SCGI are put first. */
 export const encodeScgiHead = (params: readonly string[], contentLength: number): string => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { NetstringReader } from '../../src/scgi/netstring.js'
+import { NetstringReader } from '../../src/scgi/codec/netstring.js'
 import { environmentOf, recordings, sentBytes } from '../env/captures.js'
 import { cutsOf } from '../support/cuts.js'
 import { Replay, type ReplayProtocol, replayOne } from '../support/replay.js'

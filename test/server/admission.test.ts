@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Daemon, serveDaemon } from '../../src/daemon/daemon.js'
-import { UsageError } from '../../src/errors.js'
-import { type AdmissionOptions, admission } from '../../src/server/admission.js'
+import { UsageError } from '../../src/core/errors.js'
+import { type Daemon, serveDaemon } from '../../src/process/daemon.js'
+import { type AdmissionOptions, admission } from '../../src/socket/admission.js'
 import { tempDir } from '../support/temp.js'
 
 const peer = (remoteAddress?: string) =>

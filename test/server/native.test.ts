@@ -1,7 +1,7 @@
 /** Where connections are Node's own handles, and where they are net.Sockets; what the process says to it. */
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { isHandle, native, setNative } from '../../src/server/native.js'
+import { isHandle, native, setNative } from '../../src/socket/native.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { startServer } from '../support/server-process.js'
 import { tempDir } from '../support/temp.js'

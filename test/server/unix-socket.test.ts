@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { prepareUnix } from '../../src/server/unix-socket.js'
+import { prepareUnix } from '../../src/socket/unix-socket.js'
 import { tempDir } from '../support/temp.js'
 
 const servers: Server[] = []
@@ -124,7 +124,7 @@ it('a process that ends before its socket has its name leaves nothing behind', (
   const directory = tempDir('unix')
   const code = `
     import { createServer } from 'node:net'
-    import { prepareUnix } from ${JSON.stringify(new URL('../../dist/server/unix-socket.js', import.meta.url).href)}
+    import { prepareUnix } from ${JSON.stringify(new URL('../../dist/socket/unix-socket.js', import.meta.url).href)}
     const listen = (path) => new Promise((resolve) => createServer().listen(path, resolve))
     await prepareUnix(${JSON.stringify(join(directory, 'app.sock'))}, {}, listen)
     process.exit(7)`

@@ -1,6 +1,6 @@
 /** A client's certificate from the SSL_CLIENT_* variables of mod_ssl, nginx and lighttpd. */
 import type { DetailedPeerCertificate } from 'node:tls'
-import type { Env } from '../../exchange.js'
+import type { Env } from '../../core/exchange.js'
 
 /**
  * What `tls.TLSSocket.getPeerCertificate()` gives: everything when the server passes the certificate on

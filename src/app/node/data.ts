@@ -1,6 +1,6 @@
 /** A Body as a Readable: the second body of a FastCGI Filter. */
 import { Readable } from 'node:stream'
-import type { Body } from '../../exchange.js'
+import type { Body } from '../../core/exchange.js'
 
 export const readableOf = (body: Body): Readable =>
   new Readable({

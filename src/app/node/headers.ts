@@ -1,5 +1,5 @@
 /** Request headers as http.IncomingMessage shows them. The translator gives each name once. */
-import type { HeaderList } from '../../exchange.js'
+import type { HeaderList } from '../../core/exchange.js'
 
 export type HeadersDistinct = Record<string, string[]>
 

@@ -1,6 +1,6 @@
 /** Feeds `req` from the request body, as fast as it is read. */
 import type { IncomingMessage } from 'node:http'
-import type { Body } from '../../exchange.js'
+import type { Body } from '../../core/exchange.js'
 
 export class Incoming {
   readonly req: IncomingMessage

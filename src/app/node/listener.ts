@@ -1,7 +1,7 @@
 /** Finds the `(req, res)` function of each kind of Node app. */
 import type { Server } from 'node:http'
-import type { FastifyApp, KoaApp, NodeApp, NodeListener, PolkaApp } from '../handler.js'
 import { checkFunction, shapeError } from '../shape.js'
+import type { FastifyApp, KoaApp, NodeApp, NodeListener, PolkaApp } from '../types.js'
 
 /** @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws. */
 export async function nodeListener(app: NodeApp): Promise<NodeListener> {

@@ -2,8 +2,8 @@
  * What a ServerResponse writes to its socket, made into a {@link Reply}: one piece when the app was
  * done within one turn of the event loop, else a stream that is pulled.
  */
-import type { PendingReply, Reply } from '../../exchange.js'
-import { type Flowing, type FlowSink, type FlowSource, flow } from '../../flow.js'
+import type { PendingReply, Reply } from '../../core/exchange.js'
+import { type Flowing, type FlowSink, type FlowSource, flow } from '../../core/push-body.js'
 import { isInterim, parseHead, type ResponseHead } from './head-text.js'
 
 type Callback = ((error?: Error | null) => void) | undefined | null

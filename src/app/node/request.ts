@@ -1,9 +1,9 @@
 /** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Exchange } from '../../core/exchange.js'
 import { nodePath } from '../../env/reading.js'
 import type { CgiRequest } from '../../env/request.js'
-import type { Exchange } from '../../exchange.js'
 import { Connection } from './connection.js'
 import { headersDistinct, headersObject } from './headers.js'
 import { Incoming } from './incoming.js'

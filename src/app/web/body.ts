@@ -2,8 +2,9 @@
  * Bodies (https://fetch.spec.whatwg.org/#bodies). A body made from one piece stays one piece; a
  * ReadableStream is made only when the app asks for one.
  */
-import type { Body } from '../../exchange.js'
-import { copyOf, keepBytes } from '../../memory.js'
+
+import { copyOf, keepBytes } from '../../core/buffers.js'
+import type { Body } from '../../core/exchange.js'
 import { tooLarge } from '../whole-body.js'
 import { toDOMString } from './convert.js'
 import { platform } from './platform.js'

@@ -1,5 +1,5 @@
 /** Request (https://fetch.spec.whatwg.org/#request-class) without undici. */
-import { afterwards, type Ending } from '../../exchange.js'
+import { afterwards, type Ending } from '../../core/exchange.js'
 import { BodyState, extractBody } from './body.js'
 import { finishInterface, needArguments, toByteString, toDOMString } from './convert.js'
 import { createHeaders, type Guard, type Headers, headersList, listFrom } from './headers.js'

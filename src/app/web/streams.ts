@@ -1,5 +1,5 @@
 /** ReadableStreams, and what can be told about them. `node:stream` is loaded with the first of them. */
-import type { Body } from '../../exchange.js'
+import type { Body } from '../../core/exchange.js'
 
 let nodeStream: typeof import('node:stream') | undefined
 

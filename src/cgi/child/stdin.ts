@@ -1,0 +1,224 @@
+/** The request body: pulled, read ahead while the reply is stuck, drained at the end. */
+import { RequestError } from '../../core/errors.js'
+import type { Body } from '../../core/exchange.js'
+import { within } from '../../core/wait-at-most.js'
+import type { Spool } from '../../serve/spool.js'
+
+export interface StdinLimits {
+  /**
+   * Largest request body, in bytes; reading a larger one fails with REQUEST_TOO_LARGE (413). Default: 64 MiB for
+   * `text()`, `json()` and the like, which hold all of it in memory; none for a body that is read in pieces.
+   */
+  readonly maxBodyBytes?: number
+  /** Read ahead and kept in memory while writing is stuck, in bytes. Default 1 MiB; then a file. */
+  readonly readAheadBytes?: number
+  /** Read ahead and kept in a temporary file, in bytes. Default 1 GiB; then REQUEST_SPOOL_FULL. */
+  readonly spoolBytes?: number
+  /** Read and thrown away after the reply, in bytes. Default 256 MiB. */
+  readonly drainBytes?: number
+  /** How long the rest of the body is waited for after the reply, in milliseconds. Default 30,000. */
+  readonly drainMs?: number
+}
+
+/** Where the bytes of a body come from. */
+export interface Source {
+  /** The next bytes, at most so many; null at the end. One call at a time. */
+  read(size: number): Promise<Uint8Array | null>
+  /** Somebody may be waiting for the bytes to be taken, or reset the connection when they are not. */
+  readonly drainable: boolean
+}
+
+const pieceBytes = 64 * 1024
+
+export class Stdin implements Body {
+  readonly length: number | null
+  readonly #source: Source
+  readonly #limits: Required<StdinLimits>
+  /** Bytes still to come; null while it is unknown. */
+  #left: number | null
+  /** Nothing more is to be read from the source. */
+  #ended: boolean
+  #error: RequestError | null = null
+  #cancelled = false
+  /** Read, but not yet asked for; what the memory limit leaves out is in the spool. */
+  #memory: Uint8Array[] = []
+  #inMemory = 0
+  #spool: Spool | null = null
+  #ahead = false
+  #step: Promise<void> | null = null
+  #drained = 0
+  #given = 0
+  /** Called once, when reading failed: the client or the server has gone. */
+  onGone: ((error: RequestError) => void) | null = null
+
+  /** @param length what CONTENT_LENGTH says; null: up to the end. */
+  constructor(source: Source, length: number | null, limits: StdinLimits = {}) {
+    this.#source = source
+    this.length = length
+    this.#left = length
+    this.#ended = length === 0
+    this.#limits = {
+      maxBodyBytes: limits.maxBodyBytes ?? Number.POSITIVE_INFINITY,
+      readAheadBytes: limits.readAheadBytes ?? 1024 * 1024,
+      spoolBytes: limits.spoolBytes ?? 1024 * 1024 * 1024,
+      drainBytes: limits.drainBytes ?? 256 * 1024 * 1024,
+      drainMs: limits.drainMs ?? 30_000,
+    }
+  }
+
+  /** Nothing is left to be read from the source. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if ((this.length ?? 0) > this.#limits.maxBodyBytes) throw this.#tooLarge()
+    for (;;) {
+      if (this.#cancelled && !this.#error) return null
+      const piece = await this.#take()
+      if (piece) {
+        this.#given += piece.byteLength
+        if (this.#given > this.#limits.maxBodyBytes) throw this.#tooLarge()
+        return piece
+      }
+      if (this.#error) throw this.#error
+      // The last piece may still be on its way into the spool.
+      if (this.#ended && !this.#step) {
+        this.#dropSpool()
+        return null
+      }
+      await this.#advance()
+    }
+  }
+
+  #tooLarge(): RequestError {
+    const size = this.length === null ? 'The request body' : `The request body of ${this.length} bytes`
+    const max = this.#limits.maxBodyBytes
+    return new RequestError('REQUEST_TOO_LARGE', `${size} is over the limit maxBodyBytes (${max}).`)
+  }
+
+  cancel(): void {
+    this.#cancelled = true
+    this.#memory = []
+    this.#inMemory = 0
+    this.#dropSpool()
+  }
+
+  /** Keeps reading while the app does not: the web server may not take the reply before. */
+  readAhead(on: boolean): void {
+    const start = on && !this.#ahead
+    this.#ahead = on
+    if (start) void this.#keepReading()
+  }
+
+  async #keepReading(): Promise<void> {
+    while (this.#ahead && !this.#ended) await this.#advance()
+  }
+
+  /**
+   * Throws the rest away: mod_cgid resets the connection when a script leaves bytes unread, and the
+   * reply is lost with it; fcgiwrap answers 502.
+   * @returns false when a limit (drainBytes, drainMs) came before the end.
+   */
+  async drain(): Promise<boolean> {
+    this.#ahead = false
+    this.cancel()
+    if (this.#ended || !this.#source.drainable) return true
+    const deadline = Date.now() + this.#limits.drainMs
+    while (!this.#ended) {
+      const ms = deadline - Date.now()
+      if (ms <= 0 || this.#drained > this.#limits.drainBytes) return false
+      await within(ms, this.#advance())
+    }
+    return true
+  }
+
+  /** One read; shared by all who wait for it. */
+  #advance(): Promise<void> {
+    this.#step ??= this.#readOnce().then(
+      () => {
+        this.#step = null
+      },
+      (error: NodeJS.ErrnoException) => {
+        this.#step = null
+        this.#ended = true
+        this.#error = new RequestError(
+          'REQUEST_ABORTED',
+          `Reading the request body failed: ${error.message}.`,
+        )
+        this.onGone?.(this.#error)
+      },
+    )
+    return this.#step
+  }
+
+  async #readOnce(): Promise<void> {
+    // RFC 3875 4.2: "the script MUST NOT attempt to read more than CONTENT_LENGTH bytes". Python's host
+    // gives the client's connection, where the next request may follow.
+    const size = this.#left === null ? pieceBytes : Math.min(pieceBytes, this.#left)
+    const piece = await this.#source.read(size)
+    if (piece === null) this.#end()
+    else await this.#keep(piece)
+  }
+
+  #end(): void {
+    this.#ended = true
+    // RFC 3875 4.2 lets a server close early only after CONTENT_LENGTH bytes.
+    if (this.#left === null || this.#left === 0) return
+    const had = (this.length as number) - this.#left
+    this.#error = new RequestError(
+      'REQUEST_BODY_SHORT',
+      `The body ended after ${had} bytes; CONTENT_LENGTH is ${this.length}.`,
+    )
+  }
+
+  async #keep(piece: Uint8Array): Promise<void> {
+    if (this.#left !== null) {
+      this.#left -= piece.byteLength
+      if (this.#left === 0) this.#ended = true
+    }
+    if (this.#cancelled) {
+      this.#drained += piece.byteLength
+    } else if (!this.#spool?.size && this.#inMemory + piece.byteLength <= this.#limits.readAheadBytes) {
+      this.#memory.push(piece)
+      this.#inMemory += piece.byteLength
+    } else {
+      await this.#toSpool(piece)
+    }
+  }
+
+  async #toSpool(piece: Uint8Array): Promise<void> {
+    try {
+      this.#spool ??= new (await import('../../serve/spool.js')).Spool(0)
+      if (this.#spool.size + piece.byteLength <= this.#limits.spoolBytes) {
+        await this.#spool.append(piece)
+        return
+      }
+      this.#spoolFailed(`more than spoolBytes (${this.#limits.spoolBytes}) would have to be kept`)
+    } catch (error) {
+      if (!this.#cancelled) this.#spoolFailed((error as Error).message)
+    }
+  }
+
+  #spoolFailed(why: string): void {
+    this.cancel()
+    this.#error = new RequestError(
+      'REQUEST_SPOOL_FULL',
+      `The web server takes no reply before the body is read, and the body cannot be kept: ${why}.`,
+    )
+  }
+
+  async #take(): Promise<Uint8Array | null> {
+    const piece = this.#memory.shift()
+    if (piece) {
+      this.#inMemory -= piece.byteLength
+      return piece
+    }
+    return this.#spool ? this.#spool.take() : null
+  }
+
+  #dropSpool(): void {
+    void this.#spool?.close()
+    this.#spool = null
+  }
+}

@@ -1,0 +1,359 @@
+/** One run of a script: process, pipes, limits and verdict, from its start to its last byte. */
+import { basename } from 'node:path'
+import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../../core/errors.js'
+import type { Exchange } from '../../core/exchange.js'
+import { isSecret, Secrets } from '../../env/secrets.js'
+import { textToBytes } from '../../env/text.js'
+import type { Spool } from '../../serve/spool.js'
+import { commandLine, type Launch } from './environment.js'
+import { exitText, ScriptError, type ScriptReport, startFailure } from './error.js'
+import { Feed } from './input.js'
+import { ScriptOutput } from './output.js'
+import { ScriptProcess } from './process.js'
+import { StderrLines } from './stderr.js'
+import type { ScriptOptions } from './types.js'
+
+export interface RunContext {
+  readonly exchange: Exchange
+  readonly file: string
+  readonly command: readonly string[]
+  readonly list: readonly string[]
+  readonly cwd: string
+  readonly spool: Spool | null
+  readonly options: ScriptOptions
+}
+
+/** Output ends when the process does, a moment before its exit is known. In milliseconds. */
+const exitNoticeMs = 100
+/** How long a script that failed is given to end and to say why. In milliseconds. */
+const lastWordsMs = 500
+/** First bytes of the output that error pages show. */
+const shownBytes = 512
+/** Output that nobody wants, in bytes: a script that writes more of it is stopped. */
+const discardedBytes = 64 * 1024
+/** How long a client may leave output untaken before the request body is read ahead, in milliseconds. */
+const blockedMs = 50
+
+export class ScriptRun {
+  #context: RunContext
+  #process: ScriptProcess
+  #output: ScriptOutput
+  #stderr: StderrLines
+  #failure: Error | null = null
+  #silence: NodeJS.Timeout | undefined
+  #total: NodeJS.Timeout | undefined
+  #linger: NodeJS.Timeout | undefined
+  #untaken: NodeJS.Timeout | undefined
+  #inBody = false
+  /** The script has ended and its output is closed. */
+  #allClosed = false
+  #taking: Promise<Uint8Array | null> | null = null
+  #over = () => {}
+  /** Resolves when the process has ended and all it wrote was read. */
+  readonly finished: Promise<void>
+
+  /** @throws SystemError NO_RESOURCES; ScriptError PROGRAM_NOT_STARTED */
+  static async start(context: RunContext, launch: Launch): Promise<ScriptRun> {
+    const { spool, exchange, options, cwd } = context
+    const hasBody = spool ? spool.size > 0 : exchange.stdin.length !== 0
+    const stdin = !hasBody ? 'ignore' : (spool?.fd ?? 'pipe')
+    try {
+      const killGraceMs = options.killGraceMs ?? 3000
+      const process = await ScriptProcess.start({ ...launch, cwd, stdin, killGraceMs })
+      return new ScriptRun(context, process)
+    } catch (error) {
+      throw (
+        shortage(error, `${context.file} could not be started`) ??
+        ScriptRun.notStarted(
+          context,
+          startFailure(error as NodeJS.ErrnoException, context.file, launch.command),
+        )
+      )
+    } finally {
+      if (stdin !== 'pipe') void spool?.close()
+    }
+  }
+
+  static notStarted(context: RunContext, why: string): ScriptError {
+    const report = { ...reportOf(context), output: '', stderr: '', exit: 'was not started' }
+    return new ScriptError('PROGRAM_NOT_STARTED', `${context.file} could not be started: ${why}.`, report)
+  }
+
+  constructor(context: RunContext, process: ScriptProcess) {
+    const { exchange, options, file } = context
+    this.#context = context
+    this.#process = process
+    this.#output = new ScriptOutput(process.stdout)
+    const prefix = options.stderrPrefix ?? `[${basename(file)}] `
+    this.#stderr = new StderrLines(prefix, (text) => exchange.stderr(text), options)
+    process.stderr.setEncoding('utf8')
+    process.stderr.on('data', (text: string) => this.#stderr.push(text))
+    process.stderr.on('close', () => this.#stderr.end())
+    this.#watch()
+    void this.#feed()
+    process.onExit(() => this.#exited())
+    // The run may outlast the reply; whoever runs us may not end before it.
+    this.finished = new Promise<void>((resolve) => {
+      this.#over = resolve
+    })
+    exchange.waitUntil(this.finished)
+  }
+
+  /** The next piece of output; null at its end, and when the run failed (see `verdict`). */
+  take(): Promise<Uint8Array | null> {
+    const waiting = this.#taking ?? this.#output.take()
+    this.#taking = null
+    this.#silence?.refresh()
+    return waiting
+  }
+
+  /** The next piece when it comes within the time; null when none did. */
+  async takeWithin(ms: number): Promise<Uint8Array | null> {
+    const taking = this.#output.take()
+    this.#taking = taking
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      // In a late loop timers come before what has already arrived: look at that first.
+      timer = setTimeout(() => setImmediate(resolve, null), ms)
+    })
+    const piece = await Promise.race([taking, late])
+    clearTimeout(timer)
+    if (piece) this.#taking = null
+    return piece
+  }
+
+  get outputEnded(): boolean {
+    return this.#output.ended
+  }
+
+  /** The head has come: from now on silence is limited, not the time to the head. */
+  headDone(): void {
+    this.#inBody = true
+    this.#endSilence()
+    if (!this.#allClosed) this.#limitSilence(this.#context.options.idleTimeoutMs ?? 60_000)
+  }
+
+  /** After the end of the output: @throws what made it end, if it was not the script's own wish. */
+  async verdict(): Promise<void> {
+    if (!this.#failure) await this.#process.ended(exitNoticeMs)
+    if (this.#failure) throw this.#failure
+    const { exit } = this.#process
+    if (exit?.signal) {
+      throw new ProgramError(
+        'PROGRAM_KILLED',
+        `The script was killed by ${exit.signal} before its reply was complete.`,
+      )
+    }
+  }
+
+  /** No more of the output is wanted; the script may go on to its end, within its limits. */
+  discard(): void {
+    this.#endSilence()
+    this.#output.discard(discardedBytes, () => {
+      this.#process.stdout.destroy()
+      this.#process.stop()
+    })
+  }
+
+  /**
+   * The reply has no body, but the script may write one (HEAD of an endless stream): it may go on for as
+   * long as it may be silent in a body, or until it has written more than a page.
+   */
+  discardBody(): void {
+    this.discard()
+    const ms = this.#context.options.idleTimeoutMs ?? 60_000
+    if (ms === 0) return
+    const timer = setTimeout(() => this.#process.stop(), ms)
+    this.#process.onExit(() => clearTimeout(timer))
+  }
+
+  /** The reply is not wanted any more: the script is stopped. */
+  abandon(): void {
+    this.#stop(new RequestError('REQUEST_ABORTED'))
+  }
+
+  /**
+   * The error to throw for a run that went wrong: says which script, how it ended, and what was seen.
+   * Stops the script.
+   */
+  async fail(cause: unknown, raw: readonly Uint8Array[] = []): Promise<Error> {
+    const error = this.#failure ?? cause
+    if (!(error instanceof CgiupError) || error instanceof RequestError || error instanceof ScriptError) {
+      this.#stop(error as Error)
+      return error as Error
+    }
+    // How it ended, and its last words, are part of the report: they come a moment later.
+    if (!this.#failure) {
+      this.#output.discard()
+      await this.#closed(lastWordsMs)
+    }
+    const exit = exitText(this.#process.exit)
+    this.#stop(error)
+    const secrets = secretsOf(this.#context)
+    // Masked before it is cut: half a secret would not be found.
+    const output = secrets.masked(Buffer.concat(raw).toString('latin1')).slice(0, shownBytes)
+    const seen = { output, stderr: secrets.masked(this.#stderr.tail) }
+    const report = { ...reportOf(this.#context), ...seen, exit }
+    const told = error.code === 'PROGRAM_KILLED' || error.code === 'PROGRAM_TIMEOUT'
+    const message = secrets.masked(error.message)
+    const detail = `${basename(this.#context.file)}: ${message}${told ? '' : ` The script ${exit}.`}`
+    // Its message may quote the output.
+    const origin = message === error.message ? { cause: error } : {}
+    return new ScriptError(error.code as ErrorCode, detail, report, origin)
+  }
+
+  /** Resolves when the process has ended and all it wrote was read, or after the time. */
+  #closed(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms)
+    })
+    return Promise.race([this.finished, late]).finally(() => clearTimeout(timer))
+  }
+
+  #watch(): void {
+    const { exchange, options } = this.#context
+    this.#limitSilence(options.headTimeoutMs ?? 60_000)
+    const total = options.totalTimeoutMs ?? 0
+    if (total > 0) this.#total = setTimeout(() => this.#timedOut('totalTimeoutMs', total), total)
+    this.#limitUntaken(untakenMs(options, exchange))
+    const left = () => this.#stop(new RequestError('REQUEST_ABORTED'))
+    if (exchange.signal.aborted) left()
+    else exchange.signal.addEventListener('abort', left)
+    this.#process.onExit(() => exchange.signal.removeEventListener('abort', left))
+  }
+
+  /** One timer for both limits: before the head it always counts, in the body only while we wait. */
+  #limitSilence(ms: number): void {
+    if (ms === 0) return
+    this.#silence = setTimeout(() => {
+      if (!this.#inBody) this.#timedOut('headTimeoutMs', ms)
+      else if (this.#output.wanted) this.#timedOut('idleTimeoutMs', ms)
+      else this.#silence?.refresh()
+    }, ms)
+  }
+
+  /** Whoever has the reply takes nothing of it, and does not leave either: the script would wait for ever. */
+  #limitUntaken(ms: number): void {
+    if (ms === 0) return
+    this.#untaken = setInterval(() => {
+      if (!this.#output.blockedFor(ms)) return
+      const what = `Nobody took the output of the script for ${ms / 1000} s (sendTimeoutMs).`
+      this.#stop(new RequestError('REQUEST_ABORTED', what))
+    }, ms / 4)
+  }
+
+  #timedOut(limit: string, ms: number): void {
+    const what = {
+      headTimeoutMs: 'The script gave no complete head',
+      idleTimeoutMs: 'The script wrote nothing',
+      totalTimeoutMs: 'The script did not end',
+    }[limit]
+    this.#stop(new ProgramError('PROGRAM_TIMEOUT', `${what} within ${ms / 1000} s (limit ${limit}).`))
+  }
+
+  async #feed(): Promise<void> {
+    const { exchange, spool, options } = this.#context
+    const pipe = this.#process.stdin
+    if (!pipe) return
+    const feed = new Feed(spool ?? exchange.stdin, pipe, {
+      ...options,
+      outputBlocked: () => this.#output.blockedFor(blockedMs),
+      onProgress: () => this.#silence?.refresh(),
+    })
+    try {
+      await feed.run()
+    } catch (error) {
+      this.#stop(error as Error)
+    } finally {
+      await spool?.close()
+    }
+  }
+
+  #stop(error: Error): void {
+    this.#failure ??= error
+    clearInterval(this.#untaken)
+    this.#process.stop()
+    this.#output.discard()
+    this.#output.end()
+    this.#endSilence()
+  }
+
+  #endSilence(): void {
+    clearTimeout(this.#silence)
+    // A cleared timer would start again with refresh().
+    this.#silence = undefined
+  }
+
+  #exited(): void {
+    this.#process.stdin?.destroy()
+    clearTimeout(this.#total)
+    const { exit } = this.#process
+    if (exit?.code && !this.#failure && this.#inBody) {
+      this.#context.exchange.stderr(`${basename(this.#context.file)} exited with code ${exit.code}.\n`)
+    }
+    this.#waitForOutput()
+  }
+
+  /**
+   * The script has ended, but another process it left behind may still hold its output: what that
+   * writes belongs to the reply, as long as it does not fall silent.
+   */
+  #waitForOutput(): void {
+    const { stdout, stderr } = this.#process
+    const done = () => {
+      if (!stdout.closed || !stderr.closed) return
+      // A timer left behind would keep the process of a test, or of a short program, from ending.
+      this.#allClosed = true
+      clearInterval(this.#untaken)
+      this.#endSilence()
+      clearTimeout(this.#linger)
+      this.#linger = undefined
+      this.#over()
+    }
+    stdout.once('close', done)
+    stderr.once('close', done)
+    const linger = this.#context.options.lingerMs ?? 2000
+    const fallSilent = () => {
+      if (this.#output.paused) return void this.#linger?.refresh()
+      this.#process.closeOutput()
+      this.#output.end()
+    }
+    this.#linger = setTimeout(fallSilent, linger)
+    this.#output.onData = () => this.#linger?.refresh()
+    done()
+  }
+}
+
+/**
+ * A connection of ours knows better: whether its client takes the reply slowly, or sends its body first. Under
+ * CGI it is the web server's to say.
+ */
+export function untakenMs({ sendTimeoutMs }: ScriptOptions, { gateway }: Pick<Exchange, 'gateway'>): number {
+  return sendTimeoutMs ?? (gateway.protocol === 'memory' ? 120_000 : 0)
+}
+
+function reportOf(context: RunContext): Pick<ScriptReport, 'file' | 'command'> {
+  const { file, command, cwd, list, spool, exchange, options } = context
+  const length = spool ? spool.size : (exchange.stdin.length ?? 0)
+  const hides = (name: string) => isSecret(name) || isConfigured(name, options)
+  return { file, command: commandLine(command, cwd, list, length, hides) }
+}
+
+/** Configuration may hold passwords whatever it is called; NODE_ENV is ours. */
+function isConfigured(name: string, { env = {} }: ScriptOptions): boolean {
+  return name !== 'NODE_ENV' && Object.hasOwn(env, name)
+}
+
+/** What a script may have printed of its environment, and nobody is to see. */
+function secretsOf({ list, exchange, options }: RunContext): Secrets {
+  const secrets = new Secrets()
+  secrets.addAll(list)
+  secrets.addAll(exchange.env.list)
+  for (const [name, value] of Object.entries(options.env ?? {})) {
+    // Paths are no secrets, and messages are full of them.
+    if (isConfigured(name, options) && value.length >= 8 && !value.startsWith('/'))
+      secrets.add(textToBytes(value))
+  }
+  return secrets
+}

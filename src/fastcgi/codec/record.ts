@@ -1,0 +1,174 @@
+/**
+ * Records (FastCGI 1.0 section 3.3): the eight header bytes are known here and nowhere else.
+ *
+ * The reader is incremental and never concatenates: it hands over pieces of the caller's own chunk.
+ */
+import { RequestError } from '../../core/errors.js'
+
+/** FCGI_VERSION_1. */
+const VERSION = 1
+/** FCGI_HEADER_LEN. */
+export const HEADER_LENGTH = 8
+/** The most content of a record that needs no padding to end on eight bytes. */
+export const MAX_ALIGNED = 65528
+
+/** Record types (section 8); others are values too. */
+export const RecordType = {
+  BEGIN_REQUEST: 1,
+  ABORT_REQUEST: 2,
+  END_REQUEST: 3,
+  PARAMS: 4,
+  STDIN: 5,
+  STDOUT: 6,
+  STDERR: 7,
+  DATA: 8,
+  GET_VALUES: 9,
+  GET_VALUES_RESULT: 10,
+  UNKNOWN_TYPE: 11,
+} as const
+
+export const recordTypeName = (type: number): string => {
+  for (const [name, value] of Object.entries(RecordType)) if (value === type) return name
+  return `type ${type}`
+}
+
+/**
+ * Takes the pieces of records as they come.
+ * @param remaining content bytes of this record still to come: 0 ends the record. A record without
+ *   content gives one piece with `start === end`.
+ */
+export type PieceSink = (
+  type: number,
+  id: number,
+  chunk: Uint8Array,
+  start: number,
+  end: number,
+  remaining: number,
+) => void
+
+/** What a peer that does not speak FastCGI at all is likely to be, told by its first byte. */
+const guessPeer = (byte: number): string => {
+  if (byte === 0x16) return 'these look like TLS bytes: this is a FastCGI port and speaks no TLS'
+  if (byte >= 0x41 && byte <= 0x7a)
+    return 'these look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass'
+  if (byte >= 0x30 && byte <= 0x39)
+    return 'these look like SCGI: this is a FastCGI port: use fastcgi_pass, not scgi_pass'
+  return 'this is a FastCGI port'
+}
+
+const EMPTY = new Uint8Array(0)
+
+/** Cuts a byte stream into records. */
+export class RecordReader {
+  /** Bytes taken so far, for messages. */
+  offset = 0
+  /** Where the record begins whose pieces are being handed over, for messages. */
+  recordOffset = 0
+  readonly #header = new Uint8Array(HEADER_LENGTH)
+  #have = 0
+  #type = 0
+  #id = 0
+  /** Of the whole record. */
+  #length = 0
+  #content = 0
+  #padding = 0
+
+  /** True between records: nothing of a further record has come. */
+  get idle(): boolean {
+    return this.#have === 0 && this.#content === 0 && this.#padding === 0
+  }
+
+  /**
+   * Bytes to the end of the header that follows the record being read, or last read: reads that end there
+   * have a record's content at their beginning, and no other. 0 where that is no large one of this type.
+   */
+  ahead(type: number, large: number): number {
+    if (this.#type !== type || this.#length < large) return 0
+    return this.#content + this.#padding + HEADER_LENGTH - this.#have
+  }
+
+  /**
+   * @throws RequestError FCGI_VERSION when a header does not begin with version 1 (section 3.3).
+   */
+  push(chunk: Uint8Array, sink: PieceSink): void {
+    const length = chunk.length
+    let at = 0
+    while (at < length) {
+      if (this.#content > 0) {
+        const end = this.#content <= length - at ? at + this.#content : length
+        this.#content -= end - at
+        const start = at
+        at = end
+        sink(this.#type, this.#id, chunk, start, end, this.#content)
+        continue
+      }
+      if (this.#padding > 0) {
+        const skipped = Math.min(this.#padding, length - at)
+        this.#padding -= skipped
+        at += skipped
+        continue
+      }
+      if (this.#have === 0 && length - at >= HEADER_LENGTH) {
+        this.#take(chunk, at, at)
+        at += HEADER_LENGTH
+      } else {
+        const header = this.#header
+        if (this.#have === 0) this.#checkVersion(chunk[at] as number, at)
+        header[this.#have++] = chunk[at++] as number
+        if (this.#have < HEADER_LENGTH) continue
+        this.#have = 0
+        this.#take(header, 0, at - HEADER_LENGTH)
+      }
+      if (this.#content === 0) sink(this.#type, this.#id, EMPTY, 0, 0, 0)
+    }
+    this.offset += length
+  }
+
+  #checkVersion(byte: number, at: number): void {
+    // 3.3: "version identifies the FastCGI protocol version. This specification documents FCGI_VERSION_1."
+    if (byte === VERSION) return
+    const where = this.offset + at
+    const hint = where === 0 ? `; ${guessPeer(byte)}` : ''
+    throw new RequestError(
+      'FCGI_VERSION',
+      `record header at byte ${where} begins with ${byte} where version ${VERSION} was expected${hint}`,
+    )
+  }
+
+  #take(bytes: Uint8Array, from: number, at: number): void {
+    this.#checkVersion(bytes[from] as number, at)
+    this.recordOffset = this.offset + at
+    this.#type = bytes[from + 1] as number
+    this.#id = ((bytes[from + 2] as number) << 8) | (bytes[from + 3] as number)
+    this.#content = ((bytes[from + 4] as number) << 8) | (bytes[from + 5] as number)
+    this.#length = this.#content
+    this.#padding = bytes[from + 6] as number
+  }
+}
+
+/** Padding that ends a record of this length on eight bytes (3.3 asks for it as a performance matter). */
+export const paddingFor = (length: number): number => -length & 7
+
+/** Writes a record header at `at`; returns the place behind it. */
+export const writeHeader = (
+  target: Uint8Array,
+  at: number,
+  type: number,
+  id: number,
+  length: number,
+  padding: number,
+): number => {
+  target[at] = VERSION
+  target[at + 1] = type
+  target[at + 2] = id >> 8
+  target[at + 3] = id & 255
+  target[at + 4] = length >> 8
+  target[at + 5] = length & 255
+  target[at + 6] = padding
+  target[at + 7] = 0
+  return at + HEADER_LENGTH
+}
+
+/** A record header as a Latin-1 string, to be written together with Latin-1 content in one write. */
+export const headerText = (type: number, id: number, length: number, padding: number): string =>
+  String.fromCharCode(VERSION, type, id >> 8, id & 255, length >> 8, length & 255, padding, 0)

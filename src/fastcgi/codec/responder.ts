@@ -1,0 +1,302 @@
+/**
+ * The application's side of one FastCGI connection (FastCGI 1.0 sections 3 to 6), without IO: bytes
+ * in, events and answer bytes out. Requests on one connection are independent of each other (3.3).
+ */
+import { RequestError } from '../../core/errors.js'
+import { ById } from './by-id.js'
+import { encodePairs, PairReader, type ParamLimits } from './params.js'
+import { headerText, paddingFor, RecordReader, RecordType, recordTypeName } from './record.js'
+
+/** Roles (section 6). */
+export const Role = { RESPONDER: 1, AUTHORIZER: 2, FILTER: 3 } as const
+
+/** Protocol status of FCGI_END_REQUEST (5.5). */
+export const ProtocolStatus = {
+  REQUEST_COMPLETE: 0,
+  CANT_MPX_CONN: 1,
+  OVERLOADED: 2,
+  UNKNOWN_ROLE: 3,
+} as const
+
+const FLAG_KEEP_CONN = 1
+
+/** Content bytes of a record that is worth a read of its own. */
+const LARGE_RECORD = 30_000
+
+export interface ResponderOptions extends ParamLimits {
+  /** Several requests at a time on one connection; off: further ones get FCGI_CANT_MPX_CONN. */
+  readonly multiplex: boolean
+  /** Open requests on one connection; twice as many close it. */
+  readonly maxRequestsPerConnection: number
+  /** Bytes of parameters that are over their limits and thrown away, so that an answer is possible. */
+  readonly maxDiscardBytes: number
+  /** For FCGI_GET_VALUES (4.1). */
+  readonly maxConnections: number
+  readonly maxRequests: number
+}
+
+/** A request between BEGIN_REQUEST and END_REQUEST. */
+export class ResponderRequest {
+  readonly id: number
+  readonly role: number
+  /** 5.1: the connection stays open after END_REQUEST. */
+  readonly keepConnection: boolean
+  /** Pairs of PARAMS, flat. Whole from {@link ResponderEvents.onRequest} on. */
+  params: string[] = []
+  /** They are known to be ASCII. */
+  isAscii = false
+  /** Bytes of PARAMS that have come. */
+  paramsReceived = 0
+  /** Why it can only be refused (FCGI_PARAMS_LIMIT): `params` are those before the limit. */
+  refused: RequestError | null = null
+  /** Bytes of STDIN that have come. */
+  received = 0
+  /** Bytes of DATA that have come. */
+  dataReceived = 0
+  /** STDIN has ended. */
+  stdinEnded = false
+  /** DATA has ended; true from the start for all roles but Filter. */
+  dataEnded: boolean
+  /** Empty for the adapter's own object of this request. */
+  peer: unknown = undefined
+  reader: PairReader | null
+
+  constructor(id: number, role: number, keepConnection: boolean, limits: ParamLimits) {
+    this.id = id
+    this.role = role
+    this.keepConnection = keepConnection
+    this.dataEnded = role !== Role.FILTER
+    this.reader = new PairReader(limits)
+  }
+}
+
+export interface ResponderEvents {
+  /** PARAMS are whole: the reply may start now (6.2: it need not wait for STDIN). */
+  onRequest(request: ResponderRequest): void
+  onStdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
+  /** The empty STDIN record came. */
+  onStdinEnd(request: ResponderRequest): void
+  onData(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
+  onDataEnd(request: ResponderRequest): void
+  /** 5.4: end it as soon as possible. */
+  onAbort(request: ResponderRequest): void
+  /** A request was ended (5.5) before it came to be one. */
+  onRefused(keepConnection: boolean): void
+  /** Latin-1 text to be written to the connection. */
+  send(text: string): void
+}
+
+export class Responder {
+  readonly requests = new ById<ResponderRequest>()
+  /** The peer has sent several requests at a time, or asked whether it may. */
+  multiplexed = false
+  readonly #events: ResponderEvents
+  readonly #options: ResponderOptions
+  readonly #records = new RecordReader()
+  readonly #begin = new Uint8Array(8)
+  #beginHave = 0
+  #values: PairReader | null = null
+
+  constructor(events: ResponderEvents, options: ResponderOptions) {
+    this.#events = events
+    this.#options = options
+  }
+
+  /** Nothing is open and nothing half read. */
+  get idle(): boolean {
+    return this.requests.size === 0 && this.#records.idle
+  }
+
+  /** A record or the parameters of a request are half read. */
+  get pending(): boolean {
+    if (!this.#records.idle && this.requests.size === 0) return true
+    for (const request of this.requests.all()) if (request.reader !== null) return true
+    return false
+  }
+
+  /** Bytes to the end of the header that follows a large record of STDIN; 0 outside of such. */
+  get bodyAhead(): number {
+    return this.#records.ahead(RecordType.STDIN, LARGE_RECORD)
+  }
+
+  /** @throws RequestError when the connection can only be closed; says what was wrong at which byte. */
+  push(chunk: Uint8Array): void {
+    this.#records.push(chunk, this.#piece)
+  }
+
+  /** The reply is out: the id may be used again (3.3). */
+  finish(request: ResponderRequest): void {
+    if (this.requests.get(request.id) === request) this.requests.delete(request.id)
+  }
+
+  readonly #piece = (
+    type: number,
+    id: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+    remaining: number,
+  ): void => {
+    if (id === 0) this.#management(type, chunk, start, end, remaining)
+    else if (type === RecordType.BEGIN_REQUEST) this.#beginRequest(id, chunk, start, end, remaining)
+    else {
+      // 3.3: records of inactive request ids are ignored, except FCGI_BEGIN_REQUEST.
+      const request = this.requests.get(id)
+      if (request === undefined) return
+      if (type === RecordType.STDIN) this.#stdin(request, chunk, start, end)
+      else if (type === RecordType.PARAMS) this.#params(request, chunk, start, end)
+      else if (type === RecordType.DATA) this.#data(request, chunk, start, end)
+      else if (type === RecordType.ABORT_REQUEST && remaining === 0) this.#events.onAbort(request)
+    }
+  }
+
+  #beginRequest(id: number, chunk: Uint8Array, start: number, end: number, remaining: number): void {
+    for (let at = start; at < end && this.#beginHave < 8; at++)
+      this.#begin[this.#beginHave++] = chunk[at] as number
+    if (remaining > 0) return
+    const have = this.#beginHave
+    this.#beginHave = 0
+    if (have < 8) throw this.#broken(`BEGIN_REQUEST of request ${id} has ${have} bytes where 8 are needed`)
+    if (this.requests.has(id)) throw this.#broken(`request id ${id} began again before it ended`)
+    const role = ((this.#begin[0] as number) << 8) | (this.#begin[1] as number)
+    const keep = ((this.#begin[2] as number) & FLAG_KEEP_CONN) !== 0
+    if (role < Role.RESPONDER || role > Role.FILTER) {
+      this.#refuse(id, keep, ProtocolStatus.UNKNOWN_ROLE)
+      return
+    }
+    if (this.requests.size > 0) {
+      this.multiplexed = true
+      if (!this.#options.multiplex) {
+        this.#refuse(id, keep, ProtocolStatus.CANT_MPX_CONN)
+        return
+      }
+      // So many are answered with 503 when their parameters are there; here only memory is bounded.
+      const most = 2 * this.#options.maxRequestsPerConnection
+      if (this.requests.size >= most)
+        throw this.#broken(`more than ${most} requests at a time (twice maxRequestsPerConnection)`)
+    }
+    this.requests.add(id, new ResponderRequest(id, role, keep, this.#options))
+  }
+
+  #refuse(id: number, keep: boolean, status: number): void {
+    this.#events.send(endRequestText(id, 0, status))
+    this.#events.onRefused(keep)
+  }
+
+  #params(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
+    const reader = request.reader
+    if (reader === null) throw this.#broken(`PARAMS of request ${request.id} after their end`)
+    if (start < end) {
+      request.paramsReceived += end - start
+      request.refused ??= this.#pairs(reader, chunk, start, end)
+      // A peer that gets a close instead of an answer tells its client nothing: the rest is thrown away.
+      if (request.refused !== null) this.#throwAway(request, reader)
+      return
+    }
+    if (request.refused === null && !reader.whole)
+      throw this.#broken(`PARAMS of request ${request.id} ended inside a name-value pair`)
+    request.params = reader.list
+    request.isAscii = reader.isAscii
+    request.reader = null
+    // 6.4 Filter, 6.3 Authorizer: "no FCGI_STDIN stream" for an Authorizer.
+    if (request.role === Role.AUTHORIZER) request.stdinEnded = true
+    this.#events.onRequest(request)
+  }
+
+  #throwAway({ refused, paramsReceived }: ResponderRequest, { bytes }: PairReader): void {
+    const most = this.#options.maxDiscardBytes
+    if (paramsReceived > most || bytes > most) throw refused
+  }
+
+  #stdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
+    if (request.reader !== null) throw this.#early(request, RecordType.STDIN)
+    if (request.stdinEnded) return
+    request.received += end - start
+    if (start < end) this.#events.onStdin(request, chunk, start, end)
+    else this.#events.onStdinEnd(request)
+  }
+
+  #data(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void {
+    if (request.reader !== null) throw this.#early(request, RecordType.DATA)
+    if (request.dataEnded) return
+    request.dataReceived += end - start
+    if (start < end) this.#events.onData(request, chunk, start, end)
+    else {
+      request.dataEnded = true
+      this.#events.onDataEnd(request)
+    }
+  }
+
+  #management(type: number, chunk: Uint8Array, start: number, end: number, remaining: number): void {
+    if (type !== RecordType.GET_VALUES) {
+      // 4.2: FCGI_UNKNOWN_TYPE for management types that are not understood.
+      if (remaining === 0) this.#events.send(headerText(RecordType.UNKNOWN_TYPE, 0, 8, 0) + bodyOf(type))
+      return
+    }
+    this.#values ??= new PairReader(this.#options)
+    const over = this.#pairs(this.#values, chunk, start, end)
+    if (over !== null) throw over
+    if (remaining > 0) return
+    const asked = this.#values
+    this.#values = null
+    if (!asked.whole) throw this.#broken('GET_VALUES ended inside a name-value pair')
+    const { maxConnections, maxRequests, multiplex } = this.#options
+    const known: Record<string, string> = {
+      FCGI_MAX_CONNS: String(maxConnections),
+      FCGI_MAX_REQS: String(maxRequests),
+      FCGI_MPXS_CONNS: multiplex ? '1' : '0',
+    }
+    const answer: string[] = []
+    for (let i = 0; i < asked.list.length; i += 2) {
+      const name = asked.list[i] as string
+      // 4.1: the names that are understood and no others.
+      if (Object.hasOwn(known, name) && !answer.includes(name)) answer.push(name, known[name] as string)
+      if (name === 'FCGI_MPXS_CONNS') this.multiplexed = true
+    }
+    const content = encodePairs(answer)
+    const padding = paddingFor(content.length)
+    this.#events.send(
+      headerText(RecordType.GET_VALUES_RESULT, 0, content.length, padding) + content + '\0'.repeat(padding),
+    )
+  }
+
+  /** @returns the limit that was crossed; null for none */
+  #pairs(reader: PairReader, chunk: Uint8Array, start: number, end: number): RequestError | null {
+    try {
+      reader.push(chunk, start, end)
+      return null
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      return new RequestError(error.code, this.#located(error.message))
+    }
+  }
+
+  #located(what: string): string {
+    return `${what} (record at byte ${this.#records.recordOffset})`
+  }
+
+  #early(request: ResponderRequest, type: number): RequestError {
+    return this.#broken(`${recordTypeName(type)} of request ${request.id} before the end of its PARAMS`)
+  }
+
+  #broken(what: string): RequestError {
+    return new RequestError('FCGI_PROTOCOL', this.#located(what))
+  }
+}
+
+/** Eight bytes: one value and seven zeros, the body of UNKNOWN_TYPE. */
+const bodyOf = (type: number): string => `${String.fromCharCode(type)}\0\0\0\0\0\0\0`
+
+/** An END_REQUEST record (5.5), Latin-1. */
+export const endRequestText = (id: number, appStatus: number, protocolStatus: number): string =>
+  headerText(RecordType.END_REQUEST, id, 8, 0) +
+  String.fromCharCode(
+    (appStatus >>> 24) & 255,
+    (appStatus >>> 16) & 255,
+    (appStatus >>> 8) & 255,
+    appStatus & 255,
+    protocolStatus,
+    0,
+    0,
+    0,
+  )

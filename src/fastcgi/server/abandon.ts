@@ -1,0 +1,40 @@
+/** Requests whose process ends before their replies are whole. */
+import { abandonedText } from '../../serve/answer.js'
+import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
+import type { Wire } from '../../socket/wire.js'
+import { RecordType } from '../codec/record.js'
+import { abortText, streamText } from '../codec/stdout.js'
+import { answer } from './answer.js'
+import type { FastcgiExchange } from './exchange.js'
+import type { Line } from './line.js'
+
+/** Puts the app's reply, ours, or what shows that it is broken into the output of the connection. */
+const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
+  const { env, headSent, request } = exchange
+  const reply = lastReply(exchange, end)
+  line.service.report(
+    exchange,
+    headSent && !exchange.finished ? `the reply was cut off: ${end.why}` : end.why,
+  )
+  if (reply !== null && !headSent) answer(line, exchange, reply)
+  if (exchange.finished) return
+  if (headSent) {
+    line.output.send(abortText(request.id, env.get('SERVER_SOFTWARE')))
+    return
+  }
+  exchange.headSent = true
+  line.output.send(streamText(RecordType.STDOUT, request.id, abandonedText(end, env.get('REQUEST_METHOD'))))
+  line.finish(exchange, 0)
+}
+
+/** Ends all of a connection; returns what resets it, where its peer cannot be told in another way. */
+export const abandonAll = (
+  line: Line,
+  exchanges: readonly FastcgiExchange[],
+  wire: Wire,
+  end: ProcessEnd,
+): (() => void) | null => {
+  for (const exchange of exchanges) if (!exchange.finished) abandonExchange(line, exchange, end)
+  // A socket of the file system has no reset.
+  return line.output.last(end.deadline) || wire.remoteAddress === undefined ? null : () => wire.reset()
+}

@@ -1,0 +1,77 @@
+/** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
+
+import { cutOffText } from '../../cgi/codec/error-text.js'
+import { encodeHead, type PreparedReply } from '../../cgi/codec/head.js'
+import type { Reply } from '../../core/exchange.js'
+import { prepareAnswer, smallBody } from '../../serve/answer.js'
+import { isHaproxy } from '../../serve/haproxy.js'
+import { bigHeadWarning } from '../../serve/refused-heads.js'
+import { withVariables } from '../codec/authorizer.js'
+import { MAX_ALIGNED, RecordType } from '../codec/record.js'
+import { Role } from '../codec/responder.js'
+import { streamText } from '../codec/stdout.js'
+import type { FastcgiExchange } from './exchange.js'
+import { finish } from './finish.js'
+import type { Line } from './line.js'
+import { Outflow } from './outflow.js'
+
+/** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
+export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
+  const change = exchange.request.role === Role.AUTHORIZER ? withVariables : null
+  const prepared = prepareAnswer(line, exchange, reply, answer, answerError, change)
+  if (prepared === null) return
+  const { body } = prepared
+  const head = headFor(exchange, prepared)
+  const warning = bigHeadWarning(head)
+  if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array)
+    whole(line, exchange, head, body)
+  else {
+    sendText(line, exchange.request.id, head)
+    const broke = (error: unknown, sent: number): void => cutOff(line, exchange, error, sent)
+    new Outflow(line, exchange, prepared.length, broke).start(body)
+  }
+}
+
+/** HAProxy 2.6 makes a 302 of every status before a Location field; a Status behind it stands. */
+const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
+  const head = encodeHead(prepared)
+  if (!prepared.headers.includes('Location') || !isHaproxy(exchange.env)) return head
+  const end = head.indexOf('\r\n') + 2
+  return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`
+}
+
+const whole = (
+  line: Line,
+  exchange: FastcgiExchange,
+  head: string,
+  body: string | Uint8Array | null,
+): void => {
+  const { id } = exchange.request
+  const small = smallBody(body)
+  if (small !== null) sendText(line, id, head + small)
+  else {
+    sendText(line, id, head)
+    line.output.bytes(id, typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array))
+  }
+  finish(line, exchange)
+}
+
+const sendText = (line: Line, id: number, text: string): void => {
+  if (text.length <= MAX_ALIGNED) line.output.send(streamText(RecordType.STDOUT, id, text))
+  else
+    for (let at = 0; at < text.length; at += MAX_ALIGNED)
+      line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + MAX_ALIGNED)))
+}
+
+/** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
+export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
+  if (exchange.finished) line.service.lateError(error, exchange)
+  else if (exchange.headSent) cutOff(line, exchange, error, null)
+  else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
+}
+
+const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
+  if (!exchange.clientLeft) line.service.report(exchange, cutOffText(error, sent))
+  line.cut(exchange)
+}

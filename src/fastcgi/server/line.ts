@@ -1,0 +1,12 @@
+import type { AnswerLine } from '../../serve/answer.js'
+import type { FastcgiExchange } from './exchange.js'
+import type { Output } from './output.js'
+
+/** What an answer needs of its connection. */
+export interface Line extends AnswerLine<FastcgiExchange> {
+  readonly output: Output
+  /** END_REQUEST. */
+  finish(exchange: FastcgiExchange, appStatus: number): void
+  /** The end of a reply that broke in its middle: never one that looks whole. */
+  cut(exchange: FastcgiExchange): void
+}

@@ -1,0 +1,131 @@
+/** A streamed reply on its way to STDOUT, as its source pushes it or as it is pulled from an iterator. */
+import { type Flowing, type FlowSink, type FlowSource, flow, isFlowing } from '../../core/push-body.js'
+import { latin1, SMALL_BODY, wrongLength } from '../../serve/answer.js'
+import type { Service } from '../../serve/service.js'
+import { RecordType } from '../codec/record.js'
+import { streamText } from '../codec/stdout.js'
+import type { FastcgiExchange } from './exchange.js'
+import { finish } from './finish.js'
+import type { Output } from './output.js'
+
+/** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
+const SMALL_PIECE = 4096
+
+/** What it needs of the connection. */
+interface Line {
+  readonly service: Service
+  readonly output: Output
+  /** END_REQUEST. */
+  finish(exchange: FastcgiExchange, appStatus: number): void
+}
+
+export class Outflow implements FlowSink {
+  readonly #line: Line
+  readonly #exchange: FastcgiExchange
+  /** Bytes the head has promised; null when it has not. */
+  readonly #length: number | null
+  readonly #broke: (error: unknown, sent: number) => void
+  #sent = 0
+  /** It is whole, or has broken off. */
+  #over = false
+  #source: FlowSource | null = null
+
+  /** @param broke told when the body breaks off, with the bytes of it so far */
+  constructor(
+    line: Line,
+    exchange: FastcgiExchange,
+    length: number | null,
+    broke: (error: unknown, sent: number) => void,
+  ) {
+    this.#line = line
+    this.#exchange = exchange
+    this.#length = length
+    this.#broke = broke
+  }
+
+  start(body: AsyncIterable<Uint8Array> | Flowing): void {
+    if (!isFlowing(body)) {
+      void this.#pull(body)
+      return
+    }
+    try {
+      this.#source = body[flow](this)
+      if (this.#over) this.#source.cancel()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  async #pull(body: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const piece of body) {
+        if (!this.#put(piece) && !(await this.#line.output.drained())) return
+        if (this.#exchange.finished) return
+      }
+      this.end()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  write(piece: Uint8Array | string): boolean {
+    let more: boolean
+    try {
+      more = this.#put(piece)
+    } catch (error) {
+      this.fail(error)
+      this.#source?.cancel()
+      return true
+    }
+    if (!more) void this.#line.output.drained().then(this.#drained)
+    return more
+  }
+
+  readonly #drained = (alive: boolean): void => {
+    if (alive && !this.#over && !this.#exchange.finished) this.#source?.ready()
+    else this.#source?.cancel()
+  }
+
+  end(): void {
+    if (this.#over || this.#exchange.finished) return
+    if (this.#length !== null && this.#sent < this.#length)
+      this.fail(wrongLength(this.#length, `${this.#sent}`))
+    else {
+      this.#over = true
+      finish(this.#line, this.#exchange)
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#over || this.#exchange.finished) return
+    this.#over = true
+    this.#broke(error, this.#sent)
+  }
+
+  #put(piece: Uint8Array | string): boolean {
+    if (this.#over || this.#exchange.finished || piece.length === 0) return true
+    const { output } = this.#line
+    const { id } = this.#exchange.request
+    const text = smallText(piece)
+    if (text !== null) {
+      this.#count(text.length)
+      output.send(streamText(RecordType.STDOUT, id, text))
+      return !output.full
+    }
+    const bytes = typeof piece === 'string' ? Buffer.from(piece, 'utf8') : piece
+    this.#count(bytes.length)
+    return output.bytes(id, bytes)
+  }
+
+  #count(bytes: number): void {
+    this.#sent += bytes
+    if (this.#length !== null && this.#sent > this.#length) throw wrongLength(this.#length, `more than that`)
+  }
+}
+
+/** A small piece as Latin-1 text of its bytes, which fits one record; null for a large one. */
+const smallText = (piece: Uint8Array | string): string | null => {
+  if (typeof piece !== 'string') return piece.length <= SMALL_PIECE ? latin1(piece) : null
+  if (piece.length > SMALL_BODY) return null
+  return Buffer.byteLength(piece) === piece.length ? piece : Buffer.from(piece, 'utf8').toString('latin1')
+}

@@ -1,0 +1,103 @@
+/** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
+import { giveBack, isLent } from '../../core/buffers.js'
+import { HIGH_WATER, type Wire } from '../../socket/wire.js'
+import { writeRecords } from '../codec/stdout.js'
+
+/** Those that have something to write; one tick serves all, as where one event goes to many clients. */
+let waiting: Output[] = []
+
+const flushAll = (): void => {
+  const all = waiting
+  waiting = []
+  for (const output of all) output.release()
+}
+
+export class Output {
+  readonly #wire: Wire
+  #text = ''
+  #scheduled = false
+  #ending: 'no' | 'half' | 'whole' = 'no'
+
+  constructor(wire: Wire) {
+    this.#wire = wire
+  }
+
+  /** What is sent from now on waits for {@link release}: more of it is about to be ready. */
+  hold(): void {
+    this.#scheduled = true
+  }
+
+  release(): void {
+    this.#scheduled = false
+    this.#write()
+    if (this.#ending === 'no') return
+    if (this.#ending === 'half') this.#wire.end()
+    else this.#wire.destroySoon()
+  }
+
+  /** Records as Latin-1 text, written at the end of this turn. */
+  send(text: string): void {
+    this.#text += text
+    if (this.#scheduled) return
+    this.#scheduled = true
+    if (waiting.push(this) === 1) process.nextTick(flushAll)
+  }
+
+  /** Large content as STDOUT records, at once and not copied, behind what waits. False when enough waits. */
+  bytes(id: number, bytes: Uint8Array): boolean {
+    const pieces: Uint8Array[] = []
+    if (this.#text !== '') pieces.push(Buffer.from(this.#text, 'latin1'))
+    this.#text = ''
+    writeRecords(id, bytes, (piece) => pieces.push(piece))
+    this.#wire.bytes(pieces, isLent(bytes) ? () => giveBack(bytes) : undefined)
+    return this.#wire.queued < HIGH_WATER
+  }
+
+  /** More waits to be written than the socket likes. */
+  get full(): boolean {
+    return this.#wire.queued + this.#text.length >= HIGH_WATER
+  }
+
+  /** Resolves true when more can be written, false when the connection is gone. */
+  drained(): Promise<boolean> {
+    const wire = this.#wire
+    this.#write()
+    return new Promise((resolve) => wire.whenWritten(() => resolve(!wire.destroyed)))
+  }
+
+  /** All that was sent, written at once, for a process that ends. False when the peer does not take it by then. */
+  last(deadline: number): boolean {
+    const text = this.#text
+    this.#text = ''
+    return this.#wire.lastText(text, deadline)
+  }
+
+  /** Closes the connection once all is written. */
+  end(): void {
+    this.#ending = 'whole'
+    this.send('')
+  }
+
+  /** Calls back once the kernel has all that was sent; not when the connection is gone before. */
+  written(then: () => void): void {
+    process.nextTick(() => {
+      this.#write()
+      this.#wire.whenWritten(() => {
+        if (!this.#wire.destroyed) then()
+      })
+    })
+  }
+
+  /** Tells the peer that nothing more comes, once all is written; what it still sends is read. */
+  endWriting(): void {
+    if (this.#ending === 'no') this.#ending = 'half'
+    this.send('')
+  }
+
+  #write(): void {
+    const text = this.#text
+    if (text === '') return
+    this.#text = ''
+    this.#wire.text(text)
+  }
+}

@@ -1,0 +1,83 @@
+/** What an HTTP server is told, and what it tells. */
+import type { AddressInfo, Socket } from 'node:net'
+import type { Exchange, Reply } from '../../core/exchange.js'
+import type { AdmissionOptions } from '../../socket/admission.js'
+import type { ListenOptions } from '../../socket/listen.js'
+import type { BodyLimits } from './body.js'
+
+export interface HttpOptions extends ListenOptions, BodyLimits, Pick<AdmissionOptions, 'allow'> {
+  /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
+  readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /** Called once for each request, when its reply has ended. */
+  readonly log?: (entry: AccessEntry) => void
+  /** Where diagnostics go. Default: `process.stderr`. */
+  readonly stderr?: (text: string) => void
+  /** Other processes may serve the same app at the same time. Default false. */
+  readonly multiprocess?: boolean
+  /**
+   * The socket comes from a launcher (systemd, a web server), so that a gateway is in front: requests have no
+   * `peer`, and development pages are shown with NODE_ENV=development only. Default false.
+   */
+  readonly handedOver?: boolean
+  /** Largest request head, in bytes; beyond it 431. Default 65536. */
+  readonly maxHeaderBytes?: number
+  /** Largest number of header fields of a request; beyond it 431. Default 200. */
+  readonly maxHeaders?: number
+  /** Time for the request head to arrive, in milliseconds; then 408. Default 30000; 0 for none. */
+  readonly headersTimeoutMs?: number
+  /** How long an idle connection is kept, in milliseconds. Default 5000. */
+  readonly keepAliveTimeoutMs?: number
+  /** Requests served at the same time; further ones get 503. Default 1000. */
+  readonly maxRequests?: number
+  /** Open connections; requests on further ones get 503. Default 1000. */
+  readonly maxConnections?: number
+  /**
+   * Time in which the client has to take something of its reply, in milliseconds; then the connection is
+   * closed. Default 120000; 0 for no limit.
+   */
+  readonly sendTimeoutMs?: number
+}
+
+/** One finished request, for the access log. */
+export interface AccessEntry {
+  readonly remoteAddress: string
+  readonly method: string
+  readonly target: string
+  readonly httpVersion: string
+  readonly status: number
+  /** Body bytes handed to the connection. */
+  readonly bytes: number
+  /** From the end of the request head to the end of the reply, in milliseconds. */
+  readonly ms: number
+  /** The client got less than the whole reply. */
+  readonly cut: boolean
+  readonly referer: string | undefined
+  readonly userAgent: string | undefined
+}
+
+export interface CloseOptions {
+  /** How long running requests may take to end, in milliseconds; then they are aborted. Default 5000. */
+  readonly graceMs?: number
+  /**
+   * How long idle connections are kept, for requests that are on their way, in milliseconds. Default 0.
+   * Replies say `Connection: close` all the while.
+   */
+  readonly idleGraceMs?: number
+}
+
+export interface HttpServer {
+  /** `http://127.0.0.1:8080`, `http://[::1]:8080`, or `unix:/run/app.sock`. */
+  readonly url: string
+  readonly address: AddressInfo | string
+  /** Stops listening, closes idle connections, lets running requests end. May be called twice. */
+  close(options?: CloseOptions): Promise<void>
+}
+
+/** Serves connections that somebody else accepts. */
+export interface HttpAcceptor {
+  accept(socket: Socket): void
+  /** From now on each reply ends its connection. */
+  retire(): void
+  /** As {@link HttpServer.close}. */
+  close(options?: CloseOptions): Promise<void>
+}

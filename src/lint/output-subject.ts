@@ -1,0 +1,40 @@
+/** One line of the head. */
+export interface HeadLine {
+  /** Counted from 1. */
+  readonly number: number
+  /** Latin-1, without the line end. */
+  readonly text: string
+  /** The field name as written; null for a line that is no header field. */
+  readonly name: string | null
+  /** Without the white space around it. */
+  readonly value: string
+}
+
+/** A script's output and what is known of its run. */
+export interface ScriptRun {
+  readonly method: string
+  /** Whole stdout. */
+  readonly output: Uint8Array
+  /** The script is called as non-parsed header script (`nph-` name). Default false. */
+  readonly nph?: boolean
+  /** Null when a signal ended it. */
+  readonly exitCode?: number | null
+  readonly signal?: string | null
+  /** What it wrote to stderr. */
+  readonly stderr?: string
+}
+
+/** A run with its output taken apart, for the rules. */
+export interface Subject extends ScriptRun {
+  readonly lines: readonly HeadLine[]
+  /** Value of the first such field, name in lower case; undefined when absent or without value. */
+  field(name: string): string | undefined
+  /** Every line of that name. */
+  fields(name: string): readonly HeadLine[]
+  /** The three digits of Status; 302 for a redirect without, else 200. */
+  readonly status: number
+  /** The empty line after the head is there. */
+  readonly complete: boolean
+  readonly headBytes: number
+  readonly body: Uint8Array
+}

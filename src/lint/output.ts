@@ -1,0 +1,64 @@
+/**
+ * Reads what a CGI script wrote and tells everything that breaks RFC 3875 or trips a real web server:
+ * where the head parser stops at the first mistake, this goes on. No IO.
+ */
+
+import { lintRules } from './output-rules.js'
+import type { HeadLine, ScriptRun, Subject } from './output-subject.js'
+
+export interface Finding {
+  /** `error`: breaks a MUST, or no server takes it. `warning`: a SHOULD, or some servers stumble. */
+  readonly level: 'error' | 'warning'
+  /** Where it is written, such as `RFC 3875 6.3.1`; the name of a server where only practice tells. */
+  readonly clause: string
+  /** Line of the head, from 1; null for what concerns the whole. */
+  readonly line: number | null
+  /** What was seen. */
+  readonly seen: string
+  /** What to write instead. */
+  readonly fix: string
+}
+
+/** All findings, in the order of the lines; those about the whole output last. */
+export function lint(run: ScriptRun): Finding[] {
+  const subject = read(run)
+  const found: Finding[] = []
+  for (const { level, clause, fix, check } of lintRules) {
+    const seen = check(subject)
+    for (const { line = null, seen: what, fix: better } of seen)
+      found.push({ level, clause, line, seen: what, fix: better ?? fix })
+  }
+  const place = (finding: Finding) => finding.line ?? Number.POSITIVE_INFINITY
+  return found.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)))
+}
+
+/** The head of an output, line by line, for showing it with its findings. */
+export function headLines(output: Uint8Array): readonly HeadLine[] {
+  return read({ method: 'GET', output }).lines
+}
+
+function read(run: ScriptRun): Subject {
+  const bytes = Buffer.from(run.output.buffer, run.output.byteOffset, run.output.byteLength)
+  const lines: HeadLine[] = []
+  let from = 0
+  let complete = false
+  while (!complete && from < bytes.length) {
+    const end = bytes.indexOf(10, from)
+    const text = bytes.toString('latin1', from, end < 0 ? bytes.length : end).replace(/\r$/, '')
+    from = end < 0 ? bytes.length : end + 1
+    if (text === '' && end >= 0) complete = true
+    else lines.push(line(text, lines.length + 1))
+  }
+  const fields = (name: string) => lines.filter((one) => one.name?.toLowerCase() === name)
+  // RFC 3875 6.3: a field without a value is as one that was not sent.
+  const field = (name: string) => fields(name)[0]?.value || undefined
+  const digits = /^\d{3}(?!\d)/.exec(field('status') ?? '')?.[0]
+  const status = digits ? Number(digits) : field('location') ? 302 : 200
+  return { ...run, lines, field, fields, status, complete, headBytes: from, body: bytes.subarray(from) }
+}
+
+function line(text: string, number: number): HeadLine {
+  const colon = text.indexOf(':')
+  const name = colon > 0 ? text.slice(0, colon) : null
+  return { number, text, name, value: colon > 0 ? text.slice(colon + 1).trim() : '' }
+}

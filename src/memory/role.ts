@@ -1,0 +1,67 @@
+/** The roles of FastCGI, as a server plays them (FastCGI 1.0 sections 6.3 and 6.4). */
+import { UsageError } from '../core/errors.js'
+import type { Env, Gateway, HeaderList } from '../core/exchange.js'
+import { PushedBody } from '../serve/body.js'
+
+export type Role = Gateway['role']
+
+/** The file that a Filter gets. */
+export interface FilterFile {
+  readonly bytes: Uint8Array
+  /** Seconds since 1970. */
+  readonly lastModified: number
+}
+
+/** @throws UsageError USAGE for a file that the role has no use for */
+export function roleOf(asked: Role | undefined, usual: Role | undefined, hasData: boolean): Role {
+  const role = asked ?? (hasData ? 'filter' : (usual ?? 'responder'))
+  if (hasData && role !== 'filter')
+    throw new UsageError('USAGE', `Only a filter gets data; the role is ${role}.`)
+  return role
+}
+
+export async function readFile(data: string | Uint8Array | Blob = ''): Promise<FilterFile> {
+  const time = data instanceof File ? data.lastModified : Date.now()
+  const bytes =
+    typeof data === 'string'
+      ? Buffer.from(data)
+      : data instanceof Blob
+        ? new Uint8Array(await data.arrayBuffer())
+        : data
+  return { bytes, lastModified: Math.floor(time / 1000) }
+}
+
+/** What the role changes in the meta-variables. */
+export function assume(role: Role, variables: Map<string, string>, file: FilterFile | null): void {
+  if (role === 'authorizer') {
+    // 6.3: "The Web server does not send CONTENT_LENGTH, PATH_INFO, PATH_TRANSLATED, and SCRIPT_NAME headers."
+    for (const name of ['CONTENT_LENGTH', 'PATH_INFO', 'PATH_TRANSLATED', 'SCRIPT_NAME'])
+      variables.delete(name)
+  }
+  if (file) {
+    // 6.4: "FCGI_DATA_LAST_MOD and FCGI_DATA_LENGTH"
+    variables.set('FCGI_DATA_LAST_MOD', String(file.lastModified))
+    variables.set('FCGI_DATA_LENGTH', String(file.bytes.length))
+  }
+}
+
+/** 6.4: FCGI_DATA; another length than FCGI_DATA_LENGTH is an error, as under FastCGI. */
+export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
+  const announced = env.get('FCGI_DATA_LENGTH') ?? ''
+  const length = /^\d{1,15}$/.test(announced) ? Number(announced) : null
+  const body = new PushedBody(length, { wants() {} }, false, 'FCGI_DATA_LENGTH')
+  if (bytes.length > 0) body.push(bytes)
+  body.end()
+  return body
+}
+
+/** 6.3: the variables that a reply with status 200 gives the request; of a name that is repeated the last one. */
+export function variablesOf(role: Role, status: number, headers: HeaderList): Record<string, string> {
+  const found = new Map<string, string>()
+  if (role !== 'authorizer' || status !== 200) return {}
+  for (let i = 0; i < headers.length; i += 2) {
+    const [, name] = /^Variable-(.+)$/i.exec(headers[i] as string) ?? []
+    if (name !== undefined) found.set(name, headers[i + 1] as string)
+  }
+  return Object.fromEntries(found)
+}

@@ -1,0 +1,1 @@
+export type PageType = 'text/html' | 'application/json' | 'text/plain'

@@ -1,0 +1,74 @@
+/** When a process has served long enough, or its code is old, and is recycled. */
+import type { Handler } from '../core/exchange.js'
+
+export interface RecycleOptions {
+  /** Requests after which the process ends. A whole number above 0. Default: no limit. */
+  readonly maxRequests?: number
+  /**
+   * Resident memory (RSS) of the process at which it ends, in bytes; looked at once a second. Default: no
+   * limit.
+   */
+  readonly maxMemory?: number
+  /** Time after which the process ends, in milliseconds. Default: no limit. */
+  readonly maxAgeMs?: number
+}
+
+export interface RenewalOptions {
+  readonly recycle?: RecycleOptions | undefined
+  /** Path of a changed file, or null. */
+  readonly changed?: (() => string | null) | undefined
+  /** How often files are looked at, in milliseconds. Default 1000. */
+  readonly changedEveryMs?: number
+  /** Called once, when a fresh process should take over. @param why for the log */
+  readonly due: (why: string) => void
+}
+
+export interface Renewal {
+  /** The handler, with its requests counted where that is asked for. */
+  readonly handler: Handler
+  stop(): void
+}
+
+const MEMORY_EVERY_MS = 1000
+
+/** The longest time that a timer of Node takes. */
+const MOST_MS = 2 ** 31 - 1
+
+/** Watches the limits of a process. Costs a request nothing but the counting, and that only with `maxRequests`. */
+export function renewal(handler: Handler, options: RenewalOptions): Renewal {
+  const { maxRequests, maxMemory, maxAgeMs } = options.recycle ?? {}
+  const { changed } = options
+  const timers: NodeJS.Timeout[] = []
+  const stop = () => {
+    for (const timer of timers) clearInterval(timer)
+  }
+  const due = (why: string) => {
+    stop()
+    options.due(why)
+  }
+  const every = (ms: number, check: () => void) => void timers.push(setInterval(check, ms).unref())
+
+  if (maxAgeMs !== undefined)
+    every(Math.min(maxAgeMs, MOST_MS), () => due(`it is ${maxAgeMs} ms old (maxAgeMs)`))
+  if (maxMemory !== undefined)
+    every(MEMORY_EVERY_MS, () => {
+      const rss = process.memoryUsage.rss()
+      if (rss >= maxMemory) due(`it has ${megabytes(rss)} of memory (maxMemory: ${megabytes(maxMemory)})`)
+    })
+  if (changed !== undefined)
+    every(options.changedEveryMs ?? 1000, () => {
+      const file = changed()
+      if (file !== null) due(`${file} has changed`)
+    })
+  return { handler: maxRequests === undefined ? handler : counted(handler, maxRequests, due), stop }
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
+
+function counted(handler: Handler, maxRequests: number, due: (why: string) => void): Handler {
+  let count = 0
+  return (exchange) => {
+    if (++count === maxRequests) due(`it has had ${maxRequests} requests (maxRequests)`)
+    return handler(exchange)
+  }
+}

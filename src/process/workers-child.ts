@@ -1,0 +1,161 @@
+/** One worker process, as its primary sees it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { UsageError } from '../core/errors.js'
+import type { SocketHandle } from '../socket/wire.js'
+import { workerVariable } from './parent.js'
+import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
+
+export interface ChildEvents {
+  /** It wants the socket of a place; {@link Child.answer} it. */
+  readonly onBind: (child: Child, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
+  /** It gives a connection away, for another worker. */
+  readonly onConnection: (child: Child, handle: SocketHandle) => void
+  readonly onServing: (child: Child) => void
+  /** It wants to be replaced. */
+  readonly onLeaving: (child: Child, why: string) => void
+  /** It has ended. @param how `exit code 1`, `SIGSEGV` */
+  readonly onExit: (child: Child, how: string) => void
+}
+
+/** What a worker may take longer than its grace before it is killed, in milliseconds. */
+const LATE_MS = 500
+
+export interface ChildOptions {
+  readonly facts: WorkerFacts
+  /** Descriptors that listen, which the worker gets under the same numbers. */
+  readonly descriptors: readonly number[]
+}
+
+export class Child {
+  /** What it said when it began to serve; null before. */
+  serving: Serving | null = null
+  /** A request has reached it. */
+  asked = false
+  /** Clock of its start, in milliseconds. */
+  readonly startedAt = performance.now()
+  /** It was told to end. */
+  ending = false
+  alive = true
+  readonly #process: ChildProcess
+  #late: NodeJS.Timeout | undefined
+
+  constructor(options: ChildOptions, events: ChildEvents) {
+    const child = startProcess(options)
+    this.#process = child
+    child.on('message', (message, handle) => {
+      const known = message as ToPrimary | null
+      if (known?.cgiup === 'bind') events.onBind(this, known.place)
+      else if (known?.cgiup === 'connection' && handle)
+        events.onConnection(this, handle as unknown as SocketHandle)
+      else if (known?.cgiup === 'asked') this.asked = true
+      else if (known?.cgiup === 'leaving') events.onLeaving(this, known.why)
+      else if (known?.cgiup === 'serving') {
+        this.serving = known.serving
+        events.onServing(this)
+      }
+    })
+    const ended = (how: string) => {
+      if (!this.alive) return
+      this.alive = false
+      clearTimeout(this.#late)
+      events.onExit(this, how)
+    }
+    child.on('error', (error) => {
+      if (child.pid === undefined) ended(error.message)
+    })
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  answer(message: ToWorker, handle?: object): void {
+    // An error means that it has ended, which `exit` says.
+    if (this.#process.connected) this.#process.send(message, handle as never, {}, () => {})
+  }
+
+  /** It was a spare one, and is to serve. */
+  go(): void {
+    this.answer({ cgiup: 'go' })
+  }
+
+  /** Another worker's connection. */
+  give(handle: SocketHandle): void {
+    const done = () => handle.close()
+    if (this.#process.connected) this.#process.send({ cgiup: 'connection' }, handle as never, {}, done)
+    else done()
+  }
+
+  /**
+   * Gracefully, once it serves; else at once.
+   *
+   * @param successor another worker takes its connections
+   */
+  end(successor = false): void {
+    this.ending = true
+    if (this.serving === null) {
+      this.kill()
+      return
+    }
+    this.answer({ cgiup: 'end', successor })
+    this.#late ??= setTimeout(() => this.kill(), this.serving.graceMs + LATE_MS)
+  }
+
+  kill(): void {
+    this.ending = true
+    this.#process.kill('SIGKILL')
+  }
+}
+
+/** The same program with the same arguments as this process. */
+function startProcess({ facts, descriptors }: ChildOptions): ChildProcess {
+  const [, program, ...args] = process.argv
+  if (program === undefined) throw new UsageError('USAGE', 'Workers need a program in a file: node app.js.')
+  const stdio: (number | 'ignore' | 'ipc')[] = [
+    descriptors.includes(0) ? 0 : 'ignore',
+    2,
+    2,
+    ...descriptors.filter((fd) => fd > 2),
+    'ipc',
+  ]
+  const env = { ...firstEnvironment(), [workerVariable]: JSON.stringify(facts) }
+  return spawn(process.execPath, [...nodeArguments(), program, ...args], { env, stdio })
+}
+
+/**
+ * For this process alone: LISTEN_PID names the process that is meant (sd_listen_fds(3)), the others belong
+ * to a channel or cluster that it is part of itself.
+ */
+const own = [
+  'LISTEN_PID',
+  'LISTEN_PIDFDID',
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+]
+
+/**
+ * The environment that this process was started with. What the app file has put into process.env since, from
+ * an `.env` file for example, the worker reads anew: it would take the old value for one that was given.
+ */
+function firstEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {}
+  try {
+    for (const pair of readFileSync('/proc/self/environ', 'utf8').split('\0')) {
+      const at = pair.indexOf('=')
+      if (at > 0) env[pair.slice(0, at)] = pair.slice(at + 1)
+    }
+  } catch {
+    Object.assign(env, process.env)
+  }
+  for (const name of own) delete env[name]
+  return env
+}
+
+/** A debugger of each process needs a port of its own. */
+function nodeArguments(): string[] {
+  const own = process.execArgv
+  return own.some((argument) => argument.startsWith('--inspect')) ? [...own, '--inspect-port=0'] : own
+}

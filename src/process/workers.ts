@@ -1,0 +1,230 @@
+/**
+ * The primary of worker processes: starts them, starts others where they end, gives them the sockets that
+ * they share, and never serves a request itself. src/process/worker.ts is the other side.
+ */
+import { closeSync } from 'node:fs'
+import { CgiupError, UsageError } from '../core/errors.js'
+import { remover } from '../socket/unix-socket.js'
+import type { SocketHandle } from '../socket/wire.js'
+import type { Serving } from './worker.js'
+import { Child, type ChildEvents } from './workers-child.js'
+import { type Crew, Slot } from './workers-slot.js'
+import { WorkersSocket } from './workers-socket.js'
+import { Spare } from './workers-spare.js'
+
+/** How long workers have, when this process exits, to end replies that are open; in milliseconds. */
+const EXIT_MS = 60
+
+export interface WorkersOptions {
+  /** How many. */
+  readonly workers: number
+  /** Descriptors that a launcher handed over; workers get them under the same numbers. */
+  readonly descriptors: readonly number[]
+  /** Path of a Unix socket among them that is for this process and its workers alone. Default: it stays. */
+  readonly ownPath?: string
+  /** Lines about workers. Default: `process.stderr`. */
+  readonly log?: (line: string) => void
+}
+
+export class Workers implements Crew {
+  ending = false
+  /** What the first worker said of itself. */
+  serving: Serving | null = null
+  readonly #options: WorkersOptions
+  readonly #slots: Slot[] = []
+  readonly #spare = new Spare(
+    () => this.#spawnChild(true),
+    (line) => this.log(line),
+  )
+  readonly #slotOf = new Map<Child, Slot>()
+  readonly #children = new Set<Child>()
+  readonly #socket = new WorkersSocket()
+  #removeOwnPath: (() => void) | undefined
+  #reloading: Promise<void> | null = null
+  #again = false
+  #placed = 0
+  #closed: Promise<void> | undefined
+  #empty: () => void = () => {}
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    if (options.ownPath !== undefined) this.#removeOwnPath = remover(options.ownPath)
+    for (let number = 1; number <= options.workers; number++) this.#slots.push(new Slot(number, this))
+  }
+
+  get serves(): boolean {
+    return this.#slots.some(({ current }) => current !== null)
+  }
+
+  /** Process ids of the workers that live. */
+  get pids(): number[] {
+    return [...this.#children].map(({ pid }) => pid)
+  }
+
+  /**
+   * Resolves when the first worker serves; the others are started then, so that what keeps the app from
+   * starting is said once.
+   *
+   * @throws UsageError WORKER_FAILED when that worker ends before it serves
+   */
+  async start(): Promise<Serving> {
+    const [first, ...others] = this.#slots as [Slot, ...Slot[]]
+    let serves = await first.start(never)
+    // A signal to all processes of that name reaches the worker before it can take it.
+    if (!serves && isReload(first.lastExit)) serves = await first.start(never)
+    if (!serves || this.serving === null) {
+      // A signal has come before: the process is about to exit.
+      if (this.ending) await new Promise(() => {})
+      await this.close()
+      throw new UsageError(
+        'WORKER_FAILED',
+        `The first worker process ended before it served: ${first.lastExit}.`,
+      )
+    }
+    for (const slot of others) void slot.start()
+    return this.serving
+  }
+
+  /**
+   * Fresh workers with the code as it is now, one after the other: the old one ends when the new one
+   * serves. A new one that does not come to serve stops it.
+   */
+  reload(): Promise<void> {
+    this.#again = this.#reloading !== null
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = null
+    })
+    return this.#reloading
+  }
+
+  async #reload(): Promise<void> {
+    do {
+      this.#again = false
+      this.#spare.renew()
+      for (const slot of this.#slots) {
+        let fresh = await slot.replace()
+        // `pkill -HUP -f app.js` reaches the fresh worker too, before it can take the signal.
+        if (!fresh && isReload(slot.lastExit)) fresh = await slot.replace()
+        if (this.ending) return
+        if (!fresh) return this.log('reload stopped: a new worker does not start')
+      }
+    } while (this.#again)
+    this.log('reloaded: all workers are new')
+  }
+
+  /** Ends all workers gracefully, each within its own grace. Resolves when they have gone. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.ending = true
+    this.#spare.stop()
+    for (const slot of this.#slots) slot.stop()
+    this.#removeOwnPath?.()
+    this.#socket.close()
+    // Connections that this process alone could accept would wait for nothing.
+    for (const fd of this.#options.descriptors) closeQuietly(fd)
+    for (const child of this.#children) child.end()
+    if (this.#children.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#empty = resolve
+      })
+  }
+
+  /** Ends all workers at once; what they may say to their peers they say within some milliseconds. */
+  kill(): void {
+    for (const child of this.#children) child.answer({ cgiup: 'exit' })
+    if (this.#children.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_MS)
+    for (const child of this.#children) child.kill()
+  }
+
+  spawn(slot: Slot, spare: boolean): Child {
+    const ready = spare ? this.#spare.take() : null
+    ready?.go()
+    const child = ready ?? this.#spawnChild(false)
+    this.#slotOf.set(child, slot)
+    return child
+  }
+
+  crashed(): void {
+    if (this.ending) return
+    this.#spare.want()
+    if (!this.serves) this.#slots[0]?.hurry()
+  }
+
+  #spawnChild(spare: boolean): Child {
+    const { workers, descriptors } = this.#options
+    const child = new Child({ facts: { primary: process.pid, workers, spare }, descriptors }, this.#events)
+    this.#children.add(child)
+    return child
+  }
+
+  log(line: string): void {
+    if (this.#options.log !== undefined) this.#options.log(line)
+    else process.stderr.write(`cgiup: ${line}\n`)
+  }
+
+  readonly #events: ChildEvents = {
+    onBind: (child, place) => {
+      this.#socket.bind(place).then(
+        ({ handle, url, address }) => child.answer({ cgiup: 'bound', url, address }, handle),
+        (error) => child.answer(refusal(error)),
+      )
+    },
+    onConnection: (_, handle) => this.#place(handle),
+    onServing: (child) => void this.#serves(child),
+    onLeaving: (child) => {
+      const slot = this.#slotOf.get(child)
+      if (slot === undefined || child !== slot.current || this.ending) return
+      this.#spare.renew()
+      void slot.start()
+    },
+    onExit: (child, how) => {
+      this.#children.delete(child)
+      if (!this.#spare.exited(child)) this.#slotOf.get(child)?.exited(child, how)
+      this.#slotOf.delete(child)
+      if (this.#children.size === 0) this.#empty()
+    },
+  }
+
+  /** A connection of a worker that leaves goes on in one that serves. */
+  #place(handle: SocketHandle): void {
+    const serving = this.#slots.flatMap(({ current }) => (current === null || this.ending ? [] : [current]))
+    const taker = serving[this.#placed++ % serving.length]
+    if (taker === undefined) handle.close()
+    else taker.give(handle)
+  }
+
+  async #serves(child: Child): Promise<void> {
+    try {
+      await this.#socket.publish()
+    } catch (error) {
+      this.log((error as Error).message)
+      child.kill()
+      return
+    }
+    this.serving ??= child.serving
+    this.#slotOf.get(child)?.serves(child)
+    if (!this.ending && this.#slots.every(({ current, next }) => current !== null && next === null))
+      this.#spare.start()
+  }
+}
+
+const never = () => false
+
+const isReload = (how: string): boolean => how === 'SIGHUP' || how === 'SIGUSR2'
+
+function refusal(error: unknown) {
+  const code = error instanceof CgiupError ? error.code : 'LISTEN_FAILED'
+  return { cgiup: 'refused', code, message: (error as Error).message } as const
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd)
+  } catch {
+    // Closed already.
+  }
+}

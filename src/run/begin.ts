@@ -1,0 +1,61 @@
+/** What is done when the package is imported, before the app's own code runs. */
+import { installLightWeb } from '../app/web/install.js'
+import { dropQueryWords } from '../cgi/child/query-words.js'
+import { printToStderr, takeStdout } from '../cgi/child/stdio.js'
+import { guardStandardStreams } from '../core/standard-streams.js'
+import { watchEarlySignals } from '../process/early-end.js'
+import { firstParent, leaveSignalsToPrimary } from '../process/parent.js'
+import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
+import { defaultToProduction } from './node-env.js'
+
+/**
+ * In a process that a web server started: sets NODE_ENV, spares it the platform's web classes and, as a CGI script,
+ * takes stdout, which is the reply (RFC 3875 section 6.1); a FastCGI process has none that anybody
+ * reads (FastCGI 1.0 section 2.2). Imports run before the script's
+ * own code, so this is the last moment for both.
+ *
+ * @param ended called when a CGI script ends.
+ */
+export function beginScript(ended?: () => void): void {
+  leaveSignalsToPrimary()
+  const found = whatStarts()
+  const server = found?.server ?? 'http'
+  if (found !== undefined && isBehindGateway(found)) defaultToProduction()
+  if (server === 'http') {
+    // A socket that was handed over: requests wait there already.
+    if (found?.sockets !== undefined) watchEarly()
+    return
+  }
+  guardStandardStreams()
+  installLightWeb()
+  if (server !== 'cgi') {
+    printToStderr()
+    watchEarly()
+    return
+  }
+  dropQueryWords(process.argv, process.env.QUERY_STRING)
+  takeStdout()
+  if (ended) process.once('exit', ended)
+}
+
+function watchEarly(): void {
+  process.on('SIGUSR1', endEarly)
+  watchEarlySignals()
+  firstParent()
+}
+
+/**
+ * multiwatch and libfcgi's programs end on SIGUSR1, Node starts its debugger: not in a process that is
+ * told to end before it serves. Once it does, that has a handler of its own.
+ */
+export function endEarly(): void {
+  if (process.listenerCount('SIGUSR1') === 1) process.exit(0)
+}
+
+function whatStarts(): Detected | undefined {
+  try {
+    return detect({ env: process.env, stdin: stdinKind, pid: process.pid })
+  } catch {
+    return undefined // CGIUP_SERVER names no server: run() says so.
+  }
+}

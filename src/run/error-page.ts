@@ -1,0 +1,17 @@
+import { showsDevelopment } from '../core/development.js'
+import { onDemand } from '../core/load-ahead.js'
+import type { RunOptions } from './options.js'
+
+const errorPages = onDemand(() => import('../pages/error-page.js'))
+
+/**
+ * The `onError` of an adapter; a CGI script loads the page when there is an error.
+ *
+ * @param option what the caller said of development; who may see it is decided for each request
+ */
+export function errorPage(option: boolean | undefined): NonNullable<RunOptions['onError']> {
+  return async (error, exchange) => {
+    const { errorReply } = await errorPages()
+    return errorReply(error, exchange, { development: showsDevelopment(exchange, option) })
+  }
+}

@@ -1,0 +1,122 @@
+/** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
+import { constants } from 'node:os'
+import { toHandler } from '../app/handler.js'
+import { guardedAround } from '../app/served.js'
+import type { App } from '../app/types.js'
+import { isDevelopment } from '../core/development.js'
+import type { Handler } from '../core/exchange.js'
+import { recordOutput } from '../core/recorded-output.js'
+import { guardStandardStreams } from '../core/standard-streams.js'
+import { accessLog } from '../host/access-log.js'
+import { noticeProxies, warnOfPages } from '../host/development-notice.js'
+import { checkProcessOptions } from '../process/options.js'
+import { reloadHint } from '../process/signals.js'
+import { httpLimits } from '../serve/limits.js'
+import { sayWhyItEnds } from '../serve/process-end.js'
+import { type Address, parseAddress } from '../socket/address.js'
+import type { Detected } from './detect.js'
+import { errorPage } from './error-page.js'
+import type { Running, RunOptions } from './options.js'
+
+/** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
+export async function startHttp(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+  checkProcessOptions(options)
+  guardStandardStreams()
+  const place = placeOf(options)
+  const handler = await httpHandler(app, options)
+  // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
+  const { serveHttp } = await import('../http/server/server.js')
+  const { allow, socketMode, socketGroup, limits } = options
+  const server = await serveHttp(handler, {
+    ...place,
+    ...(socketMode !== undefined && { socketMode }),
+    ...(socketGroup !== undefined && { socketGroup }),
+    ...httpLimits(limits),
+    ...(allow && { allow }),
+    onError: options.onError ?? errorPage(options.development),
+    ...(!options.quiet && { log: accessLog() }),
+  })
+  // Who reads that it is there may send a signal.
+  const release = closeOnSignal(() => server.close(), reloadHint)
+  warnOfPages(options.development, server.address)
+  if (!options.quiet) {
+    process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
+  }
+  const close = async () => {
+    release()
+    await server.close()
+  }
+  return { server: 'http', why, url: server.url, address: server.address, close }
+}
+
+/** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
+export async function httpHandler(app: App, options: RunOptions): Promise<Handler> {
+  const { development } = options
+  const { withHostCheck } = await import('../host/host-check.js')
+  const handler = await toHandler(app, options)
+  const recorded = isDevelopment('http', development) ? recordOutput(handler) : handler
+  const whole = await mounted(recorded, options)
+  const guarded = whole === recorded ? whole : guardedAround(whole, handler)
+  const { allowedHosts } = options
+  const checked = withHostCheck(guarded, {
+    ...placeOf(options),
+    ...(allowedHosts && { allowedHosts }),
+    ...(development !== undefined && { development }),
+  })
+  return noticeProxies(checked, development)
+}
+
+/** The address a browser opens; a Unix socket has none. */
+export function homeOf(url: string, mount = ''): string {
+  return url.startsWith('unix:') ? url : `${url}${mount === '/' ? '' : mount}/`
+}
+
+async function mounted(handler: Handler, { mount = '' }: RunOptions): Promise<Handler> {
+  if (mount === '' || mount === '/') return handler
+  const { mountedAt } = await import('../host/mounted-at.js')
+  return mountedAt(mount, handler)
+}
+
+function placeOf({ listen, host, port }: RunOptions): Address {
+  const wanted = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+  return listen === undefined ? wanted : { ...(host !== undefined && { host }), ...parseAddress(listen) }
+}
+
+/**
+ * The first SIGINT, SIGTERM, SIGUSR2 or SIGHUP (the terminal is closed) lets running requests end, the second of
+ * any kind ends the process at once, with what it has started.
+ *
+ * @param hint a line for SIGUSR2, by which others reload
+ * @returns takes the signal handlers off again
+ */
+export function closeOnSignal(close: () => Promise<void>, hint?: string): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGHUP'] as const
+  let closing = false
+  const stop = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGUSR2') {
+      // Node's own heap snapshots and reports, and apps, use it too.
+      if (process.listenerCount(signal) > 1) return
+      if (hint && !closing) process.stderr.write(`cgiup: ${hint}\n`)
+    }
+    // An app with handlers of its own ends the process itself.
+    const others = process.listenerCount(signal) > 1
+    if (closing && !others) {
+      release()
+      // The default effect of a signal tells nobody: scripts would run on, a Unix socket stay.
+      sayWhyItEnds(`${signal} came again`)
+      process.emit('exit', 128 + constants.signals[signal])
+      process.kill(process.pid, signal)
+    }
+    if (closing) return
+    closing = true
+    void close().finally(() => {
+      release()
+      if (!others) process.exit(0)
+    })
+  }
+  const release = () => {
+    for (const signal of signals) process.off(signal, stop)
+  }
+  for (const signal of signals) process.on(signal, stop)
+  return release
+}

@@ -1,0 +1,24 @@
+/** Where a process can only make room for a fresh one when another process keeps the socket open meanwhile. */
+
+import { isDevelopment } from '../core/development.js'
+import { findManager } from '../process/manager.js'
+import { socketPath } from '../socket/socket-path.js'
+import type { Detected } from './detect.js'
+import type { RunOptions } from './options.js'
+
+/**
+ * 1 where `recycle` or `restartOnChange` want a worker process, else 0.
+ *
+ * lighttpd answers 500 and 503 from the moment its process stops until the next one listens, and mod_fcgid
+ * starts no more than one process in three seconds for long. With nobody who starts a fresh process, a
+ * primary does. Only a change of the app under mod_fcgid, which comes seldom, is left to mod_fcgid: it asks
+ * the next process when it cannot reach one.
+ */
+export function impliedWorkers(options: RunOptions, { sockets }: Detected): number {
+  const manager = sockets && findManager(socketPath(sockets[0]?.fd ?? 0))
+  if (manager === 'gone') return 0
+  if (Object.values(options.recycle ?? {}).some((limit) => limit !== undefined)) return 1
+  if (manager?.name === 'mod_fcgid') return 0
+  const development = isDevelopment('fastcgi', options.development)
+  return (options.restartOnChange ?? (development && manager?.renews === true)) ? 1 : 0
+}

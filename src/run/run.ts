@@ -1,0 +1,129 @@
+/** `run(app)`: joins an app with the server that fits the way this process was started. */
+
+import type { App } from '../app/types.js'
+import { isDevelopment } from '../core/development.js'
+import { CgiupError } from '../core/errors.js'
+import type { Handler } from '../core/exchange.js'
+import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
+import { errorPage } from './error-page.js'
+import { currentLaunch } from './launch-state.js'
+import { defaultToProduction, sayLate } from './node-env.js'
+import type { Running, RunOptions } from './options.js'
+
+/**
+ * Serves an app: as a CGI script when a web server started this process, else as an HTTP server for
+ * development.
+ *
+ * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
+ * it, the failure is printed in two lines and the process exits with 1.
+ *
+ * @throws UsageError SERVER_UNKNOWN, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
+ * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
+ */
+export function run(app: App, options: RunOptions = {}): Promise<Running> {
+  const launch = currentLaunch()
+  const running = start(app, { ...options, ...launch?.options })
+  if (launch) launch.running = running
+  return new Watched(running, launch !== undefined)
+}
+
+/** A promise whose failure is told to the person at the terminal when no program takes it. */
+class Watched extends Promise<Running> {
+  #taken: boolean
+
+  /** @param taken somebody waits for the work itself */
+  constructor(work: Promise<Running>, taken: boolean) {
+    super((resolve, reject) => void work.then(resolve, reject))
+    this.#taken = taken
+    super.then(undefined, (error) => setImmediate(() => this.#fail(error)))
+  }
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  // `await` of a subclass calls this too.
+  // biome-ignore lint/suspicious/noThenProperty: seeing whether somebody waits is what it is for
+  override then<A = Running, B = never>(
+    done?: ((value: Running) => A | PromiseLike<A>) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#taken = true
+    return super.then(done, failed)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#taken) return
+    process.stderr.write(`${failureText(error)}\n`)
+    process.exit(1)
+  }
+}
+
+/** A failure for the terminal: what was seen and what to do; a stack only where it is a defect. */
+export function failureText(error: unknown): string {
+  if (error instanceof CgiupError) return `cgiup: ${error.message}\n       ${error.fix}`
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+}
+
+async function start(app: App, options: RunOptions): Promise<Running> {
+  const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
+  if (isBehindGateway(found) && defaultToProduction(options.development)) sayLate(found.server)
+  if (found.server === 'cgi') return startCgi(app, options, found)
+  if (await needsWorkers(options, found)) {
+    const { startWorkers } = await import('./workers.js')
+    return startWorkers(options, found)
+  }
+  if (
+    found.server === 'http' &&
+    found.sockets === undefined &&
+    // On a laptop a server ends at once, without thought for those who are on their way to it.
+    isDevelopment('http', options.development) &&
+    !(await isWorker())
+  ) {
+    const { startHttp } = await import('./http.js')
+    return startHttp(app, options, found)
+  }
+  const { startDaemon } = await import('./daemon.js')
+  return startDaemon(app, options, found)
+}
+
+/** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
+export async function needsWorkers(options: RunOptions, found: Detected): Promise<boolean> {
+  const { workers, recycle, restartOnChange, development } = options
+  if (!workers && !recycle && !(restartOnChange ?? isDevelopment('fastcgi', development))) return false
+  if (found.server === 'cgi' || (await isWorker())) return false
+  return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(options, found) > 0
+}
+
+/** A primary has started this process to serve. Loads nothing where that cannot be. */
+async function isWorker(): Promise<boolean> {
+  if (process.send === undefined) return false
+  const { currentWorker } = await import('../process/worker.js')
+  return currentWorker() !== undefined
+}
+
+async function startCgi(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+  const [{ serveCgi }, { toHandler }] = await Promise.all([
+    import('../cgi/child/child.js'),
+    import('../app/handler.js'),
+  ])
+  const { development } = options
+  let handler: Handler
+  try {
+    handler = await toHandler(app, options)
+  } catch (error) {
+    // A web server waits for an answer: it gets the error page, and its log the reason.
+    handler = () => {
+      throw error
+    }
+  }
+  if (isDevelopment('cgi', development))
+    handler = (await import('../core/recorded-output.js')).recordOutput(handler)
+  const maxBodyBytes = options.limits?.maxBodyBytes
+  await serveCgi(handler, {
+    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...options.cgi,
+    onError: options.onError ?? errorPage(development),
+  })
+  return { server: 'cgi', why, close: async () => {} }
+}

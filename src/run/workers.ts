@@ -1,0 +1,106 @@
+/** `run()` as the primary of worker processes: it manages, they serve. Loaded only where it is one. */
+import { closeSync, openSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { UsageError } from '../core/errors.js'
+import { guardStandardStreams } from '../core/standard-streams.js'
+import { wasTold } from '../process/early-end.js'
+import { findManager, watchManager } from '../process/manager.js'
+import { checkProcessOptions } from '../process/options.js'
+import { endOnSignals } from '../process/signals.js'
+import type { Serving } from '../process/worker.js'
+import { Workers } from '../process/workers.js'
+import { socketPath } from '../socket/socket-path.js'
+import { endEarly } from './begin.js'
+import type { Detected } from './detect.js'
+import { homeOf } from './http.js'
+import type { Running, RunOptions } from './options.js'
+
+let started = false
+
+/**
+ * Resolves when the first worker serves.
+ *
+ * @throws UsageError WORKER_FAILED, USAGE
+ */
+export async function startWorkers(options: RunOptions, { sockets }: Detected): Promise<Running> {
+  checkProcessOptions(options)
+  guardStandardStreams()
+  // A second crew would run the first call of run() as well, and want its address.
+  if (started) throw new UsageError('USAGE', 'run() with workers can be called once in a process.')
+  started = true
+  const count = options.workers === 'auto' ? availableParallelism() : options.workers || 1
+  const path = socketPath(sockets?.[0]?.fd ?? 0)
+  const manager = sockets ? findManager(path) : undefined
+  if (manager === 'gone') process.exit(0)
+  const workers = new Workers({
+    workers: count,
+    descriptors: sockets?.map(({ fd }) => fd) ?? [],
+    // mod_fcgid makes a socket for each of its processes, which is this one.
+    ...(manager?.name === 'mod_fcgid' && path && { ownPath: path }),
+  })
+  process.off('SIGUSR1', endEarly)
+  const ending = endOnSignals({
+    close: () => workers.close(),
+    graceMs: 0,
+    managed: manager !== undefined,
+    onReload: () => void workers.reload(),
+    onHangup: hangup(workers, () => ending.end('the terminal has gone')),
+  })
+  // SIGUSR2 asks for the code as it is now, which no worker has loaded before.
+  const told = wasTold()
+  if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} came while the app was loaded`))
+  // A second signal ends this process at once, and the workers with it.
+  const onExit = () => {
+    if (workers.ending) workers.kill()
+  }
+  process.on('exit', onExit)
+  const unwatch = manager && watchManager(manager, () => ending.end(`${manager.name} has gone`))
+  const release = () => {
+    if (unwatch) unwatch()
+    ending.release()
+    process.off('exit', onExit)
+  }
+  try {
+    const serving = await workers.start()
+    if (!serving.quiet && !options.quiet && sockets === undefined)
+      process.stderr.write(banner(serving, options, count))
+    return running(serving, async () => {
+      await workers.close()
+      release()
+    })
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function running({ server, why, url, address }: Serving, close: () => Promise<void>): Running {
+  return { server, why, role: 'primary', url, address, close }
+}
+
+function banner({ server, why, url }: Serving, { mount }: RunOptions, count: number): string {
+  const where = server === 'http' ? homeOf(url, mount) : url
+  const name = server === 'http' ? 'HTTP' : server
+  return `cgiup: ${where} (${name}: ${why}; ${count} ${count === 1 ? 'worker' : 'workers'}; Ctrl-C stops it)\n`
+}
+
+/**
+ * SIGHUP reloads the workers. The kernel sends it as well when a terminal is closed: then this process
+ * ends, as any program does.
+ */
+function hangup(workers: Workers, end: () => void): () => void {
+  const hadTerminal = hasTerminal()
+  return () => {
+    if (hadTerminal && !hasTerminal()) end()
+    else void workers.reload()
+  }
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,82 @@
+/** A {@link Reply} onto an SCGI connection: CGI output (RFC 3875 section 6), ended by the connection's end. */
+import { cutOffText } from '../../cgi/codec/error-text.js'
+import { encodeHead } from '../../cgi/codec/head.js'
+import { giveBack, isLent } from '../../core/buffers.js'
+import type { Reply } from '../../core/exchange.js'
+import { type AnswerLine, prepareAnswer, smallBody, wrongLength } from '../../serve/answer.js'
+import { bigHeadWarning } from '../../serve/refused-heads.js'
+import { HIGH_WATER, type Wire } from '../../socket/wire.js'
+import type { ScgiExchange } from './exchange.js'
+
+/** What an answer needs of its connection. */
+export interface Line extends AnswerLine<ScgiExchange> {
+  readonly wire: Wire
+  /** The reply is out. */
+  finish(exchange: ScgiExchange): void
+  /** The end of a reply that broke in its middle: never one that looks whole. */
+  cut(): void
+}
+
+/** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
+export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void => {
+  const prepared = prepareAnswer(line, exchange, reply, answer, answerError)
+  if (prepared === null) return
+  const head = encodeHead(prepared)
+  const warning = bigHeadWarning(head)
+  if (warning !== null) line.service.lines.once(`cgiup: ${warning}`)
+  const { body } = prepared
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
+    whole(line.wire, head, body)
+    line.finish(exchange)
+  } else {
+    line.wire.text(head)
+    void stream(line, exchange, body, prepared.length)
+  }
+}
+
+const whole = (wire: Wire, head: string, body: string | Uint8Array | null): void => {
+  const small = smallBody(body)
+  if (small !== null) {
+    wire.text(head + small)
+    return
+  }
+  const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array)
+  wire.bytes([Buffer.from(head, 'latin1'), bytes], isLent(bytes) ? () => giveBack(bytes) : undefined)
+}
+
+const stream = async (
+  line: Line,
+  exchange: ScgiExchange,
+  body: AsyncIterable<Uint8Array>,
+  length: number | null,
+): Promise<void> => {
+  const { wire } = line
+  let sent = 0
+  try {
+    for await (const piece of body) {
+      if (exchange.finished || !wire.writable) return
+      if (piece.length === 0) continue
+      sent += piece.length
+      if (length !== null && sent > length) throw wrongLength(length, 'more than that')
+      wire.bytes([piece])
+      if (wire.queued >= HIGH_WATER) await new Promise<void>((resolve) => wire.whenWritten(resolve))
+      if (exchange.finished) return
+    }
+    if (length !== null && sent < length) throw wrongLength(length, String(sent))
+    line.finish(exchange)
+  } catch (error) {
+    if (!exchange.finished) cutOff(line, exchange, error, sent)
+  }
+}
+
+/** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
+export const answerError = (line: Line, exchange: ScgiExchange, error: unknown): void => {
+  if (exchange.finished) line.service.lateError(error, exchange)
+  else if (exchange.headSent) cutOff(line, exchange, error, null)
+  else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
+}
+
+const cutOff = (line: Line, exchange: ScgiExchange, error: unknown, sent: number | null): void => {
+  line.service.report(exchange, cutOffText(error, sent))
+  line.cut()
+}

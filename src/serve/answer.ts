@@ -1,0 +1,103 @@
+/** What the answers of FastCGI and SCGI share, until the head goes out. */
+import { failureText } from '../cgi/codec/error-text.js'
+import { type PreparedReply, prepareReply } from '../cgi/codec/head.js'
+import { textPageLines } from '../cgi/codec/page-fields.js'
+import { AppError } from '../core/errors.js'
+import type { Reply } from '../core/exchange.js'
+import type { SocketExchange } from './exchange.js'
+import { needsBodyFirst, type Waiting } from './half-duplex.js'
+import type { ProcessEnd } from './process-end.js'
+import type { Service } from './service.js'
+import { parseVerbatim } from './verbatim.js'
+
+/** What an answer needs of its connection. */
+export interface AnswerLine<E> {
+  readonly service: Service
+  /** Resolves when all of the body is here, in a file where it is large. */
+  takeBody(exchange: E): Promise<void>
+}
+
+/** Bodies up to this many bytes go out in one string with their head. */
+export const SMALL_BODY = 16384
+
+/**
+ * The reply, checked, when its head can go out now. Null when that is for later, or never: then `answer` or
+ * `fail` is called again, or has been.
+ *
+ * @param change makes another reply of it first
+ */
+export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange & Waiting>(
+  line: L,
+  exchange: E,
+  reply: Reply,
+  answer: (line: L, exchange: E, reply: Reply) => void,
+  fail: (line: L, exchange: E, error: unknown) => void,
+  change: ((reply: Reply) => Reply) | null = null,
+): PreparedReply | null => {
+  if (exchange.finished) {
+    dropBody(reply.body)
+    return null
+  }
+  let prepared: PreparedReply
+  try {
+    prepared = prepareReply(
+      change === null ? reply : change(reply),
+      exchange.env.get('REQUEST_METHOD') ?? 'GET',
+    )
+  } catch (error) {
+    dropBody(reply?.body)
+    fail(line, exchange, error)
+    return null
+  }
+  if (prepared.verbatim) {
+    parseVerbatim(reply).then(
+      (parsed) => answer(line, exchange, parsed),
+      (error) => fail(line, exchange, error),
+    )
+    return null
+  }
+  if (needsBodyFirst(exchange, prepared.body)) {
+    line.takeBody(exchange).then(() => answer(line, exchange, reply))
+    return null
+  }
+  if (prepared.status >= 500) {
+    const failure = failureText(reply)
+    if (failure !== null) line.service.report(exchange, failure)
+  }
+  if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
+  if (prepared.dropped !== null) dropBody(prepared.dropped)
+  exchange.headSent = true
+  return prepared
+}
+
+const dropBody = (body: Reply['body'] | undefined): void => {
+  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
+  body[Symbol.asyncIterator]()
+    .return?.()
+    ?.catch?.(() => {})
+}
+
+/** A small body as Latin-1 text of its bytes; null for a large one. */
+export const smallBody = (body: string | Uint8Array | null): string | null => {
+  if (body === null) return ''
+  if (body.length > SMALL_BODY) return null
+  if (typeof body !== 'string') return latin1(body)
+  return Buffer.byteLength(body) === body.length ? body : Buffer.from(body, 'utf8').toString('latin1')
+}
+
+export const latin1 = (bytes: Uint8Array): string => {
+  const buffer =
+    bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString('latin1')
+}
+
+/** @param got how many bytes came: `17`, `more than that` */
+export const wrongLength = (length: number, got: string): AppError =>
+  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
+
+/** The whole CGI output for a request that the end of the process leaves without a reply. */
+export const abandonedText = ({ status }: ProcessEnd, method: string | undefined): string => {
+  const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
+  const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
+  return `Status: ${status} ${reason}\r\n${textPageLines}\r\n${body}`
+}

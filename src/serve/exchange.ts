@@ -1,0 +1,148 @@
+/** A request that came over a socket as an {@link Exchange}. What is costly is made on demand. */
+
+import { RequestError } from '../core/errors.js'
+import {
+  afterwards,
+  type Env,
+  type Exchange,
+  type Gateway,
+  type PendingReply,
+  pendingReply,
+} from '../core/exchange.js'
+import { Environment } from '../env/environment.js'
+import type { PushedBody } from './body.js'
+import { Lifetime } from './lifetime.js'
+
+/** What a request needs of the service that counts it. */
+export interface RequestOwner {
+  readonly maxBodyBytes: number | undefined
+  now(): number
+  waitUntil(work: Promise<unknown>, exchange: SocketExchange): void
+  outlast(work: Promise<unknown>): void
+  log(text: string): void
+}
+
+export abstract class SocketExchange implements Exchange {
+  readonly service: RequestOwner
+  readonly gateway: Gateway
+  abstract readonly stdin: PushedBody
+  /** A limit of its parameters, which are not all there: it is answered with 431. */
+  refused: RequestError | null = null
+  /** Counted among the requests of the service. */
+  admitted = false;
+  /** Of a Node app. */
+  [pendingReply]: PendingReply | null = null
+  /** What the handler gave, when that is a promise. */
+  handling: Promise<unknown> | undefined = undefined
+  /** The head of the reply is out. */
+  headSent = false
+  /** The reply has waited for the whole body. */
+  bodyAwaited = false
+  /** The reply is out, or the connection is gone: nothing more can be sent. */
+  finished = false
+  /** Clock of that; 0 before. */
+  finishedAt = 0
+  /** Clock at which the request began. */
+  readonly began: number
+  readonly #params: readonly string[]
+  readonly #isAscii: boolean
+  #env: Env | undefined
+  #abort: AbortController | undefined
+  #gone: Error | undefined
+  /** Null until somebody asks for it. */
+  #lifetime: Lifetime | null = null
+  #over = false
+
+  /** @param now the service's clock */
+  constructor(
+    service: RequestOwner,
+    gateway: Gateway,
+    params: readonly string[],
+    isAscii = false,
+    now = service.now(),
+  ) {
+    this.service = service
+    this.gateway = gateway
+    this.#params = params
+    this.#isAscii = isAscii
+    this.began = now
+  }
+
+  get env(): Env {
+    this.#env ??= withoutProxy(new Environment(this.#params, this.#isAscii), this.#isAscii)
+    return this.#env
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#gone !== undefined) this.#abort.abort(this.#gone)
+    }
+    return this.#abort.signal
+  }
+
+  get maxBodyBytes(): number | undefined {
+    return this.service.maxBodyBytes
+  }
+
+  get aborted(): boolean {
+    return this.#gone !== undefined
+  }
+
+  /** Nobody is there for the reply: that it breaks off is no trouble. */
+  get clientLeft(): boolean {
+    return this.#gone instanceof RequestError && this.#gone.code === 'REQUEST_ABORTED'
+  }
+
+  abstract stderr(text: string): void
+
+  waitUntil(work: Promise<unknown>): void {
+    this.service.waitUntil(work, this)
+    this.#life().hold(Promise.resolve(work))
+  }
+
+  [afterwards](task: () => void): void {
+    this.#life().afterwards(task)
+  }
+
+  #life(): Lifetime {
+    if (this.#lifetime === null) {
+      this.#lifetime = new Lifetime()
+      if (this.#over) this.#lifetime.end()
+    }
+    return this.#lifetime
+  }
+
+  /** The reply is out, or never will be. May be called twice. */
+  over(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#lifetime?.end()
+  }
+
+  /** Tells the handler to stop. @param reason why; "the client left" when absent. */
+  abort(reason?: Error): void {
+    if (this.#gone !== undefined) return
+    this.#gone = reason ?? new RequestError('REQUEST_ABORTED')
+    if (this.handling !== undefined) {
+      this.service.outlast(this.handling)
+      // It may be using what came with the request.
+      if (!this.#over) this.#life().hold(this.handling)
+    }
+    this.stdin.fail(this.#gone)
+    this.#abort?.abort(this.#gone)
+  }
+}
+
+/**
+ * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
+ * variables believe it. quirk: httpoxy
+ */
+const withoutProxy = (env: Environment, isAscii: boolean): Environment => {
+  // The look-up knows where all names stand, and will be asked for others.
+  if (env.get('HTTP_PROXY') === undefined) return env
+  return new Environment(
+    env.list.filter((_, i, list) => list[i - (i % 2)] !== 'HTTP_PROXY'),
+    isAscii,
+  )
+}

@@ -1,0 +1,301 @@
+/** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
+import { explain, isAbort, logLine, textOf, workFailed } from '../cgi/codec/error-text.js'
+import { prepareReply } from '../cgi/codec/head.js'
+import { textPageFields } from '../cgi/codec/page-fields.js'
+import { CgiupError, RequestError } from '../core/errors.js'
+import type { Exchange, Handler, Reply } from '../core/exchange.js'
+import type { HandOver } from '../socket/wire.js'
+import { Crowd, type Member } from './connection-pressure.js'
+import type { SocketExchange } from './exchange.js'
+import { isHaproxy } from './haproxy.js'
+import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
+import { Log } from './log.js'
+import { type GivesWay, makeRoom } from './pressure.js'
+import { type Abandon, abandonNow, lateEnd, type ProcessEnd } from './process-end.js'
+
+/** A connection, as the service sees it. */
+export interface Served extends Member, GivesWay {
+  /** The process is to end: a connection that is idle is closed now. */
+  stop(): void
+  /** Another process takes connections over: one that is idle goes there now. */
+  leave?(): void
+  /** Looks at time limits. @param now the service's clock, in milliseconds */
+  sweep(now: number): void
+  destroy(): void
+  /**
+   * Ends its open requests at once, and closes it; see {@link Abandon}.
+   *
+   * @returns what resets the connection, where that is to follow
+   */
+  abandon(end: ProcessEnd): (() => void) | null
+}
+
+const SWEEP_MS = 500
+
+/** How long an idle connection is kept when the process ends, in milliseconds: a request may be on its way. */
+const IDLE_GRACE_MS = 500
+
+const text503: Reply = {
+  status: 503,
+  headers: [...textPageFields, 'Retry-After', '1'],
+  body: 'Service Unavailable: too many requests at a time.\n',
+}
+
+/** RFC 6585 section 5. */
+const text431: Reply = {
+  status: 431,
+  headers: textPageFields,
+  body: 'Request Header Fields Too Large\n',
+}
+
+const text500: Reply = {
+  status: 500,
+  headers: textPageFields,
+  body: 'Internal Server Error\n',
+}
+
+export class Service {
+  static readonly idleGraceMs = IDLE_GRACE_MS
+  readonly limits: Limits
+  readonly lines: Log
+  /** Other processes may serve the same app. */
+  readonly multiprocess: boolean
+  /** Every reply is the last one of its connection. */
+  stopping = false
+  /** The process is to end, and another one goes on with its connections. */
+  handOver: HandOver | null = null
+  readonly connections = new Crowd<Served>()
+  readonly #handler: Handler
+  readonly #options: ServiceOptions
+  readonly #work = new Set<Promise<unknown>>()
+  readonly #timer: NodeJS.Timeout
+  #running = 0
+  /** Of the connections: one that is counted twice. */
+  #passing = 0
+  #empty: (() => void) | null = null
+  #stopped: Promise<void> | undefined
+
+  /** What the option says; undefined where it says nothing. */
+  readonly maxBodyBytes: number | undefined
+
+  constructor(handler: Handler, options: ServiceOptions = {}) {
+    this.maxBodyBytes = options.maxBodyBytes
+    this.#handler = handler
+    this.#options = options
+    this.limits = limitsFrom(options)
+    this.multiprocess = options.multiprocess ?? false
+    this.lines = new Log(options.stderr, this.now)
+    this.#timer = setInterval(() => {
+      const now = this.now()
+      for (const connection of this.connections) connection.sweep(now)
+      this.lines.sweep()
+    }, SWEEP_MS)
+    this.#timer.unref()
+  }
+
+  /** Requests that are being served. */
+  get running(): number {
+    return this.#running
+  }
+
+  opened(connection: Served): void {
+    this.connections.add(connection)
+  }
+
+  closed(connection: Served): void {
+    this.connections.delete(connection)
+    if (this.connections.size === 0) this.#empty?.()
+  }
+
+  /** A connection goes on as another one: what `give` opens takes its place. */
+  passOn(from: Served, give: () => void): void {
+    this.#passing = 1
+    give()
+    this.#passing = 0
+    this.closed(from)
+  }
+
+  /**
+   * Whether there is room for one more connection, for which another one may give way.
+   *
+   * @param counted it is among them already
+   */
+  hasRoom(counted?: Member): boolean {
+    const others = this.connections.size - this.#passing - (counted === undefined ? 0 : 1)
+    return makeRoom(this.connections, others, this.limits.maxConnections, this.now(), this.lines)
+  }
+
+  /**
+   * Gives a request to the handler, or its refusal to `reply` or `fail`.
+   *
+   * @param crossed the limit of its connection that it crosses; null for none
+   */
+  serve(
+    exchange: SocketExchange,
+    reply: (reply: Reply) => void,
+    fail: (error: unknown) => void,
+    crossed: 'maxConnections' | 'maxRequestsPerConnection' | null,
+  ): void {
+    const { maxRequests, maxBodyBytes } = this.limits
+    exchange.admitted = true
+    this.#running++
+    const { refused } = exchange
+    if (refused !== null) {
+      const { protocol } = exchange.gateway
+      this.lines.complaint(`${protocol}: ${refused.message}; the request is answered with 431`)
+      reply(text431)
+      return
+    }
+    const { length } = exchange.stdin
+    if (crossed !== null || this.#running > maxRequests) {
+      const name = crossed ?? 'maxRequests'
+      this.lines.complaint(logLine(exchange.env, `answered with 503: ${name} is ${this.limits[name]}`))
+      // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
+      reply(explain(text503))
+      return
+    }
+    if (length !== null && length > maxBodyBytes) {
+      fail(tooLarge(length, maxBodyBytes))
+      return
+    }
+    let result: Reply | Promise<Reply>
+    try {
+      result = this.#handler(exchange)
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (result instanceof Promise) {
+      exchange.handling = result
+      result.then(reply, fail)
+    } else reply(result)
+  }
+
+  /** The request is over. May be called twice. */
+  done(exchange: SocketExchange): void {
+    if (!exchange.admitted) return
+    exchange.admitted = false
+    this.#running--
+    exchange.over()
+  }
+
+  #onError(error: unknown, exchange: Exchange): Reply | Promise<Reply> {
+    if (this.#options.onError !== undefined) return this.#options.onError(error, exchange)
+    const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
+    return { status, headers: textPageFields, body: `${status}\n` }
+  }
+
+  /** A page that can be sent, whatever becomes of the one that is asked for. */
+  async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
+    if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
+    try {
+      const reply = await this.#onError(error, exchange)
+      prepareReply(reply, 'GET')
+      return explain(reply)
+    } catch (second) {
+      if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
+      return explain(text500)
+    }
+  }
+
+  /** The handler has failed when nobody waits for its reply any more. */
+  lateError(error: unknown, exchange: SocketExchange): void {
+    if (!isAbort(error)) this.report(exchange, textOf(error))
+  }
+
+  /** The end of the process waits for it: a handler is not to be stopped in its middle. */
+  outlast(work: Promise<unknown>): void {
+    const settled: Promise<unknown> = work.then(
+      () => this.#work.delete(settled),
+      () => this.#work.delete(settled),
+    )
+    this.#work.add(settled)
+  }
+
+  waitUntil(work: Promise<unknown>, { env }: Exchange): void {
+    const settled = Promise.resolve(work).then(
+      () => {},
+      (error: unknown) => this.log(workFailed(env, error)),
+    )
+    this.#work.add(settled)
+    void settled.then(() => this.#work.delete(settled))
+  }
+
+  /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
+  report(exchange: SocketExchange, text: string): void {
+    const line = logLine(exchange.env, text)
+    const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
+    if (ours) this.log(line)
+    // There it would come to the same place.
+    if (!ours || !(exchange.finished || isHaproxy(exchange.env))) exchange.stderr(line)
+  }
+
+  /** A line for the log of the process. */
+  log(line: string): void {
+    this.lines.line(line)
+  }
+
+  readonly now = (): number => performance.now()
+
+  /**
+   * Lets running requests and the work after them end. Connections are closed with their last reply; a
+   * server that keeps idle ones may have sent a request on them just now, so that they are closed a
+   * little later.
+   *
+   * @param graceMs how long it may take, in milliseconds; then connections are broken off.
+   */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs)
+    return this.#stopped
+  }
+
+  /** Each reply is the last one of its connection; idle connections go to another process where there is one. */
+  retire(handOver?: HandOver): void {
+    this.stopping = true
+    if (handOver === undefined) return
+    this.handOver = handOver
+    for (const connection of this.connections) connection.leave?.()
+  }
+
+  /** Of a process that ends. */
+  readonly abandon: Abandon = (end) =>
+    [...this.connections].map((connection) => connection.abandon(end)).filter((reset) => reset !== null)
+
+  async #stop(graceMs: number): Promise<void> {
+    this.stopping = true
+    const idle = setTimeout(() => this.#closeIdle(), Math.min(IDLE_GRACE_MS, graceMs))
+    let late: NodeJS.Timeout | undefined
+    const tooLate = new Promise<void>((resolve) => {
+      late = setTimeout(() => {
+        abandonNow([this.abandon], lateEnd)
+        for (const connection of this.connections) connection.destroy()
+        resolve()
+      }, graceMs)
+    })
+    if (this.connections.size > 0)
+      await new Promise<void>((resolve) => {
+        this.#empty = resolve
+      })
+    clearTimeout(idle)
+    await Promise.race([Promise.all(this.#work), tooLate])
+    clearTimeout(late)
+    clearInterval(this.#timer)
+  }
+
+  /**
+   * Each one behind a look at the sockets of its own: after a stall requests may wait there, and timers come
+   * first; and a server that sees one closed may send its next request on another.
+   */
+  async #closeIdle(): Promise<void> {
+    for (const connection of this.connections) {
+      await new Promise((resolve) => setImmediate(resolve))
+      connection.stop()
+    }
+  }
+}
+
+export const tooLarge = (length: number, max: number): RequestError =>
+  new RequestError(
+    'REQUEST_TOO_LARGE',
+    `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,
+  )

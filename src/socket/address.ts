@@ -1,0 +1,30 @@
+/** Addresses as people write them. */
+import { UsageError } from '../core/errors.js'
+
+/** A TCP address or the path of a Unix socket. */
+export interface Address {
+  readonly host?: string
+  /** 0 takes any free port. */
+  readonly port?: number
+  /** Path of a Unix socket; then host and port are absent. */
+  readonly path?: string
+}
+
+/**
+ * Reads `host:port`, `:port` (this machine only), `*:port` (every address), `[::1]:port`, `port`,
+ * `unix:/path` or `/path`.
+ * @throws UsageError ADDRESS_INVALID
+ */
+export function parseAddress(text: string): Address {
+  const path = /^(?:unix:)?(\/.*[^/])$/.exec(text)?.[1] ?? /^unix:(.*[^/])$/.exec(text)?.[1]
+  if (path !== undefined) return { path }
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]/]*)):)?(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (!match || port > 65535) {
+    const near = /^[^\d:][^:]*$/.test(text) ? ` For a socket file write unix:${text}.` : ''
+    throw new UsageError('ADDRESS_INVALID', `Cannot listen on ${JSON.stringify(text)}.${near}`)
+  }
+  const host = match[1] ?? match[2]
+  if (host === '*') return { host: '::', port }
+  return host ? { host, port } : { port }
+}

@@ -1,0 +1,359 @@
+/**
+ * A connection on Node's own handle, past net.Socket: the two streams of a socket cost more than the system
+ * calls of a small request.
+ */
+import { type AddressInfo, Socket } from 'node:net'
+import { memoryFor } from '../core/buffers.js'
+import type { Handle, Native, WriteRequest } from './native.js'
+import { takenBytes } from './progress.js'
+import type { HandOver, Wire, WireOwner } from './wire.js'
+import { type Pending, writeNow } from './write-now.js'
+
+/** The buffer that all connections share: a buffer for every read costs a fifth of a small request. */
+const SIZE = 65536
+let shared: Buffer | null = null
+
+/** Smaller pieces are copied out of the shared buffer: memory of their own costs more. */
+const OWN = 16384
+
+const wireOf = Symbol('cgiup.wire')
+
+interface WiredHandle extends Handle {
+  [wireOf]: HandleWire
+}
+
+interface Request extends WriteRequest {
+  wire?: HandleWire
+  bytes?: number
+  done?: (() => void) | undefined
+}
+
+function onRead(this: Handle, buffer?: ArrayBuffer): Uint8Array | undefined {
+  return (this as WiredHandle)[wireOf].read(buffer)
+}
+
+function onWritten(this: Request, status: number): void {
+  this.wire?.wrote(this, status)
+}
+
+/** What no write has taken: most are done at once. */
+let spare: Request | null = null
+
+const tellClosed = (wire: HandleWire): void => wire.tellClosed()
+
+const OPEN = 0
+/** To be closed once all is written. */
+const CLOSING = 1
+/** The peer was told that nothing more comes. */
+const ENDED = 2
+const CLOSED = 3
+
+export class HandleWire implements Wire {
+  queued = 0
+  paused = false
+  readonly #native: Native
+  readonly #handle: Handle
+  #owner: WireOwner | null = null
+  #state: number = OPEN
+  /** It was closed because it broke. */
+  #broken = false
+  #waiting: (() => void)[] | null = null
+  /** What {@link queued} counts, in its order. */
+  readonly #pending: Pending[number][] = []
+  /** Null: the handle still makes a buffer for every read. */
+  #current: Buffer | null = null
+  /** `#current` is this connection's, and nobody keeps it yet. */
+  #ownsCurrent = false
+  #peer: Partial<AddressInfo> | undefined
+
+  constructor(handle: Handle, native: Native) {
+    this.#handle = handle
+    this.#native = native
+    ;(handle as WiredHandle)[wireOf] = this
+    handle.onread = onRead
+    handle.setNoDelay?.(true)
+  }
+
+  get destroyed(): boolean {
+    return this.#state === CLOSED
+  }
+
+  get writable(): boolean {
+    return this.#state === OPEN
+  }
+
+  get taken(): number {
+    return takenBytes(this.#handle, -this.queued)
+  }
+
+  get fd(): number | undefined {
+    return this.#handle.fd
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#peername().address
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#peername().family
+  }
+
+  #peername(): Partial<AddressInfo> {
+    if (this.#peer === undefined) {
+      this.#peer = {}
+      if (this.#state !== CLOSED) this.#handle.getpeername?.(this.#peer)
+    }
+    return this.#peer
+  }
+
+  // --- bytes in ---
+
+  probe(owner: WireOwner): void {
+    this.#owner = owner
+    this.#readStart()
+  }
+
+  open(owner: WireOwner): void {
+    this.#owner = owner
+    if (this.#current === null && this.#state !== CLOSED) {
+      shared ??= Buffer.allocUnsafeSlow(SIZE)
+      this.#current = shared
+      this.#handle.useUserBuffer(shared)
+    }
+    this.resume()
+  }
+
+  pause(): void {
+    this.paused = true
+    if (this.#state === CLOSED || !this.#handle.reading) return
+    this.#handle.reading = false
+    this.#handle.readStop()
+  }
+
+  resume(): void {
+    this.paused = false
+    this.#readStart()
+  }
+
+  #readStart(): void {
+    const handle = this.#handle
+    if (this.#state === CLOSED || handle.reading) return
+    handle.reading = true
+    if (handle.readStart() !== 0) this.#break()
+  }
+
+  /** What has come, or why nothing does; returns what to read into next. */
+  read(buffer: ArrayBuffer | undefined): Uint8Array | undefined {
+    const { state, readBytesOrError, arrayBufferOffset } = this.#native
+    const length = state[readBytesOrError] as number
+    if (length === 0 || this.#state === CLOSED) return undefined
+    if (length < 0) {
+      this.#handle.reading = false
+      this.#owner?.gone()
+      return undefined
+    }
+    const current = this.#current
+    if (current === null) {
+      this.#owner?.data(Buffer.from(buffer as ArrayBuffer, state[arrayBufferOffset], length), false)
+      return undefined
+    }
+    // What is less than half full is copied, and the memory used again.
+    const give = this.#ownsCurrent && length > current.length >> 1
+    if (give) this.#ownsCurrent = false
+    this.#owner?.data(length === current.length ? current : current.subarray(0, length), give)
+    return this.#nextBuffer(current)
+  }
+
+  #nextBuffer(current: Buffer): Buffer | undefined {
+    const whole = shared as Buffer
+    const bytes = this.#owner?.ahead ?? 0
+    let next: Buffer
+    if (bytes === 0) next = whole
+    else if (bytes < OWN) next = whole.subarray(0, bytes)
+    else if (this.#ownsCurrent && current.length >= bytes) {
+      this.#current = current.subarray(0, bytes)
+      return this.#current
+    } else {
+      const memory = memoryFor(bytes)
+      this.#current = memory.length === bytes ? memory : memory.subarray(0, bytes)
+      this.#ownsCurrent = true
+      return this.#current
+    }
+    this.#ownsCurrent = false
+    if (next === current) return undefined
+    this.#current = next
+    return next
+  }
+
+  // --- bytes out ---
+
+  text(text: string): void {
+    if (this.#state !== OPEN) return
+    const request = this.#request()
+    this.#sent(request, this.#handle.writeLatin1String(request, text), text, undefined)
+  }
+
+  bytes(pieces: readonly Uint8Array[], done?: () => void): void {
+    if (this.#state !== OPEN) {
+      done?.()
+      return
+    }
+    const request = this.#request()
+    const [only] = pieces
+    const status =
+      pieces.length === 1
+        ? this.#handle.writeBuffer(request, only as Uint8Array)
+        : this.#handle.writev(request, pieces, true)
+    this.#sent(request, status, pieces, done)
+  }
+
+  #request(): Request {
+    spare ??= new this.#native.WriteWrap() as Request
+    return spare
+  }
+
+  #sent(request: Request, status: number, data: Pending[number], done: (() => void) | undefined): void {
+    const { state, lastWriteWasAsync, bytesWritten } = this.#native
+    if (status !== 0) {
+      done?.()
+      this.#break()
+      return
+    }
+    if (state[lastWriteWasAsync] === 0) {
+      done?.()
+      return
+    }
+    spare = null
+    request.wire = this
+    request.bytes = state[bytesWritten] as number
+    // Of text there is a copy already.
+    request.buffer = typeof data === 'string' ? null : data
+    request.done = done
+    this.#pending.push(data)
+    request.oncomplete = onWritten
+    this.queued += request.bytes
+  }
+
+  /** A write that had to wait is done, or has failed. */
+  wrote(request: Request, status: number): void {
+    this.queued -= request.bytes as number
+    this.#pending.shift()
+    const { done } = request
+    // It may live on for a while, in old space: the bytes need not.
+    request.buffer = null
+    request.done = undefined
+    done?.()
+    if (this.#state === CLOSED) return
+    if (status < 0) {
+      this.#break()
+      return
+    }
+    if (this.queued > 0) return
+    if (this.#state === CLOSING) this.destroy()
+    else this.#tellWaiting()
+  }
+
+  whenWritten(then: () => void): void {
+    if (this.queued === 0 || this.#state === CLOSED) then()
+    else {
+      this.#waiting ??= []
+      this.#waiting.push(then)
+    }
+  }
+
+  #tellWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === null) return
+    this.#waiting = null
+    for (const then of waiting) then()
+  }
+
+  // --- its end ---
+
+  end(): void {
+    if (this.#state !== OPEN) return
+    this.#state = ENDED
+    const request = new this.#native.ShutdownWrap()
+    request.oncomplete = () => {}
+    // libuv waits for what is still to be written. A peer that has closed is seen when it is read.
+    this.#handle.shutdown(request)
+  }
+
+  destroySoon(): void {
+    if (this.#state === CLOSED) return
+    if (this.queued === 0) this.destroy()
+    else this.#state = CLOSING
+  }
+
+  destroy(): void {
+    if (this.#state === CLOSED) return
+    this.#close()
+    this.#handle.close()
+  }
+
+  reset(): void {
+    if (this.#state === CLOSED) return
+    this.#close()
+    if (this.#handle.reset?.() !== 0) this.#handle.close()
+  }
+
+  #break(): void {
+    if (this.#state === CLOSED) return
+    this.#broken = true
+    this.destroy()
+  }
+
+  #close(): void {
+    this.#state = CLOSED
+    this.#handle.reading = false
+    process.nextTick(tellClosed, this)
+  }
+
+  tellClosed(): void {
+    const owner = this.#owner
+    if (this.#broken) owner?.gone()
+    this.#owner = null
+    this.#tellWaiting()
+    owner?.closed()
+  }
+
+  lastText(text: string, deadline: number): boolean {
+    if (this.#state === CLOSED) return false
+    if (this.queued === 0) {
+      this.text(text)
+      if (this.queued === 0) return true
+      // Nothing of it can be taken back: the rest follows.
+      return this.#writeNow('', deadline)
+    }
+    return this.#writeNow(text, deadline)
+  }
+
+  #writeNow(text: string, deadline: number): boolean {
+    const { fd, writeQueueSize } = this.#handle
+    if (fd === undefined || fd < 0 || writeQueueSize === undefined) return false
+    return writeNow(fd, this.#pending, writeQueueSize, text, deadline)
+  }
+
+  // --- to somebody else ---
+
+  handOver(to: HandOver): boolean {
+    if (this.#state !== OPEN) return false
+    this.pause()
+    // The other process has a descriptor of its own by then: closing this one is no end of the connection.
+    to(this.#handle, () => this.destroy())
+    return true
+  }
+
+  toSocket(first: Buffer | null): Socket {
+    this.pause()
+    this.#state = CLOSED
+    this.#owner = null
+    const socket = socketOn(this.#handle)
+    if (first !== null) socket.unshift(first)
+    return socket
+  }
+}
+
+/** A net.Socket on a handle that nobody else uses. */
+export const socketOn = (handle: object): Socket =>
+  new Socket({ handle, readable: true, writable: true } as object)
