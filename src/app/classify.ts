@@ -1,3 +1,4 @@
+/** Which of the three styles an app is written in. */
 import type { Handler } from '../core/exchange.js'
 import { type FetchApp, handlerMark, type NodeApp } from './types.js'
 

@@ -1,3 +1,4 @@
+/** What `run()` accepts, and what it hands to apps: types only, but for the mark of a Handler. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Exchange, Gateway, Handler } from '../core/exchange.js'

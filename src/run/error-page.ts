@@ -1,3 +1,4 @@
+/** The error page as the `onError` of an adapter. */
 import { showsDevelopment } from '../core/development.js'
 import { onDemand } from '../core/load-ahead.js'
 import type { RunOptions } from './options.js'

@@ -1,3 +1,4 @@
+/** The launch under way, where a program (`cgiup FILE`) loads the app. */
 import type { Running, RunOptions } from './options.js'
 
 /** What a program that loads apps (the command `cgiup APP`) knows, shared by all copies of this module. */

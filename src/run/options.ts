@@ -1,3 +1,4 @@
+/** The options of `run()`, and what it gives. */
 import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from '../app/types.js'
 import type { ChildOptions } from '../cgi/child/child.js'

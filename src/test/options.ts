@@ -1,3 +1,4 @@
+/** The options of `emulate()`. */
 import type { AppOptions } from '../app/types.js'
 import type { AdapterOptions } from '../memory/memory.js'
 

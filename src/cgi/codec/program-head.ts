@@ -1,3 +1,4 @@
+/** What a program said before its body (RFC 3875 section 6.2). */
 import type { HeaderList } from '../../core/exchange.js'
 
 /** The four responses of RFC 3875 section 6.2. */

@@ -1,3 +1,4 @@
+/** A script and the options of its run. */
 import type { HeaderList, Reply } from '../../core/exchange.js'
 import type { SpoolLimits } from './input.js'
 import type { StderrLimits } from './stderr.js'

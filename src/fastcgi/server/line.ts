@@ -1,3 +1,4 @@
+/** What the answer to a request needs of its connection. */
 import type { AnswerLine } from '../../serve/answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
