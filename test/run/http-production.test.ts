@@ -20,7 +20,7 @@ await run({
 
 interface Outcome {
   answered: number
-  /** Connections that were begun and got no answer, or another one. */
+  /** Requests that were sent and got no answer, or another one. */
   lost: string[]
 }
 
@@ -32,7 +32,8 @@ async function ask(port: number, keepAlive: boolean, begun: () => void): Promise
   const one = (number: number) =>
     new Promise<void>((resolve) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') open = false
+        // Refused, or reset by the kernel while connecting: no byte of a request was sent, every proxy connects anew.
+        if (error.syscall === 'connect') open = false
         else outcome.lost.push(String(error))
         resolve()
       }
