@@ -6,7 +6,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { toHandler } from './app/handler.js'
 import type { App, AppOptions } from './app/types.js'
-import { answer } from './cgi/child/answer.js'
+import { answerCgi } from './cgi/child/answer.js'
 import type { StdinLimits } from './cgi/child/stdin.js'
 import { Stdin } from './cgi/child/stdin.js'
 import { StreamSink, StreamSource } from './cgi/child/streams.js'
@@ -95,7 +95,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
     if (reply instanceof Promise) lifetime.hold(reply)
     return reply
   }
-  const outcome = await answer(refused ? () => Promise.reject(refused) : held, {
+  const outcome = await answerCgi(refused ? () => Promise.reject(refused) : held, {
     exchange,
     sink,
     nph: options.nph ?? isNph(env),

@@ -9,9 +9,15 @@ import { onDemand } from './core/load-ahead.js'
 import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } from './form/content-type.js'
 import { Form, type FormField, type FormFile, onDisk } from './form/data.js'
 import { crossed, FormError, malformed } from './form/error.js'
-import { type FormOptions, readOptions, type Settings } from './form/limits.js'
+import { type FormOptions, type FormSettings, readFormOptions } from './form/limits.js'
 import type { PartTaker } from './form/part.js'
-import { left, type NodeRequestLike, type RequestLike, type Source, sourceOf } from './form/source.js'
+import {
+  type FormSource,
+  type NodeRequestLike,
+  type RequestLike,
+  readFailure,
+  sourceOf,
+} from './form/source.js'
 import { type FileStore, openStore, rooms } from './form/store.js'
 
 export type { FormField, FormFile } from './form/data.js'
@@ -47,7 +53,7 @@ export async function form(
   request: RequestLike | NodeRequestLike | Exchange,
   options?: FormOptions,
 ): Promise<Form> {
-  const settings = readOptions(options)
+  const settings = readFormOptions(options)
   const source = sourceOf(request)
   const store = openStore(settings, source)
   try {
@@ -59,7 +65,7 @@ export async function form(
   }
 }
 
-async function read(source: Source, settings: Settings, store: FileStore): Promise<Form> {
+async function read(source: FormSource, settings: FormSettings, store: FileStore): Promise<Form> {
   const { limits } = settings
   const type = checkHead(source, settings)
   const fields: FormField[] = []
@@ -91,7 +97,7 @@ async function read(source: Source, settings: Settings, store: FileStore): Promi
   return new Form(fields, files, () => store.dispose())
 }
 
-function checkHead(source: Source, { limits }: Settings): ContentType {
+function checkHead(source: FormSource, { limits }: FormSettings): ContentType {
   const text = source.header('content-type')
   if (text === undefined) {
     const hint = /^(GET|HEAD)$/.test(source.method ?? '')
@@ -113,7 +119,7 @@ function checkHead(source: Source, { limits }: Settings): ContentType {
 }
 
 /** The body, counted, and given up when a signal aborts. */
-function bodyOf(source: Source, { limits, signal: own }: Settings): () => Promise<Uint8Array | null> {
+function bodyOf(source: FormSource, { limits, signal: own }: FormSettings): () => Promise<Uint8Array | null> {
   const signals = [source.signal, own].filter((signal) => signal !== undefined)
   let size = 0
   return async () => {
@@ -121,7 +127,7 @@ function bodyOf(source: Source, { limits, signal: own }: Settings): () => Promis
     try {
       chunk = await unlessAborted(signals, () => source.read())
     } catch (error) {
-      throw left(error)
+      throw readFailure(error)
     }
     size += chunk?.length ?? 0
     if (size > limits.totalSize) throw crossed('totalSize', limits, 'The request body is too large')

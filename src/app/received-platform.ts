@@ -1,7 +1,7 @@
 /** The platform's Request with what a light one that was received has. */
 import { afterwards, type Exchange, inFlight } from '../core/exchange.js'
 import { keeper, own } from './received.js'
-import { tooLarge, wholeBodyLimit } from './whole-body.js'
+import { wholeBodyLimit, wholeBodyTooLarge } from './whole-body.js'
 
 /** Adds `ip` and `waitUntil`, the end of the exchange, and the limit of bodies that are read whole. */
 export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
@@ -45,7 +45,7 @@ async function take(request: globalThis.Request, exchange: Exchange, name: Whole
     return method.call(request)
   if (length !== null) {
     void body.cancel().catch(() => {})
-    throw tooLarge(length, max)
+    throw wholeBodyTooLarge(length, max)
   }
   const headers = { 'content-type': request.headers.get('content-type') ?? '' }
   const counted: Methods = new globalThis.Response(body.pipeThrough(counter(max)), { headers })
@@ -57,7 +57,7 @@ function counter(max: number): TransformStream<Uint8Array, Uint8Array> {
   return new TransformStream({
     transform(piece, controller) {
       size += piece.byteLength
-      if (size > max) throw tooLarge(null, max)
+      if (size > max) throw wholeBodyTooLarge(null, max)
       controller.enqueue(piece)
     },
   })

@@ -8,7 +8,7 @@ import { checkUrl, requestUrl } from './url.js'
 import { BodyState } from './web/body.js'
 import { createHeaders, type Headers } from './web/headers.js'
 import { Request, type RequestState, receive } from './web/request.js'
-import { defaultSendOptions, type SendOptions } from './web/request-init.js'
+import { defaultSendOptions, type RequestSettings } from './web/request-init.js'
 import { streamOfBody } from './web/streams.js'
 import { wholeBodyLimit } from './whole-body.js'
 
@@ -61,7 +61,7 @@ class ReceivedState implements RequestState {
     return this.exchange
   }
 
-  get send(): SendOptions {
+  get send(): RequestSettings {
     return defaultSendOptions
   }
 }

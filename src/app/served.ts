@@ -13,7 +13,7 @@ import type { AppOptions } from './types.js'
 const modes: readonly unknown[] = [undefined, 'auto', 'request-uri', 'script']
 
 /** @throws RequestError REQUEST_TARGET_REFUSED, REQUEST_DENIED */
-export type Served = (exchange: Exchange) => Decision
+export type RequestReader = (exchange: Exchange) => Decision
 
 /**
  * Reads requests for an app as the web server decided to serve them.
@@ -21,7 +21,7 @@ export type Served = (exchange: Exchange) => Decision
  * @param resolvesDots the app resolves dot segments itself
  * @throws UsageError USAGE for another `target`
  */
-export function servedRequests({ mount, target }: AppOptions, resolvesDots = false): Served {
+export function servedRequests({ mount, target }: AppOptions, resolvesDots = false): RequestReader {
   if (!modes.includes(target)) {
     throw new UsageError(
       'USAGE',

@@ -9,7 +9,7 @@ export const wholeBodyLimit = ({ maxBodyBytes }: Pick<Exchange, 'maxBodyBytes'>)
   maxBodyBytes ?? DEFAULT
 
 /** @param length of the body, where it was announced */
-export function tooLarge(length: number | null, max: number): RequestError {
+export function wholeBodyTooLarge(length: number | null, max: number): RequestError {
   const size = length === null ? 'The request body' : `The request body of ${length} bytes`
   return new RequestError(
     'REQUEST_TOO_LARGE',

@@ -12,7 +12,7 @@ import { readRequest, type TestRequest } from '../memory/request.js'
 import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
 import { pairs } from './pairs.js'
 
-export const command: Command = {
+export const callCommand: Command = {
   usage: ['cgiup call PATH APP|SCRIPT [--as cgi|http] [-X METHOD] [-H HEADER]... [-d DATA]...'],
   about: `Makes one request as a web server would, and prints exactly what the script writes: its head and
 its body on stdout, its stderr on stderr. PATH is the path and query of the URL, sent as it is.`,
@@ -48,10 +48,10 @@ Examples:
   cgiup call https://example.org/x app.js -X PUT -d @picture.png -H 'Content-Type: image/png'`,
 }
 
-export async function main(args: string[]): Promise<void> {
-  const parsed = parse(args, command)
+export async function runCall(args: string[]): Promise<void> {
+  const parsed = parse(args, callCommand)
   if (parsed.values.help) {
-    process.stdout.write(helpText(command))
+    process.stdout.write(helpText(callCommand))
     return
   }
   const [path, file, extra] = parsed.positionals
@@ -125,7 +125,7 @@ async function callCgi(file: string, request: TestRequest, parsed: Parsed): Prom
   const run = await runProgram(file, interpreter ? [...interpreter, file] : [file], list, body)
   if (run === null) return 1
   const { output, stderr, exit } = run
-  const { explain, isReply } = await import('./explain.js')
+  const { explainRun: explain, isReply } = await import('./explain.js')
   const facts = { method: request.method, output, stderr, exitCode: exit.code, signal: exit.signal }
   const nph = /(^|\/)nph-[^/]*$/.test(file)
   if (parsed.values.explain) return explain({ ...facts, nph }, list) ? 1 : 0

@@ -10,7 +10,7 @@ import type { ScriptRun } from '../lint/output-subject.js'
  * Prints the findings on stderr: those about the variables that the script got, then those about what
  * it wrote. @returns true when one of the latter is an error
  */
-export function explain(run: ScriptRun, environment: readonly string[]): boolean {
+export function explainRun(run: ScriptRun, environment: readonly string[]): boolean {
   process.stderr.write(targetLine(new Environment(environment)))
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)

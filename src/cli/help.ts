@@ -6,9 +6,9 @@ import { helpText } from './args.js'
 
 /** @throws UsageError USAGE for a command that does not exist */
 export async function helpOf(name: string): Promise<string> {
-  if (name === 'run') return helpText((await import('./run-options.js')).command)
-  if (name === 'host') return helpText((await import('./host.js')).command)
-  if (name === 'call') return helpText((await import('./call.js')).command)
+  if (name === 'run') return helpText((await import('./run-options.js')).appCommand)
+  if (name === 'host') return helpText((await import('./host.js')).hostCommand)
+  if (name === 'call') return helpText((await import('./call.js')).callCommand)
   const near = nearest(name, ['run', 'host', 'call'])
   const hint = near === undefined ? '' : ` Did you mean ${near}?`
   throw new UsageError('USAGE', `There is no command ${JSON.stringify(name)}.${hint}`)

@@ -18,7 +18,7 @@ import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
 import { allow, allowedHost, allowedHostsOf, allowOf } from './http-options.js'
 import { pairs } from './pairs.js'
 
-export const command: Command = {
+export const hostCommand: Command = {
   usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],
   about: `Serves the executable scripts of a directory, or one script for every path, over HTTP: a process a
 request, as a web server does it (RFC 3875). For this machine and for development; error pages show
@@ -72,10 +72,10 @@ what a script printed.`,
   cgiup host site --handler .php=php-cgi --files --env DB=test.sqlite`,
 }
 
-export async function main(args: string[]): Promise<void> {
-  const parsed = parse(args, command)
+export async function runHost(args: string[]): Promise<void> {
+  const parsed = parse(args, hostCommand)
   if (parsed.values.help) {
-    process.stdout.write(helpText(command))
+    process.stdout.write(helpText(hostCommand))
     return
   }
   const [target, extra] = parsed.positionals

@@ -4,8 +4,8 @@
  */
 
 const commands = {
-  call: () => import('./call.js'),
-  host: () => import('./host.js'),
+  call: async (args: string[]) => (await import('./call.js')).runCall(args),
+  host: async (args: string[]) => (await import('./host.js')).runHost(args),
 }
 
 try {
@@ -21,15 +21,14 @@ async function main(args: string[]): Promise<void> {
   // a script called `call` look like the command.
   const isCgi = Boolean(process.env.GATEWAY_INTERFACE || process.env.REQUEST_METHOD)
   if (!isCgi && first !== undefined && Object.hasOwn(commands, first) && !(await isFastcgi())) {
-    const command = await commands[first as keyof typeof commands]()
-    return command.main(args.slice(1))
+    return commands[first as keyof typeof commands](args.slice(1))
   }
   if (!isCgi && (first === undefined || ['--help', '-h', 'help', '--version', '-v'].includes(first))) {
     const { about } = await import('./about.js')
     return about(args)
   }
-  const command = await import('./run.js')
-  return command.main(args)
+  const { runAppFile } = await import('./run.js')
+  return runAppFile(args)
 }
 
 /** A FastCGI process: a socket that listens is its descriptor 0. Commands have no use for one. */
@@ -37,6 +36,3 @@ async function isFastcgi(): Promise<boolean> {
   const { stdinKind } = await import('../run/detect.js')
   return stdinKind() === 'listening'
 }
-
-/** What every file of a command exports. */
-export type Main = (args: string[]) => Promise<void>

@@ -7,7 +7,7 @@ import type { Command, Parsed } from './args.js'
 import { allowedHost, allowedHostsOf } from './http-options.js'
 import { processOptions, readProcessOptions } from './process-options.js'
 
-export const command: Command = {
+export const appCommand: Command = {
   usage: ['cgiup APP [--server NAME] [--listen ADDR] [--mount PATH]'],
   about: `Runs the app that a file exports: as a CGI script when a web server starts it, as a FastCGI process
 when it is given a socket that listens or --server fastcgi, else as an HTTP server for development.
@@ -46,7 +46,7 @@ function targetOf(name: string): (typeof targets)[number] {
   throw new UsageError('USAGE', `--target takes auto, request-uri or script, not ${JSON.stringify(name)}.`)
 }
 
-export function readOptions(parsed: Parsed): RunOptions {
+export function readRunOptions(parsed: Parsed): RunOptions {
   const { values } = parsed
   return {
     ...(values.server !== undefined && { server: values.server as ServerName }),

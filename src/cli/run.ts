@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { UsageError } from '../core/errors.js'
 import type { RunOptions } from '../run/options.js'
 
-export async function main(args: string[]): Promise<void> {
+export async function runAppFile(args: string[]): Promise<void> {
   const { file, options } = await readArgs(args)
   const { launchFile } = await import('./launch.js')
   await launchFile(file, options)
@@ -12,7 +12,7 @@ export async function main(args: string[]): Promise<void> {
 async function readArgs(args: string[]): Promise<{ file: string; options: RunOptions }> {
   const own = ownArgs(args)
   if (own.length === 1 && own[0] && !own[0].startsWith('-')) return { file: own[0], options: {} }
-  const [{ parse, helpText }, { command, readOptions }] = await Promise.all([
+  const [{ parse, helpText }, { appCommand: command, readRunOptions: readOptions }] = await Promise.all([
     import('./args.js'),
     import('./run-options.js'),
   ])

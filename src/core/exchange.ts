@@ -73,7 +73,7 @@ export interface Peer {
 export const afterwards: unique symbol = Symbol.for('cgiup.afterwards') as never
 
 /** What ends: an exchange, or a request that came with one. */
-export interface Ending {
+export interface RequestEnd {
   /**
    * Calls back, once, when the reply has ended, or will never come, the handler has settled, and so has all
    * `waitUntil` work. At once when that is the case already. Absent where it is the end of the process.
@@ -102,14 +102,14 @@ const inFlightKey = Symbol.for('cgiup.inFlight')
  * Those whose requests may be copied without a trace of what they came with: the platform's Request is. One set
  * for all copies of this module.
  */
-export const inFlight = (): Set<Ending> => {
-  const place = globalThis as { [inFlightKey]?: Set<Ending> }
+export const inFlight = (): Set<RequestEnd> => {
+  const place = globalThis as { [inFlightKey]?: Set<RequestEnd> }
   place[inFlightKey] ??= new Set()
   return place[inFlightKey]
 }
 
 /** One request on its way through a gateway. */
-export interface Exchange extends Ending {
+export interface Exchange extends RequestEnd {
   readonly env: Env
   readonly stdin: Body
   /**

@@ -60,7 +60,7 @@ export interface FormOptions extends Partial<FormLimits> {
   signal?: AbortSignal
 }
 
-export interface Settings {
+export interface FormSettings {
   readonly limits: Readonly<FormLimits>
   readonly store: 'disk' | 'memory' | 'refuse' | FileHandler
   readonly directory: string | undefined
@@ -70,7 +70,7 @@ export interface Settings {
 const otherOptions = ['store', 'directory', 'signal']
 
 /** Checks the options: a misspelt limit must not be a limit that is off. */
-export function readOptions(options: FormOptions = {}): Settings {
+export function readFormOptions(options: FormOptions = {}): FormSettings {
   const limits: FormLimits = { ...defaultLimits }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || otherOptions.includes(name)) continue

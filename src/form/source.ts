@@ -1,7 +1,7 @@
 /** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
 import type { Readable } from 'node:stream'
 import { CgiupError, RequestError, UsageError } from '../core/errors.js'
-import { afterwards, type Ending, type Exchange, inFlight } from '../core/exchange.js'
+import { afterwards, type Exchange, inFlight, type RequestEnd } from '../core/exchange.js'
 import { pull } from './pull.js'
 
 /** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */
@@ -24,7 +24,7 @@ export type NodeRequestLike = Readable & {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
-export interface Source {
+export interface FormSource {
   readonly method: string | undefined
   readonly signal: AbortSignal | undefined
   /** A header of the request; undefined when it is absent or empty. */
@@ -38,7 +38,7 @@ export interface Source {
 }
 
 /** @throws UsageError FORM_SOURCE when `request` is none of the three, or its body was already taken. */
-export function sourceOf(request: unknown): Source {
+export function sourceOf(request: unknown): FormSource {
   if (isExchange(request)) return exchangeSource(request)
   if (isFetchRequest(request)) return fetchSource(request)
   if (isNodeRequest(request)) return nodeSource(request)
@@ -70,7 +70,7 @@ function alreadyTaken(hint: string): UsageError {
   return new UsageError('FORM_SOURCE', `The body of this request was already read or is being read${hint}.`)
 }
 
-function exchangeSource(exchange: Exchange): Source {
+function exchangeSource(exchange: Exchange): FormSource {
   const { env, stdin } = exchange
   return {
     method: env.get('REQUEST_METHOD'),
@@ -86,7 +86,7 @@ function exchangeSource(exchange: Exchange): Source {
   }
 }
 
-function fetchSource(request: RequestLike): Source {
+function fetchSource(request: RequestLike): FormSource {
   if (request.bodyUsed) throw alreadyTaken(' (bodyUsed is true)')
   let reader: BodyReader | undefined
   return {
@@ -112,7 +112,7 @@ function fetchSource(request: RequestLike): Source {
   }
 }
 
-function nodeSource(req: NodeRequestLike): Source {
+function nodeSource(req: NodeRequestLike): FormSource {
   // A body parser ran before (express.urlencoded() and the like): waiting for its bytes would hang.
   if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed before?')
   return {
@@ -138,7 +138,7 @@ function nodeSource(req: NodeRequestLike): Source {
  */
 function endOf(request: object, task: () => void): void {
   if (afterwards in request) {
-    ;(request as Ending)[afterwards]?.(task)
+    ;(request as RequestEnd)[afterwards]?.(task)
     return
   }
   const candidates = [...inFlight()]
@@ -152,7 +152,7 @@ function endOf(request: object, task: () => void): void {
 
 /** What a Node request knows of its end; http.Server keeps the response at its socket, http2 has a stream. */
 interface NodeEnding {
-  readonly socket?: (Ending & { readonly _httpMessage?: NodeResponse | null }) | null
+  readonly socket?: (RequestEnd & { readonly _httpMessage?: NodeResponse | null }) | null
   readonly res?: NodeResponse
   readonly stream?: Partial<Pick<Readable, 'once' | 'closed'>>
 }
@@ -173,7 +173,7 @@ function endOfNode(req: NodeRequestLike, task: () => void): void {
 }
 
 /** What a failed read means: our adapters throw our own errors, all else is a client that left. */
-export function left(error: unknown): CgiupError {
+export function readFailure(error: unknown): CgiupError {
   if (error instanceof CgiupError) return error
   return new RequestError('REQUEST_ABORTED', 'The client left in the middle of the form.', { cause: error })
 }

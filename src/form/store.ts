@@ -2,10 +2,10 @@
 import { onDemand } from '../core/load-ahead.js'
 import { DiskFile, type FormField, type FormFile, MemoryFile } from './data.js'
 import { crossed, FormError } from './error.js'
-import type { FormLimits, Settings } from './limits.js'
+import type { FormLimits, FormSettings } from './limits.js'
 import type { FilePart } from './part.js'
 import type { Ended, Room } from './room.js'
-import type { Source } from './source.js'
+import type { FormSource } from './source.js'
 
 /** Loaded with the first file that goes to disk, or ahead. */
 export const rooms = onDemand(() => import('./room.js'))
@@ -18,7 +18,7 @@ export interface FileStore {
 }
 
 /** @param source what the files come with, and end with */
-export function openStore({ store, limits, directory }: Settings, source: Source): FileStore {
+export function openStore({ store, limits, directory }: FormSettings, source: FormSource): FileStore {
   if (store === 'memory') return new MemoryStore(limits)
   if (store === 'refuse') return { take: refuse, dispose: async () => {} }
   if (store === 'disk') return new DiskStore(directory, source)
@@ -65,11 +65,11 @@ class MemoryStore implements FileStore {
 
 class DiskStore implements FileStore {
   readonly #parent: string | undefined
-  readonly #source: Source
+  readonly #source: FormSource
   #room: Promise<Room> | undefined
   #disposed: Ended | undefined
 
-  constructor(parent: string | undefined, source: Source) {
+  constructor(parent: string | undefined, source: FormSource) {
     this.#parent = parent
     this.#source = source
   }

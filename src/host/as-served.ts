@@ -4,7 +4,7 @@ import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import type { CgiRequest } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import { DerivedExchange, withVariables } from './derive.js'
+import { changeVariables, DerivedExchange } from './derive.js'
 
 /** What src/app/served.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
 const hostMark = Symbol.for('cgiup.host')
@@ -26,5 +26,5 @@ function asServed(exchange: Exchange, { target, mount, rest, query }: CgiRequest
     REDIRECT_REQUEST_METHOD: undefined,
     REDIRECT_REDIRECT_REQUEST_METHOD: undefined,
   }
-  return new DerivedExchange(exchange, new Environment(withVariables(env.list, changes)))
+  return new DerivedExchange(exchange, new Environment(changeVariables(env.list, changes)))
 }

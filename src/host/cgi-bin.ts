@@ -10,19 +10,19 @@ import { logRefusal, plainReply, reasonReply } from '../pages/page.js'
 import { answering } from '../pages/script-failure.js'
 import { asHost } from './as-served.js'
 import { routeOf } from './derive.js'
-import { type FilesOptions, type SendOptions, sendFile } from './files.js'
+import { type FilesOptions, type SendFileOptions, sendFile } from './files.js'
 import { type FindOptions, find } from './find.js'
 import { type Entry, listing } from './listing.js'
 import {
   directoryPath,
   type HostOptions,
-  interpreterOf,
+  type HostSettings,
+  mappedInterpreter,
   runs,
-  type Settings,
   scriptOptions,
   settings,
 } from './options.js'
-import { hidesDotSegment, joined, type Place, placeOf, withSlash } from './path.js'
+import { hidesDotSegment, joined, type PathPlace, placeOf, withSlash } from './path.js'
 import { noteScript, noteScripts } from './programs.js'
 import { redirectLocally } from './redirect.js'
 import { judgeFile } from './sendable.js'
@@ -58,7 +58,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
   noteScripts(root, set.interpreters, Boolean(options.files))
   const statics = filesOptions(options)
   const indexes = options.index ?? ['index.cgi', ...indexNames(set), ...(statics ? ['index.html'] : [])]
-  const answerFile = (file: string, depth: number, place: Place, exchange: Exchange, index?: string) => {
+  const answerFile = (file: string, depth: number, place: PathPlace, exchange: Exchange, index?: string) => {
     const isPlain = statics !== null && depth === place.segments.length && !runs(file, set.interpreters)
     return isPlain
       ? sendFile(file, root, exchange, statics)
@@ -114,9 +114,9 @@ const notExecutable = `not executable: ${makeRun}`
 function runAt(
   file: string,
   depth: number,
-  place: Place,
+  place: PathPlace,
   exchange: Exchange,
-  set: Settings,
+  set: HostSettings,
   self: Handler,
   index?: string,
 ): Reply | Promise<Reply> {
@@ -124,7 +124,7 @@ function runAt(
   // A script that splits PATH_INFO must not be led out of its directory by what was hidden in it.
   if (hidesDotSegment(rest))
     return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange, set)
-  const run = interpreterOf(file, set.interpreters)
+  const run = mappedInterpreter(file, set.interpreters)
   if (!run && !runs(file, set.interpreters)) {
     return refuse(403, `${file} is ${notExecutable}.`, exchange, set)
   }
@@ -150,13 +150,13 @@ function runAt(
 }
 
 /** The reason is for the log, and in development for the page too: it tells of files and their paths. */
-function refuse(status: number, why: string, exchange: Exchange, { development }: Settings): Reply {
+function refuse(status: number, why: string, exchange: Exchange, { development }: HostSettings): Reply {
   logRefusal(exchange, status, why)
   return showsDevelopment(exchange, development) ? reasonReply(status, why) : plainReply(status)
 }
 
 /** How files that do not run are sent; null when they are not. */
-function filesOptions({ files, development, followSymlinks }: CgiBinOptions): SendOptions | null {
+function filesOptions({ files, development, followSymlinks }: CgiBinOptions): SendFileOptions | null {
   if (!files) return null
   const shared = {
     toRun: `To run it, ${makeRun}.`,
@@ -166,6 +166,6 @@ function filesOptions({ files, development, followSymlinks }: CgiBinOptions): Se
   return files === true ? shared : { ...shared, ...files }
 }
 
-function indexNames(set: Settings): string[] {
+function indexNames(set: HostSettings): string[] {
   return Array.from(set.interpreters.keys(), (extension) => `index${extension}`)
 }

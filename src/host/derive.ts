@@ -91,7 +91,7 @@ export function setRoute(exchange: Exchange, route: Route): void {
 }
 
 /** A list of variables with some replaced, added, or (undefined) removed. */
-export function withVariables(
+export function changeVariables(
   list: readonly string[],
   changes: Readonly<Record<string, string | undefined>>,
 ): string[] {

@@ -12,7 +12,7 @@ import { notModified, type Range, rangeOf, type Version } from './conditions.js'
 import { type FindOptions, find } from './find.js'
 import { listing } from './listing.js'
 import { directoryPath } from './options.js'
-import { type Place, placeOf, withSlash } from './path.js'
+import { type PathPlace, placeOf, withSlash } from './path.js'
 import { judgeFile, programText, startOf, whyWithheld } from './sendable.js'
 import { type TypeOptions, typeOf, type Withheld } from './withheld.js'
 
@@ -34,7 +34,7 @@ export interface FilesOptions extends FindOptions, TypeOptions {
 }
 
 /** In a directory of scripts. */
-export interface SendOptions extends FilesOptions {
+export interface SendFileOptions extends FilesOptions {
   /** What to do where a program is to run. */
   readonly toRun?: string
 }
@@ -69,7 +69,7 @@ export function sendFile(
   file: string,
   root: string,
   exchange: Exchange,
-  options: SendOptions,
+  options: SendFileOptions,
 ): Reply | Promise<Reply> {
   const why = whyWithheld(file, root, options)
   if (why !== null) return refuse(file, why, exchange, options)
@@ -78,7 +78,7 @@ export function sendFile(
   return send(file, exchange, options)
 }
 
-function refuse(file: string, withheld: Withheld, exchange: Exchange, options: SendOptions): Reply {
+function refuse(file: string, withheld: Withheld, exchange: Exchange, options: SendFileOptions): Reply {
   const { why, fix, isProgram } = withheld
   const run = isProgram ? options.toRun : undefined
   const text = [`${file} is withheld: ${why}.`, run, fix].filter(Boolean).join(' ')
@@ -86,7 +86,7 @@ function refuse(file: string, withheld: Withheld, exchange: Exchange, options: S
   return showsDevelopment(exchange, options.development) ? reasonReply(403, text) : plainReply(403)
 }
 
-function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOptions): string | Reply {
+function fileAt(root: string, place: PathPlace, exchange: Exchange, options: FilesOptions): string | Reply {
   const found = find(root, place.segments, options)
   // A file has nothing below it, not even a slash.
   if (found.kind === 'file') return found.depth === place.segments.length ? found.file : plainReply(404)
@@ -101,7 +101,7 @@ function fileAt(root: string, place: Place, exchange: Exchange, options: FilesOp
   return listing(root, place, options, (file) => judgeFile(file, root, options), development)
 }
 
-async function send(file: string, exchange: Exchange, options: SendOptions): Promise<Reply> {
+async function send(file: string, exchange: Exchange, options: SendFileOptions): Promise<Reply> {
   const handle = await open(file, 'r').catch((error) => {
     const short = shortage(error, `${file} could not be opened`)
     if (short) throw short

@@ -6,7 +6,7 @@ import type { Reply } from '../core/exchange.js'
 import { bytesToText, textToBytes } from '../env/text.js'
 import { escapeHtml, htmlReply } from '../pages/page.js'
 import { type FindOptions, find } from './find.js'
-import { encodeSegment, joined, type Place } from './path.js'
+import { encodeSegment, joined, type PathPlace } from './path.js'
 
 /** What a request for a file comes to. */
 export type Entry = { readonly kind: 'script' | 'file' } | { readonly kind: 'withheld'; readonly why: string }
@@ -21,7 +21,7 @@ const MOST_NAMES = 2000
  */
 export function listing(
   root: string,
-  place: Place,
+  place: PathPlace,
   options: FindOptions,
   judge: (file: string) => Entry,
   all: boolean,

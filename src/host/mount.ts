@@ -5,8 +5,8 @@ import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import { plainReply } from '../pages/page.js'
 import { asHost } from './as-served.js'
-import { DerivedExchange, routeOf, setRoute, withVariables } from './derive.js'
-import { joined, type Place, placeOf, resolvePath, setPlace } from './path.js'
+import { changeVariables, DerivedExchange, routeOf, setRoute } from './derive.js'
+import { joined, type PathPlace, placeOf, resolvePath, setPlace } from './path.js'
 
 interface Entry {
   readonly segments: readonly string[]
@@ -62,7 +62,7 @@ function taken(prefix: readonly string[], segments: readonly string[]): number {
   return at
 }
 
-function enter(entry: Entry, exchange: Exchange, place: Place, root: Handler): Reply | Promise<Reply> {
+function enter(entry: Entry, exchange: Exchange, place: PathPlace, root: Handler): Reply | Promise<Reply> {
   const route = routeOf(exchange, root)
   if (entry.segments.length === 0) {
     setPlace(exchange, place)
@@ -70,7 +70,7 @@ function enter(entry: Entry, exchange: Exchange, place: Place, root: Handler): R
   }
   const rest = place.segments.slice(taken(entry.segments, place.segments))
   const prefix = place.mount + joined(entry.segments)
-  const env = withVariables(exchange.env.list, {
+  const env = changeVariables(exchange.env.list, {
     SCRIPT_NAME: prefix,
     PATH_INFO: rest.length > 0 ? joined(rest) : undefined,
   })

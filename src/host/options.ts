@@ -27,7 +27,7 @@ export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, Place
 
 export type Interpreters = ReadonlyMap<string, Pick<Script, 'interpreter' | 'fileFromEnv'>>
 
-export interface Settings {
+export interface HostSettings {
   readonly interpreters: Interpreters
   readonly documentRoot: string
   /** What the caller said; {@link showsDevelopment} decides for each request. */
@@ -39,14 +39,14 @@ export interface Settings {
 }
 
 /** The options of one run: development is for those alone who may see its pages. */
-export function scriptOptions({ script, development }: Settings, exchange: Exchange): ScriptOptions {
+export function scriptOptions({ script, development }: HostSettings, exchange: Exchange): ScriptOptions {
   const NODE_ENV =
     process.env.NODE_ENV || (developsScripts(exchange, development) ? 'development' : undefined)
   return NODE_ENV === undefined ? script : { ...script, env: { NODE_ENV, ...script.env } }
 }
 
 /** @throws UsageError USAGE */
-export function settings(options: HostOptions, directory: string): Settings {
+export function settings(options: HostOptions, directory: string): HostSettings {
   const { handler, documentRoot, development, ...script } = options
   return {
     interpreters: interpreters(handler ?? {}),
@@ -78,7 +78,7 @@ function interpreters(table: NonNullable<HostOptions['handler']>): Interpreters 
 }
 
 /** How a file is run, by the longest extension that has an interpreter; undefined when it runs itself. */
-export function interpreterOf(
+export function mappedInterpreter(
   file: string,
   map: Interpreters,
 ): Pick<Script, 'interpreter' | 'fileFromEnv'> | undefined {
@@ -102,7 +102,7 @@ export function directoryPath(path: string): string {
 
 /** The file can be run: it has an interpreter, or we may execute it. */
 export function runs(file: string, interpreters: Interpreters): boolean {
-  if (interpreterOf(file, interpreters)) return true
+  if (mappedInterpreter(file, interpreters)) return true
   try {
     accessSync(file, constants.X_OK)
     return true

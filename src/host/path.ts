@@ -5,7 +5,7 @@ import { translate } from '../env/request.js'
 import { hexValue } from '../env/text.js'
 
 /** Where a handler is in the URL space, and what is left for it. Byte strings, decoded. */
-export interface Place {
+export interface PathPlace {
   /** The path that led here: `''` or `/…`. */
   readonly mount: string
   /** What follows, segment by segment, dot segments resolved; `''` for each void one (`//`, a `/` at the end). */
@@ -18,14 +18,14 @@ export interface Refused {
 }
 
 /** Places found by `mount()`, so that nested handlers do not decode and resolve again. */
-const places = new WeakMap<Exchange, Place>()
+const places = new WeakMap<Exchange, PathPlace>()
 
-export function setPlace(exchange: Exchange, place: Place): void {
+export function setPlace(exchange: Exchange, place: PathPlace): void {
   places.set(exchange, place)
 }
 
 /** Where a request goes, seen from the handler that got it. */
-export function placeOf(exchange: Exchange): Place | Refused {
+export function placeOf(exchange: Exchange): PathPlace | Refused {
   const known = places.get(exchange)
   if (known) return known
   const request = translate(exchange.env)
@@ -106,7 +106,7 @@ export function hidesDotSegment(segments: readonly string[]): boolean {
 }
 
 /** Relative links of a page only work from a path that ends in a slash. */
-export function withSlash(exchange: Exchange, place: Place): Reply {
+export function withSlash(exchange: Exchange, place: PathPlace): Reply {
   const mount = place.mount.split('/').slice(1)
   const query = exchange.env.get('QUERY_STRING')
   const location = `${encoded([...mount, ...place.segments, ''])}${query ? `?${query}` : ''}`

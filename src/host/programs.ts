@@ -8,7 +8,7 @@ import { basename, extname, join, sep } from 'node:path'
 import { shortage } from '../core/errors.js'
 import { isOwn, loadedFiles } from '../core/loaded-files.js'
 import { addImports, fileNamed } from './imports.js'
-import { type Interpreters, interpreterOf, runs } from './options.js'
+import { type Interpreters, mappedInterpreter, runs } from './options.js'
 import { closedDirectory, unwrapped } from './withheld.js'
 
 /** Extensions that a program in JavaScript may import. */
@@ -60,7 +60,7 @@ export function programAt(file: string, root: string): string | null {
   for (const [directory, { interpreters, files }] of directories) {
     if (!isBelow(file, directory)) continue
     if (isBelow(directory, root) && !files) return `${directory} holds scripts`
-    if (interpreterOf(bare, interpreters)) return 'its extension is one that scripts have here'
+    if (mappedInterpreter(bare, interpreters)) return 'its extension is one that scripts have here'
   }
   if (!importable.test(bare)) return null
   // A directory that holds no program was made for readers: what an app outside imports of it is for both.

@@ -5,7 +5,7 @@ import type { HeaderList, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import { translate } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import { DerivedExchange, emptyBody, type Route, setRoute, withVariables } from './derive.js'
+import { changeVariables, DerivedExchange, emptyBody, type Route, setRoute } from './derive.js'
 
 /** How many local redirects one request may take; the next is an error (Go follows them for ever). */
 const maxLocalRedirects = 10
@@ -33,7 +33,7 @@ export async function redirectLocally(location: string, headers: HeaderList, rou
   if (mount !== '' && path !== mount && !path.startsWith(`${mount}/`)) {
     return { status: 302, headers: ['Location', location], body: null }
   }
-  const env = withVariables(route.entry.env.list, {
+  const env = changeVariables(route.entry.env.list, {
     REQUEST_METHOD: first.method === 'HEAD' ? 'HEAD' : 'GET',
     REQUEST_URI: target,
     PATH_INFO: percentDecode(path.slice(mount.length)),

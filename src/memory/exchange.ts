@@ -11,7 +11,7 @@ import type { TestRequest } from './request.js'
 import { assume, dataOf } from './role.js'
 
 /** Where an exchange leaves what does not belong to its reply. */
-export interface ExchangeOwner {
+export interface MemoryExchangeOwner {
   stderr(text: string): void
   waitUntil(work: Promise<unknown>): void
 }
@@ -25,12 +25,12 @@ export class MemoryExchange implements Exchange {
   readonly #abort = new AbortController()
   /** The variables that the test asked for, by name. */
   readonly extra: Readonly<Record<string, string>>
-  readonly #owner: ExchangeOwner
+  readonly #owner: MemoryExchangeOwner
 
   constructor(
     env: Env,
     request: TestRequest,
-    owner: ExchangeOwner,
+    owner: MemoryExchangeOwner,
     extra: Readonly<Record<string, string>> = {},
   ) {
     const { role, body, file } = request

@@ -5,8 +5,8 @@ import type { Exchange, Reply } from '../core/exchange.js'
 import { loadAhead } from '../core/load-ahead.js'
 import { environmentOf, MemoryExchange, type ServerFacts } from './exchange.js'
 import { readRequest, type TestInit } from './request.js'
-import { left, stackOf, type TestResponse, toResponse } from './response.js'
-import type { Role } from './role.js'
+import { stackText, type TestResponse, toResponse, whenAborted } from './response.js'
+import type { RoleName } from './role.js'
 
 /** A server for tests. */
 export interface TestServer {
@@ -24,7 +24,7 @@ export interface TestServer {
 
 export interface AdapterOptions extends ServerFacts {
   /** Role of FastCGI in which the app is asked (FastCGI 1.0 section 6). Default `responder`. */
-  role?: Role
+  role?: RoleName
   onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
 }
 
@@ -81,7 +81,7 @@ export class MemoryServer implements TestServer {
       const answer = this.#answer(exchange, request.method)
       // A client that leaves does not end the handler.
       exchange.lifetime.hold(answer)
-      const reply = await Promise.race([answer, left(exchange.signal)])
+      const reply = await Promise.race([answer, whenAborted(exchange.signal)])
       return await toResponse(reply, request.method, exchange, done)
     } catch (error) {
       done()
@@ -105,7 +105,7 @@ export class MemoryServer implements TestServer {
       return reply
     } catch (error) {
       if (!this.#options.onError || exchange.signal.aborted) throw error
-      exchange.stderr(`${stackOf(error)}\n`)
+      exchange.stderr(`${stackText(error)}\n`)
       return this.#options.onError(error, exchange)
     }
   }
@@ -114,7 +114,7 @@ export class MemoryServer implements TestServer {
     const settled = Promise.resolve(work).then(
       () => {},
       (error) => {
-        this.#stderr += `${stackOf(error)}\n`
+        this.#stderr += `${stackText(error)}\n`
       },
     )
     this.#work.add(settled)

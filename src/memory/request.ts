@@ -1,7 +1,7 @@
 /** What tests say of a request, made into the facts an HTTP server would have. */
 import { UsageError } from '../core/errors.js'
 import type { HeaderList } from '../core/exchange.js'
-import { type FilterFile, type Role, readFile, roleOf } from './role.js'
+import { type FilterFile, type RoleName, readFile, roleOf } from './role.js'
 
 type PlatformBody = ConstructorParameters<typeof Response>[0]
 type PlatformHeaders = ConstructorParameters<typeof Headers>[0]
@@ -24,7 +24,7 @@ export interface TestInit {
    * FastCGI 1.0 section 6: `authorizer` asks whether the request may pass, and sends no body (6.3).
    * Default: `filter` where there is `data`, else that of the server.
    */
-  role?: Role
+  role?: RoleName
   /**
    * The file that a Filter gets (6.4). FCGI_DATA_LENGTH is its length, FCGI_DATA_LAST_MOD the
    * `lastModified` of a `File`, else the time of the request.
@@ -41,7 +41,7 @@ export interface TestRequest {
   /** Flat, values Latin-1; Host, Content-Type and Content-Length added where they were missing. */
   readonly headers: string[]
   readonly body: Uint8Array | AsyncIterable<Uint8Array | string> | null
-  readonly role: Role
+  readonly role: RoleName
   /** Of a Filter. */
   readonly file: FilterFile | null
 }
@@ -54,7 +54,7 @@ export interface TestRequest {
 export async function readRequest(
   path: string | URL,
   init: TestInit,
-  usualRole?: Role,
+  usualRole?: RoleName,
 ): Promise<TestRequest> {
   const role = roleOf(init.role, usualRole, init.data !== undefined)
   const { scheme, host, target } = readPath(String(path))

@@ -1,7 +1,7 @@
 /** Replies as the platform's Response. */
 import { prepareReply } from '../cgi/codec/head.js'
 import type { Reply } from '../core/exchange.js'
-import { withVariables } from '../fastcgi/codec/authorizer.js'
+import { withCapitalNames } from '../fastcgi/codec/authorizer.js'
 import { parseVerbatim } from '../serve/verbatim.js'
 import type { MemoryExchange } from './exchange.js'
 import { variablesOf } from './role.js'
@@ -15,11 +15,11 @@ export type TestResponse = Response & {
   readonly variables: Readonly<Record<string, string>>
 }
 
-export const stackOf = (error: unknown): string =>
+export const stackText = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
 /** Rejects when the client leaves. */
-export function left(signal: AbortSignal): Promise<never> {
+export function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason))
@@ -35,7 +35,7 @@ export async function toResponse(
 ): Promise<TestResponse> {
   const { role } = exchange.gateway
   const plain = reply.verbatim ? await parseVerbatim(reply) : reply
-  const prepared = prepareReply(role === 'authorizer' ? withVariables(plain) : plain, method)
+  const prepared = prepareReply(role === 'authorizer' ? withCapitalNames(plain) : plain, method)
   if (prepared.dropped) void prepared.dropped[Symbol.asyncIterator]().return?.()
   const headers = new Headers()
   for (let i = 0; i < prepared.headers.length; i += 2) {
@@ -62,7 +62,7 @@ function stream(
 ): ReadableStream<Uint8Array> {
   const pieces = body[Symbol.asyncIterator]()
   let sent = 0
-  const gone = left(exchange.signal)
+  const gone = whenAborted(exchange.signal)
   gone.catch(() => {})
   const stop = () => {
     done()
@@ -80,7 +80,7 @@ function stream(
           done()
           controller.close()
         } catch (error) {
-          exchange.stderr(`The reply was cut off after ${sent} bytes: ${stackOf(error)}\n`)
+          exchange.stderr(`The reply was cut off after ${sent} bytes: ${stackText(error)}\n`)
           stop()
           controller.error(error)
         }

@@ -3,7 +3,7 @@ import { UsageError } from '../core/errors.js'
 import type { Env, Gateway, HeaderList } from '../core/exchange.js'
 import { PushedBody } from '../serve/body.js'
 
-export type Role = Gateway['role']
+export type RoleName = Gateway['role']
 
 /** The file that a Filter gets. */
 export interface FilterFile {
@@ -13,7 +13,7 @@ export interface FilterFile {
 }
 
 /** @throws UsageError USAGE for a file that the role has no use for */
-export function roleOf(asked: Role | undefined, usual: Role | undefined, hasData: boolean): Role {
+export function roleOf(asked: RoleName | undefined, usual: RoleName | undefined, hasData: boolean): RoleName {
   const role = asked ?? (hasData ? 'filter' : (usual ?? 'responder'))
   if (hasData && role !== 'filter')
     throw new UsageError('USAGE', `Only a filter gets data; the role is ${role}.`)
@@ -32,7 +32,7 @@ export async function readFile(data: string | Uint8Array | Blob = ''): Promise<F
 }
 
 /** What the role changes in the meta-variables. */
-export function assume(role: Role, variables: Map<string, string>, file: FilterFile | null): void {
+export function assume(role: RoleName, variables: Map<string, string>, file: FilterFile | null): void {
   if (role === 'authorizer') {
     // 6.3: "The Web server does not send CONTENT_LENGTH, PATH_INFO, PATH_TRANSLATED, and SCRIPT_NAME headers."
     for (const name of ['CONTENT_LENGTH', 'PATH_INFO', 'PATH_TRANSLATED', 'SCRIPT_NAME'])
@@ -56,7 +56,7 @@ export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
 }
 
 /** 6.3: the variables that a reply with status 200 gives the request; of a name that is repeated the last one. */
-export function variablesOf(role: Role, status: number, headers: HeaderList): Record<string, string> {
+export function variablesOf(role: RoleName, status: number, headers: HeaderList): Record<string, string> {
   const found = new Map<string, string>()
   if (role !== 'authorizer' || status !== 200) return {}
   for (let i = 0; i < headers.length; i += 2) {

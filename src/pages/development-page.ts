@@ -6,7 +6,7 @@ import type { Exchange } from '../core/exchange.js'
 import { outputOf } from '../core/recorded-output.js'
 import { Secrets, shownValue } from '../env/secrets.js'
 import { lintEnv } from '../lint/environment.js'
-import { type Excerpt, excerptOf, isForeign, stackOf } from './error-stack.js'
+import { type Excerpt, excerptOf, isForeign, parseStack } from './error-stack.js'
 import type { PageType } from './page-type.js'
 
 /** @param status the status line's code. @returns the body of the page. */
@@ -89,7 +89,7 @@ function show(error: unknown, type: PageType): Shown {
   if (!(error instanceof Error))
     return { title: `Thrown: ${printed(error)}`, stack: '', source: null, seen: [] }
   const title = `${error.name}: ${error.message}`
-  const stack = stackOf(error)
+  const stack = parseStack(error)
   const source = type === 'text/html' ? excerptOf(stack) : null
   const known = error instanceof CgiupError ? { code: error.code, fix: error.fix } : {}
   const seen = error instanceof ScriptError ? seenOf(error) : []

@@ -19,7 +19,7 @@ export interface Stack {
 /** The end of a line as V8 writes it: a place, or where there is none. */
 const frame = /^ {4}at .*(?::\d+:\d+|<anonymous>|native|index \d+|:0x[0-9a-f]+)\)?$/
 
-export function stackOf(error: Error): Stack {
+export function parseStack(error: Error): Stack {
   const stack = typeof error.stack === 'string' ? error.stack : ''
   const rest = stack
     .slice(headLength(stack, String(error.message)))

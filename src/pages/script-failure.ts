@@ -1,7 +1,7 @@
 /** What becomes of a script that failed: the cause on stderr, a page for the client. */
 
 import { basename } from 'node:path'
-import { explain, logLine } from '../cgi/codec/error-text.js'
+import { logLine, markExplained } from '../cgi/codec/error-text.js'
 import { reasonPhrase } from '../cgi/codec/status.js'
 import { decode } from '../cgi/script/environment.js'
 import { ScriptError } from '../cgi/script/error.js'
@@ -28,8 +28,8 @@ export async function answering(
       throw error
     exchange.stderr(logLine(exchange.env, logText(error)))
     const reply = pageOf(error, showsDevelopment(exchange, development))
-    if (reply.status !== 503) return explain(reply)
-    return explain({ ...reply, headers: [...reply.headers, 'Retry-After', '5'] })
+    if (reply.status !== 503) return markExplained(reply)
+    return markExplained({ ...reply, headers: [...reply.headers, 'Retry-After', '5'] })
   }
 }
 

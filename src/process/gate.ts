@@ -3,7 +3,7 @@ import { Connection } from '../fastcgi/server/connection.js'
 import type { HttpAcceptor } from '../http/server/server.js'
 import { ScgiConnection } from '../scgi/server/connection.js'
 import { STAYS, silentSince } from '../serve/pressure.js'
-import type { Served, Service } from '../serve/service.js'
+import type { ServedConnection, Service } from '../serve/service.js'
 import type { Wire, WireOwner } from '../socket/wire.js'
 
 export type Protocol = 'fastcgi' | 'scgi' | 'http'
@@ -16,7 +16,7 @@ const protocolOf = (byte: number): Protocol | null => {
 }
 
 /** A connection that has not said a byte yet. */
-class Silent implements Served, WireOwner {
+class Silent implements ServedConnection, WireOwner {
   place = -1
   readonly ahead = 0
   readonly #wire: Wire

@@ -29,7 +29,7 @@ const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as cons
 export const reloadHint =
   'SIGUSR2 ends this process gracefully; started with --workers, it would reload the code instead (docs/workers.md)'
 
-export interface Ending {
+export interface GracefulEnd {
   /** Ends the process as SIGTERM does. @param why for the log */
   end(why: string): void
   /** The end has begun. */
@@ -39,7 +39,7 @@ export interface Ending {
 }
 
 /** Ends the process gracefully, with exit code 0, on the signals that servers send. */
-export function endOnSignals(options: EndOptions): Ending {
+export function endOnSignals(options: EndOptions): GracefulEnd {
   let begun = false
   const end = (why: string, signal?: NodeJS.Signals) => {
     if (begun) return

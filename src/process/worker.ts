@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../core/errors.js'
 import type { Handler } from '../core/exchange.js'
 import { endProcess } from '../serve/process-end.js'
-import type { Place, SharedSocket } from '../socket/listen.js'
+import type { ListenPlace, SharedSocket } from '../socket/listen.js'
 import type { HandOver } from '../socket/wire.js'
 import type { Protocol } from './gate.js'
 import { leftToPrimary, workerVariable } from './parent.js'
-import type { Ending } from './signals.js'
+import type { GracefulEnd } from './signals.js'
 
 /** Value of {@link workerVariable}, as JSON. */
 export interface WorkerFacts {
@@ -34,7 +34,7 @@ export interface Serving {
 }
 
 export type ToPrimary =
-  | { readonly cgiup: 'bind'; readonly place: Place }
+  | { readonly cgiup: 'bind'; readonly place: ListenPlace }
   | { readonly cgiup: 'serving'; readonly serving: Serving }
   | { readonly cgiup: 'leaving'; readonly why: string }
   /** The first request has come. */
@@ -96,7 +96,7 @@ export class Worker {
   }
 
   /** The socket of a place, which the primary makes and keeps. @throws UsageError as listening does */
-  readonly share = (place: Place): Promise<SharedSocket> =>
+  readonly share = (place: ListenPlace): Promise<SharedSocket> =>
     new Promise<SharedSocket>((resolve, reject) => {
       process.channel?.ref()
       this.#answered = (message, handle) => {
@@ -108,7 +108,7 @@ export class Worker {
     }).finally(() => process.channel?.unref())
 
   /** It serves now, and ends when the primary says so, or has gone. */
-  serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): Ending {
+  serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): GracefulEnd {
     this.#end = end
     this.#send({ cgiup: 'serving', serving: { ...serving, graceMs: end.graceMs } })
     const isEnding = () => this.#ending

@@ -7,27 +7,27 @@ import { workerVariable } from './parent.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
 
 export interface ChildEvents {
-  /** It wants the socket of a place; {@link Child.answer} it. */
-  readonly onBind: (child: Child, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
+  /** It wants the socket of a place; {@link WorkerChild.answer} it. */
+  readonly onBind: (child: WorkerChild, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
   /** It gives a connection away, for another worker. */
-  readonly onConnection: (child: Child, handle: SocketHandle) => void
-  readonly onServing: (child: Child) => void
+  readonly onConnection: (child: WorkerChild, handle: SocketHandle) => void
+  readonly onServing: (child: WorkerChild) => void
   /** It wants to be replaced. */
-  readonly onLeaving: (child: Child, why: string) => void
+  readonly onLeaving: (child: WorkerChild, why: string) => void
   /** It has ended. @param how `exit code 1`, `SIGSEGV` */
-  readonly onExit: (child: Child, how: string) => void
+  readonly onExit: (child: WorkerChild, how: string) => void
 }
 
 /** What a worker may take longer than its grace before it is killed, in milliseconds. */
 const LATE_MS = 500
 
-export interface ChildOptions {
+export interface WorkerStart {
   readonly facts: WorkerFacts
   /** Descriptors that listen, which the worker gets under the same numbers. */
   readonly descriptors: readonly number[]
 }
 
-export class Child {
+export class WorkerChild {
   /** What it said when it began to serve; null before. */
   serving: Serving | null = null
   /** A request has reached it. */
@@ -40,7 +40,7 @@ export class Child {
   readonly #process: ChildProcess
   #late: NodeJS.Timeout | undefined
 
-  constructor(options: ChildOptions, events: ChildEvents) {
+  constructor(options: WorkerStart, events: ChildEvents) {
     const child = startProcess(options)
     this.#process = child
     child.on('message', (message, handle) => {
@@ -110,7 +110,7 @@ export class Child {
 }
 
 /** The same program with the same arguments as this process. */
-function startProcess({ facts, descriptors }: ChildOptions): ChildProcess {
+function startProcess({ facts, descriptors }: WorkerStart): ChildProcess {
   const [, program, ...args] = process.argv
   if (program === undefined) throw new UsageError('USAGE', 'Workers need a program in a file: node app.js.')
   const stdio: (number | 'ignore' | 'ipc')[] = [

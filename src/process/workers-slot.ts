@@ -1,5 +1,5 @@
 /** One of the places for workers: who is in it, and who comes next. */
-import type { Child } from './workers-child.js'
+import type { WorkerChild } from './workers-child.js'
 
 /** A worker without a request that lives shorter than this crashed at its start, in milliseconds. */
 const YOUNG_MS = 5000
@@ -24,7 +24,7 @@ export interface Crew {
   /** Some worker serves. */
   readonly serves: boolean
   /** @param spare the one that has loaded the app and waits is taken, where there is one */
-  spawn(slot: Slot, spare: boolean): Child
+  spawn(slot: Slot, spare: boolean): WorkerChild
   /** A worker that a request had reached has crashed. */
   crashed(): void
   log(line: string): void
@@ -33,11 +33,11 @@ export interface Crew {
 export class Slot {
   readonly number: number
   /** Serves. */
-  current: Child | null = null
+  current: WorkerChild | null = null
   /** How the last one that ended did. */
   lastExit = ''
   /** Starts, and takes the place of `current` once it serves. */
-  next: Child | null = null
+  next: WorkerChild | null = null
   readonly #crew: Crew
   #failures = 0
   #retry: () => boolean = always
@@ -80,7 +80,7 @@ export class Slot {
   }
 
   /** The one on its way serves: the present one may go. */
-  serves(child: Child): void {
+  serves(child: WorkerChild): void {
     if (child !== this.next) return
     const old = this.current
     this.current = child
@@ -90,7 +90,7 @@ export class Slot {
   }
 
   /** @param how `exit code 1`, `SIGSEGV` */
-  exited(child: Child, how: string): void {
+  exited(child: WorkerChild, how: string): void {
     this.lastExit = how
     const wasNext = child === this.next
     if (wasNext) {
@@ -119,7 +119,7 @@ export class Slot {
    * A worker that a request has reached crashed by it, for all that one can know: the next one starts at
    * once, for the requests of others wait. Only workers that never come so far are given pauses.
    */
-  #failed(child: Child, how: string, wasNext: boolean): void {
+  #failed(child: WorkerChild, how: string, wasNext: boolean): void {
     const young = wasNext || performance.now() - child.startedAt < YOUNG_MS
     this.#failures = child.asked ? 0 : young ? this.#failures + 1 : 1
     const when = wasNext ? 'before it served' : 'while it served'
@@ -141,11 +141,11 @@ export class Slot {
     return this.number === 1 && !this.#crew.serves ? Math.min(pause, URGENT_MS) : pause
   }
 
-  #name(child: Child): string {
+  #name(child: WorkerChild): string {
     return `worker ${this.number} (process ${child.pid})`
   }
 
-  #say(child: Child, how: string, when: string, then: string): void {
+  #say(child: WorkerChild, how: string, when: string, then: string): void {
     const line = `${this.#name(child)} ended ${when}: ${how}`
     this.#crew.log(then === '' ? line : `${line}; ${then}`)
   }

@@ -5,8 +5,8 @@ import { getSystemErrorName } from 'node:util'
 import { UsageError } from '../core/errors.js'
 import {
   hostAndPort,
+  type ListenPlace,
   listenError,
-  type Place,
   placeName,
   type SharedSocket,
   tcpUrl,
@@ -41,7 +41,7 @@ export class WorkersSocket {
    * The socket of a place. The place that is asked for first is the only one.
    * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED
    */
-  async bind(place: Place): Promise<SharedSocket> {
+  async bind(place: ListenPlace): Promise<SharedSocket> {
     const name = placeName(place)
     if (this.#shared === undefined) {
       this.#place = name
@@ -73,7 +73,7 @@ export class WorkersSocket {
     this.#handle = null
   }
 
-  async #bindTcp(place: Place): Promise<SharedSocket> {
+  async #bindTcp(place: ListenPlace): Promise<SharedSocket> {
     const { host, port } = hostAndPort(place)
     try {
       const address = isIP(host) ? host : (await lookup(host)).address
@@ -87,7 +87,7 @@ export class WorkersSocket {
     }
   }
 
-  async #bindUnix(place: Place, path: string): Promise<SharedSocket> {
+  async #bindUnix(place: ListenPlace, path: string): Promise<SharedSocket> {
     try {
       this.#unix = await prepareUnix(path, place, (draft) => {
         this.#handle = bound(draft, -1, -1)

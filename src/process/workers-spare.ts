@@ -2,19 +2,19 @@
  * A worker that has loaded the app and waits: it takes the place of the next one that crashes by a request, so
  * that nobody waits while the app is loaded. There is one only while workers crash.
  */
-import type { Child } from './workers-child.js'
+import type { WorkerChild } from './workers-child.js'
 
 /** How long after the last crash it is kept, in milliseconds: it costs the memory of a process. */
 const SPARE_MS = 60_000
 
 export class Spare {
-  readonly #spawn: () => Child
+  readonly #spawn: () => WorkerChild
   readonly #log: (line: string) => void
-  #child: Child | null = null
+  #child: WorkerChild | null = null
   #wanted = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(spawn: () => Child, log: (line: string) => void) {
+  constructor(spawn: () => WorkerChild, log: (line: string) => void) {
     this.#spawn = spawn
     this.#log = log
   }
@@ -36,7 +36,7 @@ export class Spare {
   }
 
   /** For a slot whose worker has crashed; null where there is none. */
-  take(): Child | null {
+  take(): WorkerChild | null {
     const child = this.#child
     this.#child = null
     return child
@@ -54,7 +54,7 @@ export class Spare {
   }
 
   /** @returns it was this one, which is tried again after the next crash */
-  exited(child: Child): boolean {
+  exited(child: WorkerChild): boolean {
     if (child !== this.#child) return false
     this.#child = null
     return true

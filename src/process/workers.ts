@@ -7,7 +7,7 @@ import { CgiupError, UsageError } from '../core/errors.js'
 import { remover } from '../socket/unix-socket.js'
 import type { SocketHandle } from '../socket/wire.js'
 import type { Serving } from './worker.js'
-import { Child, type ChildEvents } from './workers-child.js'
+import { type ChildEvents, WorkerChild } from './workers-child.js'
 import { type Crew, Slot } from './workers-slot.js'
 import { WorkersSocket } from './workers-socket.js'
 import { Spare } from './workers-spare.js'
@@ -36,8 +36,8 @@ export class Workers implements Crew {
     () => this.#spawnChild(true),
     (line) => this.log(line),
   )
-  readonly #slotOf = new Map<Child, Slot>()
-  readonly #children = new Set<Child>()
+  readonly #slotOf = new Map<WorkerChild, Slot>()
+  readonly #children = new Set<WorkerChild>()
   readonly #socket = new WorkersSocket()
   #removeOwnPath: (() => void) | undefined
   #reloading: Promise<void> | null = null
@@ -140,7 +140,7 @@ export class Workers implements Crew {
     for (const child of this.#children) child.kill()
   }
 
-  spawn(slot: Slot, spare: boolean): Child {
+  spawn(slot: Slot, spare: boolean): WorkerChild {
     const ready = spare ? this.#spare.take() : null
     ready?.go()
     const child = ready ?? this.#spawnChild(false)
@@ -154,9 +154,12 @@ export class Workers implements Crew {
     if (!this.serves) this.#slots[0]?.hurry()
   }
 
-  #spawnChild(spare: boolean): Child {
+  #spawnChild(spare: boolean): WorkerChild {
     const { workers, descriptors } = this.#options
-    const child = new Child({ facts: { primary: process.pid, workers, spare }, descriptors }, this.#events)
+    const child = new WorkerChild(
+      { facts: { primary: process.pid, workers, spare }, descriptors },
+      this.#events,
+    )
     this.#children.add(child)
     return child
   }
@@ -197,7 +200,7 @@ export class Workers implements Crew {
     else taker.give(handle)
   }
 
-  async #serves(child: Child): Promise<void> {
+  async #serves(child: WorkerChild): Promise<void> {
     try {
       await this.#socket.publish()
     } catch (error) {

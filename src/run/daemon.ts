@@ -15,7 +15,7 @@ import { findManager, type Manager, watchManager } from '../process/manager.js'
 import { runsSeveral } from '../process/multiprocess.js'
 import { checkProcessOptions } from '../process/options.js'
 import { renewal } from '../process/recycle.js'
-import { type Ending, endOnSignals } from '../process/signals.js'
+import { endOnSignals, type GracefulEnd } from '../process/signals.js'
 import { currentWorker, type Worker, type WorkerEnd } from '../process/worker.js'
 import { type Address, parseAddress } from '../socket/address.js'
 import { socketPath } from '../socket/socket-path.js'
@@ -51,7 +51,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
   if (!http) printToStderr()
-  let ending: Ending | undefined
+  let ending: GracefulEnd | undefined
   const handler = await (http ? httpHandler(app, options) : handlerFor(app, options))
   await worker?.wanted()
   const renewed = renewal(worker?.handlerOf(handler) ?? handler, {

@@ -12,16 +12,16 @@ export const serverNames = ['auto', 'cgi', 'fastcgi', 'scgi', 'http'] as const
 export type ServerName = (typeof serverNames)[number]
 
 /** What fd 0 is. `listening`: a socket that waits for connections; `device`: a terminal, /dev/null. */
-export type Stdin = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
+export type StdinKind = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
 
 export type DetectedServer = 'cgi' | 'fastcgi' | 'scgi' | 'http'
 
-export interface Facts {
+export interface StartFacts {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The caller's choice; `auto` and undefined leave it to the rules. */
   readonly server?: string | undefined
   /** Asked only where the environment does not decide. */
-  readonly stdin?: () => Stdin
+  readonly stdin?: () => StdinKind
   /** This process; LISTEN_FDS is meant for it only when LISTEN_PID says so. */
   readonly pid?: number
 }
@@ -53,7 +53,7 @@ type SocketProtocol = 'fastcgi' | 'scgi' | 'http'
  * environment, else the HTTP development server.
  * @throws UsageError SERVER_UNKNOWN
  */
-export function detect(facts: Facts): Detected {
+export function detect(facts: StartFacts): Detected {
   const { env } = facts
   const forced = chosen(env.CGIUP_SERVER, 'CGIUP_SERVER') ?? chosen(facts.server, 'the option "server"')
   if (forced !== undefined) {
@@ -77,7 +77,7 @@ const LISTEN_FDS_START = 3
 const socketProtocols = ['fastcgi', 'scgi', 'http'] as const
 
 /** Sockets that listen already, from systemd or on fd 0. */
-function handedOver({ env, stdin, pid }: Facts): Detected | undefined {
+function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
   const count = /^[1-9]\d{0,3}$/.test(env.LISTEN_FDS ?? '') ? Number(env.LISTEN_FDS) : 0
   // sd_listen_fds(3): they are meant for the process that LISTEN_PID names, not for its children.
   if (count > 0 && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(pid))) {
@@ -122,7 +122,7 @@ function isServer(name: string): name is DetectedServer {
  * ENOTCONN (Unix socket) or EPIPE (TCP on Linux) where there is no peer. EPIPE also comes of a Unix
  * socket whose other end is closed already: the body was short and its sender is done.
  */
-export function stdinKind(): Stdin {
+export function stdinKind(): StdinKind {
   let stat: BigIntStats
   try {
     // As bigint, because Node 20 and 22 keep the last result that is not: after one of a pipe or a

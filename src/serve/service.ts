@@ -1,5 +1,5 @@
 /** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
-import { explain, isAbort, logLine, textOf, workFailed } from '../cgi/codec/error-text.js'
+import { isAbort, logLine, markExplained, textOf, workFailed } from '../cgi/codec/error-text.js'
 import { prepareReply } from '../cgi/codec/head.js'
 import { textPageFields } from '../cgi/codec/page-fields.js'
 import { CgiupError, RequestError } from '../core/errors.js'
@@ -14,7 +14,7 @@ import { type GivesWay, makeRoom } from './pressure.js'
 import { type Abandon, abandonNow, lateEnd, type ProcessEnd } from './process-end.js'
 
 /** A connection, as the service sees it. */
-export interface Served extends Member, GivesWay {
+export interface ServedConnection extends Member, GivesWay {
   /** The process is to end: a connection that is idle is closed now. */
   stop(): void
   /** Another process takes connections over: one that is idle goes there now. */
@@ -64,7 +64,7 @@ export class Service {
   stopping = false
   /** The process is to end, and another one goes on with its connections. */
   handOver: HandOver | null = null
-  readonly connections = new Crowd<Served>()
+  readonly connections = new Crowd<ServedConnection>()
   readonly #handler: Handler
   readonly #options: ServiceOptions
   readonly #work = new Set<Promise<unknown>>()
@@ -98,17 +98,17 @@ export class Service {
     return this.#running
   }
 
-  opened(connection: Served): void {
+  opened(connection: ServedConnection): void {
     this.connections.add(connection)
   }
 
-  closed(connection: Served): void {
+  closed(connection: ServedConnection): void {
     this.connections.delete(connection)
     if (this.connections.size === 0) this.#empty?.()
   }
 
   /** A connection goes on as another one: what `give` opens takes its place. */
-  passOn(from: Served, give: () => void): void {
+  passOn(from: ServedConnection, give: () => void): void {
     this.#passing = 1
     give()
     this.#passing = 0
@@ -151,11 +151,11 @@ export class Service {
       const name = crossed ?? 'maxRequests'
       this.lines.complaint(logLine(exchange.env, `answered with 503: ${name} is ${this.limits[name]}`))
       // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
-      reply(explain(text503))
+      reply(markExplained(text503))
       return
     }
     if (length !== null && length > maxBodyBytes) {
-      fail(tooLarge(length, maxBodyBytes))
+      fail(bodyTooLarge(length, maxBodyBytes))
       return
     }
     let result: Reply | Promise<Reply>
@@ -191,10 +191,10 @@ export class Service {
     try {
       const reply = await this.#onError(error, exchange)
       prepareReply(reply, 'GET')
-      return explain(reply)
+      return markExplained(reply)
     } catch (second) {
       if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
-      return explain(text500)
+      return markExplained(text500)
     }
   }
 
@@ -294,7 +294,7 @@ export class Service {
   }
 }
 
-export const tooLarge = (length: number, max: number): RequestError =>
+export const bodyTooLarge = (length: number, max: number): RequestError =>
   new RequestError(
     'REQUEST_TOO_LARGE',
     `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,

@@ -6,7 +6,7 @@ import { socketPath } from './socket-path.js'
 import { prepareUnix, remover } from './unix-socket.js'
 
 /** Where to listen, and how. */
-export interface Place {
+export interface ListenPlace {
   /** Address to listen on. Default `127.0.0.1`: only this machine. `0.0.0.0` or `::` for all. */
   readonly host?: string
   /** TCP port; 0 takes any free one. Default 8080. */
@@ -21,13 +21,13 @@ export interface Place {
   readonly backlog?: number
 }
 
-export interface ListenOptions extends Place {
+export interface ListenOptions extends ListenPlace {
   /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
   readonly fd?: number
   /** The path of that descriptor's Unix socket is for this process alone. Default false: it stays. */
   readonly ownPath?: boolean
   /** Gives the socket of a place that another process has made and looks after. */
-  readonly share?: (place: Place) => Promise<SharedSocket>
+  readonly share?: (place: ListenPlace) => Promise<SharedSocket>
 }
 
 /** A socket that another process has bound. */
@@ -100,7 +100,7 @@ async function listenShared(
   return { url, address, cleanUp: () => {} }
 }
 
-async function listenUnix(server: Server, path: string, options: Place): Promise<Listening> {
+async function listenUnix(server: Server, path: string, options: ListenPlace): Promise<Listening> {
   try {
     const place = await prepareUnix(path, options, (draft) =>
       listening(server, { path: draft, backlog: options.backlog ?? 511 }),
@@ -114,12 +114,15 @@ async function listenUnix(server: Server, path: string, options: Place): Promise
 }
 
 /** The address and port of a TCP place, with their defaults put in. */
-export function hostAndPort({ host = '127.0.0.1', port = 8080 }: Place): { host: string; port: number } {
+export function hostAndPort({ host = '127.0.0.1', port = 8080 }: ListenPlace): {
+  host: string
+  port: number
+} {
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port }
 }
 
 /** How a place is written: `127.0.0.1:8080`, `[::1]:8080`, `/run/app.sock`. */
-export function placeName(place: Place): string {
+export function placeName(place: ListenPlace): string {
   if (place.path !== undefined) return place.path
   const { host, port } = hostAndPort(place)
   return `${host.includes(':') ? `[${host}]` : host}:${port}`

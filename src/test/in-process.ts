@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { toHandler } from '../app/handler.js'
 import type { App } from '../app/types.js'
-import { answer } from '../cgi/child/answer.js'
+import { answerCgi } from '../cgi/child/answer.js'
 import { ReaderGone, type Sink } from '../cgi/child/sink.js'
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../core/exchange.js'
@@ -19,7 +19,7 @@ export function inProcess(app: App, options: EmulateOptions): Handler {
     const handler = async (inner: Exchange) => (await ready)(inner)
     const interrupted = new Promise<never>(() => {})
     const { onError } = options
-    const done = answer(handler, {
+    const done = answerCgi(handler, {
       exchange: asScript(exchange),
       sink: sinkOf(pipe),
       nph: false,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { explain, failureText, logLine, textOf, workFailed } from '../../src/cgi/codec/error-text.js'
+import { failureText, logLine, markExplained, textOf, workFailed } from '../../src/cgi/codec/error-text.js'
 import { RequestError } from '../../src/core/errors.js'
 import type { Reply } from '../../src/core/exchange.js'
 import { Environment } from '../../src/env/environment.js'
@@ -61,7 +61,7 @@ describe('the line for a reply of 500 or above', () => {
 
   it('is left out once where the reason is in the log', () => {
     const same = reply(503)
-    expect(failureText(explain(same))).toBe(null)
+    expect(failureText(markExplained(same))).toBe(null)
     expect(failureText(same)).not.toBe(null)
   })
 

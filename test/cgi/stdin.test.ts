@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Source, Stdin, type StdinLimits } from '../../src/cgi/child/stdin.js'
+import { type ByteSource, Stdin, type StdinLimits } from '../../src/cgi/child/stdin.js'
 import type { RequestError } from '../../src/core/errors.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** Gives its bytes in pieces of the asked or of its own size, each one a turn later. */
-class Bytes implements Source {
+class Bytes implements ByteSource {
   drainable = true
   readonly asked: number[] = []
   #left: Uint8Array
@@ -25,7 +25,7 @@ class Bytes implements Source {
   }
 }
 
-const stdin = (source: Source, length: number | null, limits?: StdinLimits) =>
+const stdin = (source: ByteSource, length: number | null, limits?: StdinLimits) =>
   new Stdin(source, length, limits)
 
 async function all(body: Stdin): Promise<Buffer> {

@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { parse } from '../../src/cli/args.js'
 import { valued } from '../../src/cli/run.js'
-import { command, readOptions } from '../../src/cli/run-options.js'
+import { appCommand, readRunOptions } from '../../src/cli/run-options.js'
 
-const options = (...args: string[]) => readOptions(parse(['app.js', ...args], command))
+const options = (...args: string[]) => readRunOptions(parse(['app.js', ...args], appCommand))
 
 describe('options of a persistent process', () => {
   it.each<[string[], object]>([
@@ -46,7 +46,7 @@ describe('options of a persistent process', () => {
   })
 
   it('the first line of a CGI script may have any of them, with its value', () => {
-    for (const [name, { value, short }] of Object.entries(command.options)) {
+    for (const [name, { value, short }] of Object.entries(appCommand.options)) {
       expect([name, valued.test(`--${name}`)]).toEqual([name, value !== undefined])
       if (short) expect([short, valued.test(`-${short}`)]).toEqual([short, value !== undefined])
     }

@@ -2,7 +2,7 @@
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { Child } from '../../src/process/workers-child.js'
+import type { WorkerChild } from '../../src/process/workers-child.js'
 import { Slot } from '../../src/process/workers-slot.js'
 import { signalProcess, until } from '../support/processes.js'
 import type { ServerProcess } from '../support/server-process.js'
@@ -90,13 +90,13 @@ describe('the code on disk is broken meanwhile', () => {
       const slot = new Slot(number, {
         ending: false,
         serves,
-        spawn: () => ({ pid: 1, startedAt: 0, asked: false, ending: false }) as Child,
+        spawn: () => ({ pid: 1, startedAt: 0, asked: false, ending: false }) as WorkerChild,
         crashed: () => {},
         log: (line) => void log.push(line),
       })
       for (let times = 0; times < 9; times++) {
         void slot.start()
-        slot.exited(slot.next as Child, 'exit code 1')
+        slot.exited(slot.next as WorkerChild, 'exit code 1')
       }
       slot.stop()
       return log.map((line) => / in (\d+) s$/.exec(line)?.[1] ?? 'now')

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { describe, expect, it } from 'vitest'
 import type { Command } from '../../src/cli/args.js'
-import { command as call } from '../../src/cli/call.js'
-import { command as run } from '../../src/cli/run-options.js'
+import { callCommand as call } from '../../src/cli/call.js'
+import { appCommand as run } from '../../src/cli/run-options.js'
 import { tempDir } from '../support/temp.js'
 
 const page = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')

@@ -1,7 +1,7 @@
 /** Bugs of other hosts, each with the number of SPEC's bug history, as tests of this one. */
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../../src/env/environment.js'
-import { DerivedExchange, withVariables } from '../../src/host/derive.js'
+import { changeVariables, DerivedExchange } from '../../src/host/derive.js'
 import { cgiBin, files, mount } from '../../src/host.js'
 import { needs } from '../support/needs.js'
 import type { RawRequest } from '../support/request.js'
@@ -126,7 +126,7 @@ describe('redirects', () => {
   test('46 from below a mount point nothing above it is reached: the client is sent there', async () => {
     const inner = cgiBin(scripts({ 'x.cgi': sh('printf "Location: /elsewhere\\n\\n"') }))
     const host = await startHost((x) => {
-      const list = withVariables(x.env.list, { SCRIPT_NAME: '/front', PATH_INFO: '/x.cgi' })
+      const list = changeVariables(x.env.list, { SCRIPT_NAME: '/front', PATH_INFO: '/x.cgi' })
       return inner(new DerivedExchange(x, new Environment(list)))
     })
     const reply = await host.get('/front/x.cgi')

@@ -4,7 +4,7 @@ import { prepareReply } from '../../src/cgi/codec/head.js'
 import { launch } from '../../src/cgi/script/environment.js'
 import { pairs } from '../../src/cli/pairs.js'
 import { Environment } from '../../src/env/environment.js'
-import { withVariables } from '../../src/host/derive.js'
+import { changeVariables } from '../../src/host/derive.js'
 import { cgiBin, mount } from '../../src/host.js'
 import { handler } from '../../src/index.js'
 import { emulate } from '../../src/test.js'
@@ -37,8 +37,15 @@ describe.each(odd)('%s', (name) => {
   })
 
   it('is a variable', () => {
-    expect(withVariables([name, 'x', 'A', 'a'], { A: 'b', B: 'c' })).toEqual([name, 'x', 'A', 'b', 'B', 'c'])
-    expect(withVariables([name, 'x'], {})).toEqual([name, 'x'])
+    expect(changeVariables([name, 'x', 'A', 'a'], { A: 'b', B: 'c' })).toEqual([
+      name,
+      'x',
+      'A',
+      'b',
+      'B',
+      'c',
+    ])
+    expect(changeVariables([name, 'x'], {})).toEqual([name, 'x'])
     expect(Object.entries(launch(['x'], [name, 'y']).env)).toEqual([[name, 'y']])
     expect(Object.entries(pairs([`${name}=x`], ''))).toEqual([[name, 'x']])
     expect(new Environment([name, 'x']).get(name)).toBe('x')

@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/core/errors.js'
-import { detect, type Stdin, serverNames } from '../../src/run/detect.js'
+import { detect, type StdinKind, serverNames } from '../../src/run/detect.js'
 import { tempDir } from '../support/temp.js'
 
 const gateway = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' }
 
 /** Each launcher as it was measured: what fd 0 is, and the variables that tell (or mislead). */
-const launchers: [launcher: string, env: Record<string, string>, stdin: Stdin, server: string][] = [
+const launchers: [launcher: string, env: Record<string, string>, stdin: StdinKind, server: string][] = [
   ['Apache mod_cgid', gateway, 'socket', 'cgi'],
   ['Apache mod_cgi', gateway, 'pipe', 'cgi'],
   ['lighttpd mod_cgi', gateway, 'device', 'cgi'],

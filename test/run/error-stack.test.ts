@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { excerptOf, stackOf } from '../../src/pages/error-stack.js'
+import { excerptOf, parseStack } from '../../src/pages/error-stack.js'
 import { request } from '../support/request.js'
 import { directory, program, serve } from './programs.js'
 
@@ -11,7 +11,7 @@ const password = '/etc/passwd'
 const fake = (place = `${password}:1:1`) => `\n    at f (${place})`
 /** What is shown for an error: the text of the marked line, or null. */
 function marked(error: Error): string | null {
-  const found = excerptOf(stackOf(error))
+  const found = excerptOf(parseStack(error))
   return found && (found.lines[found.at - found.first]?.trim() ?? '')
 }
 
@@ -21,7 +21,7 @@ describe('an excerpt', () => {
   it('is of the line where the app failed', () => {
     const error = new TypeError('here it is')
     expect(marked(error)).toContain("new TypeError('here it is')")
-    expect(stackOf(error).lines[0]).toContain('error-stack.test.ts')
+    expect(parseStack(error).lines[0]).toContain('error-stack.test.ts')
   })
 
   it.each<[string, () => Error]>([

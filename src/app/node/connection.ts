@@ -15,7 +15,7 @@ import { LightSocket } from './socket.js'
 
 type Callback = ((error?: Error | null) => void) | undefined
 
-export class Connection extends LightSocket {
+export class NodeConnection extends LightSocket {
   readonly #exchange: Exchange
   #data: Readable | undefined
   readonly request: CgiRequest
@@ -285,13 +285,13 @@ const needDrain: PropertyDescriptor = {
   configurable: true,
   get(this: ServerResponse) {
     const { socket } = this
-    return socket !== null && (socket as unknown as Connection).outgoing.needDrain
+    return socket !== null && (socket as unknown as NodeConnection).outgoing.needDrain
   },
 }
 
 /** `this` is the response; all that it had to say was written. */
 function onPrefinish(this: ServerResponse): void {
-  ;(this.socket as unknown as Connection).outgoing.end()
+  ;(this.socket as unknown as NodeConnection).outgoing.end()
 }
 
 function family(address: string | undefined): string | undefined {

@@ -1,10 +1,10 @@
-/** The `req` and `res` of one exchange: Node's own classes, over a {@link Connection}. */
+/** The `req` and `res` of one exchange: Node's own classes, over a {@link NodeConnection}. */
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Exchange } from '../../core/exchange.js'
 import { nodePath } from '../../env/reading.js'
 import type { CgiRequest } from '../../env/request.js'
-import { Connection } from './connection.js'
+import { NodeConnection } from './connection.js'
 import { headersDistinct, headersObject } from './headers.js'
 import { Incoming } from './incoming.js'
 
@@ -21,13 +21,13 @@ export interface NodeRequest extends IncomingMessage {
 export interface Pair {
   readonly req: NodeRequest
   readonly res: ServerResponse
-  readonly connection: Connection
+  readonly connection: NodeConnection
 }
 
 /** Makes the pair. Nothing of the body is read before somebody reads `req`. */
 export function openPair(exchange: Exchange, request: CgiRequest, full: boolean): Pair {
   const { stdin } = exchange
-  const connection = new Connection(exchange, request)
+  const connection = new NodeConnection(exchange, request)
   const req = new Request(connection as unknown as Socket, request, full)
   const res = new ServerResponse<IncomingMessage>(req)
   res.writeHead = writeHead as ServerResponse['writeHead']
@@ -86,7 +86,7 @@ const lazy: [string, PropertyDescriptor][] = [
 if ('signal' in IncomingMessage.prototype) lazy.push(lazily('signal', (connection) => connection.signal))
 
 /** A property that is worked out when it is first read, and may be set. */
-function lazily(name: string, make: (connection: Connection) => unknown): [string, PropertyDescriptor] {
+function lazily(name: string, make: (connection: NodeConnection) => unknown): [string, PropertyDescriptor] {
   const settle = (req: object, value: unknown) => {
     Object.defineProperty(req, name, { value, writable: true, enumerable: true, configurable: true })
     return value
@@ -97,7 +97,7 @@ function lazily(name: string, make: (connection: Connection) => unknown): [strin
       configurable: true,
       enumerable: true,
       get(this: IncomingMessage) {
-        return settle(this, make(this.socket as unknown as Connection))
+        return settle(this, make(this.socket as unknown as NodeConnection))
       },
       set(this: IncomingMessage, value: unknown) {
         settle(this, value)
@@ -107,7 +107,7 @@ function lazily(name: string, make: (connection: Connection) => unknown): [strin
 }
 
 /** Body parsers go by Transfer-Encoding when a body comes without a length, as it does over HTTP. */
-function headerLines({ request, bodyLength }: Connection): string[] {
+function headerLines({ request, bodyLength }: NodeConnection): string[] {
   const list = [...request.headers]
   if (bodyLength === null) list.push('transfer-encoding', 'chunked')
   return list
@@ -141,7 +141,7 @@ function writeHead(
 function keepDisposition(res: ServerResponse): void {
   const value = res.getHeader('content-disposition')
   const beyondAscii = typeof value === 'string' && /[\x80-\xff]/.test(value)
-  if (beyondAscii) (res.socket as unknown as Connection).outgoing.disposition = value
+  if (beyondAscii) (res.socket as unknown as NodeConnection).outgoing.disposition = value
 }
 
 const isFraming = (name: unknown): boolean => /^(?:transfer-encoding|trailer)$/i.test(String(name))

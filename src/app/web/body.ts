@@ -5,7 +5,7 @@
 
 import { copyOf, keepBytes } from '../../core/buffers.js'
 import type { Body } from '../../core/exchange.js'
-import { tooLarge } from '../whole-body.js'
+import { wholeBodyTooLarge } from '../whole-body.js'
 import { toDOMString } from './convert.js'
 import { platform } from './platform.js'
 import { isDisturbed, streamOfBody, streamOfBytes, streamOfIterable } from './streams.js'
@@ -162,7 +162,7 @@ async function readAll(
   const { max, length } = limit ?? noLimit
   const refuse = (): never => {
     void reader.cancel().catch(() => {})
-    throw tooLarge(length, max)
+    throw wholeBodyTooLarge(length, max)
   }
   if (length !== null && length > max) refuse()
   const pieces: Uint8Array[] = []

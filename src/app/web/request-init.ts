@@ -2,7 +2,7 @@
 import { isToken, toByteString, toDictionary, toDOMString, toEnum } from './convert.js'
 
 /** What only matters when a request is sent; nearly always the defaults. */
-export interface SendOptions {
+export interface RequestSettings {
   readonly referrer: string
   readonly referrerPolicy: string
   readonly mode: string
@@ -15,7 +15,7 @@ export interface SendOptions {
   readonly dispatcher: unknown
 }
 
-export const defaultSendOptions: SendOptions = {
+export const defaultSendOptions: RequestSettings = {
   referrer: 'about:client',
   referrerPolicy: '',
   mode: 'cors',
@@ -81,9 +81,12 @@ export function readInit(init: unknown): Record<string, unknown> | null {
 }
 
 /** The send options of a request made from one with `base`. */
-export function readSendOptions(init: Record<string, unknown>, base: SendOptions): SendOptions {
+export function readSendOptions(init: Record<string, unknown>, base: RequestSettings): RequestSettings {
   // A request with an init is not sent on behalf of the same referrer any more.
-  const made = { ...base, referrer: 'about:client', referrerPolicy: '' } as Record<keyof SendOptions, unknown>
+  const made = { ...base, referrer: 'about:client', referrerPolicy: '' } as Record<
+    keyof RequestSettings,
+    unknown
+  >
   for (const name of Object.keys(WORDS) as (keyof typeof WORDS)[]) {
     if (init[name] !== undefined)
       made[name] = toEnum(init[name], WORDS[name], `Request constructor: init.${name}`)
@@ -97,7 +100,7 @@ export function readSendOptions(init: Record<string, unknown>, base: SendOptions
   if (made.cache === 'only-if-cached' && made.mode !== 'same-origin') {
     throw new TypeError("'only-if-cached' can be set only with 'same-origin' mode")
   }
-  return made as unknown as SendOptions
+  return made as unknown as RequestSettings
 }
 
 function readReferrer(value: unknown): string {

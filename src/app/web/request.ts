@@ -1,5 +1,5 @@
 /** Request (https://fetch.spec.whatwg.org/#request-class) without undici. */
-import { afterwards, type Ending } from '../../core/exchange.js'
+import { afterwards, type RequestEnd } from '../../core/exchange.js'
 import { BodyState, extractBody } from './body.js'
 import { finishInterface, needArguments, toByteString, toDOMString } from './convert.js'
 import { createHeaders, type Guard, type Headers, headersList, listFrom } from './headers.js'
@@ -7,10 +7,10 @@ import { type BodyMethods, type BodyParts, mixinBody } from './mixin.js'
 import { linkToPlatform, platform } from './platform.js'
 import {
   defaultSendOptions,
+  type RequestSettings,
   readInit,
   readMethod,
   readSendOptions,
-  type SendOptions,
 } from './request-init.js'
 
 /** First argument of a Request that is made from its state, the second one. */
@@ -27,9 +27,9 @@ export interface RequestState {
   follows: { readonly signal: AbortSignal } | null
   /** The request's signal is the followed one itself, not one that depends on it. */
   same: boolean
-  send: SendOptions
+  send: RequestSettings
   /** What it, or the request it was made from, came with; null where an app has made it. */
-  came: Ending | null
+  came: RequestEnd | null
 }
 
 type State = RequestState
@@ -266,7 +266,7 @@ function stateOf(input: unknown): State | null {
     follows: input as Request,
     same: false,
     send,
-    came: input as Ending,
+    came: input as RequestEnd,
   }
 }
 

@@ -44,7 +44,7 @@ const onePieceBytes = 64 * 1024
 const bigHeadBytes = 4096
 
 /** Answers one request. Never rejects. */
-export async function answer(handler: Handler, options: AnswerOptions): Promise<Outcome> {
+export async function answerCgi(handler: Handler, options: AnswerOptions): Promise<Outcome> {
   const outcome: Outcome = {
     status: 500,
     bytes: 0,

@@ -6,10 +6,10 @@ import { within } from '../../core/wait-at-most.js'
 import { contentLengthOf } from '../../env/headers.js'
 import { checkRequest, isNph } from '../codec/check.js'
 import { logLine, textOf, workFailed } from '../codec/error-text.js'
-import { answer, type Outcome } from './answer.js'
+import { answerCgi, type Outcome } from './answer.js'
 import { DescriptorSource, detach, isFlow } from './descriptor.js'
 import { readEnviron } from './environ.js'
-import { Wire } from './output.js'
+import { StdoutWriter } from './output.js'
 import { settle } from './settle.js'
 import { Stdin, type StdinLimits } from './stdin.js'
 import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage, writeStderr } from './stdio.js'
@@ -58,7 +58,7 @@ export async function serveCgi(handler: Handler, options: ChildOptions = {}): Pr
 class Child {
   readonly #stdio: TakenStdio
   readonly #options: ChildOptions
-  readonly #wire: Wire
+  readonly #wire: StdoutWriter
   readonly #source = new DescriptorSource(0)
   readonly #stdin: Stdin
   readonly #exchange: Exchange
@@ -85,7 +85,7 @@ class Child {
     this.#checked = checkRequest(env)
     this.#nph = options.nph ?? isNph(env)
     this.#stdin = new Stdin(this.#source, this.#checked ? 0 : contentLengthOf(env), options)
-    this.#wire = new Wire({
+    this.#wire = new StdoutWriter({
       fd: 1,
       stdio,
       mayBlock: () => this.#stdin.ended,
@@ -116,7 +116,7 @@ class Child {
     this.#stdio.exiting = () => void this.#exitAsked()
     this.#stdio.ending = (code) => this.#ending(code)
     const refused = this.#checked
-    const outcome = await answer(refused ? () => Promise.reject(refused) : handler, {
+    const outcome = await answerCgi(refused ? () => Promise.reject(refused) : handler, {
       exchange: this.#exchange,
       sink: this.#wire,
       nph: this.#nph,

@@ -1,6 +1,6 @@
 /** File descriptors: read in a thread, told apart, given up. */
 import { closeSync, fstatSync, openSync, read } from 'node:fs'
-import type { Source } from './stdin.js'
+import type { ByteSource } from './stdin.js'
 
 const maxRetryMs = 16
 
@@ -8,7 +8,7 @@ const maxRetryMs = 16
  * Reads without a stream: one would make the descriptor non-blocking, for the reply, too, where both
  * are one socket (mod_cgid), and `process.stdin` costs an eighth of a bare start.
  */
-export class DescriptorSource implements Source {
+export class DescriptorSource implements ByteSource {
   readonly #fd: number
   /** A thread is busy reading; the process cannot end by itself before it is done. */
   pending = false

@@ -26,7 +26,7 @@ export interface WireOptions {
   readonly stuck: (stuck: boolean) => void
 }
 
-export class Wire implements Sink {
+export class StdoutWriter implements Sink {
   readonly #options: WireOptions
   /** Bytes that were taken from us. */
   bytes = 0

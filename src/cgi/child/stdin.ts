@@ -21,7 +21,7 @@ export interface StdinLimits {
 }
 
 /** Where the bytes of a body come from. */
-export interface Source {
+export interface ByteSource {
   /** The next bytes, at most so many; null at the end. One call at a time. */
   read(size: number): Promise<Uint8Array | null>
   /** Somebody may be waiting for the bytes to be taken, or reset the connection when they are not. */
@@ -32,7 +32,7 @@ const pieceBytes = 64 * 1024
 
 export class Stdin implements Body {
   readonly length: number | null
-  readonly #source: Source
+  readonly #source: ByteSource
   readonly #limits: Required<StdinLimits>
   /** Bytes still to come; null while it is unknown. */
   #left: number | null
@@ -52,7 +52,7 @@ export class Stdin implements Body {
   onGone: ((error: RequestError) => void) | null = null
 
   /** @param length what CONTENT_LENGTH says; null: up to the end. */
-  constructor(source: Source, length: number | null, limits: StdinLimits = {}) {
+  constructor(source: ByteSource, length: number | null, limits: StdinLimits = {}) {
     this.#source = source
     this.length = length
     this.#left = length

@@ -2,10 +2,10 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Sink } from './sink.js'
 import { ReaderGone } from './sink.js'
-import type { Source } from './stdin.js'
+import type { ByteSource } from './stdin.js'
 
 /** Takes from a Readable only what is asked for: bytes behind the body stay in it. */
-export class StreamSource implements Source {
+export class StreamSource implements ByteSource {
   readonly #stream: Readable
   readonly drainable = true
   #error: Error | null = null

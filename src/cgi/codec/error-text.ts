@@ -60,14 +60,14 @@ export function workFailed(env: Env, error: unknown): string {
 const explained = new WeakSet<Reply>()
 
 /** The log says already, with method and path, why the answer is this reply. */
-export function explain<R extends Reply>(reply: R): R {
+export function markExplained<R extends Reply>(reply: R): R {
   explained.add(reply)
   return reply
 }
 
 /**
  * What {@link logLine} says of a reply of 500 or above: whoever made it, the log of every gateway has it once.
- * Null for all others, and where {@link explain} was called for it.
+ * Null for all others, and where {@link markExplained} was called for it.
  */
 export function failureText(reply: Reply): string | null {
   if (reply.status < 500 || explained.delete(reply)) return null

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { masked, shownValue } from '../../env/secrets.js'
 
-export interface Launch {
+export interface ScriptLaunch {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
@@ -12,7 +12,7 @@ export interface Launch {
  * header) cannot pass. Those few are set by a POSIX shell that then becomes the script; it is given
  * octal numbers only, nothing of the request is ever read as a command.
  */
-export function launch(command: readonly string[], list: readonly string[]): Launch {
+export function launch(command: readonly string[], list: readonly string[]): ScriptLaunch {
   // Without a prototype: a variable may be called `__proto__`.
   const env: Record<string, string> = Object.create(null)
   let raw = ''

@@ -42,7 +42,7 @@ export async function spoolBody(body: Body, limits: SpoolLimits): Promise<Spool>
 }
 
 /** Where the feed takes the body from: the client, or a spool that holds all of it. */
-export interface Source {
+export interface InputSource {
   read(): Promise<Uint8Array | null>
   cancel(): void
 }
@@ -63,14 +63,14 @@ const lookMs = 50
  * has sent its body, the body is read ahead into a spool: both directions always move.
  */
 export class Feed {
-  #body: Source
+  #body: InputSource
   #pipe: Writable
   #options: FeedOptions
   #spool: Spool
   #fetching: Promise<void> | null = null
   #ended = false
 
-  constructor(body: Source, pipe: Writable, options: FeedOptions) {
+  constructor(body: InputSource, pipe: Writable, options: FeedOptions) {
     this.#body = body
     this.#pipe = pipe
     this.#options = options

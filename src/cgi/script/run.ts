@@ -5,7 +5,7 @@ import type { Exchange } from '../../core/exchange.js'
 import { isSecret, Secrets } from '../../env/secrets.js'
 import { textToBytes } from '../../env/text.js'
 import type { Spool } from '../../serve/spool.js'
-import { commandLine, type Launch } from './environment.js'
+import { commandLine, type ScriptLaunch } from './environment.js'
 import { exitText, ScriptError, type ScriptReport, startFailure } from './error.js'
 import { Feed } from './input.js'
 import { ScriptOutput } from './output.js'
@@ -53,7 +53,7 @@ export class ScriptRun {
   readonly finished: Promise<void>
 
   /** @throws SystemError NO_RESOURCES; ScriptError PROGRAM_NOT_STARTED */
-  static async start(context: RunContext, launch: Launch): Promise<ScriptRun> {
+  static async start(context: RunContext, launch: ScriptLaunch): Promise<ScriptRun> {
     const { spool, exchange, options, cwd } = context
     const hasBody = spool ? spool.size > 0 : exchange.stdin.length !== 0
     const stdin = !hasBody ? 'ignore' : (spool?.fd ?? 'pipe')

@@ -8,7 +8,7 @@ const PREFIX = 'variable-'
  * are told by case, and the Headers class makes all letters small: where there is no capital letter,
  * capital letters are meant.
  */
-export const withVariables = (reply: Reply): Reply => {
+export const withCapitalNames = (reply: Reply): Reply => {
   const headers = capitalized(reply.headers)
   return headers === reply.headers ? reply : { ...reply, headers }
 }

@@ -6,7 +6,7 @@ import type { Reply } from '../../core/exchange.js'
 import { prepareAnswer, smallBody } from '../../serve/answer.js'
 import { isHaproxy } from '../../serve/haproxy.js'
 import { bigHeadWarning } from '../../serve/refused-heads.js'
-import { withVariables } from '../codec/authorizer.js'
+import { withCapitalNames } from '../codec/authorizer.js'
 import { MAX_ALIGNED, RecordType } from '../codec/record.js'
 import { Role } from '../codec/responder.js'
 import { streamText } from '../codec/stdout.js'
@@ -17,7 +17,7 @@ import { Outflow } from './outflow.js'
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
 export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
-  const change = exchange.request.role === Role.AUTHORIZER ? withVariables : null
+  const change = exchange.request.role === Role.AUTHORIZER ? withCapitalNames : null
   const prepared = prepareAnswer(line, exchange, reply, answer, answerError, change)
   if (prepared === null) return
   const { body } = prepared

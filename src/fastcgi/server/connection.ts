@@ -7,7 +7,7 @@ import type { PushedBody } from '../../serve/body.js'
 import { isHaproxy } from '../../serve/haproxy.js'
 import { idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
 import type { ProcessEnd } from '../../serve/process-end.js'
-import { type Served, type Service, tooLarge } from '../../serve/service.js'
+import { bodyTooLarge, type ServedConnection, type Service } from '../../serve/service.js'
 import { Spool } from '../../serve/spool.js'
 import { Progress } from '../../socket/progress.js'
 import type { Wire, WireOwner } from '../../socket/wire.js'
@@ -27,7 +27,7 @@ import { checkTimes } from './time-limits.js'
 /** How long a request without an announced body waits to see whether it has one, in milliseconds. */
 const UNDECIDED_MS = 100
 
-export class Connection implements ResponderEvents, Line, Served, WireOwner {
+export class Connection implements ResponderEvents, Line, ServedConnection, WireOwner {
   readonly service: Service
   place = -1
   readonly open = new ById<FastcgiExchange>()
@@ -105,7 +105,7 @@ export class Connection implements ResponderEvents, Line, Served, WireOwner {
       const { request, readBeforeFinish } = exchange
       if (request.received + request.dataReceived - readBeforeFinish > maxDiscardBytes)
         this.breakOff(`more than ${maxDiscardBytes} bytes of an unwanted body (maxDiscardBytes)`)
-    } else if (received > maxBodyBytes) body.fail(tooLarge(received, maxBodyBytes))
+    } else if (received > maxBodyBytes) body.fail(bodyTooLarge(received, maxBodyBytes))
     else this.#gather.add(body, chunk, start, end)
   }
 

@@ -30,12 +30,12 @@ export interface ConnectionOwner {
    * Answers a request, to the end.
    * @returns whether the connection is there for another one
    */
-  serve(turn: Turn, connection: Connection): Promise<boolean>
+  serve(turn: Turn, connection: HttpConnection): Promise<boolean>
   /** A line about a client that is at fault. */
   complaint(text: string): void
 }
 
-export class Connection implements GivesWay {
+export class HttpConnection implements GivesWay {
   readonly socket: Socket
   /** It came when there were maxConnections others. */
   surplus: boolean

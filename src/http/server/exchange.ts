@@ -22,7 +22,7 @@ const alone: Gateway = { protocol: 'http', role: 'responder', runOnce: false, mu
 const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
 /** What the server does for its exchanges. */
-export interface ExchangeOwner {
+export interface HttpExchangeOwner {
   /** Other processes may serve the same app. */
   readonly multiprocess: boolean
   /** The option; undefined where it says nothing. */
@@ -44,13 +44,13 @@ export class HttpExchange implements Exchange {
   /** The connection ends with the reply: what the client has sent behind the request is not served. */
   last = false
   #req: IncomingMessage
-  #owner: ExchangeOwner
+  #owner: HttpExchangeOwner
   #env: Env | undefined
   #peer: Peer | undefined
   #abort: AbortController | undefined
   #gone: Error | undefined
 
-  constructor(req: IncomingMessage, stdin: RequestBody, owner: ExchangeOwner) {
+  constructor(req: IncomingMessage, stdin: RequestBody, owner: HttpExchangeOwner) {
     this.#req = req
     this.stdin = stdin
     this.#owner = owner

@@ -15,7 +15,7 @@ import { admission } from '../../socket/admission.js'
 import { listen } from '../../socket/listen.js'
 import { abandonResponse } from './abandon.js'
 import { RequestBody } from './body.js'
-import { Connection, type ConnectionOwner, type Turn } from './connection.js'
+import { type ConnectionOwner, HttpConnection, type Turn } from './connection.js'
 import { HttpExchange } from './exchange.js'
 import { headFault } from './head-check.js'
 import type { CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
@@ -54,7 +54,7 @@ class Service implements ConnectionOwner {
   #server: Server
   readonly #lines: Log
   /** By their sockets; each is asked now and then whether its time is over. */
-  readonly #connections = new Map<Socket, Connection>()
+  readonly #connections = new Map<Socket, HttpConnection>()
   readonly #timer: NodeJS.Timeout
   #running = new Map<HttpExchange, ServerResponse>()
   #work = new Map<Promise<unknown>, HttpExchange>()
@@ -179,7 +179,7 @@ class Service implements ConnectionOwner {
   }
 
   #opened(socket: Socket): void {
-    this.#connections.set(socket, new Connection(socket, this, !this.#hasRoom(0)))
+    this.#connections.set(socket, new HttpConnection(socket, this, !this.#hasRoom(0)))
     socket.once('close', () => this.#connections.delete(socket))
   }
 
@@ -208,7 +208,7 @@ class Service implements ConnectionOwner {
   }
 
   /** @returns whether the connection is there for another request */
-  async serve({ req, res, expectsContinue }: Turn, connection: Connection): Promise<boolean> {
+  async serve({ req, res, expectsContinue }: Turn, connection: HttpConnection): Promise<boolean> {
     const started = performance.now()
     const { remoteAddress } = req.socket
     const body = new RequestBody(req, res, expectsContinue, this.#options)
@@ -242,7 +242,7 @@ class Service implements ConnectionOwner {
     return !sent.cut && !exchange.last && res.shouldKeepAlive && !req.socket.destroyed
   }
 
-  async #answer(exchange: HttpExchange, res: ServerResponse, connection: Connection): Promise<Sent> {
+  async #answer(exchange: HttpExchange, res: ServerResponse, connection: HttpConnection): Promise<Sent> {
     // What follows a head that could be read in two ways may be a part of it (request smuggling).
     const fault = headFault(res.req, this.#options.maxHeaders ?? 200)
     // Not by onError: its page is for errors of the app, and for people whose Host was checked.
@@ -288,7 +288,7 @@ class Service implements ConnectionOwner {
   }
 
   /** A limit of what is served at the same time is crossed. */
-  #crossed({ env }: HttpExchange, connection: Connection): boolean {
+  #crossed({ env }: HttpExchange, connection: HttpConnection): boolean {
     const { maxRequests = 1000, maxConnections = 1000 } = this.#options
     if (connection.surplus) connection.surplus = !this.#hasRoom(1)
     const tooMany = connection.surplus

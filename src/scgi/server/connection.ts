@@ -5,7 +5,7 @@ import { abandonedText } from '../../serve/answer.js'
 import { bodyTimeout } from '../../serve/limits.js'
 import { STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
 import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
-import type { Served, Service } from '../../serve/service.js'
+import type { ServedConnection, Service } from '../../serve/service.js'
 import { Spool } from '../../serve/spool.js'
 import { Progress } from '../../socket/progress.js'
 import { HIGH_WATER, type Wire, type WireOwner } from '../../socket/wire.js'
@@ -19,7 +19,7 @@ const RESET_MS = 20
 /** Bytes of a body that are worth a read of their own. */
 const LARGE = 65536
 
-export class ScgiConnection implements Served, Line, WireOwner {
+export class ScgiConnection implements ServedConnection, Line, WireOwner {
   readonly service: Service
   place = -1
   readonly wire: Wire
