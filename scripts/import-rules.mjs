@@ -47,6 +47,22 @@ export function importsOf(source) {
   return { imports, globals }
 }
 
+/**
+ * Where a file has code: all but imports, re-exports and calls without arguments (`beginScript()`).
+ * @param {string} source TypeScript
+ * @returns {number[]}
+ */
+function codeOf(source) {
+  const isFace = ({ type, declaration, expression }) =>
+    type === 'ImportDeclaration' ||
+    type === 'ExportAllDeclaration' ||
+    (type === 'ExportNamedDeclaration' && !declaration) ||
+    (expression?.type === 'CallExpression' && expression.arguments.length === 0)
+  return parseAst(source, { lang: 'ts' })
+    .body.filter((node) => !isFace(node))
+    .map(({ start }) => start)
+}
+
 /** An identifier that is no member's or key's name, and no type. */
 function isReference(node, parent) {
   if (parent === null) return true
@@ -69,6 +85,8 @@ export function check(files) {
     const rule = rooms[room]
     const { imports, globals } = importsOf(source)
     const tell = (at, text) => findings.push({ path, line: source.slice(0, at).split('\n').length, text })
+    for (const at of room === '' ? codeOf(source) : [])
+      tell(at, 'is a public face: its code belongs in a room')
     if (rule === undefined) tell(0, 'is in a folder without a row in scripts/rooms.mjs')
     else {
       for (const { to, at } of imports) {

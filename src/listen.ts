@@ -7,19 +7,7 @@
  *
  * @module
  */
-import { catchListen } from './app/listen.js'
-import { run } from './index.js'
-import { detect, stdinKind } from './run/detect.js'
+import './index.js'
+import { serveListener } from './run/serve-listener.js'
 
-const { server } = detect({ env: process.env, stdin: stdinKind, pid: process.pid })
-
-if (server !== 'http') {
-  const trap = catchListen()
-  void trap.first().then((caught) => {
-    trap.release()
-    if (caught !== null) return run(caught.server)
-    process.stderr.write('cgiup/listen: the program ended without a server that listens.\n')
-    process.exitCode = 1
-    return undefined
-  })
-}
+serveListener()

@@ -1,33 +1,12 @@
-/** Test kit: an app without sockets, and scripts as a web server would start them. */
-import { toHandler } from './app/handler.js'
-import type { App, AppOptions } from './app/types.js'
-import { type AdapterOptions, MemoryServer, type TestServer } from './memory/memory.js'
-import { errorPage } from './run/error-page.js'
+/**
+ * `cgiup/test`, the test kit: an app without sockets, and scripts as a web server would start them.
+ *
+ * @module
+ */
 
 export type { TestServer } from './memory/memory.js'
 export type { TestInit } from './memory/request.js'
 export type { TestResponse } from './memory/response.js'
 export { emulate } from './test/emulate.js'
+export { type MemoryOptions, memory } from './test/memory.js'
 export type { EmulateOptions } from './test/options.js'
-
-export interface MemoryOptions extends Omit<AppOptions, 'mount'>, AdapterOptions {
-  /** The error page shows stack and environment. Default true. */
-  development?: boolean
-}
-
-/**
- * Serves an app in memory: no socket, no process, the same translation of requests and replies as
- * under a web server.
- *
- * @example
- * const server = memory(app)
- * const response = await server.fetch('/hello?name=you')
- */
-export function memory(app: App, options: MemoryOptions = {}): TestServer {
-  const { url, target } = options
-  const seen = { ...(url !== undefined && { url }), ...(target !== undefined && { target }) }
-  const ready = Promise.resolve(toHandler(app, seen))
-  ready.catch(() => {}) // Each request tells it.
-  const onError = options.onError ?? errorPage(options.development ?? true)
-  return new MemoryServer(async (exchange) => (await ready)(exchange), { ...options, onError })
-}

@@ -111,6 +111,20 @@ describe('import rules', () => {
     ])
   })
 
+  test('a public face has no code of its own', () => {
+    const face =
+      "import { go } from './run/run.js'\nexport type { A } from './core/a.js'\nexport { go }\ngo()\n"
+    expect(wrong({ 'index.ts': face })).toEqual([])
+    for (const code of [
+      'export const a = 1',
+      'export interface A {}',
+      'function f() {}',
+      'if (go) go()',
+      'go(1)',
+    ])
+      expect(wrong({ 'index.ts': `${face}${code}\n` })).toEqual(['index.ts:5'])
+  })
+
   test('a folder without a row fails', () => {
     expect(wrong({ 'helpers/x.ts': '' })).toEqual(['helpers/x.ts:1'])
   })

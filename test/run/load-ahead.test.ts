@@ -222,7 +222,7 @@ const known = [
   'app/handler.ts',
   'app/load.ts',
   'cgi/child/stdin.ts',
-  'form.ts',
+  'form/read.ts',
   'process/daemon.ts',
   'run/http.ts',
   'run/run.ts',
