@@ -1,6 +1,7 @@
 /** One worker process, as its primary sees it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { checkDescriptors } from '../core/descriptors.js'
 import { UsageError } from '../core/errors.js'
 import type { SocketHandle } from '../socket/wire.js'
 import { workerVariable } from './parent.js'
@@ -37,13 +38,20 @@ export class WorkerChild {
   /** It was told to end. */
   ending = false
   alive = true
-  readonly #process: ChildProcess
+  /** Null when there were too few descriptors to start it. */
+  readonly #process: ChildProcess | null
   #late: NodeJS.Timeout | undefined
 
   constructor(options: WorkerStart, events: ChildEvents) {
-    const child = startProcess(options)
+    const ended = (how: string) => {
+      if (!this.alive) return
+      this.alive = false
+      clearTimeout(this.#late)
+      events.onExit(this, how)
+    }
+    const child = startProcess(options, (error) => ended(error.message))
     this.#process = child
-    child.on('message', (message, handle) => {
+    child?.on('message', (message, handle) => {
       const known = message as ToPrimary | null
       if (known?.cgiup === 'bind') events.onBind(this, known.place)
       else if (known?.cgiup === 'connection' && handle)
@@ -55,25 +63,16 @@ export class WorkerChild {
         events.onServing(this)
       }
     })
-    const ended = (how: string) => {
-      if (!this.alive) return
-      this.alive = false
-      clearTimeout(this.#late)
-      events.onExit(this, how)
-    }
-    child.on('error', (error) => {
-      if (child.pid === undefined) ended(error.message)
-    })
-    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+    child?.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
   }
 
   get pid(): number {
-    return this.#process.pid ?? 0
+    return this.#process?.pid ?? 0
   }
 
   answer(message: ToWorker, handle?: object): void {
     // An error means that it has ended, which `exit` says.
-    if (this.#process.connected) this.#process.send(message, handle as never, {}, () => {})
+    if (this.#process?.connected) this.#process.send(message, handle as never, {}, () => {})
   }
 
   /** It was a spare one, and is to serve. */
@@ -84,7 +83,7 @@ export class WorkerChild {
   /** Another worker's connection. */
   give(handle: SocketHandle): void {
     const done = () => handle.close()
-    if (this.#process.connected) this.#process.send({ cgiup: 'connection' }, handle as never, {}, done)
+    if (this.#process?.connected) this.#process.send({ cgiup: 'connection' }, handle as never, {}, done)
     else done()
   }
 
@@ -105,12 +104,20 @@ export class WorkerChild {
 
   kill(): void {
     this.ending = true
-    this.#process.kill('SIGKILL')
+    this.#process?.kill('SIGKILL')
   }
 }
 
-/** The same program with the same arguments as this process. */
-function startProcess({ facts, descriptors }: WorkerStart): ChildProcess {
+/**
+ * The same program with the same arguments as this process.
+ *
+ * @param failed called a moment later when the system cannot start it
+ * @returns null when there are too few descriptors
+ */
+function startProcess(
+  { facts, descriptors }: WorkerStart,
+  failed: (error: Error) => void,
+): ChildProcess | null {
   const [, program, ...args] = process.argv
   if (program === undefined) throw new UsageError('USAGE', 'Workers need a program in a file: node app.js.')
   const stdio: (number | 'ignore' | 'ipc')[] = [
@@ -121,7 +128,18 @@ function startProcess({ facts, descriptors }: WorkerStart): ChildProcess {
     'ipc',
   ]
   const env = { ...firstEnvironment(), [workerVariable]: JSON.stringify(facts) }
-  return spawn(process.execPath, [...nodeArguments(), program, ...args], { env, stdio })
+  try {
+    checkDescriptors(1)
+  } catch (error) {
+    // As Node says it, and when.
+    const { code } = error as NodeJS.ErrnoException
+    process.nextTick(failed, new Error(`spawn ${process.execPath} ${code}`))
+    return null
+  }
+  const child = spawn(process.execPath, [...nodeArguments(), program, ...args], { env, stdio })
+  return child.on('error', (error) => {
+    if (child.pid === undefined) failed(error)
+  })
 }
 
 /**

@@ -1,8 +1,7 @@
 /** One started script: its process group, its pipes, its end. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
-import { devNull } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import { checkDescriptors } from '../../core/descriptors.js'
 
 export interface StartOptions {
   /** Program and its arguments. */
@@ -148,24 +147,6 @@ export class ScriptProcess {
 
   static killAll(): void {
     for (const one of running) one.#signal('SIGKILL')
-  }
-}
-
-/**
- * When the descriptors run out between the pipes of a new process and the one by which the failure of its
- * `exec` is reported, Node keeps its ends of the pipes for ever: under pressure every attempt would cost some
- * more.
- *
- * @throws NodeJS.ErrnoException EMFILE, ENFILE
- */
-function checkDescriptors(pipes: number): void {
-  const spare: number[] = []
-  // Both ends of each, and /dev/null in the child.
-  const needed = 2 * (pipes + 1) + 1
-  try {
-    while (spare.length < needed) spare.push(openSync(devNull, 'r'))
-  } finally {
-    for (const fd of spare) closeSync(fd)
   }
 }
 
