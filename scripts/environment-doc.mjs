@@ -41,6 +41,25 @@ function quirkTable(quirks) {
   )
 }
 
+/** Which servers differ in a trait from one that is not known, and in what, where that is no yes or no. */
+function serversWith(trait, servers, unknownServer) {
+  const found = new Map()
+  for (const { [trait]: value, name } of servers) if (value !== unknownServer[trait]) found.set(name, value)
+  const shown = ([name, value]) => (typeof value === 'string' ? `${name} (${value})` : name)
+  const words = typeof unknownServer[trait] === 'boolean' && unknownServer[trait] ? 'all but ' : ''
+  return words + [...found].map(shown).join(', ')
+}
+
+function serverTable({ servers, unknownServer, traitNotes }) {
+  const head = ['what the server does', 'servers', 'how it is treated']
+  const rows = Object.entries(traitNotes).map(([trait, { seen, done }]) => [
+    cell(seen),
+    cell(serversWith(trait, servers, unknownServer)),
+    cell(done),
+  ])
+  return table(head, rows)
+}
+
 function rowTable(rows) {
   const head = ['row', 'when', 'path and query that the app gets']
   return table(
@@ -70,10 +89,11 @@ function lintTable(rules) {
 }
 
 /** The document with its tables made anew. */
-export function environmentDocument(text, { metaVariables, rows, quirks, lintRules, losses }) {
+export function environmentDocument(text, { metaVariables, rows, servers, quirks, lintRules, losses }) {
   const tables = {
     variables: variables(metaVariables),
     rows: rowTable(rows),
+    servers: serverTable(servers),
     quirks: quirkTable(quirks),
     losses: lossTable(losses),
     lint: lintTable(lintRules),
@@ -92,9 +112,12 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { metaVariables } = await load('table.js')
   const { rows } = await load('rows.js')
   const { quirks } = await load('quirks.js')
+  const { traitNotes } = await load('server-notes.js')
+  const { oldNginx, servers: byProduct, unknownServer } = await load('server.js')
+  const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
   const { lintRules } = await load('../lint/environment-rules.js')
   const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
-  const data = { metaVariables, rows, quirks, lintRules, losses }
+  const data = { metaVariables, rows, servers, quirks, lintRules, losses }
   writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))
   console.error(`Wrote ${fileURLToPath(documentFile)}`)
 }

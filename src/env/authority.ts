@@ -1,4 +1,5 @@
 import type { Env } from '../core/exchange.js'
+import { serverOf } from './server.js'
 import { byteSet, hexValue, isDigits } from './text.js'
 
 /** Length of the host in `host[:port]`; an IPv6 address is in brackets. -1 when it has no such form. */
@@ -139,24 +140,10 @@ export function serverName(env: Env): string {
  * nginx has `$is_request_port`, and a host without a port is one that was sent so.
  */
 function isPortMissing(host: string, env: Env): boolean {
-  const software = env.get('SERVER_SOFTWARE')
-  // scgi_params names no software.
-  if (software === undefined ? env.get('SCGI') === undefined : !isOldNginx(software)) return false
+  if (!serverOf(env).dropsHostPort) return false
   const port = env.get('SERVER_PORT') ?? ''
   if (port === '80' || port === '443' || !isDigits(port) || Number(port) > 65535) return false
   return hostLength(host) === host.length && isStockHost(env.list)
-}
-
-let lastSoftware = ''
-let lastIsOldNginx = false
-
-function isOldNginx(software: string): boolean {
-  // It is the same server every time.
-  if (software === lastSoftware) return lastIsOldNginx
-  lastSoftware = software
-  const [major, minor] = software.slice(6).split('.', 2)
-  lastIsOldNginx = software.startsWith('nginx/') && Number(major) <= 1 && Number(minor) < 30
-  return lastIsOldNginx
 }
 
 /** HTTP_HOST stands where those two files have it, and not where the Host header line itself would. */

@@ -1,9 +1,10 @@
 /** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
 import type { Env } from '../core/exchange.js'
 import { type FactOptions, Facts, programName, redirectsOf } from './facts.js'
-import { hasDotSegment, isPlainTarget, isReadAsOne, resolvesDots } from './reading.js'
+import { hasDotSegment, isPlainTarget, isReadAsOne } from './reading.js'
 import { CgiRequest, type TranslateOptions } from './request.js'
 import { type Row, rows } from './rows.js'
+import { serverOf } from './server.js'
 import { encodeTarget, parseTarget, withQuery } from './target.js'
 import { percentDecode } from './text.js'
 import { endsIn, walk } from './walk.js'
@@ -140,7 +141,9 @@ function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideO
   if (request.form !== 'origin' && request.form !== 'absolute') return null
   if (row.takes !== 'sent') return servedRefusal(row, facts, request.path, options)
   const shows = row.name === 'as-sent' && (facts.isSamePath || facts.endsInInfo)
-  if (shows || options.resolvesDots || !hasDotSegment(request.path) || resolvesDots(facts.env)) return null
+  if (shows || options.resolvesDots || !hasDotSegment(request.path)) return null
+  // A front controller's variables do not show it.
+  if (serverOf(facts.env).resolvesDots) return null
   const why = `The path ${pathOf(facts)} has a dot segment, and the server in front is not known to have resolved it.`
   return { status: 400, why }
 }

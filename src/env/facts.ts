@@ -2,7 +2,8 @@
 import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import { readingFault } from './reading.js'
-import { authorizedPath, isApache, parseTarget, servedPath, type Target } from './target.js'
+import { serverOf } from './server.js'
+import { authorizedPath, parseTarget, servedPath, type Target } from './target.js'
 import { endsIn, sameSegments, standsAt, type Walk, walk } from './walk.js'
 
 /** Which of the server's variables tell the path: the table, REQUEST_URI, or SCRIPT_NAME with PATH_INFO. */
@@ -138,8 +139,8 @@ export class Facts {
   }
 
   /** HAProxy writes what it decides into REQUEST_URI itself (set-path, replace-path). quirk: haproxy-whole-path */
-  get isHaproxy(): boolean {
-    return this.env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true
+  get isSentRewritten(): boolean {
+    return serverOf(this.env).rewritesRequestUri
   }
 
   /** h2o sends an absolute-form target as PATH_INFO. */
@@ -155,7 +156,7 @@ export class Facts {
 
   #isProgram(): boolean {
     const { isCgi, isOwnFile } = this.#options
-    if (isCgi && this.served !== '' && !this.isNginx && !this.isSamePath) return true
+    if (isCgi && this.served !== '' && !serverOf(this.env).configuresScript && !this.isSamePath) return true
     const name = lastSegment(this.served)
     // `/v2/lib.js` for `/lib.js` is a rewrite; a front controller answers for other names than its own.
     if (name === '' || name === this.#sentPath.segments.at(-1)) return false
@@ -168,21 +169,13 @@ export class Facts {
     return isOwnFile !== undefined && (isOwnFile(name) || (isNamed && isOwnFile(file)))
   }
 
-  get isNginx(): boolean {
-    const software = this.env.get('SERVER_SOFTWARE')
-    // Its scgi_params name no software, but DOCUMENT_URI.
-    if (software === undefined)
-      return this.env.get('SCGI') !== undefined && this.env.get('DOCUMENT_URI') !== undefined
-    return software.startsWith('nginx')
-  }
-
   /**
    * nginx has not left the path that was asked for (DOCUMENT_URI); what is configured there as SCRIPT_NAME is a
    * mount path without the rest, or REQUEST_URI is configured as PATH_INFO.
    */
   get isSentByNginx(): boolean {
     const uri = this.env.get('DOCUMENT_URI')
-    if (uri === undefined || !this.isNginx || !this.#equals(uri)) return false
+    if (uri === undefined || !serverOf(this.env).configuresScript || !this.#equals(uri)) return false
     if (this.info !== '') return this.info === this.sent
     return standsAt(this.#sentPath, walk(this.script, false), 0)
   }
@@ -192,7 +185,7 @@ export class Facts {
    * A SCRIPT_NAME that a configuration adds is without it, too.
    */
   get isAuthorizedFile(): boolean {
-    if (!this.isAuthorizer || (this.script === '' && !isApache(this.env))) return false
+    if (!this.isAuthorizer || (this.script === '' && !serverOf(this.env).authorizesFiles)) return false
     const [file, sent] = [walk(this.served, false), this.#sentPath]
     if (standsAt(sent, file, 0)) return true
     return sent.slash && file.segments.length === sent.segments.length + 1 && standsAt(file, sent, 0)
@@ -215,6 +208,6 @@ export class Facts {
   get isUnruled(): boolean {
     const { env } = this
     if (!/%(?:2f|5c|00)/i.test(this.parts.path)) return false
-    return this.redirects > 0 || isApache(env)
+    return this.redirects > 0 || serverOf(env).refusesEncodedSlash
   }
 }

@@ -1,6 +1,7 @@
 import type { Env, HeaderList } from '../core/exchange.js'
 import { requestHost } from './authority.js'
 import { Environment, joinValues } from './environment.js'
+import { serverOf } from './server.js'
 import { isDigits, isToken } from './text.js'
 
 /**
@@ -27,7 +28,7 @@ function announcedLength(env: Env): number | null {
 
 /** quirk: go-unknown-length. Go says nothing of a body whose length it does not know, nor of HTTP/2. */
 function isUnknownToGo(env: Env): boolean {
-  if (env.get('SERVER_SOFTWARE') !== 'go' || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
+  if (!serverOf(env).hidesUnknownLength || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
   const method = env.get('REQUEST_METHOD')
   return method === 'POST' || method === 'PUT' || method === 'PATCH'
 }
@@ -54,7 +55,7 @@ export function contentTypeOf(env: Env): string | undefined {
 function isInventedType(env: Env): boolean {
   return (
     env.get('CONTENT_TYPE') === 'application/x-www-form-urlencoded' &&
-    env.get('SERVER_SOFTWARE')?.startsWith('Caddy') === true &&
+    serverOf(env).inventsContentType &&
     env.get('HTTP_CONTENT_TYPE') === undefined
   )
 }
@@ -177,7 +178,7 @@ function joined(fields: readonly string[], first: number): HeaderList {
 
 /** quirk: h2o-cookie-crumbs. h2o joins the cookies of HTTP/2 with ";" and no space. */
 function spacedCookies(value: string, env: Env): string {
-  if (!env.get('SERVER_SOFTWARE')?.startsWith('h2o/')) return value
+  if (!serverOf(env).joinsCookiesBare) return value
   return value.replace(/;(?! )/g, '; ')
 }
 
@@ -198,7 +199,7 @@ function isBlank(code: number): boolean {
 
 /** quirk: caddy-empty-user-agent. Go sends an empty User-Agent where the client sent none. */
 function isInventedEmpty(name: string, env: Env): boolean {
-  return name === 'user-agent' && env.get('SERVER_SOFTWARE')?.startsWith('Caddy') === true
+  return name === 'user-agent' && serverOf(env).inventsUserAgent
 }
 
 function add(out: string[], name: string, value: string | undefined): void {

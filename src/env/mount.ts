@@ -1,5 +1,6 @@
 import type { Env } from '../core/exchange.js'
 import { hasDotSegment } from './reading.js'
+import { serverOf } from './server.js'
 import { isH2oTold } from './target.js'
 import { textToBytes } from './text.js'
 import { sameEnd, standsAt, type Walk, walk } from './walk.js'
@@ -113,11 +114,7 @@ function proxiedMount(path: string, whole: Walk, env: Env): number {
  * root or an Alias.
  */
 function isGeneric(filename: string, env: Env): boolean {
-  return (
-    filename.startsWith('/') &&
-    env.get('PATH_INFO') === undefined &&
-    env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
-  )
+  return filename.startsWith('/') && env.get('PATH_INFO') === undefined && serverOf(env).sendsBareProxyPath
 }
 
 /** The path in `proxy:fcgi://host:port/path` and `proxy:unix:/socket|fcgi://host/path`, without a query. */
@@ -149,7 +146,7 @@ function isUnsplit(env: Env): boolean {
 function isHaproxyUnsplit(env: Env): boolean {
   return (
     env.get('PATH_INFO') === undefined &&
-    env.get('SERVER_SOFTWARE')?.startsWith('HAProxy ') === true &&
+    serverOf(env).wholePathIn === 'SCRIPT_NAME' &&
     env.get('FCGI_ROLE') === undefined
   )
 }

@@ -1,5 +1,6 @@
 import type { Env } from '../core/exchange.js'
 import { translate } from './request.js'
+import { serverOf } from './server.js'
 import { standsAt, walk } from './walk.js'
 
 /**
@@ -19,7 +20,7 @@ export interface Quirk {
 }
 
 const has = (env: Env, name: string): boolean => env.get(name) !== undefined
-const software = (env: Env, start: string): boolean => env.get('SERVER_SOFTWARE')?.startsWith(start) === true
+const isFrom = (env: Env, name: string): boolean => serverOf(env).name === name
 const isGetOrHead = (env: Env): boolean => /^(GET|HEAD)$/.test(env.get('REQUEST_METHOD') ?? 'GET')
 const isEmpty = (env: Env, ...names: string[]): boolean => names.some((name) => env.get(name) === '')
 
@@ -81,14 +82,14 @@ export const quirks: readonly Quirk[] = [
     servers: 'HAProxy where no path-info fits',
     seen: 'SCRIPT_NAME is the whole path, with the index behind a slash, and there is no PATH_INFO',
     done: 'the mount path is the root',
-    isSeen: (env) => software(env, 'HAProxy ') && !has(env, 'PATH_INFO') && !has(env, 'FCGI_ROLE'),
+    isSeen: (env) => isFrom(env, 'HAProxy') && !has(env, 'PATH_INFO') && !has(env, 'FCGI_ROLE'),
   },
   {
     name: 'h2o-whole-path',
     servers: 'h2o',
     seen: 'PATH_INFO is the whole path, and SCRIPT_NAME is empty, or what setenv says behind an empty one',
     done: 'the SCRIPT_NAME of setenv is the mount path; without it the mount path is the root',
-    isSeen: (env) => software(env, 'h2o/') && has(env, 'SCRIPT_NAME') && !has(env, 'SCRIPT_FILENAME'),
+    isSeen: (env) => isFrom(env, 'h2o') && has(env, 'SCRIPT_NAME') && !has(env, 'SCRIPT_FILENAME'),
   },
   {
     name: 'apache-proxy-script-filename',
@@ -161,7 +162,7 @@ export const quirks: readonly Quirk[] = [
     done: 'user is set only by nginx with AUTH_TYPE; env has REMOTE_USER as it came',
     isSeen: (env) =>
       Boolean(env.get('REMOTE_USER')) &&
-      (software(env, 'HAProxy ') || (software(env, 'nginx') && !env.get('AUTH_TYPE'))),
+      (isFrom(env, 'HAProxy') || (isFrom(env, 'nginx') && !env.get('AUTH_TYPE'))),
   },
   // The body
   {
@@ -198,7 +199,7 @@ export const quirks: readonly Quirk[] = [
     seen: 'neither CONTENT_LENGTH nor a sign of chunks, and a body (HTTP/2)',
     done: 'contentLength is null for POST, PUT and PATCH without HTTP_CONTENT_LENGTH',
     isSeen: (env) =>
-      env.get('SERVER_SOFTWARE') === 'go' &&
+      isFrom(env, 'Go') &&
       !has(env, 'CONTENT_LENGTH') &&
       !has(env, 'HTTP_CONTENT_LENGTH') &&
       /^(POST|PUT|PATCH)$/.test(env.get('REQUEST_METHOD') ?? ''),
@@ -216,7 +217,7 @@ export const quirks: readonly Quirk[] = [
     seen: 'CONTENT_TYPE=application/x-www-form-urlencoded when the client sent no type',
     done: 'no Content-Type, unless HTTP_CONTENT_TYPE shows that one was sent',
     isSeen: (env) =>
-      software(env, 'Caddy') && Boolean(env.get('CONTENT_TYPE')) && !has(env, 'HTTP_CONTENT_TYPE'),
+      isFrom(env, 'Caddy') && Boolean(env.get('CONTENT_TYPE')) && !has(env, 'HTTP_CONTENT_TYPE'),
   },
   // Header fields
   {
@@ -252,14 +253,14 @@ export const quirks: readonly Quirk[] = [
     servers: 'h2o',
     seen: 'cookies of HTTP/2 joined with ";" alone',
     done: 'joined with "; "',
-    isSeen: (env) => software(env, 'h2o/') && /;(?! )/.test(env.get('HTTP_COOKIE') ?? ''),
+    isSeen: (env) => isFrom(env, 'h2o') && /;(?! )/.test(env.get('HTTP_COOKIE') ?? ''),
   },
   {
     name: 'caddy-empty-user-agent',
     servers: 'Caddy',
     seen: 'HTTP_USER_AGENT empty when the client sent none',
     done: 'no User-Agent header',
-    isSeen: (env) => software(env, 'Caddy') && isEmpty(env, 'HTTP_USER_AGENT'),
+    isSeen: (env) => isFrom(env, 'Caddy') && isEmpty(env, 'HTTP_USER_AGENT'),
   },
   {
     name: 'trailing-blanks',

@@ -3,6 +3,7 @@
  * read differently leads past the rules.
  */
 import type { Env } from '../core/exchange.js'
+import { serverOf } from './server.js'
 import { urlBytes } from './target.js'
 import { percentDecode, percentEncode } from './text.js'
 
@@ -122,20 +123,5 @@ function isResolved(env: Env): boolean {
 /** Whether the server is one that merges slashes, by its name and by what it says it serves. */
 function mergesSlashes(env: Env): boolean {
   if (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_URI'].some((name) => env.get(name)?.includes('//'))) return false
-  const software = env.get('SERVER_SOFTWARE')
-  return software === undefined ? isNginxScgi(env) : /^(?:Apache|nginx|lighttpd|LiteSpeed)\b/i.test(software)
-}
-
-/** nginx' scgi_params name no software, but DOCUMENT_URI. */
-const isNginxScgi = (env: Env): boolean =>
-  env.get('SCGI') !== undefined && env.get('DOCUMENT_URI') !== undefined
-
-/**
- * Whether the server is one that resolves dot segments before its access rules, by its name: a front
- * controller's variables do not show it.
- */
-export function resolvesDots(env: Env): boolean {
-  const software = env.get('SERVER_SOFTWARE')
-  if (software === undefined) return isNginxScgi(env)
-  return /^(?:Apache|nginx|lighttpd|h2o|LiteSpeed|Microsoft-IIS)\b/i.test(software)
+  return serverOf(env).mergesSlashes
 }

@@ -2,6 +2,7 @@ import type { Env, HeaderList } from '../core/exchange.js'
 import { effectiveAuthority, serverName, unbracketed } from './authority.js'
 import { contentLengthOf, contentTypeOf, headerList } from './headers.js'
 import { configuredMountLength, mountLength, proxyPath } from './mount.js'
+import { serverOf } from './server.js'
 import { parseTarget, rebuildTarget, type Target, type TargetForm, urlBytes } from './target.js'
 import { isDigits, percentEncode } from './text.js'
 
@@ -225,9 +226,8 @@ function isHttps(env: Env): boolean {
 }
 
 function isUncheckedUser(env: Env): boolean {
-  const software = env.get('SERVER_SOFTWARE') ?? ''
-  if (software.startsWith('nginx')) return !env.get('AUTH_TYPE')
-  return /^(?:HAProxy |SimpleHTTP\/|BaseHTTP\/)/.test(software)
+  const { checksUser } = serverOf(env)
+  return checksUser !== 'always' && (checksUser === 'never' || !env.get('AUTH_TYPE'))
 }
 
 function address(value: string | undefined): string | undefined {

@@ -131,6 +131,6 @@ function isStillRefused(facts: Facts): boolean {
 }
 
 function agrees(facts: Facts): boolean {
-  if (facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isHaproxy) return true
+  if (facts.isSamePath || facts.endsInInfo || facts.isProxied || facts.isSentRewritten) return true
   return facts.isAbsoluteInfo || facts.isSentByNginx || facts.isAuthorizedFile
 }

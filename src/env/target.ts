@@ -1,4 +1,5 @@
 import type { Env } from '../core/exchange.js'
+import { serverOf } from './server.js'
 import { byteSet, isAlnum, percentDecode, percentEncode } from './text.js'
 
 /** Forms of the request target (RFC 9112 section 3.2). */
@@ -71,14 +72,12 @@ export function servedPath(env: Env): string {
   return (script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script) + info
 }
 
-export const isApache = (env: Env): boolean => env.get('SERVER_SOFTWARE')?.startsWith('Apache') === true
-
 /**
  * What an Authorizer is asked about, decoded; '' where nothing says it. lighttpd says what a rewrite has made
  * of REQUEST_URI; of Apache's variables only the file tells where rewrites and subrequests lead.
  */
 export function authorizedPath(env: Env): string {
-  if (!isApache(env)) return percentDecode(env.get('REDIRECT_URI')?.split('?', 1)[0] ?? '')
+  if (!serverOf(env).authorizesFiles) return percentDecode(env.get('REDIRECT_URI')?.split('?', 1)[0] ?? '')
   const file = env.get('SCRIPT_FILENAME') ?? ''
   const root = (env.get('CONTEXT_DOCUMENT_ROOT') || env.get('DOCUMENT_ROOT') || '').replace(/\/+$/, '')
   if (root === '' || !file.startsWith(root)) return ''
@@ -93,9 +92,7 @@ export function authorizedPath(env: Env): string {
  */
 export function isH2oTold(script: string, env: Env): boolean {
   return (
-    script !== '' &&
-    env.get('SERVER_SOFTWARE')?.startsWith('h2o/') === true &&
-    env.get('SCRIPT_FILENAME') === undefined
+    script !== '' && serverOf(env).wholePathIn === 'PATH_INFO' && env.get('SCRIPT_FILENAME') === undefined
   )
 }
 

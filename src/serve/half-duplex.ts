@@ -1,5 +1,6 @@
 /** Servers that send no more of a request body once the reply has begun. */
 import type { Env, Reply } from '../core/exchange.js'
+import { serverOf } from '../env/server.js'
 import type { PushedBody } from './body.js'
 
 /** An exchange whose reply may have to wait for the whole request body. */
@@ -18,12 +19,5 @@ export const needsBodyFirst = (exchange: Waiting, body: Reply['body']): boolean 
   const { stdin } = exchange
   if (stdin.ended || stdin.cancelled || exchange.bodyAwaited) return false
   if (body === null || typeof body === 'string' || body instanceof Uint8Array) return false
-  return isHalfDuplex(exchange.env)
-}
-
-const isHalfDuplex = (env: Env): boolean => {
-  const software = env.get('SERVER_SOFTWARE')
-  if (software !== undefined) return software.startsWith('nginx/')
-  // The scgi_params of nginx do not name it.
-  return env.get('SCGI') !== undefined && env.get('DOCUMENT_URI') !== undefined
+  return serverOf(exchange.env).isHalfDuplex
 }

@@ -4,10 +4,10 @@ import { prepareReply } from '../cgi/codec/head.js'
 import { textPageFields } from '../cgi/codec/page-fields.js'
 import { CgiupError, RequestError } from '../core/errors.js'
 import type { Exchange, Handler, Reply } from '../core/exchange.js'
+import { serverOf } from '../env/server.js'
 import type { HandOver } from '../socket/wire.js'
 import { Crowd, type Member } from './connection-pressure.js'
 import type { SocketExchange } from './exchange.js'
-import { isHaproxy } from './haproxy.js'
 import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
 import { type GivesWay, makeRoom } from './pressure.js'
@@ -227,7 +227,7 @@ export class Service {
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
     // There it would come to the same place.
-    if (!ours || !(exchange.finished || isHaproxy(exchange.env))) exchange.stderr(line)
+    if (!ours || !(exchange.finished || serverOf(exchange.env).crashesAtStderr)) exchange.stderr(line)
   }
 
   /** A line for the log of the process. */

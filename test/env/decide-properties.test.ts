@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decide } from '../../src/env/decide.js'
 import { Environment } from '../../src/env/environment.js'
-import { hasDotSegment, isReadAsOne, resolvesDots } from '../../src/env/reading.js'
+import { hasDotSegment, isReadAsOne } from '../../src/env/reading.js'
+import { serverOf } from '../../src/env/server.js'
 
 const bit = fc.constantFrom(
   ...['/', '/', '//', '..', '/../', '/./', '%2e', '%2f', '%252f', '%', '#', '\\', '?', 'a=1', 'é', '\0'],
@@ -73,7 +74,7 @@ test('any variables of a target', () => {
       for (const odd of ['#', '\0']) expect(request.path).not.toContain(odd)
       expect(isReadAsOne(request.path)).toBe(true)
       // Only what a server is known to have resolved.
-      if (hasDotSegment(request.path)) expect(shown(env) || resolvesDots(env)).toBe(true)
+      if (hasDotSegment(request.path)) expect(shown(env) || serverOf(env).resolvesDots).toBe(true)
     }),
     { numRuns: 5000 },
   )

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { environmentDocument } from '../../scripts/environment-doc.mjs'
 import { quirks } from '../../src/env/quirks.js'
 import { rows } from '../../src/env/rows.js'
+import { servers as byProduct, oldNginx, unknownServer } from '../../src/env/server.js'
+import { traitNotes } from '../../src/env/server-notes.js'
 import { metaVariables } from '../../src/env/table.js'
 import { lintRules } from '../../src/lint/environment-rules.js'
 
@@ -11,8 +13,11 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 
 test('docs/environment.md has the tables that `npm run docs` makes', () => {
   const losses = JSON.parse(read('test/fixtures/captures/losses.json'))
+  const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
   const document = read('docs/environment.md')
-  expect(document).toBe(environmentDocument(document, { metaVariables, rows, quirks, lintRules, losses }))
+  expect(document).toBe(
+    environmentDocument(document, { metaVariables, rows, servers, quirks, lintRules, losses }),
+  )
 })
 
 test('each table is there', () => {

@@ -3,6 +3,7 @@
 import { RequestError } from '../../core/errors.js'
 import type { Env } from '../../core/exchange.js'
 import { contentLengthOf } from '../../env/headers.js'
+import { serverOf } from '../../env/server.js'
 
 /** What is wrong with the variables of a request; null when it can be answered. */
 export function checkRequest(env: Env): RequestError | null {
@@ -33,9 +34,6 @@ export function checkRequest(env: Env): RequestError | null {
   return null
 }
 
-/** Launchers that read every script's output as CGI, whatever its name. */
-const noNph = /^(?:go$|nginx\/|SimpleHTTP\/)/
-
 /**
  * RFC 3875 section 5.1 leaves it to the server how a script says that it writes whole HTTP responses:
  * Apache and cgiup know it by a file name that begins with `nph-`; fcgiwrap, Go and Python do not.
@@ -43,5 +41,5 @@ const noNph = /^(?:go$|nginx\/|SimpleHTTP\/)/
 export function isNph(env: Pick<Env, 'get'>): boolean {
   const path = env.get('SCRIPT_FILENAME') || env.get('SCRIPT_NAME') || ''
   if (!path.slice(path.lastIndexOf('/') + 1).startsWith('nph-')) return false
-  return env.get('FCGI_ROLE') === undefined && !noNph.test(env.get('SERVER_SOFTWARE') ?? '')
+  return env.get('FCGI_ROLE') === undefined && serverOf(env).knowsNph
 }

@@ -3,6 +3,7 @@
  *
  * A small reply is one Latin-1 string: head, body, end of stream and END_REQUEST leave in one write.
  */
+import type { Server } from '../../env/server.js'
 import { HEADER_LENGTH, headerText, MAX_ALIGNED, paddingFor, RecordType, writeHeader } from './record.js'
 import { endRequestText, ProtocolStatus } from './responder.js'
 
@@ -40,9 +41,9 @@ export const endTextWithStderr = (id: number, appStatus: number): string =>
  * The end of a reply that is no good, before the connection is closed: nginx breaks off at a record
  * that only servers send, Caddy at one that is cut off in its header, where HAProxy would wait.
  */
-export const abortText = (id: number, software: string | undefined): string => {
+export const abortText = (id: number, { needsTornRecord }: Server): string => {
   const abort = headerText(RecordType.ABORT_REQUEST, id, 0, 0)
-  return software?.startsWith('Caddy') ? `${abort}\x01` : abort
+  return needsTornRecord ? `${abort}\x01` : abort
 }
 
 /** Text of any length and any characters (sent as UTF-8) as STDERR records. */

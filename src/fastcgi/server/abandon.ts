@@ -1,4 +1,5 @@
 /** Requests whose process ends before their replies are whole. */
+import { serverOf } from '../../env/server.js'
 import { abandonedText } from '../../serve/answer.js'
 import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
 import type { Wire } from '../../socket/wire.js'
@@ -19,7 +20,7 @@ const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd)
   if (reply !== null && !headSent) answer(line, exchange, reply)
   if (exchange.finished) return
   if (headSent) {
-    line.output.send(abortText(request.id, env.get('SERVER_SOFTWARE')))
+    line.output.send(abortText(request.id, serverOf(env)))
     return
   }
   exchange.headSent = true

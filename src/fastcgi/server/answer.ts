@@ -3,8 +3,8 @@
 import { cutOffText } from '../../cgi/codec/error-text.js'
 import { encodeHead, type PreparedReply } from '../../cgi/codec/head.js'
 import type { Reply } from '../../core/exchange.js'
+import { serverOf } from '../../env/server.js'
 import { prepareAnswer, smallBody } from '../../serve/answer.js'
-import { isHaproxy } from '../../serve/haproxy.js'
 import { bigHeadWarning } from '../../serve/refused-heads.js'
 import { withCapitalNames } from '../codec/authorizer.js'
 import { MAX_ALIGNED, RecordType } from '../codec/record.js'
@@ -36,7 +36,7 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
 /** HAProxy 2.6 makes a 302 of every status before a Location field; a Status behind it stands. */
 const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
   const head = encodeHead(prepared)
-  if (!prepared.headers.includes('Location') || !isHaproxy(exchange.env)) return head
+  if (!prepared.headers.includes('Location') || !serverOf(exchange.env).overridesStatus) return head
   const end = head.indexOf('\r\n') + 2
   return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`
 }

@@ -3,8 +3,8 @@
  * replies of one turn of the event loop leave in one write.
  */
 
+import { serverOf } from '../../env/server.js'
 import type { PushedBody } from '../../serve/body.js'
-import { isHaproxy } from '../../serve/haproxy.js'
 import { idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
 import type { ProcessEnd } from '../../serve/process-end.js'
 import { bodyTooLarge, type ServedConnection, type Service } from '../../serve/service.js'
@@ -174,7 +174,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   }
 
   stderr(exchange: FastcgiExchange, text: string): void {
-    if (exchange.finished || isHaproxy(exchange.env)) this.service.log(text)
+    if (exchange.finished || serverOf(exchange.env).crashesAtStderr) this.service.log(text)
     else if (text !== '') {
       exchange.stderrUsed = true
       this.send(stderrText(exchange.request.id, text))
@@ -328,7 +328,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
     else {
-      this.send(abortText(exchange.request.id, exchange.env.get('SERVER_SOFTWARE')))
+      this.send(abortText(exchange.request.id, serverOf(exchange.env)))
       this.output.end()
     }
   }

@@ -1,4 +1,5 @@
 /** The end of a reply that was sent whole. */
+import { serverOf } from '../../env/server.js'
 import type { Service } from '../../serve/service.js'
 import { headerText, RecordType } from '../codec/record.js'
 import type { FastcgiExchange } from './exchange.js'
@@ -22,9 +23,11 @@ const unasked = headerText(RecordType.GET_VALUES_RESULT, 0, 0, 0)
 export const finish = (line: Line, exchange: FastcgiExchange): void => {
   line.finish(exchange, 0)
   const { stopping, handOver } = line.service
-  if (stopping && handOver === null && exchange.request.keepConnection && isNginx(exchange))
+  if (
+    stopping &&
+    handOver === null &&
+    exchange.request.keepConnection &&
+    serverOf(exchange.env).reusesClosingConnection
+  )
     line.output.send(unasked)
 }
-
-const isNginx = ({ env }: FastcgiExchange): boolean =>
-  env.get('SERVER_SOFTWARE')?.startsWith('nginx/') === true
