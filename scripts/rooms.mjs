@@ -1,6 +1,6 @@
 /**
- * The rooms of src/: one row a folder, and the folder is the rule. `npm run lint` checks the tree against
- * this table, docs/decisions/import-rules.md prints it, and test/lint proves that a wrong arrow fails.
+ * The rooms of src/: one row per folder; each folder has one import rule. `npm run lint` checks the tree against
+ * this table, docs/decisions/import-rules.md prints it, and test/lint proves that a forbidden import fails.
  */
 
 /** No `node:*`, no timers, no promises, no `process`: bytes in, values out. */
@@ -24,29 +24,29 @@ const room = (what, imports, more = {}) => ({ what, imports, io: true, packages:
 
 /** @type {Readonly<Record<string, Room>>} Folder -> rule; the longest folder that holds a file is its room. */
 export const rooms = {
-  core: room('what everything agrees on: exchange, errors', []),
-  env: room('meta-variables to request and back', ['core'], sansIO),
+  core: room('shared by everything: exchange, errors', []),
+  env: room('converts meta-variables to a request and back', ['core'], sansIO),
   lint: room('findings about environments and output', ['core', 'env'], sansIO),
   'cgi/codec': room('the head of a reply', ['core', 'env'], sansIO),
   'fastcgi/codec': room('records and parameters', ['core', 'env'], sansIO),
   'scgi/codec': room('netstrings', ['core', 'env'], sansIO),
-  socket: room('connections, listening, addresses; knows nothing of requests', ['core']),
-  serve: room('life of a request, the same for each adapter', ['core', 'env', ...codecs, 'socket']),
-  'cgi/child': room('adapter: we are the script', shared),
+  socket: room('connections, listening, addresses; independent of requests', ['core']),
+  serve: room('the request life cycle, shared by all adapters', ['core', 'env', ...codecs, 'socket']),
+  'cgi/child': room('adapter: cgiup is the script', shared),
   'fastcgi/server': room('adapter: FastCGI responder', shared),
   'scgi/server': room('adapter: SCGI responder', shared),
   'http/server': room('adapter: HTTP server', shared),
-  memory: room('adapter: requests and replies as values', shared),
+  memory: room('adapter: in-memory requests and replies', shared),
   'cgi/script': room('handler: a script started for each request', shared),
   app: room('handler: fetch apps and Node apps', ['core', 'env', 'cgi/codec']),
   form: room('forms and uploads', ['core'], { packages: ['busboy'] }),
   process: room('one process and its workers', [...shared, ...adapters]),
-  pages: room('all HTML that we write', [...shared, ...handlers, 'lint']),
+  pages: room('all HTML that cgiup writes', [...shared, ...handlers, 'lint']),
   host: room('the local host', [...joined, 'pages']),
   run: room('run(): options, detection, launch', [...joined, 'pages', 'host']),
   test: room('the test kit', [...joined, 'pages', 'host', 'run']),
-  '': room('public faces', [...joined, 'pages', 'host', 'run', 'test']),
-  cli: room('one file a command', [...joined, 'pages', 'host', 'run', 'test', '']),
+  '': room('public entry points', [...joined, 'pages', 'host', 'run', 'test']),
+  cli: room('one file per command', [...joined, 'pages', 'host', 'run', 'test', '']),
 }
 
 /** The room of a file below src/; null where its folder has no row. @param {string} path `cgi/codec/head.ts` */
