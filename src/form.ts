@@ -8,7 +8,7 @@
 export type { FormField, FormFile } from './form/data.js'
 export { Form } from './form/data.js'
 export { FormError } from './form/error.js'
-export type { FileHandler, IncomingFile } from './form/file-handler.js'
 export { defaultLimits, type FormLimits, type FormOptions } from './form/limits.js'
 export { form } from './form/read.js'
 export type { NodeRequestLike, RequestLike } from './form/source.js'
+export type { FileHandler, IncomingFile } from './form/types.js'

@@ -1,4 +1,5 @@
 /** Command lines: one table of options a command gives its parser, its help text and its "did you mean". */
+
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearest } from '../core/did-you-mean.js'
 import { UsageError } from '../core/errors.js'
@@ -105,4 +106,19 @@ export function one(parsed: Parsed, name: string): string | undefined {
 export function all(parsed: Parsed, name: string): readonly string[] {
   const value = parsed.values[name]
   return Array.isArray(value) ? value : []
+}
+
+/**
+ * @param form how it is written, for the message
+ * @throws UsageError USAGE for one without a name or without "="
+ */
+export function pairs(texts: readonly string[], form: string): Record<string, string> {
+  // Without a prototype: `__proto__=x` is a name as any other.
+  const found: Record<string, string> = Object.create(null)
+  for (const text of texts) {
+    const at = text.indexOf('=')
+    if (at < 1) throw new UsageError('USAGE', `${JSON.stringify(text)} is not written as ${form}.`)
+    found[text.slice(0, at)] = text.slice(at + 1)
+  }
+  return found
 }

@@ -9,8 +9,7 @@ import { UsageError } from '../core/errors.js'
 import { scriptEnv } from '../env/script-env.js'
 import { environmentOf } from '../memory/exchange.js'
 import { readRequest, type TestRequest } from '../memory/request.js'
-import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
-import { pairs } from './pairs.js'
+import { all, type Command, helpText, one, type Parsed, pairs, parse } from './args.js'
 
 export const callCommand: Command = {
   usage: ['cgiup call PATH APP|SCRIPT [--as cgi|http] [-X METHOD] [-H HEADER]... [-d DATA]...'],
@@ -125,10 +124,10 @@ async function callCgi(file: string, request: TestRequest, parsed: Parsed): Prom
   const run = await runProgram(file, interpreter ? [...interpreter, file] : [file], list, body)
   if (run === null) return 1
   const { output, stderr, exit } = run
-  const { explainRun: explain, isReply } = await import('./explain.js')
+  const { explainRun, isReply } = await import('./explain.js')
   const facts = { method: request.method, output, stderr, exitCode: exit.code, signal: exit.signal }
   const nph = /(^|\/)nph-[^/]*$/.test(file)
-  if (parsed.values.explain) return explain({ ...facts, nph }, list) ? 1 : 0
+  if (parsed.values.explain) return explainRun({ ...facts, nph }, list) ? 1 : 0
   return exit.code === 0 && isReply(output, nph) ? 0 : 1
 }
 

@@ -14,9 +14,8 @@ import { accessLog, type CgiBinOptions, cgiBin, files, mount, script } from '../
 import { serveHttp } from '../http/server/server.js'
 import { closeOnSignal, homeOf } from '../run/http.js'
 import { type Address, parseAddress } from '../socket/address.js'
-import { all, type Command, helpText, one, type Parsed, parse } from './args.js'
+import { all, type Command, helpText, one, type Parsed, pairs, parse } from './args.js'
 import { allow, allowedHost, allowedHostsOf, allowOf } from './http-options.js'
-import { pairs } from './pairs.js'
 
 export const hostCommand: Command = {
   usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],

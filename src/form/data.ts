@@ -1,9 +1,9 @@
 /** What `form()` gives: fields and files in the order in which the form had them. */
 import { onDemand } from '../core/load-ahead.js'
-import type { Room } from './room.js'
+import type { FormDirectory } from './directory.js'
 
 /** Loaded with the first file that is read or moved, or ahead. */
-export const onDisk = onDemand(() => import('./place.js'))
+export const onDisk = onDemand(() => import('./move-file.js'))
 
 /** A field that is not a file. */
 export interface FormField {
@@ -155,9 +155,9 @@ export class MemoryFile extends StoredFile {
 export class DiskFile extends StoredFile {
   #path: string
   /** Null once the file is the app's. */
-  #room: Room | null
+  #room: FormDirectory | null
 
-  constructor(facts: FileFacts, path: string, room: Room) {
+  constructor(facts: FileFacts, path: string, room: FormDirectory) {
     super(facts)
     this.#path = path
     this.#room = room

@@ -1,6 +1,6 @@
 /** The limits of one form: names, defaults and units. All are on unless the caller raises them. */
 import { UsageError } from '../core/errors.js'
-import type { FileHandler } from './file-handler.js'
+import type { FileHandler } from './types.js'
 
 const KiB = 1024
 const MiB = 1024 * KiB

@@ -7,9 +7,9 @@ import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } f
 import { Form, type FormField, type FormFile, onDisk } from './data.js'
 import { crossed, FormError, malformed } from './error.js'
 import { type FormOptions, type FormSettings, readFormOptions } from './limits.js'
-import type { PartTaker } from './part.js'
 import { type FormSource, type NodeRequestLike, type RequestLike, readFailure, sourceOf } from './source.js'
 import { type FileStore, openStore, rooms } from './store.js'
+import type { PartTaker } from './types.js'
 
 const multipart = onDemand(async () => {
   const { busboy, readMultipart } = await import('./multipart.js')

@@ -1,8 +1,8 @@
 /** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
+
 import type { Readable } from 'node:stream'
 import { CgiupError, RequestError, UsageError } from '../core/errors.js'
 import { afterwards, type Exchange, inFlight, type RequestEnd } from '../core/exchange.js'
-import { pull } from './pull.js'
 
 /** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */
 export interface RequestLike {
@@ -176,4 +176,26 @@ function endOfNode(req: NodeRequestLike, task: () => void): void {
 export function readFailure(error: unknown): CgiupError {
   if (error instanceof CgiupError) return error
   return new RequestError('REQUEST_ABORTED', 'The client left in the middle of the form.', { cause: error })
+}
+
+/**
+ * The next piece of a Node stream, null at its end; rejects when the stream breaks or is destroyed.
+ * Unlike `for await` it leaves the stream alone when the reader stops.
+ */
+export function pull(stream: Readable): Promise<Uint8Array | null> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => {
+      stream.off('readable', look).off('end', look).off('error', fail).off('close', look)
+      act()
+    }
+    const fail = (error: unknown) => settle(() => reject(error))
+    const look = () => {
+      const piece: Uint8Array | null = stream.read()
+      if (piece !== null) settle(() => resolve(piece))
+      else if (stream.readableEnded) settle(() => resolve(null))
+      else if (stream.destroyed) fail(stream.errored ?? new Error('The stream was closed before its end'))
+    }
+    stream.on('readable', look).on('end', look).on('error', fail).on('close', look)
+    look()
+  })
 }

@@ -1,14 +1,14 @@
 /** Where the files of a form go: disk, memory, or a function of the app. */
 import { onDemand } from '../core/load-ahead.js'
 import { DiskFile, type FormField, type FormFile, MemoryFile } from './data.js'
+import type { Ended, FormDirectory } from './directory.js'
 import { crossed, FormError } from './error.js'
 import type { FormLimits, FormSettings } from './limits.js'
-import type { FilePart } from './part.js'
-import type { Ended, Room } from './room.js'
 import type { FormSource } from './source.js'
+import type { FilePart } from './types.js'
 
 /** Loaded with the first file that goes to disk, or ahead. */
-export const rooms = onDemand(() => import('./room.js'))
+export const rooms = onDemand(() => import('./directory.js'))
 
 export interface FileStore {
   /** @returns what the form lists for this file, or null where it was handed to the app. */
@@ -66,7 +66,7 @@ class MemoryStore implements FileStore {
 class DiskStore implements FileStore {
   readonly #parent: string | undefined
   readonly #source: FormSource
-  #room: Promise<Room> | undefined
+  #room: Promise<FormDirectory> | undefined
   #disposed: Ended | undefined
 
   constructor(parent: string | undefined, source: FormSource) {
@@ -92,9 +92,9 @@ class DiskStore implements FileStore {
     await room?.end(this.#disposed)
   }
 
-  async #open(): Promise<Room> {
-    const { Room } = await rooms()
-    const room = await Room.open(this.#parent)
+  async #open(): Promise<FormDirectory> {
+    const { FormDirectory } = await rooms()
+    const room = await FormDirectory.open(this.#parent)
     this.#source.afterwards(() => {
       // The process tries again when it ends.
       this.#end('its request has ended').catch(() => {})

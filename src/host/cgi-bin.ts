@@ -8,10 +8,10 @@ import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { textToBytes } from '../env/text.js'
 import { logRefusal, plainReply, reasonReply } from '../pages/page.js'
 import { answering } from '../pages/script-failure.js'
-import { asHost } from './as-served.js'
-import { routeOf } from './derive.js'
+import { asHost } from './as-host.js'
+import { routeOf } from './derived-exchange.js'
 import { type FilesOptions, type SendFileOptions, sendFile } from './files.js'
-import { type FindOptions, find } from './find.js'
+import { type FindOptions, findFile } from './find-file.js'
 import { type Entry, listing } from './listing.js'
 import {
   directoryPath,
@@ -71,12 +71,12 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return refuse(400, `${place.refused}.`, exchange, set)
-    const found = find(root, place.segments, options)
+    const found = findFile(root, place.segments, options)
     if (found.kind === 'none') return refuse(404, `${found.why}.`, exchange, set)
     if (found.kind === 'file') return answerFile(found.file, found.depth, place, exchange)
     if (place.segments.at(-1) !== '') return withSlash(exchange, place)
     for (const name of indexes) {
-      const index = find(root, [...place.segments, textToBytes(name)], options)
+      const index = findFile(root, [...place.segments, textToBytes(name)], options)
       if (index.kind === 'file') return answerFile(index.file, place.segments.length, place, exchange, name)
     }
     const shown = showsDevelopment(exchange, set.development)

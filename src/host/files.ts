@@ -7,14 +7,14 @@ import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { translate } from '../env/request.js'
 import { textToBytes } from '../env/text.js'
 import { logRefusal, plainReply, reasonReply } from '../pages/page.js'
-import { asHost } from './as-served.js'
+import { asHost } from './as-host.js'
 import { notModified, type Range, rangeOf, type Version } from './conditions.js'
-import { type FindOptions, find } from './find.js'
+import { type FindOptions, findFile } from './find-file.js'
 import { listing } from './listing.js'
 import { directoryPath } from './options.js'
 import { type PathPlace, placeOf, withSlash } from './path.js'
+import { type TypeOptions, typeOf, type Withheld } from './private-files.js'
 import { judgeFile, programText, startOf, whyWithheld } from './sendable.js'
-import { type TypeOptions, typeOf, type Withheld } from './withheld.js'
 
 export interface FilesOptions extends FindOptions, TypeOptions {
   /** Files that answer for a directory, the first that exists. Default `index.html`. */
@@ -87,13 +87,13 @@ function refuse(file: string, withheld: Withheld, exchange: Exchange, options: S
 }
 
 function fileAt(root: string, place: PathPlace, exchange: Exchange, options: FilesOptions): string | Reply {
-  const found = find(root, place.segments, options)
+  const found = findFile(root, place.segments, options)
   // A file has nothing below it, not even a slash.
   if (found.kind === 'file') return found.depth === place.segments.length ? found.file : plainReply(404)
   if (found.kind === 'none') return plainReply(404)
   if (place.segments.at(-1) !== '') return withSlash(exchange, place)
   for (const name of options.index ?? ['index.html']) {
-    const index = find(root, [...place.segments, textToBytes(name)], options)
+    const index = findFile(root, [...place.segments, textToBytes(name)], options)
     if (index.kind === 'file') return index.file
   }
   const development = showsDevelopment(exchange, options.development)

@@ -5,7 +5,7 @@ import { shortage } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
 import { bytesToText, textToBytes } from '../env/text.js'
 import { escapeHtml, htmlReply } from '../pages/page.js'
-import { type FindOptions, find } from './find.js'
+import { type FindOptions, findFile } from './find-file.js'
 import { encodeSegment, joined, type PathPlace } from './path.js'
 
 /** What a request for a file comes to. */
@@ -30,7 +30,7 @@ export function listing(
   const shown: Record<'script' | 'file' | 'withheld', string[]> = { script: [], file: [], withheld: [] }
   if (place.segments.some((segment) => segment !== '')) shown.script.push('<li><a href="../">../</a>')
   for (const name of names.slice(0, MOST_NAMES)) {
-    const found = find(root, [...place.segments, textToBytes(name)], options)
+    const found = findFile(root, [...place.segments, textToBytes(name)], options)
     const link = (end: string) =>
       `<li><a href="./${encodeSegment(textToBytes(name))}${end}">${escapeHtml(name + end)}</a>`
     const entry: Entry =

@@ -4,8 +4,8 @@ import { UsageError } from '../core/errors.js'
 import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import { plainReply } from '../pages/page.js'
-import { asHost } from './as-served.js'
-import { changeVariables, DerivedExchange, routeOf, setRoute } from './derive.js'
+import { asHost } from './as-host.js'
+import { changeVariables, DerivedExchange, routeOf, setRoute } from './derived-exchange.js'
 import { joined, type PathPlace, placeOf, resolvePath, setPlace } from './path.js'
 
 interface Entry {

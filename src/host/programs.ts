@@ -9,7 +9,7 @@ import { shortage } from '../core/errors.js'
 import { isOwn, loadedFiles } from '../core/loaded-files.js'
 import { addImports, fileNamed } from './imports.js'
 import { type Interpreters, mappedInterpreter, runs } from './options.js'
-import { closedDirectory, unwrapped } from './withheld.js'
+import { closedDirectory, unwrapped } from './private-files.js'
 
 /** Extensions that a program in JavaScript may import. */
 const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i

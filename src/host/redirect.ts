@@ -5,7 +5,7 @@ import type { HeaderList, Reply } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import { translate } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import { changeVariables, DerivedExchange, emptyBody, type Route, setRoute } from './derive.js'
+import { changeVariables, DerivedExchange, emptyBody, type Route, setRoute } from './derived-exchange.js'
 
 /** How many local redirects one request may take; the next is an error (Go follows them for ever). */
 const maxLocalRedirects = 10

@@ -2,8 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Entry } from './listing.js'
+import { givenType, type TypeOptions, type Withheld, withheldName } from './private-files.js'
 import { programAt } from './programs.js'
-import { givenType, type TypeOptions, type Withheld, withheldName } from './withheld.js'
 
 /** Why a file is not sent, by its name and by what this process runs; null when it may be. */
 export function whyWithheld(file: string, root: string, options: TypeOptions): Withheld | null {

@@ -2,7 +2,7 @@
 import { prepareReply } from '../cgi/codec/head.js'
 import type { Reply } from '../core/exchange.js'
 import { withCapitalNames } from '../fastcgi/codec/authorizer.js'
-import { parseVerbatim } from '../serve/verbatim.js'
+import { parseVerbatimReply } from '../serve/verbatim-reply.js'
 import type { MemoryExchange } from './exchange.js'
 import { variablesOf } from './role.js'
 
@@ -34,7 +34,7 @@ export async function toResponse(
   done: () => void,
 ): Promise<TestResponse> {
   const { role } = exchange.gateway
-  const plain = reply.verbatim ? await parseVerbatim(reply) : reply
+  const plain = reply.verbatim ? await parseVerbatimReply(reply) : reply
   const prepared = prepareReply(role === 'authorizer' ? withCapitalNames(plain) : plain, method)
   if (prepared.dropped) void prepared.dropped[Symbol.asyncIterator]().return?.()
   const headers = new Headers()

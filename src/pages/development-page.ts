@@ -7,7 +7,7 @@ import { outputOf } from '../core/recorded-output.js'
 import { Secrets, shownValue } from '../env/secrets.js'
 import { lintEnv } from '../lint/environment.js'
 import { type Excerpt, excerptOf, isForeign, parseStack } from './error-stack.js'
-import type { PageType } from './page-type.js'
+import type { PageType } from './page.js'
 
 /** @param status the status line's code. @returns the body of the page. */
 export function developmentPage(error: unknown, exchange: Exchange, status: number, type: PageType): string {

@@ -5,7 +5,7 @@ import { reasonPhrase } from '../cgi/codec/status.js'
 import { CgiupError, RequestError } from '../core/errors.js'
 import type { Exchange, Reply } from '../core/exchange.js'
 import { onDemand } from '../core/load-ahead.js'
-import type { PageType } from './page-type.js'
+import type { PageType } from './page.js'
 
 const developmentPages = onDemand(() => import('./development-page.js'))
 

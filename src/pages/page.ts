@@ -54,3 +54,5 @@ export function statusOf(error: unknown): number {
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 }
+
+export type PageType = 'text/html' | 'application/json' | 'text/plain'

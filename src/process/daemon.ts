@@ -11,7 +11,7 @@ import { type Listening, type ListenOptions, listen } from '../socket/listen.js'
 import type { HandOver } from '../socket/wire.js'
 import { wireOn } from '../socket/wire-server.js'
 import { Entrance } from './accept.js'
-import { Gate, type Protocol } from './gate.js'
+import { type Protocol, ProtocolGate } from './protocol-gate.js'
 
 export interface DaemonOptions extends ListenOptions, ServiceOptions, AdmissionOptions {
   /** What may be spoken. Default all three, told by the first byte of each connection. */
@@ -78,9 +78,9 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
   }
 
   const open = async (socket: Partial<DaemonSocket>): Promise<Open> => {
-    let gate: Gate | undefined
+    let gate: ProtocolGate | undefined
     const entrance = new Entrance((wire) => {
-      gate ??= new Gate(service, spokenOn(socket, entrance.server.address()), http)
+      gate ??= new ProtocolGate(service, spokenOn(socket, entrance.server.address()), http)
       const refusal = allowed(wire)
       if (refusal === null) gate.accept(wire)
       else {

@@ -1,4 +1,5 @@
 /** Who started this process and manages it, and is it still there? A process never outlives its manager. */
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { firstParent, type ProcessFacts, processFacts } from './parent.js'
 
@@ -106,4 +107,18 @@ export function watchManager(manager: Manager, onGone: () => void, everyMs = 100
   }, everyMs)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+/**
+ * True where it cannot be ruled out: mod_fcgid runs as many as it needs, and spawn-fcgi -F, cgi-fcgi -start
+ * and multiwatch -f give one socket to several. lighttpd has a socket for each (`max-procs`): `PATH-0`,
+ * `PATH-1` and so on, so that one sees whether there is a second.
+ *
+ * @param path of the Unix socket on descriptor 0
+ */
+export function runsSeveral(manager: Manager | undefined, path: string | undefined): boolean {
+  if (manager?.name === 'h2o') return false
+  if (manager?.name !== 'lighttpd') return true
+  const [, base, number] = /^(.*-)(\d+)$/.exec(path ?? '') ?? []
+  return base === undefined || number !== '0' || existsSync(`${base}1`)
 }

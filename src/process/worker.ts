@@ -8,8 +8,8 @@ import type { Handler } from '../core/exchange.js'
 import { endProcess } from '../serve/process-end.js'
 import type { ListenPlace, SharedSocket } from '../socket/listen.js'
 import type { HandOver } from '../socket/wire.js'
-import type { Protocol } from './gate.js'
 import { leftToPrimary, workerVariable } from './parent.js'
+import type { Protocol } from './protocol-gate.js'
 import type { GracefulEnd } from './signals.js'
 
 /** Value of {@link workerVariable}, as JSON. */

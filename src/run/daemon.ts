@@ -9,13 +9,12 @@ import { accessLog } from '../host/access-log.js'
 import { warnOfPages } from '../host/development-notice.js'
 import { AppFiles } from '../process/changes.js'
 import { type Daemon, type DaemonOptions, serveDaemon } from '../process/daemon.js'
-import { wasTold } from '../process/early-end.js'
-import type { Protocol } from '../process/gate.js'
-import { findManager, type Manager, watchManager } from '../process/manager.js'
-import { runsSeveral } from '../process/multiprocess.js'
+import { findManager, type Manager, runsSeveral, watchManager } from '../process/manager.js'
 import { checkProcessOptions } from '../process/options.js'
+import type { Protocol } from '../process/protocol-gate.js'
 import { renewal } from '../process/recycle.js'
 import { endOnSignals, type GracefulEnd } from '../process/signals.js'
+import { signalWhileLoading } from '../process/signals-while-loading.js'
 import { currentWorker, type Worker, type WorkerEnd } from '../process/worker.js'
 import { type Address, parseAddress } from '../socket/address.js'
 import { socketPath } from '../socket/socket-path.js'
@@ -92,7 +91,7 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   // Under a manager stderr is the server's error log: it is told of trouble only.
   if (!handed && !worker) say(options, banner(found, daemon, options))
   ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
-  const told = wasTold()
+  const told = signalWhileLoading()
   if (told) setImmediate(() => ending?.end(`${told} came while the app was loaded`))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
   return running(found, daemon, worker, graceMs, () => {

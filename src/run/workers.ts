@@ -3,10 +3,10 @@ import { closeSync, openSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../core/errors.js'
 import { guardStandardStreams } from '../core/standard-streams.js'
-import { wasTold } from '../process/early-end.js'
 import { findManager, watchManager } from '../process/manager.js'
 import { checkProcessOptions } from '../process/options.js'
 import { endOnSignals } from '../process/signals.js'
+import { signalWhileLoading } from '../process/signals-while-loading.js'
 import type { Serving } from '../process/worker.js'
 import { Workers } from '../process/workers.js'
 import { socketPath } from '../socket/socket-path.js'
@@ -47,7 +47,7 @@ export async function startWorkers(options: RunOptions, { sockets }: Detected): 
     onHangup: hangup(workers, () => ending.end('the terminal has gone')),
   })
   // SIGUSR2 asks for the code as it is now, which no worker has loaded before.
-  const told = wasTold()
+  const told = signalWhileLoading()
   if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} came while the app was loaded`))
   // A second signal ends this process at once, and the workers with it.
   const onExit = () => {

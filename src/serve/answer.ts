@@ -8,7 +8,7 @@ import type { SocketExchange } from './exchange.js'
 import { needsBodyFirst, type Waiting } from './half-duplex.js'
 import type { ProcessEnd } from './process-end.js'
 import type { Service } from './service.js'
-import { parseVerbatim } from './verbatim.js'
+import { parseVerbatimReply } from './verbatim-reply.js'
 
 /** What an answer needs of its connection. */
 export interface AnswerLine<E> {
@@ -50,7 +50,7 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
     return null
   }
   if (prepared.verbatim) {
-    parseVerbatim(reply).then(
+    parseVerbatimReply(reply).then(
       (parsed) => answer(line, exchange, parsed),
       (error) => fail(line, exchange, error),
     )
@@ -100,4 +100,24 @@ export const abandonedText = ({ status }: ProcessEnd, method: string | undefined
   const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
   const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
   return `Status: ${status} ${reason}\r\n${textPageLines}\r\n${body}`
+}
+
+/** nginx: fastcgi_buffer_size and scgi_buffer_size, one page. */
+export const NGINX_HEAD = 4096
+
+/** Apache: one line of a head. */
+export const APACHE_LINE = 8190
+
+/** Null for a head that all take, else a sentence. */
+export const bigHeadWarning = (head: string): string | null => {
+  if (head.length <= NGINX_HEAD) return null
+  const long = head.split('\r\n').find((line) => line.length > APACHE_LINE)
+  const line =
+    long === undefined
+      ? ''
+      : ` Apache refuses lines of more than ${APACHE_LINE}; ${long.slice(0, long.indexOf(':'))} has ${long.length}.`
+  return (
+    `The head of the reply has ${head.length} bytes; nginx refuses more than ${NGINX_HEAD} unless ` +
+    `fastcgi_buffer_size (scgi_buffer_size) is raised.${line}`
+  )
 }

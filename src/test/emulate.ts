@@ -12,8 +12,8 @@ import type { Reply } from '../core/exchange.js'
 import type { MemoryExchange } from '../memory/exchange.js'
 import { MemoryServer, type TestServer } from '../memory/memory.js'
 import { errorPage } from '../run/error-page.js'
+import type { EmulateOptions } from './in-process.js'
 import { inProcess } from './in-process.js'
-import type { EmulateOptions } from './options.js'
 
 /**
  * Answers each request with a new process, as mod_cgi does: real environment, real pipes, real exit

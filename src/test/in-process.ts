@@ -1,12 +1,13 @@
 /** An app object under the CGI adapter, in this process: what it writes is read back as CGI output. */
+
 import { PassThrough } from 'node:stream'
 import { toHandler } from '../app/handler.js'
-import type { App } from '../app/types.js'
+import type { App, AppOptions } from '../app/types.js'
 import { answerCgi } from '../cgi/child/answer.js'
 import { ReaderGone, type Sink } from '../cgi/child/sink.js'
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../core/exchange.js'
-import type { EmulateOptions } from './options.js'
+import type { AdapterOptions } from '../memory/memory.js'
 
 /** The app's replies, encoded as a script's output and parsed as a web server does it. */
 export function inProcess(app: App, options: EmulateOptions): Handler {
@@ -112,4 +113,21 @@ async function* rest(
   } finally {
     await pieces.return?.()
   }
+}
+
+export interface EmulateOptions extends AdapterOptions {
+  /** Program and arguments that run the file. Default: the file itself, or cgiup for an app file. */
+  interpreter?: readonly string[]
+  /** Variables of the machine (not of the request) that the script gets, besides PATH and TZ. */
+  inherit?: readonly string[]
+  /** Pass the Authorization header on, as with CGIPassAuth of Apache. Default true. */
+  passAuthorization?: boolean
+  /** Longest run of one request, in milliseconds. Default 30000. */
+  timeoutMs?: number
+  /** The error page shows stack and environment; a script gets NODE_ENV=development. Default true. */
+  development?: boolean
+  /** An app in this process: how it sees the request. */
+  url?: AppOptions['url']
+  /** An app in this process: which variables tell the path. */
+  target?: AppOptions['target']
 }

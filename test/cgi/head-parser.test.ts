@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeHead, prepareReply } from '../../src/cgi/codec/head.js'
+import type { ProgramHead } from '../../src/cgi/codec/head-lines.js'
 import { HeadParser, type HeadParserOptions } from '../../src/cgi/codec/head-parser.js'
-import type { ProgramHead } from '../../src/cgi/codec/program-head.js'
 import { ProgramError } from '../../src/core/errors.js'
 import { bytesOf, concat, splits } from '../support/splits.js'
 

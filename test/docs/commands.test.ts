@@ -77,7 +77,7 @@ describe('docs/run.md and docs/testing.md', () => {
   it('list the options of memory() and emulate()', () => {
     const told = rows(section(page('testing.md'), 'Options'))
     const names = [
-      'test/options.ts EmulateOptions',
+      'test/in-process.ts EmulateOptions',
       'memory/exchange.ts ServerFacts',
       'memory/memory.ts AdapterOptions',
     ]

@@ -1,7 +1,7 @@
 /** Bugs of other hosts, each with the number of SPEC's bug history, as tests of this one. */
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../../src/env/environment.js'
-import { changeVariables, DerivedExchange } from '../../src/host/derive.js'
+import { changeVariables, DerivedExchange } from '../../src/host/derived-exchange.js'
 import { cgiBin, files, mount } from '../../src/host.js'
 import { needs } from '../support/needs.js'
 import type { RawRequest } from '../support/request.js'

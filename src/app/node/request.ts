@@ -1,11 +1,12 @@
 /** The `req` and `res` of one exchange: Node's own classes, over a {@link NodeConnection}. */
+
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Exchange } from '../../core/exchange.js'
+import type { Exchange, HeaderList } from '../../core/exchange.js'
 import { nodePath } from '../../env/reading.js'
 import type { CgiRequest } from '../../env/request.js'
 import { NodeConnection } from './connection.js'
-import { headersDistinct, headersObject } from './headers.js'
+
 import { Incoming } from './incoming.js'
 
 /** What `req` has besides the members of http.IncomingMessage. */
@@ -156,4 +157,24 @@ function withoutFraming(given: HeadersArgument): HeadersArgument {
   }
   if (Array.isArray(given[0])) return given.filter((pair) => !isFraming((pair as unknown[])[0]))
   return given.filter((_, i) => !isFraming(given[i - (i % 2)]))
+}
+
+export type HeadersDistinct = Record<string, string[]>
+
+/** `req.headers`: lower-case names; Set-Cookie, which no client should send, as an array. */
+export function headersObject(list: HeaderList): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] as string
+    const value = list[i + 1] as string
+    headers[name] = name === 'set-cookie' ? [value] : value
+  }
+  return headers
+}
+
+/** `req.headersDistinct`: each value in an array, without a prototype, as Node has it. */
+export function headersDistinct(list: HeaderList): HeadersDistinct {
+  const headers: HeadersDistinct = Object.create(null)
+  for (let i = 0; i < list.length; i += 2) headers[list[i] as string] = [list[i + 1] as string]
+  return headers
 }

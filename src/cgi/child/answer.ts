@@ -8,7 +8,7 @@ import { encodeHead, type PreparedReply, prepareReply } from '../codec/head.js'
 import { textPageFields } from '../codec/page-fields.js'
 import { ReaderGone, type Sink } from './sink.js'
 
-const verbatim = onDemand(() => import('../../serve/verbatim.js'))
+const verbatim = onDemand(() => import('../../serve/verbatim-reply.js'))
 
 export interface AnswerOptions {
   readonly exchange: Exchange
@@ -88,8 +88,8 @@ async function makeReply(handler: Handler, options: AnswerOptions): Promise<Prep
   let reply = await Promise.race([handler(exchange), interrupted])
   try {
     if (reply.verbatim && !options.nph) {
-      const { parseVerbatim } = await verbatim()
-      reply = await parseVerbatim(reply)
+      const { parseVerbatimReply } = await verbatim()
+      reply = await parseVerbatimReply(reply)
     }
     const prepared = prepareReply(reply, exchange.env.get('REQUEST_METHOD') ?? 'GET')
     const failure = failureText(reply)

@@ -1,6 +1,7 @@
 /** The lines of a program's head, one after the other, and what they make together. No IO. */
+
 import { ProgramError } from '../../core/errors.js'
-import type { ProgramHead } from './program-head.js'
+import type { HeaderList } from '../../core/exchange.js'
 
 /** RFC 9110 5.6.2 token. */
 const notToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
@@ -186,4 +187,22 @@ export function quote(latin1: string): string {
     (c) => `\\x${c.charCodeAt(0).toString(16)}`,
   )
   return cut ? `${text.slice(0, -1)}…"` : text
+}
+
+/** The four responses of RFC 3875 section 6.2. */
+export type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
+
+/** What a program said before its body. */
+export interface ProgramHead {
+  readonly kind: HeadKind
+  /** 200 to 599; 302 for a redirect without Status. */
+  readonly status: number
+  /** As the program wrote it; absent when it wrote none. */
+  readonly reason?: string
+  /** Fields as written, in order, repeats kept; without Status, and without fields of no value. */
+  readonly headers: HeaderList
+  /** Value of the Location field. For a local redirect, the path (and query) of this server. */
+  readonly location?: string
+  /** The program writes whole HTTP responses; they are to be passed on unmodified. */
+  readonly nph: boolean
 }

@@ -4,8 +4,8 @@
  */
 
 import { ProgramError } from '../../core/errors.js'
+import type { ProgramHead } from './head-lines.js'
 import { HeadReader, quote } from './head-lines.js'
-import type { ProgramHead } from './program-head.js'
 
 export interface HeadParserOptions {
   /** Largest head in bytes, line ends included. Default 65,536. Crossed: PROGRAM_HEAD_TOO_LARGE. */

@@ -2,9 +2,10 @@
  * The reply head as a script writes it (RFC 3875 section 6), from a {@link Reply} to bytes on the
  * wire. No IO. The way back, from a program's output to a head, is head-parser.ts.
  */
+
 import { AppError } from '../../core/errors.js'
 import type { Reply } from '../../core/exchange.js'
-import { guessContentType } from './content-type.js'
+
 import { readFields } from './head-fields.js'
 import { isNullBodyStatus, reasonPhrase } from './status.js'
 
@@ -207,4 +208,24 @@ function guessType(body: Reply['body'], notes: string[]): string {
   const type = guessContentType(body)
   notes.push(`The reply has a body but no Content-Type; sent as ${type}.`)
   return type
+}
+
+export const looked = 512
+
+/**
+ * RFC 3875 section 6.3.1 wants a Content-Type with every body. Text and whole HTML pages are told
+ * apart from other bytes by their beginning; of a streamed body nothing is known yet.
+ */
+export function guessContentType(body: Reply['body']): string {
+  if (typeof body === 'string') return textType(body.slice(0, looked))
+  if (!(body instanceof Uint8Array)) return 'application/octet-stream'
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const start = bytes.toString('latin1', 0, looked)
+  return /[^\t-\r -~\x80-\xff]/.test(start) ? 'application/octet-stream' : textType(start)
+}
+
+export function textType(start: string): string {
+  return /^\s*<(?:!doctype html|html)[\s>]/i.test(start)
+    ? 'text/html; charset=utf-8'
+    : 'text/plain; charset=utf-8'
 }

@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
 
 /** @throws ProgramError when it is no HTTP response; AppError REPLY_INVALID when its body is framed */
-export async function parseVerbatim(reply: Reply): Promise<Reply> {
+export async function parseVerbatimReply(reply: Reply): Promise<Reply> {
   const parser = new HeadParser({ nph: true })
   const pieces = piecesOf(reply.body)[Symbol.asyncIterator]()
   for (;;) {

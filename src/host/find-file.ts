@@ -2,7 +2,7 @@
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
-import { closedDirectory } from './withheld.js'
+import { closedDirectory } from './private-files.js'
 
 export type Found =
   | { readonly kind: 'file'; readonly file: string; readonly stats: Stats; readonly depth: number }
@@ -20,7 +20,7 @@ export interface FindOptions {
  *
  * @param root absolute real path.
  */
-export function find(root: string, segments: readonly string[], options: FindOptions = {}): Found {
+export function findFile(root: string, segments: readonly string[], options: FindOptions = {}): Found {
   let path = root
   let depth = 0
   for (; depth < segments.length; depth++) {

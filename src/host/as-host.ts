@@ -4,7 +4,7 @@ import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
 import type { CgiRequest } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
-import { changeVariables, DerivedExchange } from './derive.js'
+import { changeVariables, DerivedExchange } from './derived-exchange.js'
 
 /** What src/app/served.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
 const hostMark = Symbol.for('cgiup.host')

@@ -1,4 +1,18 @@
+/** Who takes the parts as they come. */
 import type { FormField } from './data.js'
+
+export interface PartTaker {
+  field(name: string, value: string): void
+  /** Called for one file at a time, in the order of the form; what it leaves unread is discarded. */
+  file(file: FilePart): Promise<void>
+}
+
+export interface FilePart {
+  readonly field: string
+  readonly name: string
+  readonly type: string
+  readonly bytes: AsyncIterable<Uint8Array>
+}
 
 /** A file on its way in: iterate over it for its bytes. */
 export interface IncomingFile extends AsyncIterable<Uint8Array> {

@@ -9,7 +9,7 @@ type EarlySignal = (typeof signals)[number]
 let told: EarlySignal | undefined
 let late: NodeJS.Timeout | undefined
 
-/** From now on, until {@link wasTold}. */
+/** From now on, until {@link signalWhileLoading}. */
 export function watchEarlySignals(): void {
   for (const signal of signals) process.on(signal, endLater)
 }
@@ -27,7 +27,7 @@ function endLater(signal: EarlySignal): void {
 }
 
 /** The signal that has come; from now on somebody else looks after them. */
-export function wasTold(): EarlySignal | undefined {
+export function signalWhileLoading(): EarlySignal | undefined {
   for (const signal of signals) process.off(signal, endLater)
   clearTimeout(late)
   return told

@@ -77,7 +77,7 @@ class Silent implements ServedConnection, WireOwner {
   }
 }
 
-export class Gate {
+export class ProtocolGate {
   readonly #service: Service
   readonly #protocols: readonly Protocol[]
   readonly #http: HttpAcceptor | null

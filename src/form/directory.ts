@@ -4,14 +4,14 @@ import { mkdtempSync } from 'node:fs'
 import { open, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { shortage, UsageError } from '../core/errors.js'
-import { removeAtEnd } from './at-end.js'
 import { OWNER, ownerText } from './owner.js'
-import { sweep } from './sweep.js'
+import { removeAtEnd } from './remove-at-exit.js'
+import { sweep } from './remove-orphans.js'
 
 /** Why the files of a form have been removed. */
 export type Ended = 'its request has ended' | 'dispose() was called'
 
-export class Room {
+export class FormDirectory {
   readonly #parent: Parent
   readonly #path: string
   readonly #forget: () => void
@@ -34,9 +34,9 @@ export class Room {
    * @throws UsageError FORM_STORE
    * @throws SystemError NO_RESOURCES when no descriptor is left
    */
-  static async open(directory: string | undefined): Promise<Room> {
+  static async open(directory: string | undefined): Promise<FormDirectory> {
     const parent = parentOf(directory)
-    const room = await storing(parent, async () => new Room(parent))
+    const room = await storing(parent, async () => new FormDirectory(parent))
     void sweep(parent.path)
     try {
       await storing(parent, () => writeFile(room.#file(OWNER), ownerText(), { mode: 0o600 }))

@@ -1,1 +1,0 @@
-export type PageType = 'text/html' | 'application/json' | 'text/plain'
