@@ -89,14 +89,17 @@ function lintTable(rules) {
 }
 
 /** The document with its tables made anew. */
-export function environmentDocument(text, { metaVariables, rows, servers, quirks, lintRules, losses }) {
+export function environmentDocument(
+  text,
+  { metaVariables, rows, servers, quirks, environmentRules, losses },
+) {
   const tables = {
     variables: variables(metaVariables),
     rows: rowTable(rows),
     servers: serverTable(servers),
     quirks: quirkTable(quirks),
     losses: lossTable(losses),
-    lint: lintTable(lintRules),
+    lint: lintTable(environmentRules),
   }
   let out = text
   for (const [name, made] of Object.entries(tables)) {
@@ -115,9 +118,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { traitNotes } = await load('server-notes.js')
   const { oldNginx, servers: byProduct, unknownServer } = await load('server.js')
   const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
-  const { lintRules } = await load('../lint/environment-rules.js')
+  const { environmentRules } = await load('../lint/environment.js')
   const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
-  const data = { metaVariables, rows, servers, quirks, lintRules, losses }
+  const data = { metaVariables, rows, servers, quirks, environmentRules, losses }
   writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))
   console.error(`Wrote ${fileURLToPath(documentFile)}`)
 }

@@ -3,7 +3,8 @@ import { HeadParser } from '../cgi/codec/head-parser.js'
 import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
 import { lintEnv } from '../lint/environment.js'
-import { type Finding, headLines, lint } from '../lint/output.js'
+import type { Finding } from '../lint/finding.js'
+import { headLines, lintOutput } from '../lint/output.js'
 import type { ScriptRun } from '../lint/output-subject.js'
 
 /**
@@ -15,7 +16,7 @@ export function explainRun(run: ScriptRun, environment: readonly string[]): bool
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
   }
-  const findings = lint(run)
+  const findings = lintOutput(run)
   process.stderr.write(report(run, findings))
   return findings.some(({ level }) => level === 'error')
 }

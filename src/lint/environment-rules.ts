@@ -1,27 +1,13 @@
-import type { Env } from '../core/exchange.js'
-import { hostOf, isAuthority, portOf } from '../env/authority.js'
-import { decide } from '../env/decide.js'
-import type { FactOptions } from '../env/facts.js'
+/** Rules about single meta-variables: RFC 3875 section 4.1, and what is known to be dangerous. */
+import { isAuthority, portOf } from '../env/authority.js'
 import { translate } from '../env/request.js'
-import { proxyNote, targetNote } from '../env/target-note.js'
 import { isDigits, isToken } from '../env/text.js'
-import { walk } from '../env/walk.js'
-import type { Finding } from './finding.js'
+import { type Check, ruleOf, shown, when } from './environment-check.js'
 
-/** One check of the lint. */
-export interface LintRule extends Omit<Finding, 'seen'> {
-  /** What is wrong, or undefined. */
-  readonly check: (env: Env, options: FactOptions) => string | undefined
-}
-
-const when = (wrong: boolean, seen: string): string | undefined => (wrong ? seen : undefined)
-const shown = (value: string | undefined): string =>
-  value === undefined ? 'absent' : JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
-
-function missing(variable: string, section: string, fix: string): LintRule {
+function missing(variable: string, section: string, fix: string): Check {
   return {
     code: `missing-${variable.toLowerCase().replaceAll('_', '-')}`,
-    level: 'must',
+    level: 'error',
     clause: `RFC 3875 ${section}`,
     variable,
     check: (env) => when(env.get(variable) === undefined, `${variable} is absent.`),
@@ -30,15 +16,10 @@ function missing(variable: string, section: string, fix: string): LintRule {
 }
 
 /** Wrong when it is there and not of the form. */
-function malformed(
-  variable: string,
-  section: string,
-  fits: (value: string) => boolean,
-  fix: string,
-): LintRule {
+function malformed(variable: string, section: string, fits: (value: string) => boolean, fix: string): Check {
   return {
     code: `malformed-${variable.toLowerCase().replaceAll('_', '-')}`,
-    level: 'must',
+    level: 'error',
     clause: `RFC 3875 ${section}`,
     variable,
     check: (env) => {
@@ -51,7 +32,7 @@ function malformed(
 
 const send = (name: string): string => `Let the server send ${name}; include its stock file of parameters.`
 
-export const lintRules: readonly LintRule[] = [
+const checks: readonly Check[] = [
   missing('GATEWAY_INTERFACE', '4.1.4', send('GATEWAY_INTERFACE=CGI/1.1')),
   missing('QUERY_STRING', '4.1.7', send('QUERY_STRING, empty where there is no query')),
   missing('REMOTE_ADDR', '4.1.8', send('REMOTE_ADDR')),
@@ -88,7 +69,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'server-name-port',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.14',
     variable: 'SERVER_NAME',
     check: (env) => {
@@ -99,7 +80,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'server-name-invalid',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.14',
     variable: 'SERVER_NAME',
     check: (env) => {
@@ -113,7 +94,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'empty-content-length',
-    level: 'should',
+    level: 'warning',
     clause: 'RFC 3875 4.1.2',
     variable: 'CONTENT_LENGTH',
     check: (env) => when(env.get('CONTENT_LENGTH') === '', 'CONTENT_LENGTH is empty.'),
@@ -135,7 +116,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'unknown-length',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.2',
     variable: 'CONTENT_LENGTH',
     check: (env) =>
@@ -147,7 +128,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'empty-content-type',
-    level: 'should',
+    level: 'warning',
     clause: 'RFC 3875 4.1.3',
     variable: 'CONTENT_TYPE',
     check: (env) => when(env.get('CONTENT_TYPE') === '', 'CONTENT_TYPE is empty.'),
@@ -155,7 +136,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'path-translated-alone',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.6',
     variable: 'PATH_TRANSLATED',
     check: (env) =>
@@ -176,7 +157,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'repeated-variable',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.18',
     variable: '*',
     check: (env) => {
@@ -187,7 +168,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'names-differ-in-case',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1',
     variable: '*',
     check: (env) => {
@@ -199,7 +180,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'header-name-characters',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.18',
     variable: 'HTTP_*',
     check: (env) => {
@@ -212,7 +193,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'httpoxy',
-    level: 'must',
+    level: 'error',
     clause: 'CVE-2016-5385',
     variable: 'HTTP_PROXY',
     check: (env) =>
@@ -236,7 +217,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'content-doubles',
-    level: 'should',
+    level: 'warning',
     clause: 'RFC 3875 4.1.18',
     variable: 'HTTP_CONTENT_LENGTH',
     check: (env) => {
@@ -261,98 +242,6 @@ export const lintRules: readonly LintRule[] = [
     fix: 'Read what follows the authority, or scriptFilename of the request.',
   },
   {
-    code: 'query-contradiction',
-    level: 'must',
-    clause: 'RFC 3875 4.1.7',
-    variable: 'QUERY_STRING',
-    check: (env) => {
-      const query = env.get('QUERY_STRING')
-      if (!env.get('REQUEST_URI') || query === undefined) return undefined
-      const sent = translate(env).query ?? ''
-      return when(sent !== query, `QUERY_STRING is ${shown(query)}, the query of REQUEST_URI ${shown(sent)}.`)
-    },
-    fix: 'Nothing: an app gets the query of REQUEST_URI, or that of a rewrite rule (docs/environment.md).',
-  },
-  {
-    code: 'path-contradiction',
-    level: 'must',
-    clause: 'RFC 3875 3.3',
-    variable: 'SCRIPT_NAME',
-    check: (env) => {
-      const script = walk(env.get('SCRIPT_NAME') ?? '', false).segments.join('/')
-      if (!env.get('REQUEST_URI') || script === '') return undefined
-      const { path, mount } = translate(env)
-      return when(
-        walk(mount, true).segments.join('/') !== script,
-        `SCRIPT_NAME ${shown(env.get('SCRIPT_NAME'))} does not lead to ${shown(path)}.`,
-      )
-    },
-    fix: 'The server has rewritten the path: set the mount option if links go wrong.',
-  },
-  {
-    code: 'target-refused',
-    level: 'must',
-    clause: 'RFC 9112 3.2',
-    variable: 'REQUEST_URI',
-    check: (env, options) => {
-      const { row, refused } = decide(env, options)
-      return refused === null ? undefined : `${refused.why} Row ${row}: ${refused.status}.`
-    },
-    fix: 'Nothing: the app is not called (docs/environment.md).',
-  },
-  {
-    code: 'target-served',
-    level: 'note',
-    clause: 'de facto',
-    variable: 'REQUEST_URI',
-    check: (env, options) => {
-      const { row, request, refused } = decide(env, options)
-      if (refused !== null || request.target === (env.get('REQUEST_URI') || request.target)) return undefined
-      const note = targetNote(row, request)
-      const seen = `The client asked for ${shown(env.get('REQUEST_URI'))}, the server serves ${shown(request.target)}`
-      return `${seen} (row ${row} of the table).${note === null ? '' : ` Mind: ${note}`}`
-    },
-    fix: 'Nothing, when the server is meant to; else set the option target, or mount.',
-  },
-  {
-    code: 'proxy-rewritten',
-    level: 'note',
-    clause: 'de facto',
-    variable: 'SCRIPT_FILENAME',
-    check: (env) => proxyNote(env) ?? undefined,
-    fix: 'Set the mount option, or let the RewriteRule pass through to a ProxyPass: [PT] for [P].',
-  },
-  {
-    code: 'scheme-contradiction',
-    level: 'note',
-    clause: 'de facto',
-    variable: 'HTTPS',
-    check: (env) => {
-      const scheme = env.get('REQUEST_SCHEME')
-      const read = translate(env).scheme
-      return when(
-        scheme !== undefined && scheme !== read,
-        `HTTPS is ${shown(env.get('HTTPS'))}, REQUEST_SCHEME ${shown(scheme)}.`,
-      )
-    },
-    fix: 'Send both from one source; HTTPS counts.',
-  },
-  {
-    code: 'host-contradiction',
-    level: 'note',
-    clause: 'RFC 3875 4.1.14',
-    variable: 'SERVER_NAME',
-    check: (env) => {
-      const host = hostOf(env.get('HTTP_HOST') ?? '')
-      const name = translate(env).serverName
-      return when(
-        host !== '' && name !== undefined && host.toLowerCase() !== name.toLowerCase(),
-        `SERVER_NAME is ${shown(name)}, the client asked for ${shown(host)}.`,
-      )
-    },
-    fix: 'Nothing, when it is the configured name of the server; URLs are made from Host.',
-  },
-  {
     code: 'host-invalid',
     level: 'note',
     clause: 'RFC 9110 7.2',
@@ -365,7 +254,7 @@ export const lintRules: readonly LintRule[] = [
   },
   {
     code: 'scgi-length-first',
-    level: 'must',
+    level: 'error',
     clause: 'SCGI',
     variable: 'CONTENT_LENGTH',
     check: (env) =>
@@ -376,6 +265,8 @@ export const lintRules: readonly LintRule[] = [
     fix: 'Send CONTENT_LENGTH first, also when it is 0.',
   },
 ]
+
+export const variableRules = checks.map(ruleOf)
 
 function repeatedName(
   env: { readonly list: readonly string[] },

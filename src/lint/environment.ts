@@ -1,7 +1,11 @@
 import type { Env } from '../core/exchange.js'
 import type { FactOptions } from '../env/facts.js'
-import { lintRules } from './environment-rules.js'
-import type { Finding } from './finding.js'
+import { contradictionRules } from './contradiction-rules.js'
+import { variableRules } from './environment-rules.js'
+import { type Finding, findingsOf } from './finding.js'
+
+/** The rules about meta-variables; docs/environment.md lists them. */
+export const environmentRules = [...variableRules, ...contradictionRules]
 
 /**
  * Checks the meta-variables of a request, in the order of the rules. No findings: nothing is wrong.
@@ -9,10 +13,5 @@ import type { Finding } from './finding.js'
  * @param options how the request came
  */
 export function lintEnv(env: Env, options: FactOptions = {}): Finding[] {
-  const findings: Finding[] = []
-  for (const { check, ...rule } of lintRules) {
-    const seen = check(env, options)
-    if (seen !== undefined) findings.push({ ...rule, seen })
-  }
-  return findings
+  return findingsOf(environmentRules, { env, options })
 }

@@ -1,20 +1,6 @@
-/** What {@link lint} looks for: one row a rule. Tests run a script of bad output against each row. */
+/** What {@link lintOutput} looks for: one row a rule. Tests run a script of bad output against each row. */
+import type { LintRule, Seen } from './finding.js'
 import type { HeadLine, Subject } from './output-subject.js'
-
-interface Seen {
-  readonly line?: number
-  readonly seen: string
-  /** Where the row's own advice does not fit. */
-  readonly fix?: string
-}
-
-export interface LintRule {
-  readonly id: string
-  readonly level: 'error' | 'warning'
-  readonly clause: string
-  readonly fix: string
-  check(subject: Subject): readonly Seen[]
-}
 
 const cgiFields = ['content-type', 'location', 'status']
 const connectionFields = [
@@ -38,16 +24,16 @@ const each = (lines: readonly HeadLine[], seen: (line: HeadLine) => string | fal
 const when = (condition: boolean, seen: string): Seen[] => (condition ? [{ seen }] : [])
 const quote = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 
-export const lintRules: readonly LintRule[] = [
+export const outputRules: readonly LintRule<Subject>[] = [
   {
-    id: 'empty',
+    code: 'empty',
     level: 'error',
     clause: 'RFC 3875 6.1',
     fix: 'Print a head (Content-Type: ...), an empty line and a body. The reason may stand on stderr.',
     check: (s) => when(s.output.length === 0, 'The script wrote nothing.'),
   },
   {
-    id: 'bom',
+    code: 'bom',
     level: 'error',
     clause: 'RFC 3875 6.3',
     fix: 'Save the script as UTF-8 without byte order mark.',
@@ -57,7 +43,7 @@ export const lintRules: readonly LintRule[] = [
         : [],
   },
   {
-    id: 'nph-unasked',
+    code: 'nph-unasked',
     level: 'error',
     clause: 'RFC 3875 5.1',
     fix: 'Write "Status: 200 OK" instead, or give the script a name that begins with nph-.',
@@ -67,7 +53,7 @@ export const lintRules: readonly LintRule[] = [
         : [],
   },
   {
-    id: 'nph-head',
+    code: 'nph-head',
     level: 'error',
     clause: 'RFC 3875 5.2',
     fix: 'Begin with a status line such as "HTTP/1.1 200 OK": the server passes the output on unmodified.',
@@ -77,7 +63,7 @@ export const lintRules: readonly LintRule[] = [
         : [],
   },
   {
-    id: 'no-head',
+    code: 'no-head',
     level: 'error',
     clause: 'RFC 3875 6.2',
     fix: 'Print the header fields first: Content-Type: text/plain, then an empty line, then the body.',
@@ -87,21 +73,21 @@ export const lintRules: readonly LintRule[] = [
         : [],
   },
   {
-    id: 'head-open',
+    code: 'head-open',
     level: 'error',
     clause: 'RFC 3875 6.2',
     fix: 'Print an empty line after the last header field.',
     check: (s) => when(s.lines.length > 0 && !s.complete, 'No empty line ends the head.'),
   },
   {
-    id: 'not-a-field',
+    code: 'not-a-field',
     level: 'error',
     clause: 'RFC 3875 6.3',
     fix: 'Write "Name: value". Messages of the program belong on stderr.',
     check: (s) => (parsed(s) ? each(s.lines, notAField) : []),
   },
   {
-    id: 'folded',
+    code: 'folded',
     level: 'error',
     clause: 'RFC 3875 6.3',
     fix: 'Write each field on one line.',
@@ -111,7 +97,7 @@ export const lintRules: readonly LintRule[] = [
         : [],
   },
   {
-    id: 'control',
+    code: 'control',
     level: 'error',
     clause: 'RFC 9110 5.5',
     fix: 'Remove CR, NUL and other control characters; a line break in a value lets strangers add fields.',
@@ -122,7 +108,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'no-cgi-field',
+    code: 'no-cgi-field',
     level: 'error',
     clause: 'RFC 3875 6.3',
     fix: 'Print Content-Type (or Location, or Status).',
@@ -133,7 +119,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'repeated',
+    code: 'repeated',
     level: 'error',
     clause: 'RFC 3875 6.3',
     fix: 'Print Content-Type, Location and Status once each.',
@@ -143,7 +129,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'content-type-missing',
+    code: 'content-type-missing',
     level: 'error',
     clause: 'RFC 3875 6.3.1',
     fix: 'Print Content-Type: text/html; charset=utf-8, or what the body is.',
@@ -154,7 +140,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'content-type-form',
+    code: 'content-type-form',
     level: 'error',
     clause: 'RFC 3875 6.3.1',
     fix: 'Write type/subtype, such as text/plain; charset=utf-8.',
@@ -168,7 +154,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'charset',
+    code: 'charset',
     level: 'warning',
     clause: 'RFC 3875 6.3.1',
     fix: 'Add "; charset=utf-8".',
@@ -179,7 +165,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'status-form',
+    code: 'status-form',
     level: 'error',
     clause: 'RFC 3875 6.3.3',
     fix: 'Write three digits, a space and the reason: Status: 404 Not Found.',
@@ -190,7 +176,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'status-reason',
+    code: 'status-reason',
     level: 'warning',
     clause: 'RFC 3875 6.3.3',
     fix: 'Write the reason too: Status: 404 Not Found.',
@@ -198,7 +184,7 @@ export const lintRules: readonly LintRule[] = [
       each(s.fields('status'), ({ value }) => /^[1-5]\d\d$/.test(value) && 'A status without reason.'),
   },
   {
-    id: 'status-interim',
+    code: 'status-interim',
     level: 'error',
     clause: 'RFC 9110 15.2',
     fix: 'Answer with a status from 200 to 599.',
@@ -209,7 +195,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'status-late',
+    code: 'status-late',
     level: 'warning',
     clause: 'RFC 3875 8.2',
     fix: 'Print Content-Type, Location and Status before all other fields.',
@@ -217,14 +203,14 @@ export const lintRules: readonly LintRule[] = [
       parsed(s) ? each(s.lines, (line) => isLate(line, s) && `${line.name} after other fields.`) : [],
   },
   {
-    id: 'location-form',
+    code: 'location-form',
     level: 'error',
     clause: 'RFC 3875 6.3.2',
     fix: 'Write an absolute URL (https://...) for the client, or a path that begins with one "/" for the server.',
     check: (s) => each(s.fields('location'), ({ value }) => wrongLocation(value)),
   },
   {
-    id: 'local-redirect',
+    code: 'local-redirect',
     level: 'error',
     clause: 'RFC 3875 6.2.2',
     fix: 'Print Location alone, or make it an absolute URL.',
@@ -236,7 +222,7 @@ export const lintRules: readonly LintRule[] = [
     },
   },
   {
-    id: 'redirect-body',
+    code: 'redirect-body',
     level: 'error',
     clause: 'RFC 3875 6.2.4',
     fix: 'Print Status: 302 Found and a Content-Type with the body, or no body.',
@@ -249,7 +235,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'redirect-status',
+    code: 'redirect-status',
     level: 'warning',
     clause: 'RFC 3875 6.2.4',
     fix: 'Use 301, 302, 303, 307 or 308; 201 may have a Location too.',
@@ -260,7 +246,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'redirect-without-location',
+    code: 'redirect-without-location',
     level: 'warning',
     clause: 'RFC 9110 15.4',
     fix: 'Print Location with it.',
@@ -271,7 +257,7 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'connection',
+    code: 'connection',
     level: 'error',
     clause: 'RFC 3875 6.3.4',
     fix: "Leave it out: the connection is the web server's, which frames the body itself.",
@@ -283,7 +269,7 @@ export const lintRules: readonly LintRule[] = [
           ),
   },
   {
-    id: 'no-body-status',
+    code: 'no-body-status',
     level: 'error',
     clause: 'RFC 9110 6.4.1',
     fix: 'Send no body with 204, 205 and 304.',
@@ -294,14 +280,14 @@ export const lintRules: readonly LintRule[] = [
       ),
   },
   {
-    id: 'head-body',
+    code: 'head-body',
     level: 'error',
     clause: 'RFC 3875 4.3.3',
     fix: 'Look at REQUEST_METHOD and end after the head; most servers drop the body for you.',
     check: (s) => when(s.method === 'HEAD' && s.body.length > 0, `${s.body.length} bytes of body for HEAD.`),
   },
   {
-    id: 'length',
+    code: 'length',
     level: 'error',
     clause: 'RFC 9110 8.6',
     fix: 'Leave Content-Length out, or count bytes, not characters.',
@@ -314,28 +300,28 @@ export const lintRules: readonly LintRule[] = [
       }),
   },
   {
-    id: 'head-size',
+    code: 'head-size',
     level: 'warning',
     clause: 'nginx fastcgi_buffer_size',
     fix: 'Keep the head below 4096 bytes: nginx answers 502 for more by default.',
     check: (s) => when(s.complete && s.headBytes > 4096, `The head has ${s.headBytes} bytes.`),
   },
   {
-    id: 'line-size',
+    code: 'line-size',
     level: 'error',
     clause: 'Apache HTTPD MAX_STRING_LEN',
     fix: 'Keep each line below 8190 bytes: Apache answers 500 for more.',
     check: (s) => each(s.lines, ({ text }) => text.length > 8190 && `The line has ${text.length} bytes.`),
   },
   {
-    id: 'signal',
+    code: 'signal',
     level: 'error',
     clause: 'RFC 3875 3.4',
     fix: 'Read its stderr; the body may be cut off without the client noticing.',
     check: (s) => when(!!s.signal, `The script was ended by ${s.signal}.`),
   },
   {
-    id: 'exit-code',
+    code: 'exit-code',
     level: 'warning',
     clause: 'CGI practice',
     fix: 'End with 0 after a whole reply; anything else is a failure to whoever looks at it.',

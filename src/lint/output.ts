@@ -3,32 +3,14 @@
  * where the head parser stops at the first mistake, this goes on. No IO.
  */
 
-import { lintRules } from './output-rules.js'
+import { type Finding, findingsOf } from './finding.js'
+import { outputRules } from './output-rules.js'
 import type { HeadLine, ScriptRun, Subject } from './output-subject.js'
 
-export interface Finding {
-  /** `error`: breaks a MUST, or no server takes it. `warning`: a SHOULD, or some servers stumble. */
-  readonly level: 'error' | 'warning'
-  /** Where it is written, such as `RFC 3875 6.3.1`; the name of a server where only practice tells. */
-  readonly clause: string
-  /** Line of the head, from 1; null for what concerns the whole. */
-  readonly line: number | null
-  /** What was seen. */
-  readonly seen: string
-  /** What to write instead. */
-  readonly fix: string
-}
-
 /** All findings, in the order of the lines; those about the whole output last. */
-export function lint(run: ScriptRun): Finding[] {
-  const subject = read(run)
-  const found: Finding[] = []
-  for (const { level, clause, fix, check } of lintRules) {
-    const seen = check(subject)
-    for (const { line = null, seen: what, fix: better } of seen)
-      found.push({ level, clause, line, seen: what, fix: better ?? fix })
-  }
+export function lintOutput(run: ScriptRun): Finding[] {
   const place = (finding: Finding) => finding.line ?? Number.POSITIVE_INFINITY
+  const found = findingsOf(outputRules, read(run))
   return found.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)))
 }
 

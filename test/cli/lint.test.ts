@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { lint } from '../../src/lint/output.js'
-import { lintRules } from '../../src/lint/output-rules.js'
+import { lintOutput } from '../../src/lint/output.js'
+import { outputRules } from '../../src/lint/output-rules.js'
 import type { ScriptRun } from '../../src/lint/output-subject.js'
 
 type Run = Partial<Omit<ScriptRun, 'output'>> & { output: string | Uint8Array }
@@ -130,26 +130,28 @@ const runOf = (run: Run | string): ScriptRun => {
 
 describe('lint', () => {
   it('has a broken output for each rule', () => {
-    expect(Object.keys(broken).sort()).toEqual(lintRules.map(({ id }) => id).sort())
+    expect(Object.keys(broken).sort()).toEqual(outputRules.map(({ code }) => code).sort())
   })
 
-  const rows = Object.entries(broken).flatMap(([id, runs]) =>
-    runs.map(([run, line]) => [id, run, line] as const),
+  const rows = Object.entries(broken).flatMap(([code, runs]) =>
+    runs.map(([run, line]) => [code, run, line] as const),
   )
-  it.each(rows)('%s: %j', (id, run, line) => {
-    const rule = lintRules.find((one) => one.id === id)
-    const found = lint(runOf(run)).filter(({ clause, fix }) => clause === rule?.clause && fix === rule.fix)
+  it.each(rows)('%s: %j', (code, run, line) => {
+    const rule = outputRules.find((one) => one.code === code)
+    const found = lintOutput(runOf(run)).filter(
+      (finding) => finding.code === code && finding.fix === rule?.fix,
+    )
     expect(found.map((finding) => finding.line)).toContain(line)
     expect(found[0]?.seen).toMatch(/\S\.$/)
     expect(found[0]?.level).toBe(rule?.level)
   })
 
   it.each(fine)('has nothing to say against %s', (_, run) => {
-    expect(lint(runOf(run))).toEqual([])
+    expect(lintOutput(runOf(run))).toEqual([])
   })
 
   it('tells all mistakes, in the order of the lines', () => {
-    const found = lint(runOf('noise\nX-A: 1\nStatus: 20\nConnection: close\n\nbody'))
+    const found = lintOutput(runOf('noise\nX-A: 1\nStatus: 20\nConnection: close\n\nbody'))
     expect(found.map(({ line }) => line)).toEqual([1, 3, 3, 4, null])
   })
 
@@ -160,7 +162,7 @@ describe('lint', () => {
         state = (state * 48271) % 2147483647
         return seed % 3 === 0 ? state % 256 : ':\n\r aS/1\0\xff'.charCodeAt(state % 10)
       })
-      expect(Array.isArray(lint({ method: 'GET', output: bytes }))).toBe(true)
+      expect(Array.isArray(lintOutput({ method: 'GET', output: bytes }))).toBe(true)
     }
   })
 })

@@ -7,7 +7,7 @@ import { rows } from '../../src/env/rows.js'
 import { servers as byProduct, oldNginx, unknownServer } from '../../src/env/server.js'
 import { traitNotes } from '../../src/env/server-notes.js'
 import { metaVariables } from '../../src/env/table.js'
-import { lintRules } from '../../src/lint/environment-rules.js'
+import { environmentRules } from '../../src/lint/environment.js'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -16,7 +16,7 @@ test('docs/environment.md has the tables that `npm run docs` makes', () => {
   const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
   const document = read('docs/environment.md')
   expect(document).toBe(
-    environmentDocument(document, { metaVariables, rows, servers, quirks, lintRules, losses }),
+    environmentDocument(document, { metaVariables, rows, servers, quirks, environmentRules, losses }),
   )
 })
 
@@ -25,5 +25,5 @@ test('each table is there', () => {
   for (const { name } of metaVariables) expect(document).toContain(`| \`${name}\` |`)
   for (const { name } of quirks) expect(document).toContain(`| \`${name}\` |`)
   for (const { name } of rows) expect(document).toContain(`| \`${name}\` |`)
-  for (const { code } of lintRules) expect(document).toContain(`| \`${code}\` |`)
+  for (const { code } of environmentRules) expect(document).toContain(`| \`${code}\` |`)
 })

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../../src/env/environment.js'
-import { lintEnv } from '../../src/lint/environment.js'
-import { lintRules } from '../../src/lint/environment-rules.js'
+import { environmentRules, lintEnv } from '../../src/lint/environment.js'
 import { environmentOf, recordings } from './captures.js'
 
 const clean: Readonly<Record<string, string>> = {
@@ -86,11 +85,13 @@ test('an environment in order gives no findings', () => {
 
 test('no variables at all give every MUST that is missing', () => {
   const codes = lintEnv(new Environment([])).map((finding) => finding.code)
-  expect(codes).toEqual(lintRules.map((rule) => rule.code).filter((code) => code.startsWith('missing-')))
+  expect(codes).toEqual(
+    environmentRules.map((rule) => rule.code).filter((code) => code.startsWith('missing-')),
+  )
 })
 
 describe('each rule finds what it is for', () => {
-  test.each(lintRules.map((rule) => rule.code))('%s', (code) => {
+  test.each(environmentRules.map((rule) => rule.code))('%s', (code) => {
     const [changes, ...others] = broken[code] ?? [undefined]
     expect(changes, 'every rule has an example').toBeDefined()
     const variables = list({ ...clean, ...changes })
@@ -100,7 +101,7 @@ describe('each rule finds what it is for', () => {
   })
 
   test('there is no example without a rule', () => {
-    expect(Object.keys(broken).sort()).toEqual(lintRules.map((rule) => rule.code).sort())
+    expect(Object.keys(broken).sort()).toEqual(environmentRules.map((rule) => rule.code).sort())
   })
 })
 
@@ -108,9 +109,10 @@ test('a finding says what was seen, where, and what to do', () => {
   const [finding] = lintEnv(new Environment(list({ ...clean, CONTENT_LENGTH: '-1' })))
   expect(finding).toEqual({
     code: 'malformed-content-length',
-    level: 'must',
+    level: 'error',
     clause: 'RFC 3875 4.1.2',
     variable: 'CONTENT_LENGTH',
+    line: null,
     seen: 'CONTENT_LENGTH is "-1".',
     fix: 'Send a number of bytes, or nothing.',
   })
