@@ -13,6 +13,12 @@ import { type Pending, writeNow } from './write-now.js'
 const SIZE = 65536
 let shared: Buffer | null = null
 
+/** For tests: what is only good during a call is overwritten after it, so that a view that was kept shows. */
+const poisonsReads = process.env.CGIUP_TEST_POISON_READS === '1'
+
+/** No ASCII, no valid UTF-8, no version of FastCGI. */
+export const poison = 0xdb
+
 /** Smaller pieces are copied out of the shared buffer: memory of their own costs more. */
 const OWN = 16384
 
@@ -160,7 +166,9 @@ export class HandleWire implements Wire {
     // What is less than half full is copied, and the memory used again.
     const give = this.#ownsCurrent && length > current.length >> 1
     if (give) this.#ownsCurrent = false
-    this.#owner?.data(length === current.length ? current : current.subarray(0, length), give)
+    const chunk = length === current.length ? current : current.subarray(0, length)
+    this.#owner?.data(chunk, give)
+    if (poisonsReads && !give) chunk.fill(poison)
     return this.#nextBuffer(current)
   }
 

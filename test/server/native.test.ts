@@ -1,7 +1,8 @@
 /** Where connections are Node's own handles, and where they are net.Sockets; what the process says to it. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { isHandle, native, setNative } from '../../src/socket/native.js'
+import { isHandle, native, newestTestedMajor, setNative } from '../../src/socket/native.js'
 import { get, Peer } from '../fastcgi/peer.js'
 import { startServer } from '../support/server-process.js'
 import { tempDir } from '../support/temp.js'
@@ -31,6 +32,47 @@ test('CGIUP_NET_SOCKET=1: net.Sockets', () => {
   process.env.CGIUP_NET_SOCKET = '1'
   setNative(undefined)
   expect(native()).toBeNull()
+})
+
+describe('a Node that is newer than those that the tests have run on', () => {
+  const real = Object.getOwnPropertyDescriptor(process.versions, 'node') as PropertyDescriptor
+  const as = (version: string) => {
+    Object.defineProperty(process.versions, 'node', { ...real, value: version })
+    setNative(undefined)
+  }
+  afterEach(() => {
+    Object.defineProperty(process.versions, 'node', real)
+  })
+
+  test('net.Sockets, unless CGIUP_NET_SOCKET=0 asks for handles', () => {
+    delete process.env.CGIUP_NET_SOCKET
+    as(`${newestTestedMajor}.99.0`)
+    expect(native()).not.toBeNull()
+    as(`${newestTestedMajor + 1}.0.0-nightly`)
+    expect(native()).toBeNull()
+    process.env.CGIUP_NET_SOCKET = '0'
+    setNative(undefined)
+    expect(native()).not.toBeNull()
+    for (const value of ['1', 'true', 'false', ' 0']) {
+      process.env.CGIUP_NET_SOCKET = value
+      setNative(undefined)
+      expect({ value, found: native() }).toEqual({ value, found: null })
+    }
+    // As if it were not set.
+    process.env.CGIUP_NET_SOCKET = ''
+    as(`${newestTestedMajor}.0.0`)
+    expect(native()).not.toBeNull()
+  })
+
+  test('the newest one is what CI runs these tests on', () => {
+    const ci = readFileSync(join(import.meta.dirname, '../../.ci/run'), 'utf8')
+    const [, list = '', steps = ''] = /^ *for version in ([\d ]+); do\n([\s\S]*?)^ *done$/m.exec(ci) ?? []
+    const majors = list.trim().split(' ').map(Number)
+    expect({ newest: Math.max(...majors), steps }).toEqual({
+      newest: newestTestedMajor,
+      steps: expect.stringMatching(/ test\/fastcgi test\/scgi test\/server\/ /),
+    })
+  })
 })
 
 test('a binding that looks different: net.Sockets', () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { HandleWire } from '../../src/socket/handle-wire.js'
+import { HandleWire, poison } from '../../src/socket/handle-wire.js'
 import { setNative } from '../../src/socket/native.js'
 import { SocketWire } from '../../src/socket/socket-wire.js'
 import type { Wire, WireOwner } from '../../src/socket/wire.js'
@@ -297,6 +297,38 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     await owner.until(() => owner.text.length === big.length + 1)
     expect(owner.text).toBe(`x${big}`)
     if (kind === HandleWire) expect(owner.own).toContain(true)
+  })
+
+  test('a chunk that is kept, and not copied, is not what was read', async () => {
+    const { peer, owner } = await opened()
+    const kept: Buffer[] = []
+    const copied: Buffer[] = []
+    owner.onData = (chunk) => {
+      kept.push(chunk)
+      copied.push(Buffer.from(chunk))
+    }
+    peer.write('only for now')
+    await owner.until(() => owner.text === 'only for now')
+    expect(Buffer.concat(copied).toString()).toBe('only for now')
+    // A net.Socket makes memory for each read.
+    const later = kind === HandleWire ? Buffer.alloc(12, poison).toString('latin1') : 'only for now'
+    expect(Buffer.concat(kept).toString('latin1')).toBe(later)
+  })
+
+  test('a chunk that was given away is left alone', async () => {
+    const { peer, owner } = await opened()
+    const given: Buffer[] = []
+    owner.onData = (chunk) => {
+      if (owner.own.at(-1)) given.push(chunk)
+      owner.ahead = 60_000
+    }
+    peer.write('x')
+    await owner.until(() => owner.text === 'x')
+    const big = 'abcdefghij'.repeat(30_000)
+    peer.write(big)
+    await owner.until(() => owner.text.length === big.length + 1)
+    if (kind === HandleWire) expect(given.length).toBeGreaterThan(0)
+    expect(Buffer.concat(given).toString('latin1')).not.toMatch(/[^a-j]/)
   })
 
   test('who is there', async () => {
