@@ -34,7 +34,8 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
   fail: (line: L, exchange: E, error: unknown) => void,
   change: ((reply: Reply) => Reply) | null = null,
 ): PreparedReply | null => {
-  if (exchange.finished) {
+  // Another one came first: the app's own, or the page of an error that it did not wait for.
+  if (exchange.headSent || exchange.finished) {
     dropBody(reply.body)
     return null
   }
@@ -66,7 +67,7 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
   }
   if (prepared.notes !== null) for (const note of prepared.notes) line.service.lines.once(`cgiup: ${note}`)
   if (prepared.dropped !== null) dropBody(prepared.dropped)
-  exchange.headSent = true
+  exchange.step('head')
   return prepared
 }
 

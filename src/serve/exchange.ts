@@ -9,9 +9,11 @@ import {
   type PendingReply,
   pendingReply,
 } from '../core/exchange.js'
+import { next } from '../core/states.js'
 import { Environment } from '../env/environment.js'
 import type { PushedBody } from './body.js'
 import { Lifetime } from './lifetime.js'
+import { type ReplyEvent, type ReplyState, replyStates } from './reply-states.js'
 
 /** What a request needs of the service that counts it. */
 export interface RequestOwner {
@@ -34,13 +36,10 @@ export abstract class SocketExchange implements Exchange {
   [pendingReply]: PendingReply | null = null
   /** What the handler gave, when that is a promise. */
   handling: Promise<unknown> | undefined = undefined
-  /** The head of the reply is out. */
-  headSent = false
   /** The reply has waited for the whole body. */
   bodyAwaited = false
-  /** The reply is out, or the connection is gone: nothing more can be sent. */
-  finished = false
-  /** Clock of that; 0 before. */
+  reply: ReplyState = 'unserved'
+  /** Clock at which it was finished; 0 before. */
   finishedAt = 0
   /** Clock at which the request began. */
   readonly began: number
@@ -79,6 +78,26 @@ export abstract class SocketExchange implements Exchange {
       if (this.#gone !== undefined) this.#abort.abort(this.#gone)
     }
     return this.#abort.signal
+  }
+
+  /** What has become of the reply. */
+  step(event: ReplyEvent): void {
+    this.reply = next(replyStates, this.reply, event)
+  }
+
+  /** The head of the reply is out, and not yet its end. */
+  get headSent(): boolean {
+    return this.reply === 'replying' || this.reply === 'cut'
+  }
+
+  /** The reply is out, or the connection is gone. */
+  get finished(): boolean {
+    return this.reply === 'finished'
+  }
+
+  /** Nothing more of a reply can be sent. */
+  get replyEnded(): boolean {
+    return this.reply === 'finished' || this.reply === 'cut'
   }
 
   get maxBodyBytes(): number | undefined {

@@ -137,6 +137,7 @@ export class Service {
     crossed: 'maxConnections' | 'maxRequestsPerConnection' | null,
   ): void {
     const { maxRequests, maxBodyBytes } = this.limits
+    exchange.step('serve')
     exchange.admitted = true
     this.#running++
     const { refused } = exchange

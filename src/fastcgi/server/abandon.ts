@@ -11,19 +11,17 @@ import type { Line } from './line.js'
 
 /** Puts the app's reply, ours, or what shows that it is broken into the output of the connection. */
 const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
-  const { env, headSent, request } = exchange
+  const { env, request } = exchange
   const reply = lastReply(exchange, end)
-  line.service.report(
-    exchange,
-    headSent && !exchange.finished ? `the reply was cut off: ${end.why}` : end.why,
-  )
-  if (reply !== null && !headSent) answer(line, exchange, reply)
+  line.service.report(exchange, exchange.headSent ? `the reply was cut off: ${end.why}` : end.why)
+  if (reply !== null && !exchange.headSent) answer(line, exchange, reply)
   if (exchange.finished) return
-  if (headSent) {
+  if (exchange.headSent) {
+    exchange.step('cut')
     line.output.send(abortText(request.id, serverOf(env)))
     return
   }
-  exchange.headSent = true
+  exchange.step('head')
   line.output.send(streamText(RecordType.STDOUT, request.id, abandonedText(end, env.get('REQUEST_METHOD'))))
   line.finish(exchange, 0)
 }
@@ -35,7 +33,7 @@ export const abandonAll = (
   wire: Wire,
   end: ProcessEnd,
 ): (() => void) | null => {
-  for (const exchange of exchanges) if (!exchange.finished) abandonExchange(line, exchange, end)
+  for (const exchange of exchanges) if (!exchange.replyEnded) abandonExchange(line, exchange, end)
   // A socket of the file system has no reset.
   return line.output.last(end.deadline) || wire.remoteAddress === undefined ? null : () => wire.reset()
 }

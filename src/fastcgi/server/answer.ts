@@ -65,7 +65,7 @@ const sendText = (line: Line, id: number, text: string): void => {
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
-  if (exchange.finished) line.service.lateError(error, exchange)
+  if (exchange.replyEnded) line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
   else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
 }

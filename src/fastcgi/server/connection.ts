@@ -3,6 +3,7 @@
  * replies of one turn of the event loop leave in one write.
  */
 
+import { next } from '../../core/states.js'
 import { serverOf } from '../../env/server.js'
 import type { PushedBody } from '../../serve/body.js'
 import { idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
@@ -16,13 +17,13 @@ import { Responder, type ResponderEvents, type ResponderRequest, Role } from '..
 import { abortText, endText, endTextWithStderr, stderrText } from '../codec/stdout.js'
 import { abandonAll } from './abandon.js'
 import { answer, answerError } from './answer.js'
-import { Backlog } from './backlog.js'
 import { FastcgiExchange } from './exchange.js'
 import { Gather } from './gather.js'
 import type { Line } from './line.js'
 import { Output } from './output.js'
-import { BodiesBehind } from './slow-readers.js'
-import { checkTimes } from './time-limits.js'
+import { Reading } from './reading.js'
+import { type ConnectionEvent, type ConnectionState, connectionStates } from './states.js'
+import { checkTimes, takesNothing } from './time-limits.js'
 
 /** How long a request without an announced body waits to see whether it has one, in milliseconds. */
 const UNDECIDED_MS = 100
@@ -37,31 +38,22 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   readonly output: Output
   readonly #responder: Responder
   #fresh: FastcgiExchange[] = []
-  readonly #behind: BodiesBehind
+  state: ConnectionState = 'silent'
+  readonly #reading: Reading
   readonly #gather = new Gather()
-  /** A request without FCGI_KEEP_CONN was answered: the connection ends with the last one that is open. */
-  #last = false
-  /** The peer has sent something. */
-  #heard = false
-  /** Another process has it, or is about to. */
-  #given = false
   /** It came when there were maxConnections others: its requests get 503 while that is so. */
   #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
   #pendingSince = 0
   readonly #progress = new Progress()
-  readonly #backlog: Backlog
 
   constructor(wire: Wire, service: Service) {
     this.#wire = wire
-    this.output = new Output(wire)
+    this.output = new Output(wire, this)
     this.service = service
     this.lastActive = service.now()
     this.#responder = new Responder(this, service.limits)
-    this.#behind = new BodiesBehind(wire, this.open, this.#responder, service.limits)
-    this.#backlog = new Backlog(wire, service.limits.maxBacklogBytes, () => {
-      if (!this.#behind.paused) wire.resume()
-    })
+    this.#reading = new Reading(wire, this, this.#responder, service.limits)
     this.#surplus = !service.hasRoom()
     service.opened(this)
     wire.open(this)
@@ -70,6 +62,10 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   /** No request is open and none half read. */
   get idle(): boolean {
     return this.#responder.idle && this.open.size === 0
+  }
+
+  step(event: ConnectionEvent): void {
+    this.state = next(connectionStates, this.state, event)
   }
 
   // --- what the responder tells ---
@@ -149,20 +145,20 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
       this.#responder.finish(request)
       this.onRefused(request.keepConnection)
     } else if (!exchange.finished) {
-      this.finish(exchange, 0)
+      if (exchange.reply !== 'cut') this.finish(exchange, 0)
       exchange.abort()
     }
   }
 
   /** A request has ended before it came to a handler. */
   onRefused(keepConnection: boolean): void {
-    if (!keepConnection) this.#last = true
+    if (!keepConnection) this.step('unkept')
     // What is still to come of the request must not meet a closed socket: the peer's answer would be lost.
-    if (this.#last && this.open.size === 0) this.output.endWriting()
+    if (this.state === 'last' && this.open.size === 0) this.output.endWriting()
   }
 
   send(text: string): void {
-    this.#backlog.answered()
+    this.#reading.answered()
     this.output.send(text)
   }
 
@@ -170,7 +166,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
 
   /** The app asks for more of a body. */
   wants(): void {
-    if (this.#behind.release() && !this.#backlog.held) this.#wire.resume()
+    this.#reading.bodyRead()
   }
 
   stderr(exchange: FastcgiExchange, text: string): void {
@@ -192,20 +188,31 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   }
 
   #leave(): void {
+    if (this.#isGone) return
     const to = this.service.handOver
-    if (to === null || this.#last) this.output.end()
+    if (to === null || !this.#goesOn) this.output.end()
     else
       this.output.written(() => {
-        if (!this.idle || this.#given || this.#wire.destroyed) return
-        this.#given = this.#wire.handOver(to)
-        if (!this.#given) this.output.end()
+        if (!this.idle || this.#isGone || this.#wire.destroyed) return
+        if (this.#goesOn && this.#wire.handOver(to)) this.step('handOver')
+        else this.output.end()
       })
   }
 
+  /** Nothing of it is ours any more. The service may still be going through a list that it was in. */
+  get #isGone(): boolean {
+    return this.state === 'given' || this.state === 'closed'
+  }
+
+  /** More requests may come on it. */
+  get #goesOn(): boolean {
+    return this.state === 'open' || this.state === 'silent'
+  }
+
   orderOfLeaving(now: number): number {
-    if (this.open.size > 0) return STAYS
+    if (this.open.size > 0 || this.#isGone) return STAYS
     if (this.#pendingSince > 0) return unfinishedSince(this.#pendingSince, now)
-    return this.#heard ? idleSince(this.lastActive, now) : silentSince(this.lastActive, now)
+    return this.state === 'silent' ? silentSince(this.lastActive, now) : idleSince(this.lastActive, now)
   }
 
   giveWay(): void {
@@ -215,27 +222,17 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
 
   /** Time limits; called about once a second. */
   sweep(now: number): void {
+    if (this.#isGone) return
     const { idleTimeoutMs, paramsTimeoutMs } = this.service.limits
     if (this.#pendingSince > 0 && now - this.#pendingSince > paramsTimeoutMs) {
       this.breakOff(`the parameters of a request took longer than ${paramsTimeoutMs} ms (paramsTimeoutMs)`)
       return
     }
     if (this.open.size === 0 && now - this.lastActive > idleTimeoutMs) this.output.end()
-    if (this.#takesNothing(now)) return
-    if (this.#behind.sweep(now, this.output.full)) this.wants()
+    if (takesNothing(this, this.#wire, this.#progress, this.#readsLate, now)) return
+    this.#reading.sweep(now, this.output.full)
     for (const exchange of this.open.all()) checkTimes(this, exchange, now)
     if (this.#fresh.length > 0) this.#start(now)
-  }
-
-  /** Closes the connection when the peer has taken nothing of the replies for too long. */
-  #takesNothing(now: number): boolean {
-    const { sendTimeoutMs } = this.service.limits
-    const { queued, taken, fd, destroyed } = this.#wire
-    // A peer that reads its replies late is at work as long as the bodies come.
-    const mark = this.#readsLate() ? taken + this.lastActive : taken
-    if (!this.#progress.overdue(queued > 0 && !destroyed, mark, now, sendTimeoutMs, fd)) return false
-    this.breakOff(`the peer took nothing of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
-    return true
   }
 
   destroy(): void {
@@ -256,7 +253,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
     } finally {
       this.output.release()
     }
-    this.#backlog.look(this.#readsLate)
+    this.#reading.checkReplies(this.#readsLate)
   }
 
   /** mod_fcgid reads nothing of a reply before it has sent all of the body. */
@@ -270,7 +267,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   }
 
   #read(chunk: Buffer): void {
-    this.#heard = true
+    if (this.state !== 'open') this.step('bytes')
     this.lastActive = this.service.now()
     try {
       this.#responder.push(chunk)
@@ -282,7 +279,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
     if (this.#fresh.length > 0) this.#start(this.lastActive)
     if (!this.#responder.pending) this.#pendingSince = 0
     else if (this.#pendingSince === 0) this.#pendingSince = this.lastActive
-    this.#behind.look(this.lastActive)
+    this.#reading.checkBodies(this.lastActive)
   }
 
   /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */
@@ -293,7 +290,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
     if (this.#surplus) this.#surplus = !this.service.hasRoom(this)
     let before = this.open.size - fresh.length
     for (const exchange of fresh) {
-      if (exchange.finished) continue
+      if (exchange.reply !== 'unserved') continue
       if (exchange.undecided && now - exchange.began < UNDECIDED_MS) {
         this.#fresh.push(exchange)
         continue
@@ -328,6 +325,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
     else {
+      exchange.step('cut')
       this.send(abortText(exchange.request.id, serverOf(exchange.env)))
       this.output.end()
     }
@@ -340,20 +338,16 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   /** END_REQUEST, and what follows from it for the connection. */
   finish(exchange: FastcgiExchange, appStatus: number): void {
     const { request } = exchange
-    exchange.finished = true
+    exchange.step('finish')
     exchange.readBeforeFinish = request.received + request.dataReceived
     this.send(exchange.stderrUsed ? endTextWithStderr(request.id, appStatus) : endText(request.id, appStatus))
     exchange.stdin.cancel()
     exchange.data?.cancel()
     this.#over(exchange)
     // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
-    if (!request.keepConnection && this.open.size > 0 && this.#allFinished()) this.output.endWriting()
+    if (!request.keepConnection && this.open.size > 0 && this.open.all().every(({ finished }) => finished))
+      this.output.endWriting()
     this.service.done(exchange)
-  }
-
-  #allFinished(): boolean {
-    for (const exchange of this.open.all()) if (!exchange.finished) return false
-    return true
   }
 
   /** The reply is out: is the request over on both sides? */
@@ -370,8 +364,8 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
     this.open.delete(request.id)
     this.lastActive = this.service.now()
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
-    if (!request.keepConnection) this.#last = true
-    if ((!this.#last && !this.service.stopping) || this.open.size > 0) return
+    if (!request.keepConnection) this.step('unkept')
+    if ((this.state === 'open' && !this.service.stopping) || this.open.size > 0) return
     // A socket closed with anything unread in it, be it padding, is reset: the reply would be lost.
     const isRead = request.stdinEnded && request.dataEnded && this.#responder.idle
     // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it all the same, perhaps later.
@@ -383,15 +377,17 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   gone(): void {
     if (this.#fresh.length > 0) this.#start(Number.POSITIVE_INFINITY)
     for (const exchange of this.open.all()) if (!exchange.finished) exchange.abort()
+    this.step('close')
     this.#wire.destroySoon()
   }
 
   closed(): void {
+    this.step('closed')
     for (const exchange of this.open.all()) {
       exchange.abort()
       exchange.stdin.cancel()
       exchange.data?.cancel()
-      exchange.finished = true
+      if (!exchange.finished) exchange.step('lost')
       this.service.done(exchange)
     }
     this.open.clear()

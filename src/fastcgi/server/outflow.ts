@@ -60,7 +60,7 @@ export class Outflow implements FlowSink {
     try {
       for await (const piece of body) {
         if (!this.#put(piece) && !(await this.#line.output.drained())) return
-        if (this.#exchange.finished) return
+        if (this.#exchange.replyEnded) return
       }
       this.end()
     } catch (error) {
@@ -82,12 +82,12 @@ export class Outflow implements FlowSink {
   }
 
   readonly #drained = (alive: boolean): void => {
-    if (alive && !this.#over && !this.#exchange.finished) this.#source?.ready()
+    if (alive && !this.#over && !this.#exchange.replyEnded) this.#source?.ready()
     else this.#source?.cancel()
   }
 
   end(): void {
-    if (this.#over || this.#exchange.finished) return
+    if (this.#over || this.#exchange.replyEnded) return
     if (this.#length !== null && this.#sent < this.#length)
       this.fail(wrongLength(this.#length, `${this.#sent}`))
     else {
@@ -97,13 +97,13 @@ export class Outflow implements FlowSink {
   }
 
   fail(error: unknown): void {
-    if (this.#over || this.#exchange.finished) return
+    if (this.#over || this.#exchange.replyEnded) return
     this.#over = true
     this.#broke(error, this.#sent)
   }
 
   #put(piece: Uint8Array | string): boolean {
-    if (this.#over || this.#exchange.finished || piece.length === 0) return true
+    if (this.#over || this.#exchange.replyEnded || piece.length === 0) return true
     const { output } = this.#line
     const { id } = this.#exchange.request
     const text = smallText(piece)

@@ -2,6 +2,7 @@
 import { giveBack, isLent } from '../../core/buffers.js'
 import { HIGH_WATER, type Wire } from '../../socket/wire.js'
 import { writeRecords } from '../codec/stdout.js'
+import type { ConnectionState } from './states.js'
 
 /** Those that have something to write; one tick serves all, as where one event goes to many clients. */
 let waiting: Output[] = []
@@ -12,14 +13,21 @@ const flushAll = (): void => {
   for (const output of all) output.release()
 }
 
+/** The connection, whose end comes behind its output. */
+interface Ending {
+  readonly state: ConnectionState
+  step(event: 'close' | 'halfClose'): void
+}
+
 export class Output {
   readonly #wire: Wire
   #text = ''
   #scheduled = false
-  #ending: 'no' | 'half' | 'whole' = 'no'
+  readonly #connection: Ending
 
-  constructor(wire: Wire) {
+  constructor(wire: Wire, connection: Ending) {
     this.#wire = wire
+    this.#connection = connection
   }
 
   /** What is sent from now on waits for {@link release}: more of it is about to be ready. */
@@ -30,9 +38,9 @@ export class Output {
   release(): void {
     this.#scheduled = false
     this.#write()
-    if (this.#ending === 'no') return
-    if (this.#ending === 'half') this.#wire.end()
-    else this.#wire.destroySoon()
+    const { state } = this.#connection
+    if (state === 'half-closed') this.#wire.end()
+    else if (state === 'closing') this.#wire.destroySoon()
   }
 
   /** Records as Latin-1 text, written at the end of this turn. */
@@ -74,7 +82,7 @@ export class Output {
 
   /** Closes the connection once all is written. */
   end(): void {
-    this.#ending = 'whole'
+    this.#connection.step('close')
     this.send('')
   }
 
@@ -90,7 +98,7 @@ export class Output {
 
   /** Tells the peer that nothing more comes, once all is written; what it still sends is read. */
   endWriting(): void {
-    if (this.#ending === 'no') this.#ending = 'half'
+    this.#connection.step('halfClose')
     this.send('')
   }
 

@@ -1,6 +1,8 @@
-/** The times of one request: looked at about twice a second. */
+/** Time limits of a connection and its requests: checked about twice a second. */
 import { RequestError } from '../../core/errors.js'
 import { bodyTimeout } from '../../serve/limits.js'
+import type { Progress } from '../../socket/progress.js'
+import type { Wire } from '../../socket/wire.js'
 import { answerError } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Line } from './line.js'
@@ -10,6 +12,7 @@ const EMPTY_STDIN_MS = 1000
 
 /** What it does to the connection. */
 interface Timed extends Line {
+  readonly lastActive: number
   stdinEnded(exchange: FastcgiExchange): void
   /** @param why what the peer did, for the log */
   breakOff(why: string): void
@@ -36,4 +39,25 @@ export const checkTimes = (connection: Timed, exchange: FastcgiExchange, now: nu
     if (!request.stdinEnded) stdin.fail(bodyTimeout(stdin.received, bodyTimeoutMs))
     if (!request.dataEnded) data?.fail(bodyTimeout(data.received, bodyTimeoutMs))
   }
+}
+
+/**
+ * Closes the connection when the peer has taken nothing of its replies for too long.
+ *
+ * @param readsLate whether the peer may be one that reads a reply only when it has sent all of the body
+ */
+export function takesNothing(
+  connection: Timed,
+  wire: Wire,
+  progress: Progress,
+  readsLate: () => boolean,
+  now: number,
+): boolean {
+  const { sendTimeoutMs } = connection.service.limits
+  const { queued, taken, fd, destroyed } = wire
+  // A peer that reads its replies late is at work as long as the bodies come.
+  const mark = readsLate() ? taken + connection.lastActive : taken
+  if (!progress.overdue(queued > 0 && !destroyed, mark, now, sendTimeoutMs, fd)) return false
+  connection.breakOff(`the peer took nothing of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+  return true
 }

@@ -13,7 +13,7 @@ export interface Line extends AnswerLine<ScgiExchange> {
   /** The reply is out. */
   finish(exchange: ScgiExchange): void
   /** The end of a reply that broke in its middle: never one that looks whole. */
-  cut(): void
+  cut(exchange: ScgiExchange): void
 }
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
@@ -53,29 +53,29 @@ const stream = async (
   let sent = 0
   try {
     for await (const piece of body) {
-      if (exchange.finished || !wire.writable) return
+      if (exchange.replyEnded || !wire.writable) return
       if (piece.length === 0) continue
       sent += piece.length
       if (length !== null && sent > length) throw wrongLength(length, 'more than that')
       wire.bytes([piece])
       if (wire.queued >= HIGH_WATER) await new Promise<void>((resolve) => wire.whenWritten(resolve))
-      if (exchange.finished) return
+      if (exchange.replyEnded) return
     }
     if (length !== null && sent < length) throw wrongLength(length, String(sent))
     line.finish(exchange)
   } catch (error) {
-    if (!exchange.finished) cutOff(line, exchange, error, sent)
+    if (!exchange.replyEnded) cutOff(line, exchange, error, sent)
   }
 }
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export const answerError = (line: Line, exchange: ScgiExchange, error: unknown): void => {
-  if (exchange.finished) line.service.lateError(error, exchange)
+  if (exchange.replyEnded) line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
   else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
 }
 
 const cutOff = (line: Line, exchange: ScgiExchange, error: unknown, sent: number | null): void => {
   line.service.report(exchange, cutOffText(error, sent))
-  line.cut()
+  line.cut(exchange)
 }

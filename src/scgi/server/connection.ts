@@ -202,7 +202,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
   /** The reply is out: the end of the connection ends it. */
   finish(exchange: ScgiExchange): void {
     const { wire } = this
-    exchange.finished = true
+    exchange.step('finish')
     exchange.finishedAt = this.service.now()
     exchange.stdin.cancel()
     this.service.done(exchange)
@@ -217,8 +217,9 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
    * A close looks like the end of the reply in SCGI; a reset does not. It goes out alone: programs on libuv
    * take a reset for an end when it comes together with data.
    */
-  cut(): void {
+  cut(exchange: ScgiExchange): void {
     const { wire } = this
+    exchange.step('cut')
     if (wire.remoteAddress === undefined) wire.destroy()
     else setTimeout(() => wire.reset(), RESET_MS)
   }
@@ -235,7 +236,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
       wire.lastText('', end.deadline)
       return null
     }
-    exchange.finished = true
+    exchange.step('lost')
     if (!headSent) wire.lastText(abandonedText(end, exchange.env.get('REQUEST_METHOD')), end.deadline)
     else if (wire.remoteAddress !== undefined) return () => wire.reset()
     return null
@@ -251,7 +252,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
   #leave(): void {
     const exchange = this.#exchange
     if (exchange === null || exchange.finished) return
-    exchange.finished = true
+    exchange.step('lost')
     exchange.finishedAt = this.service.now()
     exchange.abort()
     exchange.stdin.cancel()

@@ -1,0 +1,59 @@
+/** The states of a FastCGI connection: whether it goes on, and whether it is read. */
+import type { Transitions } from '../../core/states.js'
+
+export type ConnectionState = 'silent' | 'open' | 'last' | 'half-closed' | 'closing' | 'given' | 'closed'
+
+/**
+ * - `bytes`: the peer has sent something
+ * - `unkept`: a request without FCGI_KEEP_CONN is over
+ * - `halfClose`: nothing more is sent behind what is ready
+ * - `close`: the connection is closed behind what is ready, or the peer has closed it
+ * - `handOver`: another process has taken it
+ * - `closed`: it is closed on this side too
+ */
+export type ConnectionEvent = 'bytes' | 'unkept' | 'halfClose' | 'close' | 'handOver' | 'closed'
+
+export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
+  // The peer has not sent anything yet.
+  silent: { bytes: 'open', close: 'closing', handOver: 'given', closed: 'closed' },
+  // Requests come and go.
+  open: {
+    bytes: 'open',
+    unkept: 'last',
+    halfClose: 'half-closed',
+    close: 'closing',
+    handOver: 'given',
+    closed: 'closed',
+  },
+  // It ends with the last of the requests that are open.
+  last: { bytes: 'last', unkept: 'last', halfClose: 'half-closed', close: 'closing', closed: 'closed' },
+  // The peer was told that nothing more comes; what it still sends is read.
+  'half-closed': {
+    bytes: 'half-closed',
+    unkept: 'half-closed',
+    halfClose: 'half-closed',
+    close: 'closing',
+    closed: 'closed',
+  },
+  // It closes once all is written.
+  closing: { bytes: 'closing', unkept: 'closing', halfClose: 'closing', close: 'closing', closed: 'closed' },
+  // Another process has it, or is about to.
+  given: { closed: 'closed' },
+  closed: {},
+}
+
+export type ReadingState = 'reading' | 'app-behind' | 'peer-behind' | 'both-behind'
+
+/**
+ * - `appBehind`, `appReads`: the app is too slow to read a body; it has read enough of it
+ * - `peerBehind`, `peerReads`: the peer does not read its replies; it has read them
+ */
+export type ReadingEvent = 'appBehind' | 'appReads' | 'peerBehind' | 'peerReads'
+
+/** The connection is read in the first state only. */
+export const readingStates: Transitions<ReadingState, ReadingEvent> = {
+  reading: { appBehind: 'app-behind', peerBehind: 'peer-behind' },
+  'app-behind': { appReads: 'reading', peerBehind: 'both-behind' },
+  'peer-behind': { peerReads: 'reading', appBehind: 'both-behind' },
+  'both-behind': { appReads: 'peer-behind', peerReads: 'app-behind' },
+}
