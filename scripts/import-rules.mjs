@@ -150,13 +150,17 @@ export function tree(src = new URL('../src/', import.meta.url)) {
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(new URL(path, src), 'utf8')]))
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const findings = check(tree())
+/**
+ * Prints what is wrong, if anything, and makes the process fail.
+ * @param {readonly Finding[]} findings
+ * @param {string} rules where they are written
+ */
+export function printFindings(findings, rules) {
   for (const { path, line, text } of findings) console.error(`src/${path}:${line}: ${text}`)
-  if (findings.length > 0) {
-    console.error(
-      `${findings.length} wrong; the table is ${fileURLToPath(new URL('rooms.mjs', import.meta.url))}`,
-    )
-    process.exitCode = 1
-  }
+  if (findings.length === 0) return
+  console.error(`${findings.length} wrong; ${rules}`)
+  process.exitCode = 1
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
+  printFindings(check(tree()), `the table is ${fileURLToPath(new URL('rooms.mjs', import.meta.url))}`)

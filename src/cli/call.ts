@@ -37,8 +37,8 @@ its body on stdout, its stderr on stderr. PATH is the path and query of the URL,
     },
     explain: { help: 'Tell on stderr what breaks RFC 3875, with the clause.' },
   },
-  more: `Exit code: 0 for a reply, 1 when the script failed or --explain found an error in the reply, 2 for a wrong
-command line.
+  more: `Exit code: 0 for a reply, 1 when the script failed or --explain found an error in the reply,
+2 for a wrong command line.
 
 Examples:
   cgiup call /hello app.js

@@ -1,6 +1,6 @@
 /** How a command ends when it fails. */
 import { UsageError } from '../core/errors.js'
-import { startFailure } from '../run/run.js'
+import { failureLines } from '../run/run.js'
 
 /** Errors of the command line itself; all other failures end with 1. */
 const usageCodes: readonly string[] = ['USAGE', 'ADDRESS_INVALID', 'SERVER_UNKNOWN', 'APP_FILE']
@@ -12,7 +12,7 @@ export function fail(error: unknown): 1 | 2 {
 }
 
 function textOf(error: unknown): string {
-  if (!(error instanceof UsageError) || error.code !== 'USAGE') return startFailure(error)
+  if (!(error instanceof UsageError) || error.code !== 'USAGE') return failureLines(error)
   const command = process.argv[2]
   const help = command === 'host' || command === 'call' ? `cgiup ${command} --help` : 'cgiup --help run'
   return `cgiup: ${error.message}\n       ${help} lists the options.`

@@ -4,9 +4,9 @@
  */
 
 /** Smaller copies take memory of their own. */
-const SMALLEST = 64 * 1024
+const smallest = 64 * 1024
 /** Bytes that are kept at most for the next copies. */
-const MOST = 16 << 20
+const most = 16 << 20
 
 /** Copies that nobody but the reply has. */
 const lent = new WeakSet<Uint8Array>()
@@ -15,22 +15,22 @@ let free: WeakRef<Uint8Array>[] = []
 let freeBytes = 0
 
 /** A copy, in memory of its own that need not be cleared first: that takes as long as the copy. */
-export const copyOf = (buffer: ArrayBufferLike, offset: number, length: number): Uint8Array => {
-  const memory = length < SMALLEST ? Buffer.allocUnsafeSlow(length) : memoryFor(length)
+export function copyOf(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array {
+  const memory = length < smallest ? Buffer.allocUnsafeSlow(length) : memoryFor(length)
   const copy = new Uint8Array(memory.buffer, 0, length)
   copy.set(new Uint8Array(buffer, offset, length))
-  if (length >= SMALLEST) lent.add(copy)
+  if (length >= smallest) lent.add(copy)
   return copy
 }
 
 /** Of this many bytes or more, not cleared, and nobody else's. */
-export const memoryFor = (length: number): Buffer => {
+export function memoryFor(length: number): Buffer {
   const found = free.length === 0 ? undefined : taken(length)
   return found === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(found.buffer)
 }
 
 /** Memory that is not more than twice as large. */
-const taken = (length: number): Uint8Array | undefined => {
+function taken(length: number): Uint8Array | undefined {
   const kept: WeakRef<Uint8Array>[] = []
   let found: Uint8Array | undefined
   freeBytes = 0
@@ -48,21 +48,21 @@ const taken = (length: number): Uint8Array | undefined => {
 }
 
 /** The bytes have another reader now: they are never given back. */
-export const keepBytes = (bytes: unknown): void => {
+export function keepBytes(bytes: unknown): void {
   if (bytes instanceof Uint8Array) lent.delete(bytes)
 }
 
 export const isLent = (bytes: Uint8Array): boolean => lent.has(bytes)
 
 /** The bytes were sent, or never will be: nobody looks at them any more. */
-export const giveBack = (bytes: Uint8Array): void => {
+export function giveBack(bytes: Uint8Array): void {
   if (lent.delete(bytes)) reuse(bytes)
 }
 
 /** Nobody else has anything in the memory of these bytes. */
-export const reuse = (bytes: Uint8Array): void => {
+export function reuse(bytes: Uint8Array): void {
   const { buffer } = bytes
-  if (freeBytes + buffer.byteLength > MOST) return
+  if (freeBytes + buffer.byteLength > most) return
   freeBytes += buffer.byteLength
   // The caches still know what was used last: it is taken first.
   free.unshift(new WeakRef(new Uint8Array(buffer)))

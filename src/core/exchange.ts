@@ -102,7 +102,7 @@ const inFlightKey = Symbol.for('cgiup.inFlight')
  * Those whose requests may be copied without a trace of what they came with: the platform's Request is. One set
  * for all copies of this module.
  */
-export const inFlight = (): Set<RequestEnd> => {
+export function inFlight(): Set<RequestEnd> {
   const place = globalThis as { [inFlightKey]?: Set<RequestEnd> }
   place[inFlightKey] ??= new Set()
   return place[inFlightKey]

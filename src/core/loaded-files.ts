@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const realPath = (file: string): string => {
+export function realPath(file: string): string {
   try {
     return realpathSync(file)
   } catch {
@@ -13,7 +13,7 @@ export const realPath = (file: string): string => {
 }
 
 /** The directory of the nearest package.json, else the file's own. */
-export const packageOf = (file: string): string => {
+export function packageOf(file: string): string {
   const own = dirname(file)
   for (let dir = own; ; dir = dirname(dir)) {
     if (existsSync(join(dir, 'package.json'))) return dir
@@ -22,7 +22,7 @@ export const packageOf = (file: string): string => {
 }
 
 /** Below a directory, and not in its node_modules. */
-export const isOwn = (file: string, root: string): boolean => {
+export function isOwn(file: string, root: string): boolean {
   const inside = root.endsWith(sep) ? root : root + sep
   return file.startsWith(inside) && !file.slice(inside.length).split(sep).includes('node_modules')
 }

@@ -5,7 +5,7 @@
  */
 
 /** Bytes that wait for the reader of stdout or stderr; what is written beyond them is dropped. */
-const MAX_PENDING_OUTPUT = 1 << 20
+const maxPendingOutput = 1 << 20
 
 const guarded = Symbol.for('cgiup.guarded')
 
@@ -33,7 +33,7 @@ function guard(stream: Guarded): NodeJS.WriteStream {
   let dropped = 0
   stream.write = (...args: unknown[]): boolean => {
     try {
-      if (stream.writableLength > MAX_PENDING_OUTPUT) {
+      if (stream.writableLength > maxPendingOutput) {
         dropped++
         callBack(args)
         return false

@@ -20,13 +20,13 @@ interface Parameter {
 }
 
 /** RFC 9110 section 5.6.6: parameter-name "=" ( token / quoted-string ). Sticky: read from where the last one ended. */
-const NAME = /[ \t]*([^\s;,="]*)/y
-const QUOTED = /"((?:[^"\\]|\\.)*)"[ \t]*/y
-const BLANK = /[ \t]*/y
-const BARE = /[^\s;,"]*[ \t]*/y
+const namePattern = /[ \t]*([^\s;,="]*)/y
+const quotedPattern = /"((?:[^"\\]|\\.)*)"[ \t]*/y
+const blank = /[ \t]*/y
+const bare = /[^\s;,"]*[ \t]*/y
 
-export const MULTIPART = 'multipart/form-data'
-const URLENCODED = 'application/x-www-form-urlencoded'
+export const multipartType = 'multipart/form-data'
+const urlencoded = 'application/x-www-form-urlencoded'
 
 /**
  * The Content-Type of a form. A header that was sent twice arrives as `one, two` (RFC 9110 section 5.3): both
@@ -101,9 +101,9 @@ class Reader {
   }
 
   #one(): ContentType {
-    this.#match(BLANK)
-    const media = this.#match(BARE)[0].trimEnd().toLowerCase()
-    if (media !== MULTIPART && media !== URLENCODED)
+    this.#match(blank)
+    const media = this.#match(bare)[0].trimEnd().toLowerCase()
+    if (media !== multipartType && media !== urlencoded)
       throw new FormError(
         'FORM_TYPE',
         `The Content-Type is ${shown(this.#text)}; a form has multipart/form-data or application/x-www-form-urlencoded.`,
@@ -118,15 +118,15 @@ class Reader {
 
   /** Null for an empty one, as in `a/b;` (RFC 9110 section 5.6.6 allows it). */
   #parameter(): Parameter | null {
-    const name = (this.#match(NAME)[1] as string).toLowerCase()
+    const name = (this.#match(namePattern)[1] as string).toLowerCase()
     // RFC 9110 section 5.6.6: no blank around "=".
     if (!this.#next('=')) {
       if (name !== '') this.#fail()
-      this.#match(BARE)
+      this.#match(bare)
       return null
     }
     const quoted = this.#text[this.#at] === '"'
-    const [whole, inside = whole.trimEnd()] = this.#match(quoted ? QUOTED : BARE)
+    const [whole, inside = whole.trimEnd()] = this.#match(quoted ? quotedPattern : bare)
     const value = quoted ? inside.replace(/\\(.)/g, '$1') : inside
     return { name, value, escaped: inside.includes('\\') }
   }

@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs'
 import { open, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { shortage, UsageError } from '../core/errors.js'
-import { OWNER, ownerText } from './owner.js'
+import { ownerFile, ownerText } from './owner.js'
 import { removeAtEnd } from './remove-at-exit.js'
 import { sweep } from './remove-orphans.js'
 
@@ -39,7 +39,7 @@ export class FormDirectory {
     const room = await storing(parent, async () => new FormDirectory(parent))
     void sweep(parent.path)
     try {
-      await storing(parent, () => writeFile(room.#file(OWNER), ownerText(), { mode: 0o600 }))
+      await storing(parent, () => writeFile(room.#file(ownerFile), ownerText(), { mode: 0o600 }))
     } catch (error) {
       await room.end('dispose() was called')
       throw error

@@ -6,10 +6,10 @@
 import { crossed, malformed } from './error.js'
 import type { FormLimits } from './limits.js'
 
-const CRLF = Buffer.from('\r\n')
-const BLANK_LINE = Buffer.from('\r\n\r\n')
-const SPACE = 0x20
-const TAB = 0x09
+const crlf = Buffer.from('\r\n')
+const blankLine = Buffer.from('\r\n\r\n')
+const space = 0x20
+const tab = 0x09
 
 export class PartHeads {
   /** Heads that were seen whole. */
@@ -18,7 +18,7 @@ export class PartHeads {
   readonly #delimiter: Buffer
   #state: 'body' | 'line' | 'head' | 'done' = 'body'
   /** What was seen but not yet judged. A CRLF to begin with: the first delimiter may open the body. */
-  #rest: Buffer = CRLF
+  #rest: Buffer = crlf
   /** The bytes to judge begin with the line end that closed a head. */
   #fresh = false
 
@@ -71,7 +71,7 @@ export class PartHeads {
 
   #head(bytes: Buffer): Buffer | null {
     const { headerSize } = this.#limits
-    const at = bytes.indexOf(BLANK_LINE)
+    const at = bytes.indexOf(blankLine)
     if (at < 0 ? bytes.length > headerSize + 3 : at > headerSize) {
       throw crossed('headerSize', this.#limits, `The head of part ${this.count + 1} is too large`)
     }
@@ -90,8 +90,8 @@ export class PartHeads {
     let pairs = 0
     for (let at = 0; at >= 0 && at < head.length; ) {
       const first = head[at]
-      if (first !== SPACE && first !== TAB) pairs++
-      const end = head.indexOf(CRLF, at)
+      if (first !== space && first !== tab) pairs++
+      const end = head.indexOf(crlf, at)
       at = end < 0 ? -1 : end + 2
     }
     if (pairs > this.#limits.headerPairs) {

@@ -2,7 +2,7 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /** Name of that file: `PID STARTED NAMESPACE`, with `-` for what the system does not tell. */
-export const OWNER = 'owner'
+export const ownerFile = 'owner'
 
 interface Owner {
   readonly pid: number

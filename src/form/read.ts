@@ -3,7 +3,7 @@
 import { RequestError } from '../core/errors.js'
 import type { Exchange } from '../core/exchange.js'
 import { onDemand } from '../core/load-ahead.js'
-import { boundaryOf, type ContentType, charsetOf, MULTIPART, readContentType } from './content-type.js'
+import { boundaryOf, type ContentType, charsetOf, multipartType, readContentType } from './content-type.js'
 import { Form, type FormField, type FormFile, onDisk } from './data.js'
 import { crossed, FormError, malformed } from './error.js'
 import { type FormOptions, type FormSettings, readFormOptions } from './limits.js'
@@ -68,7 +68,7 @@ async function read(source: FormSource, settings: FormSettings, store: FileStore
     },
   }
   const body = bodyOf(source, settings)
-  if (type.media === MULTIPART) {
+  if (type.media === multipartType) {
     const boundary = boundaryOf(type)
     const readMultipart = await multipart()
     await readMultipart(body, boundary, limits, taker)

@@ -5,7 +5,7 @@ import { rmSync } from 'node:fs'
  * What ends a process that has no handler for it: a terminal that is closed, Ctrl-C, a web server or an init
  * system that stops. SIGKILL and crashes are left to the sweep (sweep.ts).
  */
-const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const
+const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const
 
 const paths = new Set<string>()
 
@@ -22,12 +22,12 @@ function watch(): void {
   process.on('exit', removeAll)
   // Where somebody else listens, an app or one of our servers, that one decides; 'exit' follows. It may count
   // its signal's listeners, and is not to find us among them.
-  for (const signal of SIGNALS) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
+  for (const signal of signals) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
 }
 
 function unwatch(): void {
   process.off('exit', removeAll)
-  for (const signal of SIGNALS) process.off(signal, onSignal)
+  for (const signal of signals) process.off(signal, onSignal)
 }
 
 function onSignal(signal: NodeJS.Signals): void {

@@ -1,13 +1,13 @@
 /** Removes the directories of processes that could not do it themselves: SIGKILL, a crash, a power cut. */
 import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { shortage } from '../core/errors.js'
-import { hasEnded, OWNER } from './owner.js'
+import { hasEnded, ownerFile } from './owner.js'
 
 /** What mkdtemp makes of our prefix. */
-const NAME = /^cgiup-form-[A-Za-z0-9]{6}$/
+const directoryPattern = /^cgiup-form-[A-Za-z0-9]{6}$/
 
 /** Younger ones are left alone, in milliseconds: nobody waits for their disk space. */
-const AGE_MS = 3_600_000
+const ageMs = 3_600_000
 
 const swept = new Set<string>()
 
@@ -20,7 +20,7 @@ export async function sweep(parent: string): Promise<void> {
     const { mode } = await stat(parent)
     if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return
     for (const name of await readdir(parent))
-      if (NAME.test(name)) await remove(`${parent}/${name}`).catch(() => {})
+      if (directoryPattern.test(name)) await remove(`${parent}/${name}`).catch(() => {})
   } catch (error) {
     // Whoever needs the directory will hear of it. For want of a descriptor the next upload sweeps.
     if (shortage(error, parent) !== null) swept.delete(parent)
@@ -30,6 +30,7 @@ export async function sweep(parent: string): Promise<void> {
 async function remove(path: string): Promise<void> {
   const found = await lstat(path)
   const isOurs = found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o777) === 0o700
-  if (!isOurs || Date.now() - found.mtimeMs < AGE_MS) return
-  if (hasEnded(await readFile(`${path}/${OWNER}`, 'latin1'))) await rm(path, { recursive: true, force: true })
+  if (!isOurs || Date.now() - found.mtimeMs < ageMs) return
+  if (hasEnded(await readFile(`${path}/${ownerFile}`, 'latin1')))
+    await rm(path, { recursive: true, force: true })
 }

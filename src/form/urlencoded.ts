@@ -5,10 +5,10 @@
 import { crossed } from './error.js'
 import type { FormLimits } from './limits.js'
 
-const AMPERSAND = 0x26
-const EQUALS = 0x3d
-const PLUS = 0x2b
-const PERCENT = 0x25
+const ampersand = 0x26
+const equalsSign = 0x3d
+const plus = 0x2b
+const percent = 0x25
 
 export class UrlencodedParser {
   readonly #limits: Readonly<FormLimits>
@@ -32,7 +32,7 @@ export class UrlencodedParser {
   push(chunk: Uint8Array): void {
     let start = 0
     for (;;) {
-      const end = chunk.indexOf(AMPERSAND, start)
+      const end = chunk.indexOf(ampersand, start)
       if (end < 0) break
       this.#add(chunk.subarray(start, end))
       this.#endPair()
@@ -63,7 +63,7 @@ export class UrlencodedParser {
     if (pair.length === 0) return
     const limits = this.#limits
     if (++this.#count > limits.fields) throw crossed('fields', limits, 'The form has too many fields')
-    const equals = pair.indexOf(EQUALS)
+    const equals = pair.indexOf(equalsSign)
     const name = percentDecode(equals < 0 ? pair : pair.subarray(0, equals))
     if (name.length > limits.fieldNameSize) throw crossed('fieldNameSize', limits, 'A field name is too long')
     const value = equals < 0 ? new Uint8Array(0) : percentDecode(pair.subarray(equals + 1))
@@ -77,13 +77,13 @@ export class UrlencodedParser {
 
 /** "+" is a space; a "%" that two hexadecimal digits do not follow stands for itself. */
 function percentDecode(bytes: Uint8Array): Uint8Array {
-  if (!bytes.includes(PLUS) && !bytes.includes(PERCENT)) return bytes
+  if (!bytes.includes(plus) && !bytes.includes(percent)) return bytes
   const out = new Uint8Array(bytes.length)
   let length = 0
   for (let at = 0; at < bytes.length; at++) {
     let byte = bytes[at] as number
-    if (byte === PLUS) byte = 0x20
-    else if (byte === PERCENT) {
+    if (byte === plus) byte = 0x20
+    else if (byte === percent) {
       const high = hex(bytes[at + 1])
       const low = hex(bytes[at + 2])
       if (high >= 0 && low >= 0) {

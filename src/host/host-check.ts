@@ -11,7 +11,7 @@ import { canonical, type HostRule, hostRule, hostsVariable, isPlainName } from '
 import { behindProxy } from './development-notice.js'
 
 /** Hosts that are logged; then no more, as a stranger chooses them. */
-const MOST_LOGGED = 20
+const mostLogged = 20
 
 export interface HostCheckOptions {
   readonly allowedHosts?: readonly string[]
@@ -42,7 +42,7 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
     const host = exchange.env.get('HTTP_HOST') ?? ''
     if (exchange.peer === undefined || rule.allows(host)) return handler(exchange)
     const advice = adviceFor(host)
-    if (!logged.has(host) && logged.size < MOST_LOGGED) {
+    if (!logged.has(host) && logged.size < mostLogged) {
       logged.add(host)
       exchange.stderr(logLine(exchange.env, `421: the host is ${shown(host)}. ${advice}`))
     }

@@ -6,9 +6,9 @@ import { shortage } from '../core/errors.js'
 import { namedByPackage } from './package-imports.js'
 
 /** Files that one program may lead to; the rest is not followed. */
-const MOST_FILES = 5000
+const mostFiles = 5000
 /** Larger files are made by bundlers and import nothing of the site. */
-const MOST_BYTES = 4 << 20
+const mostBytes = 4 << 20
 
 /** `from './x'`, `import './x'`, `import('./x')`, `require('./x')`, `new Worker(new URL('./x', …))`; a comment may precede. */
 const specifier =
@@ -34,7 +34,7 @@ const known = new Map<string, Known>()
 export function addImports(entry: string, found: Set<string>): void {
   const waiting = [entry]
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    if (found.has(file) || found.size >= MOST_FILES) continue
+    if (found.has(file) || found.size >= mostFiles) continue
     found.add(file)
     for (const name of specifiersOf(file)) {
       for (const path of name.startsWith('#') ? namedByPackage(name, file) : [name]) {
@@ -51,9 +51,9 @@ function specifiersOf(file: string): readonly string[] {
     const version = `${mtimeMs} ${size} ${ino}`
     const before = known.get(file)
     if (before?.version === version) return before.specifiers
-    const text = size > MOST_BYTES ? '' : readFileSync(file, 'utf8')
+    const text = size > mostBytes ? '' : readFileSync(file, 'utf8')
     const specifiers = Array.from(text.matchAll(specifier), (match) => match[2] as string)
-    if (known.size >= MOST_FILES) known.clear()
+    if (known.size >= mostFiles) known.clear()
     known.set(file, { version, specifiers })
     return specifiers
   } catch (error) {

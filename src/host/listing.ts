@@ -12,7 +12,7 @@ import { encodeSegment, joined, type PathPlace } from './path.js'
 export type Entry = { readonly kind: 'script' | 'file' } | { readonly kind: 'withheld'; readonly why: string }
 
 /** Names that are listed; of more their number. */
-const MOST_NAMES = 2000
+const mostNames = 2000
 
 /**
  * Names with links, and the first comment of each script. Nothing else of a file is shown.
@@ -29,7 +29,7 @@ export function listing(
   const names = namesIn(join(root, bytesToText(joined(place.segments))))
   const shown: Record<'script' | 'file' | 'withheld', string[]> = { script: [], file: [], withheld: [] }
   if (place.segments.some((segment) => segment !== '')) shown.script.push('<li><a href="../">../</a>')
-  for (const name of names.slice(0, MOST_NAMES)) {
+  for (const name of names.slice(0, mostNames)) {
     const found = findFile(root, [...place.segments, textToBytes(name)], options)
     const link = (end: string) =>
       `<li><a href="./${encodeSegment(textToBytes(name))}${end}">${escapeHtml(name + end)}</a>`
@@ -53,7 +53,7 @@ export function listing(
     section('Withheld: nobody gets these over HTTP.', all ? shown.withheld : []),
   ]
   if (parts.every((part, i) => i === 0 || part === '')) parts.push('<p>There is nothing here to be read.</p>')
-  if (names.length > MOST_NAMES) parts.push(`<p>${names.length - MOST_NAMES} more are not listed.</p>`)
+  if (names.length > mostNames) parts.push(`<p>${names.length - mostNames} more are not listed.</p>`)
   return htmlReply(200, title, parts.join('\n'))
 }
 

@@ -17,7 +17,7 @@ const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i
 const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
 
 /** Names of a directory that are looked at to find its programs; beyond it no JavaScript is sent. */
-const MOST_NAMES = 10_000
+const mostNames = 10_000
 
 /** What `run()` and its launchers share (run.ts). */
 const launchKey = Symbol.for('cgiup.launch')
@@ -74,7 +74,7 @@ export function programAt(file: string, root: string): string | null {
 }
 
 /** How long what was found to be loaded is believed to be all, in milliseconds: a look takes about 14. */
-const LOOK_MS = 1000
+const lookMs = 1000
 
 /** By directory: real paths of the files of this process, and when they were looked up. */
 const loaded = new Map<string, { readonly files: ReadonlySet<string>; readonly at: number }>()
@@ -82,7 +82,7 @@ const loaded = new Map<string, { readonly files: ReadonlySet<string>; readonly a
 /** Whether this process has loaded a file, by whatever name: `#db`, a computed path, `node --import`. */
 function isLoaded(file: string, root: string): boolean {
   let found = loaded.get(root)
-  if (found === undefined || (!found.files.has(file) && performance.now() - found.at > LOOK_MS)) {
+  if (found === undefined || (!found.files.has(file) && performance.now() - found.at > lookMs)) {
     found = {
       files: new Set(loadedFiles(root).flatMap((one) => fileNamed(one) ?? [])),
       at: performance.now(),
@@ -116,7 +116,7 @@ function addScripts(directory: string, interpreters: Interpreters, found: string
   let count = 0
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     for (const entry of entriesOf(at)) {
-      if (++count > MOST_NAMES) return false
+      if (++count > mostNames) return false
       const path = join(at, entry.name)
       if (closedDirectory(entry.name) !== null) continue
       if (entry.isDirectory()) waiting.push(path)

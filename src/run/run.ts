@@ -54,13 +54,13 @@ class Watched extends Promise<Running> {
 
   #fail(error: unknown): void {
     if (this.#taken) return
-    process.stderr.write(`${startFailure(error)}\n`)
+    process.stderr.write(`${failureLines(error)}\n`)
     process.exit(1)
   }
 }
 
 /** A failure for the terminal: what was seen and what to do; a stack only where it is a defect. */
-export function startFailure(error: unknown): string {
+export function failureLines(error: unknown): string {
   if (error instanceof CgiupError) return `cgiup: ${error.message}\n       ${error.fix}`
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }

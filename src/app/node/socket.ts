@@ -106,7 +106,7 @@ export abstract class LightSocket extends EventEmitter {
 
 const { readableHighWaterMark: highWaterMark } = new Duplex()
 
-const close = (socket: LightSocket): void => {
+function close(socket: LightSocket): void {
   socket.closed = true
   socket.emit('close')
 }

@@ -12,7 +12,7 @@ import { isDisturbed, streamOfBody, streamOfBytes, streamOfIterable } from './st
 
 type Source = string | Uint8Array | Blob
 
-const ALREADY_READ = 'Body is unusable: Body has already been read'
+const alreadyRead = 'Body is unusable: Body has already been read'
 
 /** What streams made here were made from, so that `new Response(other.body)` stays one piece. */
 const sources = new WeakMap<ReadableStream, Source>()
@@ -114,7 +114,7 @@ export class BodyState {
 
   /** Takes the body for a reply: in one piece where there is one. The body counts as read. */
   take(): string | Uint8Array | ReadableStream {
-    if (this.unusable) throw new TypeError(ALREADY_READ)
+    if (this.unusable) throw new TypeError(alreadyRead)
     const source = this.#stream ? sources.get(this.#stream) : this.#source
     if (source === undefined || source === null || isBlob(source)) return this.stream
     if (!this.#stream) this.#read = true
@@ -140,7 +140,7 @@ export class BodyState {
   }
 
   #claim(): void {
-    if (this.unusable) throw new TypeError(ALREADY_READ)
+    if (this.unusable) throw new TypeError(alreadyRead)
     if (!this.#stream) this.#read = true
   }
 }
@@ -224,12 +224,13 @@ const asStream = (stream: ReadableStream, type: string | null, streaming = true)
   streaming,
 })
 
-const TEXT = 'text/plain;charset=UTF-8'
+const plainText = 'text/plain;charset=UTF-8'
 
 /** https://fetch.spec.whatwg.org/#concept-bodyinit-extract; `input` is neither undefined nor null. */
 export function extractBody(input: unknown, keepalive = false): Extracted {
-  if (typeof input === 'string') return inOnePiece(input, TEXT)
-  if (typeof input !== 'object' || input === null) return inOnePiece(toDOMString(input, 'The body'), TEXT)
+  if (typeof input === 'string') return inOnePiece(input, plainText)
+  if (typeof input !== 'object' || input === null)
+    return inOnePiece(toDOMString(input, 'The body'), plainText)
   if (ArrayBuffer.isView(input))
     return inOnePiece(copyOf(input.buffer, input.byteOffset, input.byteLength), null)
   const tag = tagOf(input)
@@ -247,7 +248,7 @@ export function extractBody(input: unknown, keepalive = false): Extracted {
     if (keepalive) throw new TypeError('keepalive')
     return asStream(streamOfIterable(usable(input as AsyncIterable<unknown>)), null)
   }
-  return inOnePiece(toDOMString(input, 'The body'), TEXT)
+  return inOnePiece(toDOMString(input, 'The body'), plainText)
 }
 
 function usable<T extends object>(input: T): T {

@@ -42,7 +42,7 @@ export function toByteString(value: unknown, where: string): string {
 
 /** Header names seen before, as they are stored. The same few come again and again. */
 const headerNames = new Map<string, string>()
-const MAX_HEADER_NAMES = 500
+const maxHeaderNames = 500
 
 /** Header name as it is stored: a token in lower case. */
 export function toHeaderName(value: unknown, where: string): string {
@@ -51,15 +51,15 @@ export function toHeaderName(value: unknown, where: string): string {
   const name = toByteString(value, where)
   if (!isToken(name)) throw new TypeError(`${where}: ${JSON.stringify(name)} is an invalid header name.`)
   const stored = name.toLowerCase()
-  if (headerNames.size < MAX_HEADER_NAMES && name.length <= 64) headerNames.set(name, stored)
+  if (headerNames.size < maxHeaderNames && name.length <= 64) headerNames.set(name, stored)
   return stored
 }
 
 /** Visible ASCII with spaces inside: nothing to cut off, nothing to refuse. */
-const PLAIN_VALUE = /^[!-~](?:[ -~]*[!-~])?$/
+const plainValue = /^[!-~](?:[ -~]*[!-~])?$/
 
 export const isPlainHeaderValue = (value: unknown): value is string =>
-  typeof value === 'string' && PLAIN_VALUE.test(value)
+  typeof value === 'string' && plainValue.test(value)
 
 /** HTTP white space (https://fetch.spec.whatwg.org/#http-whitespace). */
 const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13

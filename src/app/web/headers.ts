@@ -15,7 +15,7 @@ import { linkToPlatform } from './platform.js'
 /** What may be changed: everything, or nothing (`Response.error()`, `Response.redirect()`). */
 export type Guard = 'none' | 'request' | 'response' | 'immutable'
 
-const CREATE = Symbol('create')
+const createKey = Symbol('create')
 
 /** `name, value, …` with names in lower case and values checked; repeats kept. */
 type FlatList = readonly string[]
@@ -34,7 +34,7 @@ class Headers {
   #sorted: [string, string][] | null = null
 
   constructor(init?: unknown, list?: FlatList, guard?: Guard) {
-    if (init === CREATE) {
+    if (init === createKey) {
       this.#list = list as FlatList
       this.#guard = guard as Guard
     } else if (init !== undefined) {
@@ -43,7 +43,7 @@ class Headers {
   }
 
   static {
-    createHeaders = (list, guard) => new Headers(CREATE, list, guard)
+    createHeaders = (list, guard) => new Headers(createKey, list, guard)
     headersList = (headers) => (isObject(headers) && #list in headers ? headers.#list : undefined)
     headersGuard = (headers) => headers.#guard
     // The platform's constructor has no more than one optional parameter.

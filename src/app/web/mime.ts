@@ -9,7 +9,7 @@ export interface MimeType {
   readonly parameters: ReadonlyMap<string, string>
 }
 
-const QUOTED_STRING_CHARS = /^[\t\x20-\x7e\x80-\xff]*$/
+const quotedStringChars = /^[\t\x20-\x7e\x80-\xff]*$/
 const trim = (text: string): string => text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')
 
 /** https://mimesniff.spec.whatwg.org/#parse-a-mime-type; null on failure. */
@@ -23,7 +23,7 @@ function parseMimeType(input: string): MimeType | null {
   for (let at = end === -1 ? text.length : end + 1; at < text.length; ) {
     const next = readParameter(text, at)
     if (next.name && isToken(next.name) && next.value !== null && !parameters.has(next.name)) {
-      if (QUOTED_STRING_CHARS.test(next.value)) parameters.set(next.name, next.value)
+      if (quotedStringChars.test(next.value)) parameters.set(next.name, next.value)
     }
     at = next.end
   }

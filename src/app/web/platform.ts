@@ -14,13 +14,13 @@ interface PlatformClasses {
 /** Loads the platform's classes where they are not loaded yet. */
 export const platform = (): PlatformClasses => globalThis
 
-const UNDICI = 'NativeModule internal/deps/undici/undici'
+const undiciModule = 'NativeModule internal/deps/undici/undici'
 const moduleLoadList = (process as unknown as { moduleLoadList?: unknown }).moduleLoadList
 let loaded = false
 
 /** Whether the platform's classes exist already. */
 export function platformIsLoaded(): boolean {
-  loaded ||= Array.isArray(moduleLoadList) && moduleLoadList.includes(UNDICI)
+  loaded ||= Array.isArray(moduleLoadList) && moduleLoadList.includes(undiciModule)
   return loaded
 }
 

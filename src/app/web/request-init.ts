@@ -27,7 +27,7 @@ export const defaultSendOptions: RequestSettings = {
   dispatcher: undefined,
 }
 
-const WORDS = {
+const words = {
   referrerPolicy: [
     '',
     'no-referrer',
@@ -45,7 +45,7 @@ const WORDS = {
   redirect: ['follow', 'manual', 'error'],
 } as const
 
-const MEMBERS = [
+const members = [
   'method',
   'headers',
   'body',
@@ -68,7 +68,7 @@ export function readInit(init: unknown): Record<string, unknown> | null {
   const dictionary = toDictionary(init, 'Request constructor: init')
   if (!dictionary) return null
   let found: Record<string, unknown> | null = null
-  for (const name of MEMBERS) {
+  for (const name of members) {
     const value = dictionary[name]
     if (value === undefined) continue
     found ??= {}
@@ -87,9 +87,9 @@ export function readSendOptions(init: Record<string, unknown>, base: RequestSett
     keyof RequestSettings,
     unknown
   >
-  for (const name of Object.keys(WORDS) as (keyof typeof WORDS)[]) {
+  for (const name of Object.keys(words) as (keyof typeof words)[]) {
     if (init[name] !== undefined)
-      made[name] = toEnum(init[name], WORDS[name], `Request constructor: init.${name}`)
+      made[name] = toEnum(init[name], words[name], `Request constructor: init.${name}`)
   }
   if (init.referrer !== undefined) made.referrer = readReferrer(init.referrer)
   if (init.integrity !== undefined)
@@ -115,8 +115,8 @@ function readReferrer(value: unknown): string {
   return url.protocol === 'about:' && url.pathname === 'client' ? 'about:client' : url.href
 }
 
-const NORMALIZED = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']
-const FORBIDDEN = ['CONNECT', 'TRACE', 'TRACK']
+const normalized = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']
+const forbidden = ['CONNECT', 'TRACE', 'TRACK']
 
 /**
  * https://fetch.spec.whatwg.org/#concept-method-normalize
@@ -126,6 +126,6 @@ export function readMethod(value: unknown): string {
   const method = toByteString(value, 'Request constructor: init.method')
   if (!isToken(method)) throw new TypeError(`'${method}' is not a valid HTTP method.`)
   const upper = method.toUpperCase()
-  if (FORBIDDEN.includes(upper)) throw new TypeError(`'${method}' HTTP method is unsupported.`)
-  return NORMALIZED.includes(upper) ? upper : method
+  if (forbidden.includes(upper)) throw new TypeError(`'${method}' HTTP method is unsupported.`)
+  return normalized.includes(upper) ? upper : method
 }

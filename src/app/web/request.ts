@@ -15,7 +15,7 @@ import {
 
 /** First argument of a Request that is made from its state, the second one. */
 export const receive = Symbol('receive')
-const CREATE = receive
+const createKey = receive
 
 /** The inside of a light Request. It may be worked out when it is asked for. */
 export interface RequestState {
@@ -61,7 +61,7 @@ class Request implements BodyMethods {
 
   constructor(input: unknown, init: unknown = undefined) {
     needArguments(arguments.length, 1, 'Request constructor')
-    this.#state = input === CREATE ? (init as State) : construct(input, init)
+    this.#state = input === createKey ? (init as State) : construct(input, init)
   }
 
   static {
@@ -151,7 +151,7 @@ class Request implements BodyMethods {
     const { body, headers } = this.#state
     if (body?.unusable) throw new TypeError('unusable')
     const list = [...(headersList(headers) as readonly string[])]
-    return new Request(CREATE, {
+    return new Request(createKey, {
       ...settled(this.#state),
       headers: createHeaders(list, 'request'),
       body: body?.clone() ?? null,

@@ -13,9 +13,9 @@ import { createHeaders, type Guard, type Headers, headersGuard, headersList, lis
 import { type BodyMethods, type BodyParts, mixinBody } from './mixin.js'
 import { linkToPlatform } from './platform.js'
 
-const CREATE = Symbol('create')
-const NULL_BODY = [101, 204, 205, 304]
-const REDIRECT = [301, 302, 303, 307, 308]
+const createKey = Symbol('create')
+const nullBody = [101, 204, 205, 304]
+const redirectStatuses = [301, 302, 303, 307, 308]
 
 interface State {
   status: number
@@ -38,7 +38,7 @@ class Response implements BodyMethods {
   #state: State
 
   constructor(body: unknown = null, init: unknown = undefined) {
-    this.#state = body === CREATE ? (init as State) : construct(body, init)
+    this.#state = body === createKey ? (init as State) : construct(body, init)
   }
 
   static {
@@ -54,7 +54,7 @@ class Response implements BodyMethods {
     needArguments(arguments.length, 1, 'Response.json')
     const text = JSON.stringify(data)
     if (text === undefined) throw new TypeError('Value is not JSON serializable')
-    return new Response(CREATE, assemble({ ...extractBody(text), type: 'application/json' }, init))
+    return new Response(createKey, assemble({ ...extractBody(text), type: 'application/json' }, init))
   }
 
   static redirect(url: unknown, status: unknown = 302): Response {
@@ -67,7 +67,7 @@ class Response implements BodyMethods {
     } catch (cause) {
       throw new TypeError(`Failed to parse URL from ${text}`, { cause })
     }
-    if (!REDIRECT.includes(code)) throw new RangeError(`Invalid status code ${code}`)
+    if (!redirectStatuses.includes(code)) throw new RangeError(`Invalid status code ${code}`)
     return create(code, '', ['location', location], 'immutable', null, 'default')
   }
 
@@ -137,7 +137,7 @@ function create(
   type: State['type'],
 ): Response {
   const state: State = { status, statusText, type, headers: createHeaders(list, guard), body }
-  return new Response(CREATE, state)
+  return new Response(createKey, state)
 }
 
 /** https://fetch.spec.whatwg.org/#dom-response */
@@ -162,7 +162,7 @@ function assemble(extracted: Extracted | null, init: unknown): State {
   }
   if (!isReasonPhrase(statusText)) throw new TypeError('Invalid statusText')
   if (extracted) {
-    if (NULL_BODY.includes(status)) {
+    if (nullBody.includes(status)) {
       throw new TypeError(`Response constructor: Invalid response status code ${status}`)
     }
     const { type } = extracted

@@ -4,8 +4,8 @@
  * `FormData` dies of the unhandled rejection. Here loading always succeeds; what fails is using it.
  */
 
-const HTTP_PARSER = 'wasm_on_headers_complete'
-const ADVICE =
+const httpParser = 'wasm_on_headers_complete'
+const advice =
   'fetch() needs WebAssembly memory, which the address-space limit of this process (ulimit -v) does not allow; start node with --disable-wasm-trap-handler'
 
 type Instantiate = (module: object, imports?: Record<string, object>) => Promise<object>
@@ -23,7 +23,7 @@ export function guardWebAssembly(): void {
   const guarded = {
     instantiate(module: object, imports?: Record<string, object>) {
       const made = original.call(WebAssembly, module, imports)
-      return imports?.env && HTTP_PARSER in imports.env ? made.catch(failLater) : made
+      return imports?.env && httpParser in imports.env ? made.catch(failLater) : made
     },
   }
   Object.defineProperty(WebAssembly, 'instantiate', { value: guarded.instantiate })
@@ -32,7 +32,7 @@ export function guardWebAssembly(): void {
 function failLater(error: unknown): { exports: object } {
   if (!(error instanceof RangeError)) throw error
   const get = (): never => {
-    throw new RangeError(ADVICE, { cause: error })
+    throw new RangeError(advice, { cause: error })
   }
   return { exports: new Proxy({}, { get }) }
 }

@@ -39,7 +39,7 @@ export function cutOffText(error: unknown, sent: number | null): string {
 }
 
 /** What Node's streams say of a request or response that was destroyed; with `aborted`, ECONNRESET does, too. */
-const DESTROYED = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
+const destroyed = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
 
 /**
  * What a handler may well fail with when its client has left: our own error of the request, what
@@ -49,7 +49,7 @@ export function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code = '' } = error as NodeJS.ErrnoException
   const isReset = code === 'ECONNRESET' && error.message === 'aborted'
-  return error instanceof RequestError || error.name === 'AbortError' || isReset || DESTROYED.test(code)
+  return error instanceof RequestError || error.name === 'AbortError' || isReset || destroyed.test(code)
 }
 
 export function workFailed(env: Env, error: unknown): string {

@@ -3,30 +3,30 @@ import { AppError } from '../../core/errors.js'
 import type { HeaderList } from '../../core/exchange.js'
 
 /** What a field name means for a CGI reply. */
-const PLAIN = 0
-const CONTENT_TYPE = 1
-const CONTENT_LENGTH = 2
-const LOCATION = 3
-const CONNECTION = 4
-const DROPPED = 5
+const plain = 0
+const contentTypeField = 1
+const contentLengthField = 2
+const locationField = 3
+const connectionField = 4
+const dropped = 5
 
 /** A Map: an object has `constructor` and `__proto__` without being asked. */
 const special: ReadonlyMap<string, number> = new Map([
-  ['content-type', CONTENT_TYPE],
-  ['content-length', CONTENT_LENGTH],
-  ['location', LOCATION],
-  ['connection', CONNECTION],
+  ['content-type', contentTypeField],
+  ['content-length', contentLengthField],
+  ['location', locationField],
+  ['connection', connectionField],
   // The reply's own status is the only one; a second Status breaks RFC 3875 6.3 ("MUST NOT appear
   // more than once").
-  ['status', DROPPED],
+  ['status', dropped],
   // RFC 3875 6.3.4: "The script MUST NOT return any header fields that relate to client-side
   // communication issues".
-  ['keep-alive', DROPPED],
-  ['proxy-connection', DROPPED],
-  ['te', DROPPED],
-  ['trailer', DROPPED],
-  ['transfer-encoding', DROPPED],
-  ['upgrade', DROPPED],
+  ['keep-alive', dropped],
+  ['proxy-connection', dropped],
+  ['te', dropped],
+  ['trailer', dropped],
+  ['transfer-encoding', dropped],
+  ['upgrade', dropped],
 ])
 
 export interface Fields {
@@ -62,12 +62,12 @@ export function readFields(list: HeaderList): Fields {
     const value = list[i + 1] as string
     const kind = kinds.get(name) ?? kindOf(name)
     if (typeof value !== 'string' || notValue.test(value)) refuseValue(name, value)
-    if (kind === PLAIN) fields.rest.push(name, value)
+    if (kind === plain) fields.rest.push(name, value)
     // RFC 3875 6.3: each CGI field once. The last one wins, as in Apache and nginx.
-    else if (kind === CONTENT_TYPE) fields.contentType = value
-    else if (kind === LOCATION) fields.location = value
-    else if (kind === CONTENT_LENGTH) takeLength(fields, value)
-    else if (kind === CONNECTION) connection += `,${value}`
+    else if (kind === contentTypeField) fields.contentType = value
+    else if (kind === locationField) fields.location = value
+    else if (kind === contentLengthField) takeLength(fields, value)
+    else if (kind === connectionField) connection += `,${value}`
   }
   if (connection !== '') dropNamed(fields, connection)
   if (fields.contentType === '') fields.contentType = null
@@ -79,7 +79,7 @@ function kindOf(name: string): number {
   if (typeof name !== 'string' || name === '' || notToken.test(name)) {
     throw new AppError('HEADER_INVALID', `${show(name)} is not a header name.`)
   }
-  const kind = special.get(name.toLowerCase()) ?? PLAIN
+  const kind = special.get(name.toLowerCase()) ?? plain
   if (kinds.size < maxKinds) kinds.set(name, kind)
   return kind
 }

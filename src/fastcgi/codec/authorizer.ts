@@ -1,24 +1,24 @@
 /** Replies of an Authorizer (FastCGI 1.0 section 6.3). */
 import type { HeaderList, Reply } from '../../core/exchange.js'
 
-const PREFIX = 'variable-'
+const prefix = 'variable-'
 
 /**
  * 6.3: "Variable-" fields of a reply with status 200 become variables of the request. Names of variables
  * are told by case, and the Headers class makes all letters small: where there is no capital letter,
  * capital letters are meant.
  */
-export const withCapitalNames = (reply: Reply): Reply => {
+export function withCapitalNames(reply: Reply): Reply {
   const headers = capitalized(reply.headers)
   return headers === reply.headers ? reply : { ...reply, headers }
 }
 
-const capitalized = (headers: HeaderList): HeaderList => {
+function capitalized(headers: HeaderList): HeaderList {
   let list: string[] | null = null
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
-    if (name.slice(0, PREFIX.length).toLowerCase() !== PREFIX) continue
-    const variable = name.slice(PREFIX.length)
+    if (name.slice(0, prefix.length).toLowerCase() !== prefix) continue
+    const variable = name.slice(prefix.length)
     if (variable !== variable.toLowerCase()) continue
     list ??= [...headers]
     list[i] = `Variable-${variable.toUpperCase()}`

@@ -5,7 +5,7 @@
  */
 
 /** Ids from here on are kept in a Map: servers number from 1. */
-const LOW = 256
+const lowIds = 256
 
 export class ById<T> {
   size = 0
@@ -13,7 +13,7 @@ export class ById<T> {
   #high: Map<number, T> | null = null
 
   get(id: number): T | undefined {
-    return id < LOW ? this.#low[id] : this.#high?.get(id)
+    return id < lowIds ? this.#low[id] : this.#high?.get(id)
   }
 
   has(id: number): boolean {
@@ -23,7 +23,7 @@ export class ById<T> {
   /** @param id one that is not there yet */
   add(id: number, value: T): void {
     this.size++
-    if (id < LOW) {
+    if (id < lowIds) {
       while (this.#low.length < id) this.#low.push(undefined)
       this.#low[id] = value
     } else {
@@ -35,7 +35,7 @@ export class ById<T> {
   delete(id: number): void {
     if (!this.has(id)) return
     this.size--
-    if (id < LOW) this.#low[id] = undefined
+    if (id < lowIds) this.#low[id] = undefined
     else this.#high?.delete(id)
   }
 
@@ -47,11 +47,11 @@ export class ById<T> {
 
   /** All of them as they are now: they may be deleted meanwhile. */
   all(): readonly T[] {
-    if (this.size === 0) return NONE
+    if (this.size === 0) return none
     const all = this.#low.filter((value) => value !== undefined)
     return this.#high === null ? all : [...all, ...this.#high.values()]
   }
 }
 
 /** Never changed. */
-const NONE: readonly never[] = []
+const none: readonly never[] = []

@@ -14,8 +14,8 @@ export interface ParamLimits {
 }
 
 /** No bytes; never changed. */
-const NONE: number[] = []
-const EMPTY = Buffer.alloc(0)
+const none: number[] = []
+const noBytes = Buffer.alloc(0)
 
 /** Collects pairs into a flat list `name, value, name, value, …` of Latin-1 strings. */
 export class PairReader {
@@ -24,10 +24,10 @@ export class PairReader {
   /** Bytes of names and values, with those that a cut pair announces. */
   bytes = 0
   // A pair cut by the end of a piece: its length bytes, then its text so far.
-  #lengths: number[] = NONE
+  #lengths: number[] = none
   #name = -1
   #value = 0
-  #kept: Buffer = EMPTY
+  #kept: Buffer = noBytes
   #have = 0
   /** All bytes so far are ASCII, as far as was looked. */
   isAscii = true
@@ -108,7 +108,7 @@ export class PairReader {
     let at = start
     while (this.#name < 0) {
       if (at >= end) return at
-      if (this.#lengths === NONE) this.#lengths = []
+      if (this.#lengths === none) this.#lengths = []
       this.#lengths.push(chunk[at++] as number)
       this.#tryLengths()
     }
@@ -120,7 +120,7 @@ export class PairReader {
     this.list.push(nameAt(text, 0, this.#name), text.slice(this.#name))
     if (this.isAscii) this.isAscii = Buffer.byteLength(text) === text.length
     this.#name = -1
-    this.#kept = EMPTY
+    this.#kept = noBytes
     this.#have = 0
     return stop
   }
@@ -147,7 +147,7 @@ export class PairReader {
     const first = bytes[nameSize] as number
     const value = valueSize === 1 ? first : readLong(first, bytes, nameSize + 1)
     this.#admit(name, value)
-    this.#lengths = NONE
+    this.#lengths = none
     this.#name = name
     this.#value = value
   }
@@ -185,7 +185,7 @@ export const encodePair = (name: string, value: string): string =>
   lengthText(name.length) + lengthText(value.length) + name + value
 
 /** A flat list of pairs in Latin-1. */
-export const encodePairs = (list: readonly string[]): string => {
+export function encodePairs(list: readonly string[]): string {
   let text = ''
   for (let i = 0; i + 1 < list.length; i += 2) text += encodePair(list[i] as string, list[i + 1] as string)
   return text

@@ -6,11 +6,11 @@
 import { RequestError } from '../../core/errors.js'
 
 /** FCGI_VERSION_1. */
-const VERSION = 1
+const protocolVersion = 1
 /** FCGI_HEADER_LEN. */
-export const HEADER_LENGTH = 8
+export const headerLength = 8
 /** The most content of a record that needs no padding to end on eight bytes. */
-export const MAX_ALIGNED = 65528
+export const maxAligned = 65528
 
 /** Record types (section 8); others are values too. */
 export const RecordType = {
@@ -27,7 +27,7 @@ export const RecordType = {
   UNKNOWN_TYPE: 11,
 } as const
 
-export const recordTypeName = (type: number): string => {
+export function recordTypeName(type: number): string {
   for (const [name, value] of Object.entries(RecordType)) if (value === type) return name
   return `type ${type}`
 }
@@ -47,7 +47,7 @@ export type PieceSink = (
 ) => void
 
 /** What a peer that does not speak FastCGI at all is likely to be, told by its first byte. */
-const guessPeer = (byte: number): string => {
+function guessPeer(byte: number): string {
   if (byte === 0x16) return 'these look like TLS bytes: this is a FastCGI port and speaks no TLS'
   if (byte >= 0x41 && byte <= 0x7a)
     return 'these look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass'
@@ -56,7 +56,7 @@ const guessPeer = (byte: number): string => {
   return 'this is a FastCGI port'
 }
 
-const EMPTY = new Uint8Array(0)
+const noContent = new Uint8Array(0)
 
 /** Cuts a byte stream into records. */
 export class RecordReader {
@@ -64,7 +64,7 @@ export class RecordReader {
   offset = 0
   /** Where the record begins whose pieces are being handed over, for messages. */
   recordOffset = 0
-  readonly #header = new Uint8Array(HEADER_LENGTH)
+  readonly #header = new Uint8Array(headerLength)
   #have = 0
   #type = 0
   #id = 0
@@ -84,7 +84,7 @@ export class RecordReader {
    */
   ahead(type: number, large: number): number {
     if (this.#type !== type || this.#length < large) return 0
-    return this.#content + this.#padding + HEADER_LENGTH - this.#have
+    return this.#content + this.#padding + headerLength - this.#have
   }
 
   /**
@@ -108,30 +108,30 @@ export class RecordReader {
         at += skipped
         continue
       }
-      if (this.#have === 0 && length - at >= HEADER_LENGTH) {
+      if (this.#have === 0 && length - at >= headerLength) {
         this.#take(chunk, at, at)
-        at += HEADER_LENGTH
+        at += headerLength
       } else {
         const header = this.#header
         if (this.#have === 0) this.#checkVersion(chunk[at] as number, at)
         header[this.#have++] = chunk[at++] as number
-        if (this.#have < HEADER_LENGTH) continue
+        if (this.#have < headerLength) continue
         this.#have = 0
-        this.#take(header, 0, at - HEADER_LENGTH)
+        this.#take(header, 0, at - headerLength)
       }
-      if (this.#content === 0) sink(this.#type, this.#id, EMPTY, 0, 0, 0)
+      if (this.#content === 0) sink(this.#type, this.#id, noContent, 0, 0, 0)
     }
     this.offset += length
   }
 
   #checkVersion(byte: number, at: number): void {
     // 3.3: "version identifies the FastCGI protocol version. This specification documents FCGI_VERSION_1."
-    if (byte === VERSION) return
+    if (byte === protocolVersion) return
     const where = this.offset + at
     const hint = where === 0 ? `; ${guessPeer(byte)}` : ''
     throw new RequestError(
       'FCGI_VERSION',
-      `record header at byte ${where} begins with ${byte} where version ${VERSION} was expected${hint}`,
+      `record header at byte ${where} begins with ${byte} where version ${protocolVersion} was expected${hint}`,
     )
   }
 
@@ -150,15 +150,15 @@ export class RecordReader {
 export const paddingFor = (length: number): number => -length & 7
 
 /** Writes a record header at `at`; returns the place behind it. */
-export const writeHeader = (
+export function writeHeader(
   target: Uint8Array,
   at: number,
   type: number,
   id: number,
   length: number,
   padding: number,
-): number => {
-  target[at] = VERSION
+): number {
+  target[at] = protocolVersion
   target[at + 1] = type
   target[at + 2] = id >> 8
   target[at + 3] = id & 255
@@ -166,9 +166,9 @@ export const writeHeader = (
   target[at + 5] = length & 255
   target[at + 6] = padding
   target[at + 7] = 0
-  return at + HEADER_LENGTH
+  return at + headerLength
 }
 
 /** A record header as a Latin-1 string, to be written together with Latin-1 content in one write. */
 export const headerText = (type: number, id: number, length: number, padding: number): string =>
-  String.fromCharCode(VERSION, type, id >> 8, id & 255, length >> 8, length & 255, padding, 0)
+  String.fromCharCode(protocolVersion, type, id >> 8, id & 255, length >> 8, length & 255, padding, 0)

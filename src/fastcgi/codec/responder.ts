@@ -18,10 +18,10 @@ export const ProtocolStatus = {
   UNKNOWN_ROLE: 3,
 } as const
 
-const FLAG_KEEP_CONN = 1
+const flagKeepConn = 1
 
 /** Content bytes of a record that is worth a read of its own. */
-const LARGE_RECORD = 30_000
+const largeRecord = 30_000
 
 export interface ResponderOptions extends ParamLimits {
   /** Several requests at a time on one connection; off: further ones get FCGI_CANT_MPX_CONN. */
@@ -116,7 +116,7 @@ export class Responder {
 
   /** Bytes to the end of the header that follows a large record of STDIN; 0 outside of such. */
   get bodyAhead(): number {
-    return this.#records.ahead(RecordType.STDIN, LARGE_RECORD)
+    return this.#records.ahead(RecordType.STDIN, largeRecord)
   }
 
   /** @throws RequestError when the connection can only be closed; says what was wrong at which byte. */
@@ -159,7 +159,7 @@ export class Responder {
     if (have < 8) throw this.#broken(`BEGIN_REQUEST of request ${id} has ${have} bytes where 8 are needed`)
     if (this.requests.has(id)) throw this.#broken(`request id ${id} began again before it ended`)
     const role = ((this.#begin[0] as number) << 8) | (this.#begin[1] as number)
-    const keep = ((this.#begin[2] as number) & FLAG_KEEP_CONN) !== 0
+    const keep = ((this.#begin[2] as number) & flagKeepConn) !== 0
     if (role < Role.RESPONDER || role > Role.FILTER) {
       this.#refuse(id, keep, ProtocolStatus.UNKNOWN_ROLE)
       return

@@ -4,23 +4,23 @@
  * A small reply is one Latin-1 string: head, body, end of stream and END_REQUEST leave in one write.
  */
 import type { Server } from '../../env/server.js'
-import { HEADER_LENGTH, headerText, MAX_ALIGNED, paddingFor, RecordType, writeHeader } from './record.js'
+import { headerLength, headerText, maxAligned, paddingFor, RecordType, writeHeader } from './record.js'
 import { endRequestText, ProtocolStatus } from './responder.js'
 
-const PADDING = ['', '\0', '\0\0', '\0\0\0', '\0\0\0\0', '\0\0\0\0\0', '\0\0\0\0\0\0', '\0\0\0\0\0\0\0']
+const paddings = ['', '\0', '\0\0', '\0\0\0', '\0\0\0\0', '\0\0\0\0\0', '\0\0\0\0\0\0', '\0\0\0\0\0\0\0']
 
-/** One record of a stream from Latin-1 text of at most {@link MAX_ALIGNED} bytes; '' for no text, never an empty record. */
-export const streamText = (type: number, id: number, text: string): string => {
+/** One record of a stream from Latin-1 text of at most {@link maxAligned} bytes; '' for no text, never an empty record. */
+export function streamText(type: number, id: number, text: string): string {
   const length = text.length
   if (length === 0) return ''
   const padding = paddingFor(length)
-  return headerText(type, id, length, padding) + text + PADDING[padding]
+  return headerText(type, id, length, padding) + text + paddings[padding]
 }
 
 const ends = new Map<number, string>()
 
 /** 6.1: the empty STDOUT record; 5.5: END_REQUEST. The same few ids come again and again. */
-export const endText = (id: number, appStatus = 0): string => {
+export function endText(id: number, appStatus = 0): string {
   if (appStatus !== 0) return makeEnd(id, appStatus)
   let text = ends.get(id)
   if (text === undefined) {
@@ -41,17 +41,17 @@ export const endTextWithStderr = (id: number, appStatus: number): string =>
  * The end of a reply that is no good, before the connection is closed: nginx breaks off at a record
  * that only servers send, Caddy at one that is cut off in its header, where HAProxy would wait.
  */
-export const abortText = (id: number, { needsTornRecord }: Server): string => {
+export function abortText(id: number, { needsTornRecord }: Server): string {
   const abort = headerText(RecordType.ABORT_REQUEST, id, 0, 0)
   return needsTornRecord ? `${abort}\x01` : abort
 }
 
 /** Text of any length and any characters (sent as UTF-8) as STDERR records. */
-export const stderrText = (id: number, text: string): string => {
+export function stderrText(id: number, text: string): string {
   const bytes = Buffer.from(text, 'utf8').toString('latin1')
   let records = ''
-  for (let at = 0; at < bytes.length; at += MAX_ALIGNED)
-    records += streamText(RecordType.STDERR, id, bytes.slice(at, at + MAX_ALIGNED))
+  for (let at = 0; at < bytes.length; at += maxAligned)
+    records += streamText(RecordType.STDERR, id, bytes.slice(at, at + maxAligned))
   return records
 }
 
@@ -59,23 +59,23 @@ export const stderrText = (id: number, text: string): string => {
  * Large content as records without copying it: headers and padding come from one small buffer.
  * @param write gets header, content piece, padding, in turn.
  */
-export const writeRecords = (id: number, bytes: Uint8Array, write: (piece: Uint8Array) => void): void => {
-  const full = Math.floor(bytes.length / MAX_ALIGNED)
+export function writeRecords(id: number, bytes: Uint8Array, write: (piece: Uint8Array) => void): void {
+  const full = Math.floor(bytes.length / maxAligned)
   // All full records have the same header, and no padding.
-  const frames = new Uint8Array(2 * HEADER_LENGTH + 8)
+  const frames = new Uint8Array(2 * headerLength + 8)
   if (full > 0) {
-    writeHeader(frames, 0, RecordType.STDOUT, id, MAX_ALIGNED, 0)
-    const header = frames.subarray(0, HEADER_LENGTH)
+    writeHeader(frames, 0, RecordType.STDOUT, id, maxAligned, 0)
+    const header = frames.subarray(0, headerLength)
     for (let i = 0; i < full; i++) {
       write(header)
-      write(bytes.subarray(i * MAX_ALIGNED, (i + 1) * MAX_ALIGNED))
+      write(bytes.subarray(i * maxAligned, (i + 1) * maxAligned))
     }
   }
-  const rest = bytes.length - full * MAX_ALIGNED
+  const rest = bytes.length - full * maxAligned
   if (rest === 0) return
   const padding = paddingFor(rest)
-  writeHeader(frames, HEADER_LENGTH, RecordType.STDOUT, id, rest, padding)
-  write(frames.subarray(HEADER_LENGTH, 2 * HEADER_LENGTH))
-  write(full === 0 ? bytes : bytes.subarray(full * MAX_ALIGNED))
-  if (padding > 0) write(frames.subarray(2 * HEADER_LENGTH, 2 * HEADER_LENGTH + padding))
+  writeHeader(frames, headerLength, RecordType.STDOUT, id, rest, padding)
+  write(frames.subarray(headerLength, 2 * headerLength))
+  write(full === 0 ? bytes : bytes.subarray(full * maxAligned))
+  if (padding > 0) write(frames.subarray(2 * headerLength, 2 * headerLength + padding))
 }

@@ -6,7 +6,7 @@ import type { Reply } from '../../core/exchange.js'
 import { serverOf } from '../../env/server.js'
 import { bigHeadWarning, prepareAnswer, smallBody } from '../../serve/answer.js'
 import { withCapitalNames } from '../codec/authorizer.js'
-import { MAX_ALIGNED, RecordType } from '../codec/record.js'
+import { maxAligned, RecordType } from '../codec/record.js'
 import { Role } from '../codec/responder.js'
 import { streamText } from '../codec/stdout.js'
 import type { FastcgiExchange } from './exchange.js'
@@ -57,10 +57,10 @@ const whole = (
 }
 
 const sendText = (line: Line, id: number, text: string): void => {
-  if (text.length <= MAX_ALIGNED) line.output.send(streamText(RecordType.STDOUT, id, text))
+  if (text.length <= maxAligned) line.output.send(streamText(RecordType.STDOUT, id, text))
   else
-    for (let at = 0; at < text.length; at += MAX_ALIGNED)
-      line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + MAX_ALIGNED)))
+    for (let at = 0; at < text.length; at += maxAligned)
+      line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + maxAligned)))
 }
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */

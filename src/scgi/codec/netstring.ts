@@ -29,10 +29,10 @@ export interface ScgiHead {
   readonly refused: RequestError | null
 }
 
-const COLON = 0x3a
-const COMMA = 0x2c
-const ZERO = 0x30
-const EMPTY = Buffer.alloc(0)
+const colon = 0x3a
+const commaByte = 0x2c
+const zero = 0x30
+const noBytes = Buffer.alloc(0)
 
 /** Reads the head of one request. */
 export class NetstringReader {
@@ -41,7 +41,7 @@ export class NetstringReader {
   #length = 0
   #inHeaders = false
   // Headers that came in pieces.
-  #kept: Buffer = EMPTY
+  #kept: Buffer = noBytes
   #have = 0
 
   constructor(limits: NetstringLimits) {
@@ -89,7 +89,7 @@ export class NetstringReader {
     const end = from + this.#length
     const comma = bytes[end] as number
     const base = this.#digits + 1
-    if (comma !== COMMA)
+    if (comma !== commaByte)
       throw new RequestError(
         'SCGI_NETSTRING',
         `byte ${base + this.#length} is ${comma} where "," was expected after ${this.#length} bytes of headers`,
@@ -111,11 +111,11 @@ export class NetstringReader {
   }
 
   #lengthByte(byte: number): void {
-    if (byte === COLON && this.#digits > 0) {
+    if (byte === colon && this.#digits > 0) {
       this.#inHeaders = true
       return
     }
-    const digit = byte - ZERO
+    const digit = byte - zero
     // A netstring's length has no leading zero, and no SCGI request has an empty head.
     if (digit < 0 || digit > 9 || (digit === 0 && this.#digits === 0))
       throw new RequestError(
@@ -137,7 +137,7 @@ export class NetstringReader {
   }
 }
 
-const guessPeer = (byte: number): string => {
+function guessPeer(byte: number): string {
   if (byte === 0x16) return '; these look like TLS bytes: this is an SCGI port and speaks no TLS'
   if (byte === 1) return '; these look like FastCGI: this is an SCGI port: use scgi_pass, not fastcgi_pass'
   if (byte >= 0x41 && byte <= 0x7a)
@@ -149,7 +149,7 @@ const invalid = (what: string, at: number): RequestError =>
   new RequestError('SCGI_HEADERS', `${what} (byte ${at})`)
 
 /** @param base place of the text in the request, for messages */
-const readHeaders = (text: string, base: number, bodyAt: number, limits: NetstringLimits): ScgiHead => {
+function readHeaders(text: string, base: number, bodyAt: number, limits: NetstringLimits): ScgiHead {
   const params: string[] = []
   const most = 2 * limits.maxParams
   for (let at = 0; at < text.length; ) {
@@ -185,7 +185,7 @@ const unended = (text: string, at: number, nameEnd: number, base: number): Reque
     : invalid('the headers do not end with NUL', base + text.length - 1)
 
 /** @returns the length of the body */
-const checkHeaders = (params: readonly string[], layout: Layout, base: number): number => {
+function checkHeaders(params: readonly string[], layout: Layout, base: number): number {
   // "The first header must have the name CONTENT_LENGTH and a value that is the length of the body in decimal."
   if (params[0] !== 'CONTENT_LENGTH')
     throw invalid(`the first header is ${JSON.stringify(params[0])} where CONTENT_LENGTH was expected`, base)
@@ -205,7 +205,7 @@ const checkHeaders = (params: readonly string[], layout: Layout, base: number): 
 }
 
 /** "Duplicate names are not allowed in the headers": nginx repeats request headers all the same, and those can be joined. */
-const checkRepeats = (params: readonly string[], base: number): void => {
+function checkRepeats(params: readonly string[], base: number): void {
   const seen = new Set<string>()
   for (let i = 0; i < params.length; i += 2) {
     const name = params[i] as string
@@ -219,7 +219,7 @@ const checkRepeats = (params: readonly string[], base: number): void => {
 }
 
 /** Where the item at an index of the list began. */
-const placeOf = (params: readonly string[], index: number, base: number): number => {
+function placeOf(params: readonly string[], index: number, base: number): number {
   let at = base
   for (let i = 0; i < index; i++) at += (params[i] as string).length + 1
   return at
