@@ -1,24 +1,64 @@
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+
+/**
+ * What `npm test` leaves to `npm run test:servers`: whatever takes a web server, or a launcher of processes, through
+ * all its ways. One request through each server is in smoke.test.ts, for everybody.
+ */
+const servers = [
+  'test/servers/!(smoke).test.ts',
+  'test/daemon/changes.test.ts',
+  'test/daemon/orphans.test.ts',
+  'test/daemon/recycle.test.ts',
+  'test/daemon/servers.test.ts',
+  'test/daemon/usr2.test.ts',
+  'test/daemon/workers-launchers.test.ts',
+  'test/daemon/workers-nginx.test.ts',
+]
+
+/** Folders whose tests start and change nothing. */
+const pure = ['test/env/*.test.ts', 'test/lint/*.test.ts']
+
+const common = {
+  setupFiles: ['test/support/each-file.ts'],
+  env: {
+    // What is read of a connection is overwritten when its time is over (src/socket/handle-wire.ts).
+    CGIUP_TEST_POISON_READS: '1',
+    // An event that a table of states does not allow is thrown (src/core/states.ts).
+    CGIUP_TEST_STRICT_STATES: '1',
+  },
+  // The slowest test takes 11 s on two cores; a machine may be much slower.
+  testTimeout: 40_000,
+  hookTimeout: 60_000,
+  // A test that fails now and then is a bug; it is not to be hidden.
+  retry: 0,
+  pool: 'forks' as const,
+} satisfies TestProjectInlineConfiguration['test']
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
-    env: {
-      // What is read of a connection is overwritten when its time is over (src/socket/handle-wire.ts).
-      CGIUP_TEST_POISON_READS: '1',
-      // An event that a table of states does not allow is thrown (src/core/states.ts).
-      CGIUP_TEST_STRICT_STATES: '1',
-    },
     globalSetup: ['test/support/run.ts'],
-    // The slowest test takes 11 s on two cores; a machine may be much slower.
-    testTimeout: 40_000,
-    hookTimeout: 60_000,
-    // A test that fails now and then is a bug; it is not to be hidden.
-    retry: 0,
-    pool: 'forks',
-    // Tests wait for servers most of the time: two at a time on two processors, too.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests wait for other processes much of the time: three files at once, on two processors too.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'main',
+          include: ['test/**/*.test.ts'],
+          exclude: [...servers, ...pure],
+        },
+      },
+      // A process for each file would take longer than the tests.
+      { test: { ...common, name: 'pure', include: pure, isolate: false } },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+        },
+      },
+      { test: { ...common, name: 'servers', include: servers } },
+    ],
   },
 })

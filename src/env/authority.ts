@@ -123,7 +123,7 @@ function serverAuthority(env: Env, scheme: string): string {
   const name = bracketed(serverName(env))
   const host = isAuthority(name) ? name : bracketed(unbracketed(env.get('SERVER_ADDR') ?? ''))
   const port = env.get('SERVER_PORT') ?? ''
-  const known = isAuthority(host) ? host : 'localhost'
+  const known = isAuthority(host) ? hostOf(host) : 'localhost'
   if (!isDigits(port) || Number(port) > 65535 || port === (scheme === 'https' ? '443' : '80')) return known
   return `${known}:${port}`
 }

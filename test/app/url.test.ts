@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { normalUrl, requestUrl } from '../../src/app/url.js'
 import { Environment } from '../../src/env/environment.js'
 import { translate } from '../../src/env/request.js'
+import { runs } from '../support/runs.js'
 
 const part = fc.oneof(
   fc.constantFrom(
@@ -44,7 +45,7 @@ describe('URLs of requests', () => {
         const cgi = translate(new Environment(list))
         expect(requestUrl(cgi, full)).toBe(normalUrl(full ? cgi.url : cgi.relativeUrl))
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 

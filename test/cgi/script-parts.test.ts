@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { decode, launch, shellWord } from '../../src/cgi/script/environment.js'
 import { StderrLines } from '../../src/cgi/script/stderr.js'
 import { Spool } from '../../src/serve/spool.js'
+import { runs } from '../support/runs.js'
 
 const bytes = fc.string({
   unit: fc.integer({ min: 1, max: 255 }).map((code) => String.fromCharCode(code)),
@@ -25,7 +26,7 @@ describe('shellWord', () => {
         // A substitution loses line ends at its end: the one thing a word for people does not keep.
         expect(out.toString('latin1').replace(/\n*\.$/, '')).toBe(text.replace(/\n+$/, ''))
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 
@@ -55,7 +56,7 @@ describe('launch', () => {
         const out = execFileSync(file, args, { env })
         expect(out.toString('latin1')).toBe(`${value}\xff\n`)
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     )
   })
 
@@ -87,7 +88,7 @@ describe('Spool', () => {
           expect(taken).toEqual(given)
         },
       ),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type ByteSource, Stdin, type StdinLimits } from '../../src/cgi/child/stdin.js'
 import type { RequestError } from '../../src/core/errors.js'
+import { runs } from '../support/runs.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -164,7 +165,7 @@ describe('Stdin', () => {
         body.cancel()
         expect(Buffer.concat(pieces).equals(bytes)).toBe(true)
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 })

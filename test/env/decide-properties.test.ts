@@ -6,6 +6,7 @@ import { decide } from '../../src/env/decide.js'
 import { Environment } from '../../src/env/environment.js'
 import { hasDotSegment, isReadAsOne } from '../../src/env/reading.js'
 import { serverOf } from '../../src/env/server.js'
+import { runs } from '../support/runs.js'
 
 const bit = fc.constantFrom(
   ...['/', '/', '//', '..', '/../', '/./', '%2e', '%2f', '%252f', '%', '#', '\\', '?', 'a=1', 'é', '\0'],
@@ -76,7 +77,7 @@ test('any variables of a target', () => {
       // Only what a server is known to have resolved.
       if (hasDotSegment(request.path)) expect(shown(env) || serverOf(env).resolvesDots).toBe(true)
     }),
-    { numRuns: 5000 },
+    { numRuns: runs(5000) },
   )
 })
 

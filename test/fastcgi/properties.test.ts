@@ -4,9 +4,10 @@ import { RequestError } from '../../src/core/errors.js'
 import { PairReader } from '../../src/fastcgi/codec/params.js'
 import { codecProperties } from '../fuzz/codec.js'
 import { cutPlaces, cuts, encodePairs, pairs } from '../fuzz/records.js'
+import { runs } from '../support/runs.js'
 
 describe('the responder without IO', () => {
-  test.each(codecProperties)('$name', ({ check, runs }) => check({ numRuns: runs }))
+  test.each(codecProperties)('$name', ({ check, runs: all }) => check({ numRuns: runs(all) }))
 })
 
 describe('a half read parameter', () => {
@@ -30,7 +31,7 @@ describe('a half read parameter', () => {
           if (!(error instanceof RequestError)) throw error
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

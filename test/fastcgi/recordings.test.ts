@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordings, sentBytes } from '../env/captures.js'
 import { cutsOf } from '../support/cuts.js'
 import { Replay, type ReplayProtocol, replayOne } from '../support/replay.js'
+import { stride } from '../support/runs.js'
 import { converse } from './converse.js'
 import { readAnswers, type WireReply, wireRecords } from './wire.js'
 
@@ -41,7 +42,7 @@ describe('3.3 what real servers send is the same however it is cut', () => {
       const request = requests.find(({ name }) => name === 'post-cl') as (typeof requests)[number]
       const { bytes } = sentBytes(request)
       const once = converse(bytes, [], {}, false)
-      for (let at = 1; at < bytes.length; at++) expect(converse(bytes, [at], {}, false)).toEqual(once)
+      for (let at = 1; at < bytes.length; at += stride) expect(converse(bytes, [at], {}, false)).toEqual(once)
     }
   })
 })

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodePairs, encodeRecords, type Rec, Type } from '../fuzz/records.js'
 import { needs, which } from '../support/needs.js'
 import { until } from '../support/processes.js'
+import { runs } from '../support/runs.js'
 import { tempDir } from '../support/temp.js'
 import * as peer from './peer.js'
 import { readAnswers, type WireReply } from './wire.js'
@@ -103,7 +104,7 @@ describe.skipIf(!needs('php-cgi'))('PHP understands what our tests send', () => 
         ]
         check(await ask(encodeRecords(records)), all, body)
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { defaultLimits, form } from '../../src/form.js'
+import { runs } from '../support/runs.js'
 import { failure, request } from './bodies.js'
 
 const part = (boundary: string, name = 'a') =>
@@ -96,7 +97,7 @@ describe('the boundary', () => {
         expect(await failure(read(type, parts, { parts: 3 }))).toMatchObject({ limit: 'parts' })
         expect((await read(type, parts)).fields).toHaveLength(4)
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { form } from '../../src/form.js'
+import { runs } from '../support/runs.js'
 import { boundary, failure, field, file, multipart, multipartType, request } from './bodies.js'
 
 const read = (body: string | Uint8Array, size?: number, type = multipartType) =>
@@ -59,7 +60,7 @@ describe('multipart/form-data', () => {
           }
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -265,7 +266,7 @@ describe('malformed input is answered with 400', () => {
         const outcome = await read(body, size).catch((error: Error) => error)
         if (outcome instanceof Error) expect(outcome.name).toBe('FormError')
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 })

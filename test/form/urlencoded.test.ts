@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { form } from '../../src/form.js'
+import { runs } from '../support/runs.js'
 import { failure, request, urlencodedType } from './bodies.js'
 
 const read = (body: string | Uint8Array, size?: number, type = urlencodedType) =>
@@ -37,7 +38,7 @@ describe('application/x-www-form-urlencoded', () => {
         const expected = [...new URLSearchParams(latin1ToQuery(body))]
         expect(data.fields.map(({ name, value }) => [name, value])).toEqual(expected)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

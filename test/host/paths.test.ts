@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { resolvePath } from '../../src/host/path.js'
 import { cgiBin, files, mount, script } from '../../src/host.js'
+import { runs } from '../support/runs.js'
 import { scripts, sh, startHost } from './support.js'
 
 const show = sh('printf "Content-Type: text/plain\\n\\n%s|%s" "$SCRIPT_NAME" "$PATH_INFO"')
@@ -241,7 +242,7 @@ test('resolvePath: nothing that comes out is a dot segment, and it never throws'
         expect(segment).not.toContain('\0')
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
 })
 

@@ -3,6 +3,7 @@ import { NetstringReader } from '../../src/scgi/codec/netstring.js'
 import { environmentOf, recordings, sentBytes } from '../env/captures.js'
 import { cutsOf } from '../support/cuts.js'
 import { Replay, type ReplayProtocol, replayOne } from '../support/replay.js'
+import { stride } from '../support/runs.js'
 
 const recorded = recordings.filter(({ requests }) => requests.some(({ kind }) => kind === 'scgi'))
 const limits = { maxParamsBytes: 1 << 20, maxParams: 1000, maxDiscardBytes: 64 << 20 }
@@ -42,7 +43,7 @@ describe('what real servers send is the same however it is cut', () => {
       const request = requests.find(({ name }) => name === 'post-cl') as (typeof requests)[number]
       const { bytes } = sentBytes(request)
       const once = read(bytes, [])
-      for (let at = 1; at < bytes.length; at++) expect(read(bytes, [at])).toEqual(once)
+      for (let at = 1; at < bytes.length; at += stride) expect(read(bytes, [at])).toEqual(once)
     }
   })
 })

@@ -58,23 +58,37 @@ export const limited = { MAX_BODY_BYTES: '5000000', MAX_PARAMS_BYTES: '6000' }
 
 /**
  * The app hears within a second of a client that leaves: in the middle of a stream, and before the
- * reply. Not among tests that run at the same time: it is about time.
+ * reply. Not among tests that run at the same time: it is about time. On a machine with too much to do anything may
+ * take a second once; what waits for a timer takes it each time.
  */
 export function leavesAreSeen(subject: Subject): void {
-  const { site, mount, traits } = subject
+  const { traits } = subject
   const ways = [
     ['in the middle of the reply', 'leave', 'tick', traits.tellsLeave],
     ['before the reply', 'quiet', 'waiting', traits.tellsQuietLeave],
   ] as const
   const possible = ways.filter(([, , , can]) => can === true)
   it.each(possible)('a client that leaves %s is seen within a second', async (_, name, sign) => {
-    const at = site().docroot.scratch()
-    const wire = await begin(subject, `${mount}/-/${name}?at=${at}`)
-    expect(await until(() => existsSync(join(at, sign)))).toBe(true)
-    const left = performance.now()
-    leave(wire, traits)
-    expect(await until(() => existsSync(join(at, 'left')), 3000)).toBe(true)
-    expect(performance.now() - left).toBeLessThan(1000)
-    writeFileSync(join(at, 'answer'), '')
+    const times: number[] = []
+    do times.push(await leaveTime(subject, name, sign))
+    while (times.length < 4 && (times.at(-1) as number) >= 1000)
+    expect(Math.min(...times), `milliseconds: ${times.map(Math.round)}`).toBeLessThan(1000)
   })
+}
+
+/** Milliseconds between the end of a client and the moment at which the app hears of it. */
+async function leaveTime(
+  { site, port, mount, traits }: Subject,
+  name: string,
+  sign: string,
+): Promise<number> {
+  const at = site().docroot.scratch()
+  const wire = await begin({ port, traits }, `${mount}/-/${name}?at=${at}`)
+  expect(await until(() => existsSync(join(at, sign)))).toBe(true)
+  const left = performance.now()
+  leave(wire, traits)
+  expect(await until(() => existsSync(join(at, 'left')))).toBe(true)
+  const time = performance.now() - left
+  writeFileSync(join(at, 'answer'), '')
+  return time
 }

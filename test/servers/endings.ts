@@ -60,14 +60,16 @@ export function endings(subject: Subject): void {
     if (traits.streams === true) await wire.until(() => wire.text === 'part')
     writeFileSync(join(at, 'break'), '')
     const reply = await wire.reply().catch((error: Error) => error)
-    if (reply instanceof Error)
-      expect(reply.message).toBe(shows === true ? 'no reply: connection closed' : '')
+    if (reply instanceof Error) expect(reply.message).toBe('no reply: connection closed')
     else if (shows === true) expect(reply.complete && reply.status === 200).toBe(false)
     // Held back by the server it may have broken before its head was out: then it is a page of its own.
     else if (traits.streams !== true && reply.status === 500) expect(reply.text).not.toContain('part')
-    // Apache mod_fcgid puts a page behind it that tells of an error.
-    else
-      expect(reply).toMatchObject({ status: 200, complete: true, text: expect.stringMatching(/^part(<|$)/) })
+    // Apache mod_fcgid puts a page behind it that tells of an error. A server that cannot show the break for sure
+    // may do so now and then, when it sees the break before it has sent anything: that is as good.
+    else {
+      const text = reply.complete ? /^part(<|$)/ : /^(part)?$/
+      expect(reply).toMatchObject({ status: 200, text: expect.stringMatching(text) })
+    }
   })
 
   it(

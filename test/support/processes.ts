@@ -1,92 +1,14 @@
 /** What runs on this machine: to stop a server with all its children and to see that none is left. */
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { type ProcessInfo, processes, withDescendants } from './process-list.mjs'
 
-export interface ProcessInfo {
-  readonly pid: number
-  readonly parent: number
-  readonly group: number
-  /** `Z` is a zombie: ended, but not waited for. */
-  readonly state: string
-  /** Command line, words joined by spaces. */
-  readonly command: string
-  /** Working directory; empty where the system does not tell. */
-  readonly cwd: string
-}
-
-/** All processes that can be seen. */
-export function processes(): ProcessInfo[] {
-  return existsSync('/proc/self/stat') ? fromProc() : fromPs()
-}
-
-function fromProc(): ProcessInfo[] {
-  const list: ProcessInfo[] = []
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-      // The second field is the name in parentheses and may hold anything, also `)`.
-      const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
-      list.push({
-        pid: Number(name),
-        parent: Number(parent),
-        group: Number(group),
-        state,
-        command,
-        cwd: cwd(name),
-      })
-    } catch {
-      // Ended while we looked.
-    }
-  }
-  return list
-}
-
-function cwd(pid: string): string {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`)
-  } catch {
-    return ''
-  }
-}
-
-function fromPs(): ProcessInfo[] {
-  const lines = execFileSync('ps', ['-axo', 'pid=,ppid=,pgid=,state=,command='], { encoding: 'latin1' })
-  return lines.split('\n').flatMap((line) => {
-    const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line)
-    if (!match) return []
-    const [, pid, parent, group, state = '', command = ''] = match
-    return [
-      {
-        pid: Number(pid),
-        parent: Number(parent),
-        group: Number(group),
-        state: state.charAt(0),
-        command,
-        cwd: '',
-      },
-    ]
-  })
-}
+export { type ProcessInfo, processes }
 
 /** A process with its children and theirs, and everything in the process groups they lead. */
 export function family(root: number): ProcessInfo[] {
   const all = processes()
-  const members = new Map<number, ProcessInfo>()
-  const groups = new Set([root])
-  for (let grown = true; grown; ) {
-    grown = false
-    for (const one of all) {
-      if (members.has(one.pid)) continue
-      if (one.pid !== root && !members.has(one.parent) && !groups.has(one.group)) continue
-      members.set(one.pid, one)
-      if (one.group === one.pid) groups.add(one.pid)
-      grown = true
-    }
-  }
-  return [...members.values()]
+  return withDescendants(all, (one) => one.pid === root || one.group === root)
 }
 
 /** Processes that name a directory on their command line or work in it, this one excepted. */

@@ -3,13 +3,12 @@
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
 
 const made = new Set<string>()
 
 /**
  * A new empty directory, readable by every user (web servers started by root change theirs).
- * Removed after the last test of the file that imports this module.
+ * Removed after the last test of the file (each-file.ts).
  */
 export function tempDir(name = 'test'): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)))
@@ -24,6 +23,7 @@ export function removeTempDir(path: string): void {
   made.delete(path)
 }
 
-afterAll(() => {
+/** Removes those that are left. */
+export function removeTempDirs(): void {
   for (const path of made) removeTempDir(path)
-})
+}

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { runs } from '../../support/runs.js'
 import { lightWeb, outcome, platformWeb, type Web } from './observe.js'
 
 /** Node 20 drops two byte order marks, the standard one. */
@@ -51,7 +52,7 @@ describe('for any input', () => {
       fc.asyncProperty(start, fc.array(operation, { maxLength: 12 }), (pairs, operations) =>
         same((web) => perform(web, pairs, operations)),
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -63,7 +64,7 @@ describe('for any input', () => {
       .filter((given) => !Buffer.from(given).toString('hex').startsWith('efbbbfefbbbf'))
     await fc.assert(
       fc.asyncProperty(bytes, (given) => same((web) => new web.Response(Uint8Array.from(given)).text())),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -83,7 +84,7 @@ describe('for any input', () => {
           [...(await new web.Response(given).bytes())],
         ]),
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -109,7 +110,7 @@ describe('for any input', () => {
       fc.asyncProperty(fc.array(piece, { maxLength: 14 }), (pieces) =>
         same((web) => new web.Response('x', { headers: { 'content-type': pieces.join('') } }).blob()),
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -123,7 +124,7 @@ describe('for any input', () => {
       fc.asyncProperty(url, method, (target, given) =>
         same((web) => new web.Request(target, { method: given })),
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -132,7 +133,7 @@ describe('for any input', () => {
       fc.asyncProperty(fc.oneof(fc.integer(), fc.double(), fc.string()), fc.string(), (status, statusText) =>
         same((web) => new web.Response(null, { status, statusText })),
       ),
-      { numRuns: 200, examples: [[-767491497, '']] },
+      { numRuns: runs(200), examples: [[-767491497, '']] },
     )
   })
 })

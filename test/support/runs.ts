@@ -1,0 +1,12 @@
+/** How often a test repeats itself with other input. */
+
+/** True in `npm run test:all` and in CI. */
+const full = process.env.CGIUP_TEST_RUNS === 'full'
+
+/** So many runs of a property, or a fifth of them (but at least 20) in `npm test`. */
+export function runs(count: number): number {
+  return full ? count : Math.max(Math.min(count, 20), Math.ceil(count / 5))
+}
+
+/** Steps through all places of an input, or through every seventh of them in `npm test`. */
+export const stride: number = full ? 1 : 7
