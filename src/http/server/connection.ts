@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type GivesWay, idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
 import { descriptorOf, Progress, takenBytes } from '../../socket/progress.js'
+import { headTimeout, refuse } from './client-error.js'
 import type { HttpExchange } from './exchange.js'
 
 /** Requests that wait behind the current one before no more of the connection is read. */
@@ -26,6 +27,8 @@ export interface Turn {
 export interface ConnectionOwner {
   /** Milliseconds in which a client has to take something of a reply; Infinity for no limit. */
   readonly sendTimeoutMs: number
+  /** Milliseconds in which the head of a request has to arrive; Infinity for no limit. */
+  readonly headersTimeoutMs: number
   /**
    * Answers a request, to the end.
    * @returns whether the connection is there for another one
@@ -47,6 +50,10 @@ export class HttpConnection implements GivesWay {
   #busy = false
   /** A request has come. */
   #asked = false
+  /** The reply at work. */
+  #res: ServerResponse | null = null
+  /** Node has given up a head behind the reply at work, and will not report it again. */
+  #headLate = false
   /** Clock of its beginning, later of the end of its last request. */
   #since = performance.now()
   /** No further request of it is answered. */
@@ -68,6 +75,7 @@ export class HttpConnection implements GivesWay {
    * other, so the requests are begun that way, too: who leaves has one at work, and not a thousand.
    */
   take(turn: Turn): void {
+    this.#headLate = false
     if (this.#over) turn.req.resume()
     else if (!this.#busy) void this.#work(turn)
     else if (this.#waiting.push(turn) > MOST_AHEAD) this.#flooded()
@@ -79,13 +87,26 @@ export class HttpConnection implements GivesWay {
     this.#asked = true
     for (let turn: Turn | undefined = first; turn !== undefined; turn = this.#waiting.shift()) {
       if (!turn.res.socket && !(await this.#turnOf(turn.res))) break
+      this.#res = turn.res
       const goesOn = await this.#owner.serve(turn, this)
+      this.#res = null
       this.exchange = null
       if (!goesOn) this.#end()
       if (this.#waiting.length < AHEAD && this.socket.isPaused()) this.socket.resume()
     }
     this.#busy = false
     this.#since = performance.now()
+  }
+
+  /** The parser or the socket failed, or a head is late. */
+  fail(error: NodeJS.ErrnoException): void {
+    // A head behind a reply at work may be late because we do not read. Its time begins after the reply.
+    if (this.#busy && error.code === headTimeout) {
+      this.#headLate = true
+      return
+    }
+    const begun = this.#res?.headersSent === true || this.exchange?.verbatimBegun === true
+    refuse(this.socket, error.code, begun, error)
   }
 
   /** Node gives the connection to the next reply when the last one is out. False when it is gone before. */
@@ -125,6 +146,10 @@ export class HttpConnection implements GivesWay {
   sweep(now: number): void {
     const { socket, exchange } = this
     exchange?.stdin.sweep(now)
+    if (this.#headLate && !this.#busy && now - this.#since > this.#owner.headersTimeoutMs) {
+      refuse(socket, headTimeout, false)
+      return
+    }
     // A connection that is not read does not show that its client has left: one look.
     if (this.#waiting.length >= AHEAD) socket.resume()
     const { sendTimeoutMs } = this.#owner

@@ -50,6 +50,7 @@ class Service implements ConnectionOwner {
   readonly handedOver: boolean
   #handler: Handler
   readonly sendTimeoutMs: number
+  readonly headersTimeoutMs: number
   #options: HttpOptions
   #server: Server
   readonly #lines: Log
@@ -79,7 +80,8 @@ class Service implements ConnectionOwner {
       (text) => this.stderr(text),
       () => performance.now(),
     )
-    const { headersTimeoutMs = 30_000 } = options
+    this.headersTimeoutMs = time(options.headersTimeoutMs, 30_000)
+    const headersTimeoutMs = Number.isFinite(this.headersTimeoutMs) ? this.headersTimeoutMs : 0
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes ?? 65536,
       headersTimeout: headersTimeoutMs,
@@ -98,6 +100,7 @@ class Service implements ConnectionOwner {
     this.#server.on('checkContinue', (req, res) => this.#take({ req, res, expectsContinue: true }))
     // Node would answer 417 itself, whatever else is in the head, and go on with what follows.
     this.#server.on('checkExpectation', (req, res) => this.#take({ req, res, expectsContinue: false }))
+    this.#server.on('clientError', (error, socket) => this.#failed(error, socket as Socket))
     this.#timer = setInterval(() => this.#sweep(), this.#sweepMs())
     this.#timer.unref()
   }
@@ -194,10 +197,16 @@ class Service implements ConnectionOwner {
     this.#connections.get(turn.req.socket)?.take(turn)
   }
 
+  #failed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket)
+    if (connection) connection.fail(error)
+    else socket.destroy(error)
+  }
+
   /** Often enough for the shortest limit of time. */
   #sweepMs(): number {
-    const { sendTimeoutMs = 0, bodyTimeoutMs = 0 } = this.#options
-    const limits = [sendTimeoutMs, bodyTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
+    const { sendTimeoutMs = 0, bodyTimeoutMs = 0, headersTimeoutMs = 0 } = this.#options
+    const limits = [sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
     return Math.min(SWEEP_MS, ...limits)
   }
 
