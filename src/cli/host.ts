@@ -4,6 +4,7 @@ import { extname, resolve } from 'node:path'
 import { interpreterOf } from '../cgi/script/program.js'
 import { UsageError } from '../core/errors.js'
 import type { Handler } from '../core/exchange.js'
+import { placeLimits, scriptLimits } from '../core/limits/scripts.js'
 import { guardStandardStreams } from '../core/standard-streams.js'
 import { hostRule } from '../host/allowed-hosts.js'
 import { refuseCrossSite } from '../host/cross-site.js'
@@ -16,6 +17,7 @@ import { closeOnSignal, homeOf } from '../run/http.js'
 import { type Address, parseAddress } from '../socket/address.js'
 import { all, type Command, helpText, one, type Parsed, pairs, parse } from './args.js'
 import { allow, allowedHost, allowedHostsOf, allowOf } from './http-options.js'
+import { limitOf } from './limit-options.js'
 
 export const hostCommand: Command = {
   usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],
@@ -55,7 +57,7 @@ what a script printed.`,
     },
     'max-scripts': {
       value: 'N',
-      help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) holds its place until it ends. Default 4 for each\nprocessor, at least 8.',
+      help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) holds its place until it ends. Default 4 for each\nprocessor, at least 8; 0 for no limit.',
     },
     allow,
     'allowed-host': allowedHost,
@@ -155,10 +157,9 @@ function routes(at: string, scripts: Handler, parsed: Parsed): Handler {
 
 function optionsOf(parsed: Parsed): CgiBinOptions {
   const handler = Object.entries(pairs(all(parsed, 'handler'), '--handler .ext=PROGRAM'))
-  const timeout = one(parsed, 'timeout')
-  const ms = timeout === undefined ? undefined : duration(timeout)
+  const ms = limitOf(parsed, scriptLimits.headTimeoutMs, 's')
   const types = typesOf(parsed)
-  const maxScripts = countOf(one(parsed, 'max-scripts'))
+  const maxScripts = limitOf(parsed, placeLimits.maxScripts)
   return {
     env: pairs(all(parsed, 'env'), '--env NAME=VALUE'),
     handler: Object.fromEntries(handler.map(([name, text]) => [name, text.trim().split(/\s+/)])),
@@ -168,14 +169,6 @@ function optionsOf(parsed: Parsed): CgiBinOptions {
     ...(maxScripts !== undefined && { maxScripts }),
     ...(ms !== undefined && { headTimeoutMs: ms, idleTimeoutMs: ms }),
   }
-}
-
-/** @throws UsageError USAGE */
-function countOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0
-  if (count > 0) return count
-  throw new UsageError('USAGE', `--max-scripts takes a whole number above 0, not ${JSON.stringify(text)}.`)
 }
 
 /** @throws UsageError USAGE */
@@ -194,16 +187,4 @@ function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
       )
   }
   return Object.fromEntries(types.map(([name, type]) => [name === '.' ? '' : name.toLowerCase(), type]))
-}
-
-/** @returns milliseconds. @throws UsageError USAGE */
-export function duration(text: string): number {
-  const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
-  if (number === undefined) {
-    throw new UsageError(
-      'USAGE',
-      `${JSON.stringify(text)} is not a duration; write --timeout 60s, 500ms or 2m.`,
-    )
-  }
-  return Math.round(Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'])
 }

@@ -11,7 +11,8 @@ import { detect, isBehindGateway, stdinKind } from '../run/detect.js'
 import { beginLaunch, type Launch } from '../run/launch-state.js'
 import { defaultToProduction } from '../run/node-env.js'
 import type { Running, RunOptions } from '../run/options.js'
-import { needsWorkers } from '../run/run.js'
+import { resolveOptions } from '../run/resolve.js'
+import { checkOptions, needsWorkers } from '../run/run.js'
 
 /**
  * @param options go before those in the file's own call of `run()`
@@ -24,10 +25,12 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   // Before the file is loaded: frameworks read it then.
   if (isBehindGateway(launcher)) defaultToProduction(options.development)
-  if (await needsWorkers(options, launcher)) {
+  const plan = resolveOptions(options)
+  if (await needsWorkers(plan, launcher)) {
+    await checkOptions(options)
     // The app is loaded by the workers alone.
     const { startWorkers } = await import('../run/workers.js')
-    return startWorkers(options, launcher)
+    return startWorkers(plan, launcher)
   }
   const launch = beginLaunch(options, resolve(file))
   const trap = startsServer(file) ? catchListen(() => launch.running !== undefined) : null

@@ -1,9 +1,11 @@
 /** The options of `cgiup APP` about a persistent process: read from text, with errors that say what to write. */
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../core/errors.js'
+import { recycleLimits } from '../core/limits/recycle.js'
 import type { RunOptions } from '../run/options.js'
 import { type Command, one, type Parsed } from './args.js'
 import { allow, allowOf } from './http-options.js'
+import { limitOf } from './limit-options.js'
 
 export const processOptions: Command['options'] = {
   workers: {
@@ -15,7 +17,7 @@ export const processOptions: Command['options'] = {
   'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
   allow,
   'max-requests': { value: 'N', help: 'Recycle the process after this number of requests.' },
-  'max-memory': { value: 'SIZE', help: 'Recycle it when its memory is larger: 256M, 1G.' },
+  'max-memory': { value: 'SIZE', help: 'Recycle it when its memory is larger: 256M, 1G; at least 16M.' },
   'max-age': { value: 'TIME', help: 'Recycle it after this time: 90s, 30m, 12h.' },
   'restart-on-change': { help: 'Recycle it when the app file or tmp/restart.txt changes.' },
 }
@@ -25,9 +27,9 @@ export function readProcessOptions(parsed: Parsed): RunOptions {
   const workers = read(parsed, 'workers', workerCount)
   const socketMode = read(parsed, 'socket-mode', mode)
   const socketGroup = read(parsed, 'socket-group', group)
-  const maxRequests = read(parsed, 'max-requests', positive)
-  const maxMemory = read(parsed, 'max-memory', size)
-  const maxAgeMs = read(parsed, 'max-age', time)
+  const maxRequests = limitOf(parsed, recycleLimits.maxRequests)
+  const maxMemory = limitOf(parsed, recycleLimits.maxMemory)
+  const maxAgeMs = limitOf(parsed, recycleLimits.maxAgeMs)
   const recycle = {
     ...(maxRequests !== undefined && { maxRequests }),
     ...(maxMemory !== undefined && { maxMemory }),
@@ -68,8 +70,6 @@ const workerCount: Reader<number> = {
   },
 }
 
-const positive: Reader<number> = { takes: 'a whole number above 0', read: (text) => whole(text) || undefined }
-
 const mode: Reader<number> = {
   takes: 'an octal mode such as 0660',
   read: (text) => (/^(0o?)?[0-7]{3}$/.test(text) ? Number.parseInt(text.slice(-3), 8) : undefined),
@@ -78,20 +78,4 @@ const mode: Reader<number> = {
 const group: Reader<string | number> = {
   takes: 'the name or number of a group',
   read: (text) => whole(text) ?? (text === '' ? undefined : text),
-}
-
-const unit = (units: Readonly<Record<string, number>>) => (text: string) => {
-  const [, digits = '', name = ''] = /^(\d{1,12}(?:\.\d+)?)\s*([a-z]*)$/i.exec(text) ?? []
-  const factor = units[name.toLowerCase()]
-  return digits === '' || factor === undefined ? undefined : Math.round(Number(digits) * factor) || undefined
-}
-
-const size: Reader<number> = {
-  takes: 'a size such as 256M or 1G',
-  read: unit({ '': 1, k: 1 << 10, kb: 1 << 10, m: 1 << 20, mb: 1 << 20, g: 1 << 30, gb: 1 << 30 }),
-}
-
-const time: Reader<number> = {
-  takes: 'a time such as 90s, 30m or 12h',
-  read: unit({ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }),
 }

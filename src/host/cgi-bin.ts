@@ -5,6 +5,7 @@ import { runScript } from '../cgi/script/script.js'
 import { showsDevelopment } from '../core/development.js'
 import { UsageError } from '../core/errors.js'
 import type { Exchange, Handler, Reply } from '../core/exchange.js'
+import { namesOf } from '../core/limits/check.js'
 import { textToBytes } from '../env/text.js'
 import { logRefusal, plainReply, reasonReply } from '../pages/page.js'
 import { answering } from '../pages/script-failure.js'
@@ -42,6 +43,14 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
   readonly files?: boolean | FilesOptions
 }
 
+/** Taken by script() as well, which does nothing with them: both get the options of one command line. */
+const ownNames = namesOf<Omit<CgiBinOptions, keyof HostOptions>>({
+  list: true,
+  index: true,
+  files: true,
+  followSymlinks: true,
+})
+
 /**
  * Runs the scripts of a directory, in any language. The script is the first regular file on the way
  * down the path; what follows is its PATH_INFO (RFC 3875 section 3.3).
@@ -54,7 +63,7 @@ export interface CgiBinOptions extends HostOptions, FindOptions {
  */
 export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler {
   const root = directoryPath(directory)
-  const set = settings(options, root)
+  const set = settings('cgiBin()', options, root, ownNames)
   noteScripts(root, set.interpreters, Boolean(options.files))
   const statics = filesOptions(options)
   const indexes = options.index ?? ['index.cgi', ...indexNames(set), ...(statics ? ['index.html'] : [])]
@@ -97,7 +106,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
   if (!statSync(file).isFile())
     throw new UsageError('USAGE', `${file} is not a file; cgiBin() runs directories.`)
   noteScript(file)
-  const set = settings(options, dirname(file))
+  const set = settings('script()', options, dirname(file), ownNames)
   const handle: Handler = (exchange) => {
     const place = placeOf(exchange)
     if ('refused' in place) return refuse(400, `${place.refused}.`, exchange, set)

@@ -6,6 +6,9 @@ import type { Script, ScriptOptions } from '../cgi/script/types.js'
 import { developsScripts } from '../core/development.js'
 import { UsageError } from '../core/errors.js'
 import type { Exchange } from '../core/exchange.js'
+import { checkLimits, namesOf } from '../core/limits/check.js'
+import { limitValues } from '../core/limits/limit.js'
+import { placeLimits, scriptLimits } from '../core/limits/scripts.js'
 
 export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, PlaceLimits {
   /**
@@ -24,6 +27,17 @@ export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, Place
    */
   readonly development?: boolean
 }
+
+/** Those that are no limits. */
+const ownNames = namesOf<Omit<HostOptions, keyof typeof scriptLimits | keyof PlaceLimits>>({
+  handler: true,
+  documentRoot: true,
+  development: true,
+  env: true,
+  inherit: true,
+  passAuthorization: true,
+  stderrPrefix: true,
+})
 
 export type Interpreters = ReadonlyMap<string, Pick<Script, 'interpreter' | 'fileFromEnv'>>
 
@@ -45,14 +59,24 @@ export function scriptOptions({ script, development }: HostSettings, exchange: E
   return NODE_ENV === undefined ? script : { ...script, env: { NODE_ENV, ...script.env } }
 }
 
-/** @throws UsageError USAGE */
-export function settings(options: HostOptions, directory: string): HostSettings {
+/**
+ * @param owner the function that has the options, such as `cgiBin()`
+ * @param others names of options that it has besides {@link HostOptions}
+ * @throws UsageError USAGE
+ */
+export function settings(
+  owner: string,
+  options: HostOptions,
+  directory: string,
+  others: readonly string[],
+): HostSettings {
+  checkLimits(owner, { ...scriptLimits, ...placeLimits }, options, [...ownNames, ...others])
   const { handler, documentRoot, development, ...script } = options
   return {
     interpreters: interpreters(handler ?? {}),
     documentRoot: documentRoot === undefined ? directory : directoryPath(documentRoot),
     development,
-    script,
+    script: { ...script, ...limitValues(scriptLimits, script) },
     places: new ScriptPlaces(options),
   }
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Handler } from '../core/exchange.js'
 import { Connection } from '../fastcgi/server/connection.js'
 import type { AccessEntry, HttpAcceptor } from '../http/server/server.js'
-import { httpLimits, type ServiceOptions } from '../serve/limits.js'
+import { limitsOverHttp, type ServiceOptions } from '../serve/limits.js'
 import { atProcessEnd } from '../serve/process-end.js'
 import { Service } from '../serve/service.js'
 import { type AdmissionOptions, admission } from '../socket/admission.js'
@@ -134,7 +134,7 @@ async function httpAcceptor(handler: Handler, options: DaemonOptions): Promise<H
     ...(log && { log }),
     ...(multiprocess && { multiprocess }),
     ...(options.sockets && { handedOver: true }),
-    ...httpLimits(options),
+    ...limitsOverHttp(options),
   })
 }
 

@@ -1,17 +1,9 @@
 /** When a process has served long enough, or its code is old, and is recycled. */
 import type { Handler } from '../core/exchange.js'
+import type { LimitOptions } from '../core/limits/limit.js'
+import type { recycleLimits } from '../core/limits/recycle.js'
 
-export interface RecycleOptions {
-  /** Requests after which the process ends. A whole number above 0. Default: no limit. */
-  readonly maxRequests?: number
-  /**
-   * Resident memory (RSS) of the process at which it ends, in bytes; looked at once a second. Default: no
-   * limit.
-   */
-  readonly maxMemory?: number
-  /** Time after which the process ends, in milliseconds. Default: no limit. */
-  readonly maxAgeMs?: number
-}
+export interface RecycleOptions extends LimitOptions<typeof recycleLimits> {}
 
 export interface RenewalOptions {
   readonly recycle?: RecycleOptions | undefined

@@ -10,24 +10,20 @@ import { warnOfPages } from '../host/development-notice.js'
 import { AppFiles } from '../process/changes.js'
 import { type Daemon, type DaemonOptions, serveDaemon } from '../process/daemon.js'
 import { findManager, type Manager, runsSeveral, watchManager } from '../process/manager.js'
-import { checkProcessOptions } from '../process/options.js'
 import type { Protocol } from '../process/protocol-gate.js'
 import { renewal } from '../process/recycle.js'
 import { endOnSignals, type GracefulEnd } from '../process/signals.js'
 import { signalWhileLoading } from '../process/signals-while-loading.js'
 import { currentWorker, type Worker, type WorkerEnd } from '../process/worker.js'
-import { type Address, parseAddress } from '../socket/address.js'
 import { socketPath } from '../socket/socket-path.js'
 import { endEarly } from './begin.js'
 import type { Detected } from './detect.js'
-import { errorPage } from './error-page.js'
 import { homeOf, httpHandler } from './http.js'
 import { currentLaunch } from './launch-state.js'
-import type { Running, RunOptions } from './options.js'
+import type { Running } from './options.js'
+import { addressOf } from './place.js'
+import type { RunPlan } from './resolve.js'
 import { handlerFor } from './roles.js'
-
-/** Without an address: php-fpm's port, and the one of SCGI's first server. */
-const defaultPort = { fastcgi: 9000, scgi: 4000, http: 8080 }
 
 /** mod_fcgid sends SIGKILL about 8 s after its first SIGTERM. */
 const FCGID_GRACE_MS = 7000
@@ -37,28 +33,27 @@ const GRACE_MS = 30_000
 const CHANGED_EVERY_MS = { development: 250, production: 1000 }
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE; AppError APP_SHAPE */
-export async function startDaemon(app: App, options: RunOptions, found: Detected): Promise<Running> {
-  checkProcessOptions(options)
+export async function startDaemon(app: App, plan: RunPlan, found: Detected): Promise<Running> {
   guardStandardStreams()
-  const place = placeOf(options, found)
+  const place = placeOf(plan, found)
   takeSystemdVariables()
   const handed = found.sockets !== undefined
   const worker = currentWorker()
-  const manager = handed ? managerOf(found, worker, options) : undefined
+  const manager = handed ? managerOf(found, worker, plan) : undefined
   const http = found.server === 'http' && !handed
-  const development = isDevelopment(http ? 'http' : 'fastcgi', options.development)
+  const development = isDevelopment(http ? 'http' : 'fastcgi', plan.development)
   // A Response of the platform costs as much as the rest of the request.
   installLightWeb()
   if (!http) printToStderr()
   let ending: GracefulEnd | undefined
-  const handler = await (http ? httpHandler(app, options) : handlerFor(app, options))
+  const handler = await (http ? httpHandler(app, plan) : handlerFor(app, plan))
   await worker?.wanted()
   const renewed = renewal(worker?.handlerOf(handler) ?? handler, {
-    recycle: options.recycle,
-    changed: changesOf(options, development && (worker !== undefined || manager?.renews === true)),
+    recycle: plan.life.recycle,
+    changed: changesOf(plan, development && (worker !== undefined || manager?.renews === true)),
     changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
     due: (why) => {
-      say(options, `process ${process.pid} is recycled: ${why}`)
+      say(plan, `process ${process.pid} is recycled: ${why}`)
       ending?.end(why)
     },
   })
@@ -67,17 +62,17 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     ...(manager?.name === 'mod_fcgid' && !worker && { ownPath: true }),
     ...(worker && { share: worker.share }),
     multiprocess: (worker?.facts.workers ?? 1) > 1 || isOneOfMany(found, manager),
-    ...serviceOptions(options),
+    ...serviceOptions(plan),
     // The stderr of what a web server started is the log of that server.
     logErrors: manager === undefined || manager.name === 'multiwatch',
-    ...(!options.quiet && !handed && { log: accessLog() }),
+    ...(!plan.quiet && !handed && { log: accessLog() }),
   })
   const close: WorkerEnd['close'] = (graceMs, handOver) =>
     listening.then(
       (daemon) => daemon.close(graceMs, handOver),
       () => {},
     )
-  const graceMs = options.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
+  const graceMs = plan.life.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
   // Who sees the socket may send a signal: it is looked after before there is one.
   const signals = worker ? undefined : endOnSignals({ close, graceMs, managed: manager !== undefined })
   process.off('SIGUSR1', endEarly)
@@ -87,10 +82,10 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
     renewed.stop()
     throw error
   })
-  if (http) warnOfPages(options.development, daemon.address)
+  if (http) warnOfPages(plan.development, daemon.address)
   // Under a manager stderr is the server's error log: it is told of trouble only.
-  if (!handed && !worker) say(options, banner(found, daemon, options))
-  ending ??= worker?.serve(servingOf(found, daemon, options), { close, graceMs, adopt: daemon.adopt })
+  if (!handed && !worker) say(plan, banner(found, daemon, plan))
+  ending ??= worker?.serve(servingOf(found, daemon, plan), { close, graceMs, adopt: daemon.adopt })
   const told = signalWhileLoading()
   if (told) setImmediate(() => ending?.end(`${told} came while the app was loaded`))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
@@ -101,8 +96,8 @@ export async function startDaemon(app: App, options: RunOptions, found: Detected
   })
 }
 
-function banner({ server, why }: Detected, { url }: Daemon, { mount }: RunOptions): string {
-  const where = server === 'http' ? `${homeOf(url, mount)} (HTTP` : `${url} (${server}`
+function banner({ server, why }: Detected, { url }: Daemon, { app }: RunPlan): string {
+  const where = server === 'http' ? `${homeOf(url, app.mount)} (HTTP` : `${url} (${server}`
   return `${where}: ${why}; Ctrl-C stops it)`
 }
 
@@ -120,8 +115,8 @@ function running(
   return { server, why, ...(worker && { role: 'worker' }), url, address, close }
 }
 
-function servingOf({ server, why }: Detected, { url, address }: Daemon, options: RunOptions) {
-  return { server: server as Protocol, why, url, address, quiet: options.quiet ?? false }
+function servingOf({ server, why }: Detected, { url, address }: Daemon, plan: RunPlan) {
+  return { server: server as Protocol, why, url, address, quiet: plan.quiet }
 }
 
 /** systemd starts one process for a socket; whoever gives it as descriptor 0 may have started several. */
@@ -133,20 +128,20 @@ function isOneOfMany({ sockets = [] }: Detected, manager: Manager | undefined): 
 function managerOf(
   { sockets = [] }: Detected,
   worker: Worker | undefined,
-  options: RunOptions,
+  plan: RunPlan,
 ): Manager | undefined {
   const manager = findManager(socketPath(sockets[0]?.fd ?? 0))
   if (manager !== 'gone') return manager
-  return worker ? undefined : endAtOnce(options)
+  return worker ? undefined : endAtOnce(plan)
 }
 
-function say({ quiet }: RunOptions, line: string): void {
+function say({ quiet }: RunPlan, line: string): void {
   if (!quiet) process.stderr.write(`cgiup: ${line}\n`)
 }
 
 /** Nobody knows the socket any more. */
-function endAtOnce(options: RunOptions): never {
-  say(options, 'the server that started this process has gone')
+function endAtOnce(plan: RunPlan): never {
+  say(plan, 'the server that started this process has gone')
   process.exit(0)
 }
 
@@ -156,19 +151,19 @@ function takeSystemdVariables(): void {
     delete process.env[name]
 }
 
-function serviceOptions(options: RunOptions): DaemonOptions {
+function serviceOptions(plan: RunPlan): DaemonOptions {
   const webServerAddrs = process.env.FCGI_WEB_SERVER_ADDRS
   return {
-    onError: options.onError ?? errorPage(options.development),
-    ...(options.allow && { allow: options.allow }),
+    onError: plan.onError,
+    ...(plan.access.allow && { allow: plan.access.allow }),
     ...(webServerAddrs && { webServerAddrs }),
-    ...options.limits,
+    ...plan.limits,
   }
 }
 
 /** Only where a fresh process is started may this one end because of a change, unless it was asked for. */
-function changesOf({ restartOnChange }: RunOptions, byDefault: boolean): (() => string | null) | undefined {
-  if (!(restartOnChange ?? byDefault)) return undefined
+function changesOf({ life }: RunPlan, byDefault: boolean): (() => string | null) | undefined {
+  if (!(life.restartOnChange ?? byDefault)) return undefined
   const file = currentLaunch()?.file ?? process.argv[1]
   if (file === undefined) return undefined
   const files = new AppFiles(resolve(file))
@@ -179,14 +174,14 @@ function changesOf({ restartOnChange }: RunOptions, byDefault: boolean): (() => 
  * A socket that a launcher handed over may carry anything; a protocol that was asked for is the only one. HTTP
  * over TCP has to be asked for: whoever reaches the port would pass by the rules of the web server in front.
  */
-function placeOf(options: RunOptions, { server: name, sockets }: Detected): DaemonOptions {
+function placeOf(plan: RunPlan, { server: name, sockets }: Detected): DaemonOptions {
   const server = name === 'cgi' ? 'fastcgi' : name
   const gateways: readonly Protocol[] = [server, server === 'scgi' ? 'fastcgi' : 'scgi']
   if (sockets === undefined) {
-    return { ...addressOf(options, server), ...ownerOf(options), protocols: [server] }
+    return { ...addressOf(plan, server), ...ownerOf(plan), protocols: [server] }
   }
   const isName = (choice = '') => choice !== '' && choice.toLowerCase() !== 'auto'
-  const asked = isName(options.server) || isName(process.env.CGIUP_SERVER)
+  const asked = isName(plan.server) || isName(process.env.CGIUP_SERVER)
   return {
     sockets: sockets.map(({ fd, protocol }) => {
       if (protocol !== undefined) return { fd, protocols: [protocol] }
@@ -196,12 +191,7 @@ function placeOf(options: RunOptions, { server: name, sockets }: Detected): Daem
   }
 }
 
-function addressOf({ listen, host, port }: RunOptions, server: 'fastcgi' | 'scgi' | 'http'): Address {
-  if (listen !== undefined) return { ...(host !== undefined && { host }), ...parseAddress(listen) }
-  return { ...(host !== undefined && { host }), port: port ?? defaultPort[server] }
-}
-
-function ownerOf({ socketMode, socketGroup }: RunOptions): DaemonOptions {
+function ownerOf({ place: { socketMode, socketGroup } }: RunPlan): DaemonOptions {
   return {
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),

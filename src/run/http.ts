@@ -2,45 +2,44 @@
 import { constants } from 'node:os'
 import { toHandler } from '../app/handler.js'
 import { guardedAround } from '../app/served.js'
-import type { App } from '../app/types.js'
+import type { App, AppOptions } from '../app/types.js'
 import { isDevelopment } from '../core/development.js'
 import type { Handler } from '../core/exchange.js'
 import { recordOutput } from '../core/recorded-output.js'
 import { guardStandardStreams } from '../core/standard-streams.js'
 import { accessLog } from '../host/access-log.js'
 import { noticeProxies, warnOfPages } from '../host/development-notice.js'
-import { checkProcessOptions } from '../process/options.js'
 import { reloadHint } from '../process/signals.js'
-import { httpLimits } from '../serve/limits.js'
+import { limitsOverHttp } from '../serve/limits.js'
 import { sayWhyItEnds } from '../serve/process-end.js'
-import { type Address, parseAddress } from '../socket/address.js'
 import type { Detected } from './detect.js'
-import { errorPage } from './error-page.js'
-import type { Running, RunOptions } from './options.js'
+import type { Running } from './options.js'
+import { addressOf } from './place.js'
+import type { RunPlan } from './resolve.js'
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED; AppError APP_SHAPE */
-export async function startHttp(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
-  checkProcessOptions(options)
+export async function startHttp(app: App, plan: RunPlan, { why }: Detected): Promise<Running> {
   guardStandardStreams()
-  const place = placeOf(options)
-  const handler = await httpHandler(app, options)
+  const { socketMode, socketGroup } = plan.place
+  const { allow } = plan.access
+  const place = addressOf(plan, 'http')
+  const handler = await httpHandler(app, plan)
   // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
   const { serveHttp } = await import('../http/server/server.js')
-  const { allow, socketMode, socketGroup, limits } = options
   const server = await serveHttp(handler, {
     ...place,
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
-    ...httpLimits(limits),
+    ...limitsOverHttp(plan.limits),
     ...(allow && { allow }),
-    onError: options.onError ?? errorPage(options.development),
-    ...(!options.quiet && { log: accessLog() }),
+    onError: plan.onError,
+    ...(!plan.quiet && { log: accessLog() }),
   })
   // Who reads that it is there may send a signal.
   const release = closeOnSignal(() => server.close(), reloadHint)
-  warnOfPages(options.development, server.address)
-  if (!options.quiet) {
-    process.stderr.write(`cgiup: ${homeOf(server.url, options.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
+  warnOfPages(plan.development, server.address)
+  if (!plan.quiet) {
+    process.stderr.write(`cgiup: ${homeOf(server.url, plan.app.mount)} (HTTP: ${why}; Ctrl-C stops it)\n`)
   }
   const close = async () => {
     release()
@@ -50,16 +49,16 @@ export async function startHttp(app: App, options: RunOptions, { why }: Detected
 }
 
 /** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
-export async function httpHandler(app: App, options: RunOptions): Promise<Handler> {
-  const { development } = options
+export async function httpHandler(app: App, plan: RunPlan): Promise<Handler> {
+  const { development } = plan
   const { withHostCheck } = await import('../host/host-check.js')
-  const handler = await toHandler(app, options)
+  const handler = await toHandler(app, plan.app)
   const recorded = isDevelopment('http', development) ? recordOutput(handler) : handler
-  const whole = await mounted(recorded, options)
+  const whole = await mounted(recorded, plan.app)
   const guarded = whole === recorded ? whole : guardedAround(whole, handler)
-  const { allowedHosts } = options
+  const { allowedHosts } = plan.access
   const checked = withHostCheck(guarded, {
-    ...placeOf(options),
+    ...addressOf(plan, 'http'),
     ...(allowedHosts && { allowedHosts }),
     ...(development !== undefined && { development }),
   })
@@ -71,15 +70,10 @@ export function homeOf(url: string, mount = ''): string {
   return url.startsWith('unix:') ? url : `${url}${mount === '/' ? '' : mount}/`
 }
 
-async function mounted(handler: Handler, { mount = '' }: RunOptions): Promise<Handler> {
+async function mounted(handler: Handler, { mount = '' }: AppOptions): Promise<Handler> {
   if (mount === '' || mount === '/') return handler
   const { mountedAt } = await import('../host/mounted-at.js')
   return mountedAt(mount, handler)
-}
-
-function placeOf({ listen, host, port }: RunOptions): Address {
-  const wanted = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
-  return listen === undefined ? wanted : { ...(host !== undefined && { host }), ...parseAddress(listen) }
 }
 
 /**

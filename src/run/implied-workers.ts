@@ -4,7 +4,7 @@ import { isDevelopment } from '../core/development.js'
 import { findManager } from '../process/manager.js'
 import { socketPath } from '../socket/socket-path.js'
 import type { Detected } from './detect.js'
-import type { RunOptions } from './options.js'
+import type { RunPlan } from './resolve.js'
 
 /**
  * 1 where `recycle` or `restartOnChange` want a worker process, else 0.
@@ -14,11 +14,11 @@ import type { RunOptions } from './options.js'
  * primary does. Only a change of the app under mod_fcgid, which comes seldom, is left to mod_fcgid: it asks
  * the next process when it cannot reach one.
  */
-export function impliedWorkers(options: RunOptions, { sockets }: Detected): number {
+export function impliedWorkers({ life, development: asked }: RunPlan, { sockets }: Detected): number {
   const manager = sockets && findManager(socketPath(sockets[0]?.fd ?? 0))
   if (manager === 'gone') return 0
-  if (Object.values(options.recycle ?? {}).some((limit) => limit !== undefined)) return 1
+  if (Object.values(life.recycle ?? {}).some((limit) => limit !== undefined)) return 1
   if (manager?.name === 'mod_fcgid') return 0
-  const development = isDevelopment('fastcgi', options.development)
-  return (options.restartOnChange ?? (development && manager?.renews === true)) ? 1 : 0
+  const development = isDevelopment('fastcgi', asked)
+  return (life.restartOnChange ?? (development && manager?.renews === true)) ? 1 : 0
 }

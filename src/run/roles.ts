@@ -2,20 +2,20 @@
 import { toHandler } from '../app/handler.js'
 import type { App } from '../app/types.js'
 import type { Handler } from '../core/exchange.js'
-import type { RunOptions } from './options.js'
+import type { RunPlan } from './resolve.js'
 
 /**
  * One handler for all roles, or an own one for a role.
  *
  * @throws AppError APP_SHAPE
  */
-export async function handlerFor(app: App, options: RunOptions): Promise<Handler> {
-  const main = await toHandler(app, options)
-  if (!options.authorizer && !options.filter) return main
+export async function handlerFor(app: App, { app: view, roles: own }: RunPlan): Promise<Handler> {
+  const main = await toHandler(app, view)
+  if (!own.authorizer && !own.filter) return main
   const roles = {
     responder: main,
-    authorizer: options.authorizer ? await toHandler(options.authorizer, options) : main,
-    filter: options.filter ? await toHandler(options.filter, options) : main,
+    authorizer: own.authorizer ? await toHandler(own.authorizer, view) : main,
+    filter: own.filter ? await toHandler(own.filter, view) : main,
   }
   return (exchange) => roles[exchange.gateway.role](exchange)
 }

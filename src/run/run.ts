@@ -5,10 +5,10 @@ import { isDevelopment } from '../core/development.js'
 import { CgiupError } from '../core/errors.js'
 import type { Handler } from '../core/exchange.js'
 import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
-import { errorPage } from './error-page.js'
 import { currentLaunch } from './launch-state.js'
 import { defaultToProduction, sayLate } from './node-env.js'
 import type { Running, RunOptions } from './options.js'
+import { type RunPlan, resolveOptions } from './resolve.js'
 
 /**
  * Serves an app: as a CGI script when a web server started this process, else as an HTTP server for
@@ -68,31 +68,40 @@ export function failureLines(error: unknown): string {
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   if (isBehindGateway(found) && defaultToProduction(options.development)) sayLate(found.server)
-  if (found.server === 'cgi') return startCgi(app, options, found)
-  if (await needsWorkers(options, found)) {
+  const plan = resolveOptions(options)
+  if (found.server === 'cgi') return startCgi(app, options, plan, found)
+  await checkOptions(options)
+  if (await needsWorkers(plan, found)) {
     const { startWorkers } = await import('./workers.js')
-    return startWorkers(options, found)
+    return startWorkers(plan, found)
   }
   if (
     found.server === 'http' &&
     found.sockets === undefined &&
     // On a laptop a server ends at once, without thought for those who are on their way to it.
-    isDevelopment('http', options.development) &&
+    isDevelopment('http', plan.development) &&
     !(await isWorker())
   ) {
     const { startHttp } = await import('./http.js')
-    return startHttp(app, options, found)
+    return startHttp(app, plan, found)
   }
   const { startDaemon } = await import('./daemon.js')
-  return startDaemon(app, options, found)
+  return startDaemon(app, plan, found)
+}
+
+/** @throws UsageError USAGE */
+export async function checkOptions(options: RunOptions): Promise<void> {
+  const { checkRunOptions } = await import('./check.js')
+  checkRunOptions(options)
 }
 
 /** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
-export async function needsWorkers(options: RunOptions, found: Detected): Promise<boolean> {
-  const { workers, recycle, restartOnChange, development } = options
+export async function needsWorkers(plan: RunPlan, found: Detected): Promise<boolean> {
+  const { development } = plan
+  const { workers, recycle, restartOnChange } = plan.life
   if (!workers && !recycle && !(restartOnChange ?? isDevelopment('fastcgi', development))) return false
   if (found.server === 'cgi' || (await isWorker())) return false
-  return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(options, found) > 0
+  return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(plan, found) > 0
 }
 
 /** A primary has started this process to serve. Loads nothing where that cannot be. */
@@ -102,28 +111,23 @@ async function isWorker(): Promise<boolean> {
   return currentWorker() !== undefined
 }
 
-async function startCgi(app: App, options: RunOptions, { why }: Detected): Promise<Running> {
+async function startCgi(app: App, options: RunOptions, plan: RunPlan, { why }: Detected): Promise<Running> {
   const [{ serveCgi }, { toHandler }] = await Promise.all([
     import('../cgi/child/child.js'),
     import('../app/handler.js'),
   ])
-  const { development } = options
   let handler: Handler
   try {
-    handler = await toHandler(app, options)
+    if (plan.unchecked) await checkOptions(options)
+    handler = await toHandler(app, plan.app)
   } catch (error) {
     // A web server waits for an answer: it gets the error page, and its log the reason.
     handler = () => {
       throw error
     }
   }
-  if (isDevelopment('cgi', development))
+  if (isDevelopment('cgi', plan.development))
     handler = (await import('../core/recorded-output.js')).recordOutput(handler)
-  const maxBodyBytes = options.limits?.maxBodyBytes
-  await serveCgi(handler, {
-    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
-    ...options.cgi,
-    onError: options.onError ?? errorPage(development),
-  })
+  await serveCgi(handler, { ...plan.cgi, onError: plan.onError })
   return { server: 'cgi', why, close: async () => {} }
 }

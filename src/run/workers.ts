@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os'
 import { UsageError } from '../core/errors.js'
 import { guardStandardStreams } from '../core/standard-streams.js'
 import { findManager, watchManager } from '../process/manager.js'
-import { checkProcessOptions } from '../process/options.js'
 import { endOnSignals } from '../process/signals.js'
 import { signalWhileLoading } from '../process/signals-while-loading.js'
 import type { Serving } from '../process/worker.js'
@@ -13,22 +12,22 @@ import { socketPath } from '../socket/socket-path.js'
 import { endEarly } from './begin.js'
 import type { Detected } from './detect.js'
 import { homeOf } from './http.js'
-import type { Running, RunOptions } from './options.js'
+import type { Running } from './options.js'
+import type { RunPlan } from './resolve.js'
 
 let started = false
 
 /**
  * Resolves when the first worker serves.
  *
- * @throws UsageError WORKER_FAILED, USAGE
+ * @throws UsageError WORKER_FAILED, USAGE when it is called again
  */
-export async function startWorkers(options: RunOptions, { sockets }: Detected): Promise<Running> {
-  checkProcessOptions(options)
+export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promise<Running> {
   guardStandardStreams()
   // A second crew would run the first call of run() as well, and want its address.
   if (started) throw new UsageError('USAGE', 'run() with workers can be called once in a process.')
   started = true
-  const count = options.workers === 'auto' ? availableParallelism() : options.workers || 1
+  const count = plan.life.workers === 'auto' ? availableParallelism() : plan.life.workers || 1
   const path = socketPath(sockets?.[0]?.fd ?? 0)
   const manager = sockets ? findManager(path) : undefined
   if (manager === 'gone') process.exit(0)
@@ -62,8 +61,8 @@ export async function startWorkers(options: RunOptions, { sockets }: Detected): 
   }
   try {
     const serving = await workers.start()
-    if (!serving.quiet && !options.quiet && sockets === undefined)
-      process.stderr.write(banner(serving, options, count))
+    if (!serving.quiet && !plan.quiet && sockets === undefined)
+      process.stderr.write(banner(serving, plan, count))
     return running(serving, async () => {
       await workers.close()
       release()
@@ -78,8 +77,8 @@ function running({ server, why, url, address }: Serving, close: () => Promise<vo
   return { server, why, role: 'primary', url, address, close }
 }
 
-function banner({ server, why, url }: Serving, { mount }: RunOptions, count: number): string {
-  const where = server === 'http' ? homeOf(url, mount) : url
+function banner({ server, why, url }: Serving, { app }: RunPlan, count: number): string {
+  const where = server === 'http' ? homeOf(url, app.mount) : url
   const name = server === 'http' ? 'HTTP' : server
   return `cgiup: ${where} (${name}: ${why}; ${count} ${count === 1 ? 'worker' : 'workers'}; Ctrl-C stops it)\n`
 }

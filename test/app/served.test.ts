@@ -9,6 +9,7 @@ import { runCgi } from '../../src/cgi.js'
 import { cgiBin, files } from '../../src/host.js'
 import { MemoryServer } from '../../src/memory/memory.js'
 import { httpHandler } from '../../src/run/http.js'
+import { resolveOptions } from '../../src/run/resolve.js'
 import { emulate, memory } from '../../src/test.js'
 import { tempDir } from '../support/temp.js'
 
@@ -133,13 +134,16 @@ describe.each([
 
 test('our own HTTP server refuses before a mount path resolves anything', async () => {
   for (const app of [fetchApp, nodeApp]) {
-    const server = new MemoryServer(await httpHandler(app, { mount: '/app', development: false }), {})
+    const server = new MemoryServer(
+      await httpHandler(app, resolveOptions({ mount: '/app', development: false })),
+      {},
+    )
     expect((await server.fetch('/app/x')).status).toBe(200)
     await expect(server.fetch('/x/../app/admin')).rejects.toMatchObject({ code: 'REQUEST_TARGET_REFUSED' })
     await expect(server.fetch('/app//../admin')).rejects.toMatchObject({ code: 'REQUEST_TARGET_REFUSED' })
   }
   const host = new MemoryServer(
-    await httpHandler(handler(files('test/fixtures')), { mount: '/app', development: false }),
+    await httpHandler(handler(files('test/fixtures')), resolveOptions({ mount: '/app', development: false })),
     {},
   )
   expect((await host.fetch('/app/x/../captures/README.md')).status).toBe(200)

@@ -65,7 +65,10 @@ describe('a wrong command line', () => {
     [['host'], /Which directory\?/],
     [['host', 'nowhere'], /There is no nowhere/],
     [['host', '.', '--env', 'X'], /"X" is not written as --env NAME=VALUE/],
-    [['host', '.', '--timeout', 'soon'], /"soon" is not a duration; write --timeout 60s/],
+    [
+      ['host', '.', '--timeout', 'soon'],
+      /--timeout takes a time such as 60s, 500ms or 2m; 0 for no limit, not "soon"/,
+    ],
     [['host', '.', '--listen', 'nonsense'], /Cannot listen on "nonsense"/],
     [['host', '.', '--mount', '/', '--static', '.'], /need a path of their own below \/: --mount/],
     [['call', '/'], /Which PATH of which APP/],

@@ -37,8 +37,13 @@ describe('options of a persistent process', () => {
     [['--socket-mode', 'rw'], '--socket-mode takes'],
     [['--socket-group', ''], '--socket-group takes'],
     [['--max-requests', '0'], '--max-requests takes a whole number above 0, not "0".'],
-    [['--max-memory', '256 apples'], '--max-memory takes a size such as 256M or 1G, not "256 apples".'],
+    [
+      ['--max-memory', '256 apples'],
+      '--max-memory takes a size of 16M or more, such as 256M or 1G, not "256 apples".',
+    ],
     [['--max-memory', '0'], '--max-memory takes'],
+    [['--max-memory', '5'], 'such as 256M or 1G, not "5". A number without a unit is bytes.'],
+    [['--max-memory', '5M'], '--max-memory takes a size of 16M or more, such as 256M or 1G, not "5M".'],
     [['--max-age', '10'], '--max-age takes a time such as 90s, 30m or 12h, not "10".'],
   ])('%j is refused', (args, message) => {
     const attempt = () => options(...args)

@@ -1,21 +1,25 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/core/errors.js'
-import { checkProcessOptions, type ProcessOptions } from '../../src/process/options.js'
+import { checkRunOptions } from '../../src/run/check.js'
+import type { RunOptions } from '../../src/run/options.js'
 
-describe('options of a process', () => {
+describe('options of run()', () => {
   it.each<[object, string]>([
     [{ workers: -1 }, "The option workers takes a whole number from 0 to 1024, or 'auto', not -1."],
     [{ workers: 1025 }, 'workers'],
     [{ workers: '4' }, 'not "4".'],
     [{ recycle: { maxRequests: 0 } }, 'The option recycle.maxRequests takes a whole number above 0, not 0.'],
     [{ recycle: { maxRequests: 1.5 } }, 'recycle.maxRequests'],
-    [{ recycle: { maxMemory: '256M' } }, 'The option recycle.maxMemory takes a number of bytes, not "256M".'],
+    [
+      { recycle: { maxMemory: '256M' } },
+      'The option recycle.maxMemory takes a whole number of bytes, 16777216 or more, not "256M". Write 268435456.',
+    ],
     [{ recycle: { maxAgeMs: Number.NaN } }, 'recycle.maxAgeMs'],
     [{ socketMode: '0660' }, 'The option socketMode takes a number such as 0o660, not "0660".'],
     [{ socketMode: 0o1777 }, 'socketMode'],
     [{ socketGroup: '' }, 'The option socketGroup takes the name or number of a group, not "".'],
     [{ socketGroup: -1 }, 'socketGroup'],
-    [{ graceMs: -5 }, 'The option graceMs takes a number of milliseconds, not -5.'],
+    [{ graceMs: -5 }, 'The option graceMs takes a whole number of milliseconds, 0 to 2147483647, not -5.'],
     [{ limits: { maxRequest: 2 } }, 'The option limits has no "maxRequest". It has: maxParamsBytes, '],
     [{ limits: { stderr: () => {} } }, 'The option limits has no "stderr". It has: maxParamsBytes, '],
     [{ limits: { maxRequests: 0 } }, 'The option limits.maxRequests takes a number above 0, not 0.'],
@@ -25,22 +29,43 @@ describe('options of a process', () => {
     ],
     [
       { limits: { bodyTimeoutMs: -1 } },
-      'The option limits.bodyTimeoutMs takes a number of 0 or more, not -1.',
+      'The option limits.bodyTimeoutMs takes a number of milliseconds, 0 or more, not -1.',
     ],
     [{ limits: { maxBodyBytes: Number.NaN } }, 'limits.maxBodyBytes'],
+    [
+      { recycle: { maxMemory: 256 } },
+      'The option recycle.maxMemory takes a whole number of bytes, 16777216 or more, not 256. 256 MiB are 268435456.',
+    ],
+    [
+      { recycle: { maxAge: 5 } },
+      'has no "maxAge". It has: maxRequests, maxMemory, maxAgeMs. Did you mean maxAgeMs?',
+    ],
+    [{ limits: { sendTimeoutMs: '30s' } }, '0 or more, not "30s". Write 30000.'],
+    [{ limits: 5 }, 'The option limits takes an object of limits, not 5.'],
+    [{ cgi: { drainMS: 5 } }, 'The option cgi has no "drainMS". It has: maxBodyBytes, '],
+    [
+      { cgi: { waitUntilMs: -1 } },
+      'The option cgi.waitUntilMs takes a number of milliseconds, 0 or more, not -1.',
+    ],
+    [{ prot: 3000 }, 'run() has no option "prot". It has: '],
+    [{ prot: 3000 }, 'Did you mean port?'],
+    [{ port: '3000' }, 'The option port takes a whole number from 0 to 65535, not "3000".'],
+    [{ quiet: 'no' }, 'The option quiet takes true or false, not "no".'],
+    [{ target: 'path' }, "The option target takes 'auto', 'request-uri' or 'script', not \"path\"."],
+    [{ allow: '10.0.0.0/8' }, 'The option allow takes an array of strings, not "10.0.0.0/8".'],
     [{ limits: { multiplex: 1 } }, 'The option limits.multiplex takes true or false, not 1.'],
   ])('%j is refused', (options, message) => {
-    expect(() => checkProcessOptions(options as ProcessOptions)).toThrow(UsageError)
-    expect(() => checkProcessOptions(options as ProcessOptions)).toThrow(message)
+    expect(() => checkRunOptions(options as RunOptions)).toThrow(UsageError)
+    expect(() => checkRunOptions(options as RunOptions)).toThrow(message)
   })
 
-  it.each<ProcessOptions>([
+  it.each<RunOptions>([
     {},
     { workers: 0, recycle: {}, graceMs: 0 },
     { workers: 'auto' },
     {
       workers: 1024,
-      recycle: { maxRequests: 1, maxMemory: 1, maxAgeMs: 1 },
+      recycle: { maxRequests: 1, maxMemory: 16 << 20, maxAgeMs: 1 },
       socketMode: 0o777,
       socketGroup: 0,
     },
@@ -49,6 +74,6 @@ describe('options of a process', () => {
       limits: { maxBodyBytes: Number.POSITIVE_INFINITY, sendTimeoutMs: 0, maxRequests: 1, multiplex: false },
     },
   ])('%j is taken', (options) => {
-    expect(() => checkProcessOptions(options)).not.toThrow()
+    expect(() => checkRunOptions(options)).not.toThrow()
   })
 })

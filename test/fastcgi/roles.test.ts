@@ -3,6 +3,7 @@ import { toHandler } from '../../src/app/handler.js'
 import type { App } from '../../src/app/types.js'
 import type { Handler } from '../../src/core/exchange.js'
 import { RecordType } from '../../src/fastcgi/codec/record.js'
+import { resolveOptions } from '../../src/run/resolve.js'
 import { handlerFor } from '../../src/run/roles.js'
 import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
 import { readAll, readBody, serve, text } from './serving.js'
@@ -80,7 +81,10 @@ describe('FCGI 1.0 section 6.3: Authorizer', () => {
   })
 
   test('through an app of its own', async () => {
-    const handler = await handlerFor({ fetch: () => new Response('main') }, { authorizer: door })
+    const handler = await handlerFor(
+      { fetch: () => new Response('main') },
+      resolveOptions({ authorizer: door }),
+    )
     const { peer } = await serve(handler)
     const p = peer()
     p.send(ask(1))

@@ -20,7 +20,7 @@ async function hosting(options: CgiBinOptions, files: Record<string, string> = {
 }
 
 test.each<[object, string]>([
-  [{ maxScripts: -1 }, 'The option maxScripts takes a number of 0 or more, not -1.'],
+  [{ maxScripts: -1 }, 'The option maxScripts of cgiBin() takes a number of 0 or more, not -1.'],
   [{ maxScripts: '4' }, 'not "4".'],
   [{ maxQueue: Number.NaN }, 'maxQueue'],
   [{ queueTimeoutMs: '30s' }, 'queueTimeoutMs'],

@@ -2,6 +2,8 @@
 
 import { RequestError, UsageError } from '../../core/errors.js'
 import type { Exchange, Gateway, Handler, Reply } from '../../core/exchange.js'
+import { cgiLimits } from '../../core/limits/cgi.js'
+import { type LimitOptions, type LimitValues, limitValues } from '../../core/limits/limit.js'
 import { within } from '../../core/wait-at-most.js'
 import { contentLengthOf } from '../../env/headers.js'
 import { checkRequest, isNph } from '../codec/check.js'
@@ -11,31 +13,14 @@ import { DescriptorSource, detach, isFlow } from './descriptor.js'
 import { readEnviron } from './environ.js'
 import { StdoutWriter } from './output.js'
 import { settle } from './settle.js'
-import { Stdin, type StdinLimits } from './stdin.js'
+import { Stdin } from './stdin.js'
 import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage, writeStderr } from './stdio.js'
 
-export interface ChildOptions extends StdinLimits {
+export interface ChildOptions extends LimitOptions<typeof cgiLimits> {
   /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /** Write whole HTTP responses (RFC 3875 section 5). Default: when the script's name begins with `nph-`. */
   readonly nph?: boolean
-  /**
-   * After SIGTERM the signal of the exchange aborts; the process ends this much later, in milliseconds,
-   * whatever the app does. Default 2000: Apache kills after 3000.
-   */
-  readonly terminateMs?: number
-  /**
-   * After `process.exit()` the rest of the reply is sent as long as the app's body gives a piece within
-   * this time, in milliseconds. Default 50.
-   */
-  readonly exitIdleMs?: number
-  /**
-   * After the reply, how long writes of files and pipes that are under way (log lines) may keep the process,
-   * in milliseconds. Default 2000. Callbacks that were scheduled run in any case.
-   */
-  readonly settleMs?: number
-  /** How long `waitUntil` work may keep the process after the reply, in milliseconds. Default 30,000. */
-  readonly waitUntilMs?: number
 }
 
 /** How long stderr stays open for `waitUntil` work, in milliseconds: mod_cgi waits for its end. */
@@ -58,6 +43,7 @@ export async function serveCgi(handler: Handler, options: ChildOptions = {}): Pr
 class Child {
   readonly #stdio: TakenStdio
   readonly #options: ChildOptions
+  readonly #limits: LimitValues<typeof cgiLimits>
   readonly #wire: StdoutWriter
   readonly #source = new DescriptorSource(0)
   readonly #stdin: Stdin
@@ -81,6 +67,7 @@ class Child {
   constructor(stdio: TakenStdio, options: ChildOptions) {
     this.#stdio = stdio
     this.#options = options
+    this.#limits = limitValues(cgiLimits, options)
     const env = readEnviron()
     this.#checked = checkRequest(env)
     this.#nph = options.nph ?? isNph(env)
@@ -131,8 +118,7 @@ class Child {
     this.#phase = 'draining'
     if (outcome.failed) this.#failed = true
     const whole = !outcome.cut && !outcome.gone
-    if (outcome.released)
-      await within(this.#exitIdleMs ?? this.#options.terminateMs ?? 2000, outcome.released)
+    if (outcome.released) await within(this.#exitIdleMs ?? this.#limits.terminateMs, outcome.released)
     // A cut reply leaves unread what is unread: where stdin and stdout are one socket (mod_cgid), the
     // web server then sees a reset instead of an end.
     if (whole && !this.#stdin.ended) {
@@ -158,7 +144,7 @@ class Child {
 
   /** @param whole the web server need not wait for the end of a reply that is there */
   async #settle(whole: boolean): Promise<void> {
-    this.#writesUntil ||= Date.now() + (this.#options.settleMs ?? 2000)
+    this.#writesUntil ||= Date.now() + this.#limits.settleMs
     const settled = await settle({
       writesMs: this.#writesUntil - Date.now(),
       ours: () => Number(this.#source.pending) + Number(this.#wire.pending),
@@ -174,7 +160,7 @@ class Child {
     detach(1)
     detach(0)
     this.#writesUntil = 0
-    const { waitUntilMs = 30_000 } = this.#options
+    const { waitUntilMs } = this.#limits
     const deadline = Date.now() + waitUntilMs
     // An error that comes soon can still be logged.
     await within(Math.min(lastWordsMs, waitUntilMs), Promise.all(this.#work))
@@ -226,7 +212,7 @@ class Child {
       this.#leave('SIGTERM')
     }
     if (this.#phase === 'draining') void this.#end(false, 'SIGTERM')
-    else setTimeout(end, this.#options.terminateMs ?? 2000)
+    else setTimeout(end, this.#limits.terminateMs)
   }
 
   /** The first of all listeners: those of the app come after it and may call `process.exit()`. */

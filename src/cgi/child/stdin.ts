@@ -1,24 +1,12 @@
 /** The request body: pulled, read ahead while the reply is stuck, drained at the end. */
 import { RequestError } from '../../core/errors.js'
 import type { Body } from '../../core/exchange.js'
+import { stdinLimits } from '../../core/limits/cgi.js'
+import { type LimitOptions, type LimitValues, limitValues } from '../../core/limits/limit.js'
 import { within } from '../../core/wait-at-most.js'
 import type { Spool } from '../../serve/spool.js'
 
-export interface StdinLimits {
-  /**
-   * Largest request body, in bytes; reading a larger one fails with REQUEST_TOO_LARGE (413). Default: 64 MiB for
-   * `text()`, `json()` and the like, which hold all of it in memory; none for a body that is read in pieces.
-   */
-  readonly maxBodyBytes?: number
-  /** Read ahead and kept in memory while writing is stuck, in bytes. Default 1 MiB; then a file. */
-  readonly readAheadBytes?: number
-  /** Read ahead and kept in a temporary file, in bytes. Default 1 GiB; then REQUEST_SPOOL_FULL. */
-  readonly spoolBytes?: number
-  /** Read and thrown away after the reply, in bytes. Default 256 MiB. */
-  readonly drainBytes?: number
-  /** How long the rest of the body is waited for after the reply, in milliseconds. Default 30,000. */
-  readonly drainMs?: number
-}
+export type StdinLimits = LimitOptions<typeof stdinLimits>
 
 /** Where the bytes of a body come from. */
 export interface ByteSource {
@@ -33,7 +21,7 @@ const pieceBytes = 64 * 1024
 export class Stdin implements Body {
   readonly length: number | null
   readonly #source: ByteSource
-  readonly #limits: Required<StdinLimits>
+  readonly #limits: LimitValues<typeof stdinLimits>
   /** Bytes still to come; null while it is unknown. */
   #left: number | null
   /** Nothing more is to be read from the source. */
@@ -57,13 +45,7 @@ export class Stdin implements Body {
     this.length = length
     this.#left = length
     this.#ended = length === 0
-    this.#limits = {
-      maxBodyBytes: limits.maxBodyBytes ?? Number.POSITIVE_INFINITY,
-      readAheadBytes: limits.readAheadBytes ?? 1024 * 1024,
-      spoolBytes: limits.spoolBytes ?? 1024 * 1024 * 1024,
-      drainBytes: limits.drainBytes ?? 256 * 1024 * 1024,
-      drainMs: limits.drainMs ?? 30_000,
-    }
+    this.#limits = limitValues(stdinLimits, limits)
   }
 
   /** Nothing is left to be read from the source. */

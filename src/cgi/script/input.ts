@@ -2,17 +2,11 @@
 import type { Writable } from 'node:stream'
 import { RequestError } from '../../core/errors.js'
 import type { Body } from '../../core/exchange.js'
+import type { LimitOptions } from '../../core/limits/limit.js'
+import { spoolLimits } from '../../core/limits/scripts.js'
 import { Spool } from '../../serve/spool.js'
 
-export interface SpoolLimits {
-  /** Largest body that is kept while it has to wait, in bytes; beyond it 413. Default 1 GiB. */
-  readonly maxSpoolBytes?: number
-  /** How much of it stays in memory, in bytes; the rest is in a temporary file. Default 1 MiB. */
-  readonly spoolMemoryBytes?: number
-}
-
-const defaultSpoolBytes = 1024 * 1024 * 1024
-const defaultSpoolMemory = 1024 * 1024
+export type SpoolLimits = LimitOptions<typeof spoolLimits>
 
 /**
  * A body of unknown length, read to its end. RFC 3875 4.2: the server removes the transfer-coding
@@ -21,8 +15,8 @@ const defaultSpoolMemory = 1024 * 1024
  * @throws RequestError REQUEST_TOO_LARGE
  */
 export async function spoolBody(body: Body, limits: SpoolLimits): Promise<Spool> {
-  const max = limits.maxSpoolBytes ?? defaultSpoolBytes
-  const spool = new Spool(limits.spoolMemoryBytes ?? defaultSpoolMemory)
+  const max = limits.maxSpoolBytes ?? spoolLimits.maxSpoolBytes.standard
+  const spool = new Spool(limits.spoolMemoryBytes ?? spoolLimits.spoolMemoryBytes.standard)
   try {
     for (let piece = await body.read(); piece; piece = await body.read()) {
       if (spool.size + piece.byteLength > max) {
@@ -74,7 +68,7 @@ export class Feed {
     this.#body = body
     this.#pipe = pipe
     this.#options = options
-    this.#spool = new Spool(options.spoolMemoryBytes ?? defaultSpoolMemory)
+    this.#spool = new Spool(options.spoolMemoryBytes ?? spoolLimits.spoolMemoryBytes.standard)
   }
 
   /** Resolves when the script has all of it, or wants no more. @throws RequestError of the body */
@@ -137,7 +131,7 @@ export class Feed {
     pipe.on('drain', done)
     pipe.on('close', done)
     const timer = setInterval(() => wake(), lookMs)
-    const max = this.#options.maxSpoolBytes ?? defaultSpoolBytes
+    const max = this.#options.maxSpoolBytes ?? spoolLimits.maxSpoolBytes.standard
     try {
       while (!ready && !pipe.destroyed) {
         const ahead = !this.#ended && this.#spool.size < max && this.#options.outputBlocked()

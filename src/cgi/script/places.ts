@@ -1,26 +1,10 @@
 /** Places for scripts that run at the same time, and the queue before them. */
 import { availableParallelism } from 'node:os'
-import { RequestError, UsageError } from '../../core/errors.js'
+import { RequestError } from '../../core/errors.js'
+import { type LimitOptions, limitValues } from '../../core/limits/limit.js'
+import { placeLimits } from '../../core/limits/scripts.js'
 
-export interface PlaceLimits {
-  /**
-   * Scripts that run at the same time; further requests wait. An event stream holds its place for as long as
-   * it is open. Default 4 for each processor, at least 8; 0 for no limit.
-   */
-  readonly maxScripts?: number
-  /** Requests that wait for a place; further ones get 503. Default 1000. */
-  readonly maxQueue?: number
-  /** How long a request waits for a place, in milliseconds; then 503. Default 30000; 0 for no limit. */
-  readonly queueTimeoutMs?: number
-}
-
-function checkLimits(limits: Required<PlaceLimits>): void {
-  for (const [name, value] of Object.entries(limits)) {
-    if (typeof value === 'number' && value >= 0) continue
-    const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-    throw new UsageError('USAGE', `The option ${name} takes a number of 0 or more, not ${shown}.`)
-  }
-}
+export type PlaceLimits = LimitOptions<typeof placeLimits>
 
 /** @returns gives the place back; may be called twice */
 export type Leave = () => void
@@ -33,9 +17,9 @@ export class ScriptPlaces {
   /** In the order in which they came. */
   readonly #queue = new Set<() => void>()
 
-  constructor({ maxScripts, maxQueue = 1000, queueTimeoutMs = 30_000 }: PlaceLimits = {}) {
+  constructor(limits: PlaceLimits = {}) {
+    const { maxScripts, maxQueue, queueTimeoutMs } = limitValues(placeLimits, limits)
     const max = maxScripts ?? Math.max(8, 4 * availableParallelism())
-    checkLimits({ maxScripts: max, maxQueue, queueTimeoutMs })
     this.#max = max === 0 ? Number.POSITIVE_INFINITY : max
     this.#maxQueue = maxQueue
     this.#timeoutMs = queueTimeoutMs

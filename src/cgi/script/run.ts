@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../../core/errors.js'
 import type { Exchange } from '../../core/exchange.js'
+import { scriptLimits } from '../../core/limits/scripts.js'
 import { isSecret, Secrets } from '../../env/secrets.js'
 import { textToBytes } from '../../env/text.js'
 import type { Spool } from '../../serve/spool.js'
@@ -58,7 +59,7 @@ export class ScriptRun {
     const hasBody = spool ? spool.size > 0 : exchange.stdin.length !== 0
     const stdin = !hasBody ? 'ignore' : (spool?.fd ?? 'pipe')
     try {
-      const killGraceMs = options.killGraceMs ?? 3000
+      const killGraceMs = options.killGraceMs ?? scriptLimits.killGraceMs.standard
       const process = await ScriptProcess.start({ ...launch, cwd, stdin, killGraceMs })
       return new ScriptRun(context, process)
     } catch (error) {
@@ -130,7 +131,8 @@ export class ScriptRun {
   headDone(): void {
     this.#inBody = true
     this.#endSilence()
-    if (!this.#allClosed) this.#limitSilence(this.#context.options.idleTimeoutMs ?? 60_000)
+    if (!this.#allClosed)
+      this.#limitSilence(this.#context.options.idleTimeoutMs ?? scriptLimits.idleTimeoutMs.standard)
   }
 
   /** After the end of the output: @throws what made it end, if it was not the script's own wish. */
@@ -161,7 +163,7 @@ export class ScriptRun {
    */
   discardBody(): void {
     this.discard()
-    const ms = this.#context.options.idleTimeoutMs ?? 60_000
+    const ms = this.#context.options.idleTimeoutMs ?? scriptLimits.idleTimeoutMs.standard
     if (ms === 0) return
     const timer = setTimeout(() => this.#process.stop(), ms)
     this.#process.onExit(() => clearTimeout(timer))
@@ -213,8 +215,8 @@ export class ScriptRun {
 
   #watch(): void {
     const { exchange, options } = this.#context
-    this.#limitSilence(options.headTimeoutMs ?? 60_000)
-    const total = options.totalTimeoutMs ?? 0
+    this.#limitSilence(options.headTimeoutMs ?? scriptLimits.headTimeoutMs.standard)
+    const total = options.totalTimeoutMs ?? scriptLimits.totalTimeoutMs.standard
     if (total > 0) this.#total = setTimeout(() => this.#timedOut('totalTimeoutMs', total), total)
     this.#limitUntaken(untakenMs(options, exchange))
     const left = () => this.#stop(new RequestError('REQUEST_ABORTED'))
@@ -313,7 +315,7 @@ export class ScriptRun {
     }
     stdout.once('close', done)
     stderr.once('close', done)
-    const linger = this.#context.options.lingerMs ?? 2000
+    const linger = this.#context.options.lingerMs ?? scriptLimits.lingerMs.standard
     const fallSilent = () => {
       if (this.#output.paused) return void this.#linger?.refresh()
       this.#process.closeOutput()

@@ -3,6 +3,7 @@
 import { dirname } from 'node:path'
 import { ProgramError, shortage } from '../../core/errors.js'
 import type { Exchange, HeaderList, Reply } from '../../core/exchange.js'
+import { scriptLimits } from '../../core/limits/scripts.js'
 import { scriptEnv } from '../../env/script-env.js'
 import { textToBytes } from '../../env/text.js'
 import type { Spool } from '../../serve/spool.js'
@@ -116,7 +117,7 @@ async function readHead(
 ): Promise<FirstOutput> {
   // RFC 3875 5.1: how a script is told to be NPH is the server's affair; here, as everywhere, by name.
   const nph = /(^|\/)nph-[^/]*$/.test(script.file)
-  const parser = new HeadParser({ nph, maxBytes: options.maxHeadBytes ?? 65_536 })
+  const parser = new HeadParser({ nph, maxBytes: options.maxHeadBytes ?? scriptLimits.maxHeadBytes.standard })
   const raw: Uint8Array[] = []
   try {
     for (let piece = await run.take(); piece; piece = await run.take()) {

@@ -1,11 +1,8 @@
 /** What a script writes to standard error: line by line, marked with its name, bounded. */
+import type { LimitOptions } from '../../core/limits/limit.js'
+import { stderrLimits } from '../../core/limits/scripts.js'
 
-export interface StderrLimits {
-  /** Longest line that is passed on whole, in characters; the rest of it is left out. Default 4096. */
-  readonly maxStderrLine?: number
-  /** Most of one request's diagnostics that is passed on, in characters. Default 1,048,576. */
-  readonly maxStderr?: number
-}
+export type StderrLimits = LimitOptions<typeof stderrLimits>
 
 /** Characters of the end that are kept for error pages. */
 const tailLength = 4096
@@ -23,8 +20,8 @@ export class StderrLines {
   constructor(prefix: string, write: (text: string) => void, limits: StderrLimits) {
     this.#prefix = prefix
     this.#write = write
-    this.#maxLine = limits.maxStderrLine ?? 4096
-    this.#max = limits.maxStderr ?? 1024 * 1024
+    this.#maxLine = limits.maxStderrLine ?? stderrLimits.maxStderrLine.standard
+    this.#max = limits.maxStderr ?? stderrLimits.maxStderr.standard
   }
 
   push(text: string): void {

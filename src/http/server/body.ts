@@ -2,27 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RequestError } from '../../core/errors.js'
 import type { Body } from '../../core/exchange.js'
+import type { LimitValues } from '../../core/limits/limit.js'
+import type { httpLimits } from '../../core/limits/requests.js'
 import { bodyTimeout } from '../../serve/limits.js'
 
-export interface BodyLimits {
-  /**
-   * Largest request body, in bytes; beyond it `read()` throws REQUEST_TOO_LARGE (413). Default: 64 MiB for
-   * `text()`, `json()` and the like, which hold it in memory; none for a body that is read in pieces.
-   */
-  readonly maxBodyBytes?: number
-  /**
-   * How much of an unwanted body is read and thrown away so that the reply arrives and the connection
-   * can be kept, in bytes. Default 16 MiB; then the connection is closed.
-   */
-  readonly maxDiscardBytes?: number
-  /** How long an unwanted body is waited for at the end of the reply, in milliseconds. Default 5000; 0: no limit. */
-  readonly discardTimeoutMs?: number
-  /**
-   * Time for the whole body to come, in milliseconds; then `read()` throws REQUEST_BODY_TIMEOUT (408).
-   * Default 600000; 0 for no limit.
-   */
-  readonly bodyTimeoutMs?: number
-}
+export type HttpLimits = LimitValues<typeof httpLimits>
 
 const none = Promise.resolve(null)
 
@@ -46,15 +30,15 @@ export class RequestBody implements Body {
   #waiting: { resolve: (piece: Uint8Array | null) => void; reject: (error: Error) => void } | null = null
   #discarded: (() => void) | null = null
 
-  constructor(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, limits: BodyLimits) {
+  constructor(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, limits: HttpLimits) {
     this.#req = req
     this.#res = res
     this.length = announcedLength(req)
     this.expectsContinue = expectsContinue && this.length !== 0
-    this.#max = limits.maxBodyBytes ?? Number.POSITIVE_INFINITY
-    this.#maxDiscard = limits.maxDiscardBytes ?? 16 * 1024 * 1024
-    this.#discardMs = limits.discardTimeoutMs ?? 5000
-    this.#timeoutMs = limits.bodyTimeoutMs ?? 600_000
+    this.#max = limits.maxBodyBytes
+    this.#maxDiscard = limits.maxDiscardBytes
+    this.#discardMs = limits.discardTimeoutMs
+    this.#timeoutMs = limits.bodyTimeoutMs
     this.#began = performance.now()
   }
 

@@ -1,11 +1,15 @@
 /** What an HTTP server is told, and what it tells. */
 import type { AddressInfo, Socket } from 'node:net'
 import type { Exchange, Reply } from '../../core/exchange.js'
+import type { LimitOptions } from '../../core/limits/limit.js'
+import type { httpLimits } from '../../core/limits/requests.js'
 import type { AdmissionOptions } from '../../socket/admission.js'
 import type { ListenOptions } from '../../socket/listen.js'
-import type { BodyLimits } from './body.js'
 
-export interface HttpOptions extends ListenOptions, BodyLimits, Pick<AdmissionOptions, 'allow'> {
+export interface HttpOptions
+  extends ListenOptions,
+    LimitOptions<typeof httpLimits>,
+    Pick<AdmissionOptions, 'allow'> {
   /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /** Called once for each request, when its reply has ended. */
@@ -19,23 +23,6 @@ export interface HttpOptions extends ListenOptions, BodyLimits, Pick<AdmissionOp
    * `peer`, and development pages are shown with NODE_ENV=development only. Default false.
    */
   readonly handedOver?: boolean
-  /** Largest request head, in bytes; beyond it 431. Default 65536. */
-  readonly maxHeaderBytes?: number
-  /** Largest number of header fields of a request; beyond it 431. Default 200. */
-  readonly maxHeaders?: number
-  /** Time for the request head to arrive, in milliseconds; then 408. Default 30000; 0 for none. */
-  readonly headersTimeoutMs?: number
-  /** How long an idle connection is kept, in milliseconds. Default 5000. */
-  readonly keepAliveTimeoutMs?: number
-  /** Requests served at the same time; further ones get 503. Default 1000. */
-  readonly maxRequests?: number
-  /** Open connections; requests on further ones get 503. Default 1000. */
-  readonly maxConnections?: number
-  /**
-   * Time in which the client has to take something of its reply, in milliseconds; then the connection is
-   * closed. Default 120000; 0 for no limit.
-   */
-  readonly sendTimeoutMs?: number
 }
 
 /** One finished request, for the access log. */

@@ -6,15 +6,17 @@ import { textPageFields } from '../../cgi/codec/page-fields.js'
 import { reasonPhrase } from '../../cgi/codec/status.js'
 import { CgiupError, RequestError } from '../../core/errors.js'
 import type { Handler, Reply } from '../../core/exchange.js'
+import { limitValues } from '../../core/limits/limit.js'
+import { httpLimits } from '../../core/limits/requests.js'
 import { guardStandardStreams } from '../../core/standard-streams.js'
-import { time } from '../../serve/limits.js'
+import { timeLimit } from '../../serve/limits.js'
 import { Log } from '../../serve/log.js'
 import { makeRoom } from '../../serve/pressure.js'
 import { type Abandon, abandonNow, atProcessEnd, lateEnd } from '../../serve/process-end.js'
 import { admission } from '../../socket/admission.js'
 import { listen } from '../../socket/listen.js'
 import { abandonResponse } from './abandon.js'
-import { RequestBody } from './body.js'
+import { type HttpLimits, RequestBody } from './body.js'
 import { type ConnectionOwner, HttpConnection, type Turn } from './connection.js'
 import { HttpExchange } from './exchange.js'
 import { headFault } from './head-check.js'
@@ -52,6 +54,7 @@ class Service implements ConnectionOwner {
   readonly sendTimeoutMs: number
   readonly headersTimeoutMs: number
   #options: HttpOptions
+  readonly #limits: HttpLimits
   #server: Server
   readonly #lines: Log
   /** By their sockets; each is asked now and then whether its time is over. */
@@ -75,18 +78,19 @@ class Service implements ConnectionOwner {
     this.multiprocess = options.multiprocess ?? false
     this.maxBodyBytes = options.maxBodyBytes
     this.handedOver = options.handedOver ?? false
-    this.sendTimeoutMs = time(options.sendTimeoutMs, 120_000)
+    const limits = limitValues(httpLimits, options)
+    this.#limits = limits
+    this.sendTimeoutMs = timeLimit(limits.sendTimeoutMs)
     this.#lines = new Log(
       (text) => this.stderr(text),
       () => performance.now(),
     )
-    this.headersTimeoutMs = time(options.headersTimeoutMs, 30_000)
-    const headersTimeoutMs = Number.isFinite(this.headersTimeoutMs) ? this.headersTimeoutMs : 0
+    this.headersTimeoutMs = timeLimit(limits.headersTimeoutMs)
     this.#server = createServer({
-      maxHeaderSize: options.maxHeaderBytes ?? 65536,
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(headersTimeoutMs || CHECK_MS, CHECK_MS),
-      keepAliveTimeout: options.keepAliveTimeoutMs ?? 5000,
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs || CHECK_MS, CHECK_MS),
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
       requestTimeout: 0,
       // Node answers 400 and goes on with what follows; ours does not (head-check.ts).
       requireHostHeader: false,
@@ -189,7 +193,7 @@ class Service implements ConnectionOwner {
   /** @param counted 1 for a connection that is among them already */
   #hasRoom(counted: 0 | 1): boolean {
     const all = this.#connections
-    const { maxConnections = 1000 } = this.#options
+    const { maxConnections } = this.#limits
     return makeRoom(all.values(), all.size - counted, maxConnections, performance.now(), this.#lines)
   }
 
@@ -205,7 +209,7 @@ class Service implements ConnectionOwner {
 
   /** Often enough for the shortest limit of time. */
   #sweepMs(): number {
-    const { sendTimeoutMs = 0, bodyTimeoutMs = 0, headersTimeoutMs = 0 } = this.#options
+    const { sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs } = this.#limits
     const limits = [sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
     return Math.min(SWEEP_MS, ...limits)
   }
@@ -220,7 +224,7 @@ class Service implements ConnectionOwner {
   async serve({ req, res, expectsContinue }: Turn, connection: HttpConnection): Promise<boolean> {
     const started = performance.now()
     const { remoteAddress } = req.socket
-    const body = new RequestBody(req, res, expectsContinue, this.#options)
+    const body = new RequestBody(req, res, expectsContinue, this.#limits)
     const exchange = new HttpExchange(req, body, this)
     connection.exchange = exchange
     this.#running.set(exchange, res)
@@ -253,7 +257,7 @@ class Service implements ConnectionOwner {
 
   async #answer(exchange: HttpExchange, res: ServerResponse, connection: HttpConnection): Promise<Sent> {
     // What follows a head that could be read in two ways may be a part of it (request smuggling).
-    const fault = headFault(res.req, this.#options.maxHeaders ?? 200)
+    const fault = headFault(res.req, this.#limits.maxHeaders)
     // Not by onError: its page is for errors of the app, and for people whose Host was checked.
     if (fault) {
       this.stderr(logLine(exchange.env, textOf(fault)))
@@ -298,7 +302,7 @@ class Service implements ConnectionOwner {
 
   /** A limit of what is served at the same time is crossed. */
   #crossed({ env }: HttpExchange, connection: HttpConnection): boolean {
-    const { maxRequests = 1000, maxConnections = 1000 } = this.#options
+    const { maxRequests, maxConnections } = this.#limits
     if (connection.surplus) connection.surplus = !this.#hasRoom(1)
     const tooMany = connection.surplus
     if (!tooMany && this.#running.size <= maxRequests) return false

@@ -1,0 +1,92 @@
+/** Checks options that JavaScript callers set: a misspelt limit must not be a limit that is off. */
+import { nearest } from '../did-you-mean.js'
+import { UsageError } from '../errors.js'
+import { bytesOf, millisecondsOf } from '../quantity.js'
+import type { Limit, LimitTable } from './limit.js'
+
+/** Whether a limit can have this value. */
+function isLimitValue(limit: Limit, value: unknown): boolean {
+  if (limit.unit === 'switch') return typeof value === 'boolean'
+  return typeof value === 'number' && value >= (limit.least ?? 0) && (!limit.whole || Number.isInteger(value))
+}
+
+/**
+ * Checks the options of a function, or those within one option.
+ *
+ * @param owner `serve()` or `limits`
+ * @param others names that the owner takes besides the limits
+ * @throws UsageError USAGE that names the option, what it takes and what it has
+ */
+export function checkLimits(
+  owner: string,
+  table: LimitTable,
+  options: unknown,
+  others: readonly string[] = [],
+): void {
+  if (typeof options !== 'object' || options === null) throw wrongValue(owner, 'an object of limits', options)
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || others.includes(name)) continue
+    const limit = Object.hasOwn(table, name) ? table[name] : undefined
+    if (limit === undefined) throw unknownOption(owner, name, [...Object.keys(table), ...others])
+    if (!isLimitValue(limit, value))
+      throw wrongValue(optionName(owner, name), takes(limit), value, hint(limit, value))
+  }
+}
+
+/** All names of a set of options, which a type checks to be complete. */
+export const namesOf = <T extends object>(names: { readonly [name in keyof Required<T>]: true }): string[] =>
+  Object.keys(names)
+
+/** The error for a name that an owner has no option of. */
+export function unknownOption(owner: string, name: string, known: readonly string[]): UsageError {
+  const near = nearest(name, known)
+  const did = near === undefined ? '' : ` Did you mean ${near}?`
+  const has = isFunction(owner)
+    ? `${owner} has no option ${JSON.stringify(name)}`
+    : `The option ${owner} has no ${JSON.stringify(name)}`
+  return new UsageError('USAGE', `${has}. It has: ${known.join(', ')}.${did}`)
+}
+
+/** The error for a value that an option does not take. @param more what to write instead, with its full stop */
+export function wrongValue(name: string, takes: string, value: unknown, more = ''): UsageError {
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return new UsageError('USAGE', `The option ${name} takes ${takes}, not ${shown}.${more && ` ${more}`}`)
+}
+
+/** Throws unless an option has no value, or one that fits. @throws UsageError USAGE */
+export function checkOption(
+  name: string,
+  value: unknown,
+  takes: string,
+  fits: (value: unknown) => boolean,
+): void {
+  if (value !== undefined && !fits(value)) throw wrongValue(name, takes, value)
+}
+
+/** A whole number within bounds. */
+export const isWhole =
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+
+const isFunction = (owner: string): boolean => owner.endsWith('()')
+
+const optionName = (owner: string, name: string): string =>
+  isFunction(owner) ? `${name} of ${owner}` : `${owner}.${name}`
+
+function takes({ unit, least = 0, whole }: Limit): string {
+  if (unit === 'switch') return 'true or false'
+  const number = whole ? 'a whole number' : 'a number'
+  if (unit !== 'count') return `${number} of ${unit}, ${least} or more`
+  return least === 1 ? `${number} above 0` : `${number} of ${least} or more`
+}
+
+/** What to write instead of a text with a unit, or of a number that was meant in a larger one. */
+function hint({ unit, least = 0 }: Limit, value: unknown): string {
+  if (typeof value === 'number' && unit === 'bytes' && value > 0 && value < least)
+    return `${value} MiB are ${Math.round(value * 2 ** 20)}.`
+  if (typeof value !== 'string') return ''
+  const meant =
+    unit === 'bytes' ? bytesOf(value) : unit === 'milliseconds' ? millisecondsOf(value) : Number(value)
+  return meant === undefined || !(meant >= least) ? '' : `Write ${meant}.`
+}

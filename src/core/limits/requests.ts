@@ -1,0 +1,86 @@
+/** Limits of requests and connections: FastCGI, SCGI and HTTP. */
+import { bytes, count, type Limit, milliseconds, none } from './limit.js'
+
+/** The same for FastCGI, SCGI and HTTP. */
+const everywhere = {
+  /** Concurrent requests; further ones get 503 with `Retry-After`. Default 1000. */
+  maxRequests: count(1000, { least: 1 }),
+  /**
+   * Open connections; HTTP connections are counted separately. At the limit idle ones are closed for new ones
+   * (docs/fastcgi.md); when none is idle, requests on further ones get 503. Default 1000.
+   */
+  maxConnections: count(1000, { least: 1 }),
+  /**
+   * Largest request body, in bytes; reading a larger one fails with `REQUEST_TOO_LARGE` (413). Default: none for a
+   * body that is read in chunks, 64 MiB for `text()`, `json()` and the like, which hold it in memory.
+   */
+  maxBodyBytes: bytes(none),
+  /**
+   * Time for the whole body of a request to arrive, in milliseconds; then reading it fails with
+   * `REQUEST_BODY_TIMEOUT` (408). Default 600000; 0: no limit.
+   */
+  bodyTimeoutMs: milliseconds(600_000),
+  /**
+   * Time in which the peer reads nothing of the pending replies, in milliseconds; then the connection is closed and
+   * the signal aborts. A peer that reads slowly is not affected. Default 120000; 0: no limit.
+   */
+  sendTimeoutMs: milliseconds(120_000),
+}
+
+/** FastCGI and SCGI: `run(app, { limits })`. HTTP obeys those that {@link httpLimits} has as well. */
+export const requestLimits = {
+  /** Bytes of all parameters of one request; larger ones get 431. Default 1 MiB. */
+  maxParamsBytes: bytes(1 << 20),
+  /** Parameters of one request; more get 431. Default 1000. */
+  maxParams: count(1000),
+  ...everywhere,
+  /**
+   * Bytes of a body buffered in memory for an app that does not read; then the connection waits, or the rest goes to
+   * a file. Default 256 KiB.
+   */
+  maxUnreadBytes: bytes(256 * 1024),
+  /** Bytes in that file; then the connection waits. Default 1 GiB. */
+  maxSpoolBytes: bytes(1 << 30),
+  /**
+   * Bytes of an unwanted body, or of parameters over their limits, that are read and discarded so that the
+   * reply arrives; then the connection is closed. Default 64 MiB.
+   */
+  maxDiscardBytes: bytes(64 << 20),
+  /** Time for the rest of an unwanted body to arrive, in milliseconds; then the connection is closed. Default 10000; 0: no limit. */
+  discardTimeoutMs: milliseconds(10_000),
+  /** Bytes of replies buffered for a FastCGI peer that does not read; then nothing more is read from it. Default 1 MiB. */
+  maxBacklogBytes: bytes(1 << 20),
+  /** Concurrent requests on one connection; more get 503, twice as many close it. Default 100. */
+  maxRequestsPerConnection: count(100, { least: 1 }),
+  /** Whether one connection may carry several concurrent requests; with false further ones get `FCGI_CANT_MPX_CONN`. Default true. */
+  multiplex: { standard: true, unit: 'switch' } as Limit<boolean>,
+  /** Time without data after which a connection without requests is closed, in milliseconds. Default 300000; 0: no limit. */
+  idleTimeoutMs: milliseconds(300_000),
+  /**
+   * Time from the first byte of a request to the end of its parameters, in milliseconds; then the connection is
+   * closed. Default 30000; 0: no limit.
+   */
+  paramsTimeoutMs: milliseconds(30_000),
+  /** Time for one whole request, in milliseconds; then 503 and its signal aborts. Default 0: no limit. */
+  requestTimeoutMs: milliseconds(0),
+}
+
+/** HTTP: `serve(handler, { … })`, and `run(app, { limits })` for the names that both tables have. */
+export const httpLimits = {
+  ...everywhere,
+  /**
+   * Bytes of an unwanted body that are read and discarded so that the reply arrives and the connection can be
+   * kept; then it is closed. Default 16 MiB.
+   */
+  maxDiscardBytes: bytes(16 << 20),
+  /** Time for the rest of an unwanted body to arrive, in milliseconds; then the connection is closed. Default 5000; 0: no limit. */
+  discardTimeoutMs: milliseconds(5000),
+  /** Largest request head, in bytes; beyond it 431. Default 64 KiB. */
+  maxHeaderBytes: bytes(64 * 1024, { whole: true }),
+  /** Largest number of header fields of a request; beyond it 431. Default 200. */
+  maxHeaders: count(200),
+  /** Time for the request head to arrive, in milliseconds; then 408. Default 30000; 0: no limit. */
+  headersTimeoutMs: milliseconds(30_000, { whole: true }),
+  /** How long an idle connection is kept, in milliseconds. Default 5000; 0: no limit. */
+  keepAliveTimeoutMs: milliseconds(5000, { whole: true }),
+}

@@ -1,0 +1,71 @@
+/** Checks the options of `run()`: every name and every value, before anything is started. */
+import { cgiLimits } from '../core/limits/cgi.js'
+import { checkLimits, checkOption, isWhole, unknownOption } from '../core/limits/check.js'
+import { longestMs } from '../core/limits/limit.js'
+import { recycleLimits } from '../core/limits/recycle.js'
+import { requestLimits } from '../core/limits/requests.js'
+import { checkPlace } from '../socket/check-place.js'
+import type { RunOptions } from './options.js'
+
+/** What an option takes, and whether a value fits. Null: checked elsewhere. */
+type Check = readonly [takes: string, fits: (value: unknown) => boolean] | null
+
+const isText: Check = ['a string', (value) => typeof value === 'string']
+const isSwitch: NonNullable<Check> = ['true or false', (value) => typeof value === 'boolean']
+const isFunction: Check = ['a function', (value) => typeof value === 'function']
+const isTexts: Check = [
+  'an array of strings',
+  (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+]
+
+function isOneOf(...values: string[]): Check {
+  const quoted = values.map((value) => `'${value}'`)
+  return [
+    `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`,
+    (value) => values.includes(value as string),
+  ]
+}
+
+const checks: Readonly<Record<keyof RunOptions, Check>> = {
+  server: null,
+  host: null,
+  port: null,
+  listen: isText,
+  socketMode: null,
+  socketGroup: null,
+  mount: isText,
+  target: isOneOf('auto', 'request-uri', 'script'),
+  url: isOneOf('relative', 'full'),
+  development: isSwitch,
+  onError: isFunction,
+  quiet: isSwitch,
+  allow: isTexts,
+  allowedHosts: isTexts,
+  limits: null,
+  cgi: null,
+  authorizer: null,
+  filter: null,
+  graceMs: [`a whole number of milliseconds, 0 to ${longestMs}`, isWhole(0, longestMs)],
+  workers: [
+    "a whole number from 0 to 1024, or 'auto'",
+    (value) => value === 'auto' || isWhole(0, 1024)(value),
+  ],
+  recycle: null,
+  restartOnChange: isSwitch,
+}
+
+/** @throws UsageError USAGE that names the option, what it takes and what it has */
+export function checkRunOptions(options: RunOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (!Object.hasOwn(checks, name)) throw unknownOption('run()', name, Object.keys(checks))
+    const check = checks[name as keyof RunOptions]
+    if (check !== null) checkOption(name, value, ...check)
+  }
+  const { recycle = {}, limits = {}, cgi = {} } = options
+  checkPlace(options)
+  checkLimits('recycle', recycleLimits, recycle)
+  checkLimits('limits', requestLimits, limits)
+  checkLimits('cgi', cgiLimits, cgi, ['nph'])
+  checkOption('cgi.nph', cgi.nph, ...isSwitch)
+}

@@ -1,0 +1,13 @@
+/** Where `run()` listens. */
+import { type Address, parseAddress } from '../socket/address.js'
+import type { RunPlan } from './resolve.js'
+
+/** Without an address: php-fpm's port, and the one of SCGI's first server. */
+const defaultPort = { fastcgi: 9000, scgi: 4000, http: 8080 }
+
+/** @throws UsageError ADDRESS_INVALID */
+export function addressOf({ place }: RunPlan, server: keyof typeof defaultPort): Address {
+  const { listen, host, port = defaultPort[server] } = place
+  const at = listen === undefined ? { port } : parseAddress(listen)
+  return { ...(host !== undefined && { host }), ...at }
+}
