@@ -2,6 +2,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { checkDescriptors } from '../../core/descriptors.js'
+import { ProcessGroup } from './process-group.js'
 
 export interface StartOptions {
   /** Program and its arguments. */
@@ -20,12 +21,6 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
-/** Groups that may still run: they end with this process. */
-const running = new Set<ScriptProcess>()
-
-/** Signals that end a process which does not listen for them, without an 'exit' event. */
-const deadly = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const
-
 export class ScriptProcess {
   readonly pid: number
   readonly stdin: Writable | null
@@ -33,9 +28,7 @@ export class ScriptProcess {
   readonly stderr: Readable
   exit: Exit | null = null
   #child: ChildProcess
-  #killGraceMs: number
-  #stopping = false
-  #killTimer: NodeJS.Timeout | undefined
+  #group: ProcessGroup
   #onExit: (() => void)[] = []
 
   /** @throws NodeJS.ErrnoException why it could not be started: ENOENT, EACCES, EMFILE, E2BIG, … */
@@ -62,8 +55,8 @@ export class ScriptProcess {
 
   private constructor(child: ChildProcess, pid: number, killGraceMs: number) {
     this.#child = child
-    this.#killGraceMs = killGraceMs
     this.pid = pid
+    this.#group = new ProcessGroup((signal) => this.#signal(signal), killGraceMs)
     this.stdin = child.stdin
     this.stdout = child.stdout as Readable
     this.stderr = child.stderr as Readable
@@ -72,10 +65,8 @@ export class ScriptProcess {
     this.stdin?.on('error', ignore)
     child.on('error', ignore)
     child.on('exit', (code, signal) => this.#ended({ code, signal }))
-    const close = () => this.#forget()
-    this.stdout.once('close', close)
-    this.stderr.once('close', close)
-    watch(this)
+    this.stdout.once('close', () => this.#closed())
+    this.stderr.once('close', () => this.#closed())
   }
 
   /** Calls back when the process has ended, at once when it has. */
@@ -99,14 +90,7 @@ export class ScriptProcess {
 
   /** Stops the whole group: SIGTERM now, SIGKILL after the grace to whoever is left. */
   stop(): void {
-    if (this.#stopping) return
-    this.#stopping = true
-    if (!this.#signal('SIGTERM')) return
-    this.#killTimer = setTimeout(() => {
-      this.#killTimer = undefined
-      this.#signal('SIGKILL')
-      this.#forget()
-    }, this.#killGraceMs)
+    this.#group.stop()
   }
 
   /** Reads no more: whoever still writes gets SIGPIPE. */
@@ -117,22 +101,13 @@ export class ScriptProcess {
 
   #ended(exit: Exit): void {
     this.exit = exit
-    // A group whose leader is gone keeps its id only as long as it has members: look once, now.
-    if (!this.#signal(0)) {
-      clearTimeout(this.#killTimer)
-      running.delete(this)
-    }
-    this.#forget()
+    this.#group.leaderExited()
+    this.#closed()
     for (const callback of this.#onExit.splice(0)) callback()
   }
 
-  /**
-   * What a script leaves behind when it has ended, and that has closed its output, is a daemon: it may
-   * outlive us, unless the group is being stopped.
-   */
-  #forget(): void {
-    if (this.exit === null || this.#killTimer !== undefined) return
-    if (this.#stopping || (this.stdout.closed && this.stderr.closed)) running.delete(this)
+  #closed(): void {
+    if (this.stdout.closed && this.stderr.closed) this.#group.outputClosed()
   }
 
   /** False when there is nobody to get it. */
@@ -144,30 +119,6 @@ export class ScriptProcess {
       return process.platform === 'win32' && !this.exit && this.#child.kill(signal)
     }
   }
-
-  static killAll(): void {
-    for (const one of running) one.#signal('SIGKILL')
-  }
-}
-
-/** From now on the group ends when this process does, however that comes about (but by SIGKILL). */
-function watch(one: ScriptProcess): void {
-  running.add(one)
-  if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)
-  // Where somebody listens already, he ends the process, and 'exit' tells us.
-  for (const signal of deadly) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
-}
-
-function onSignal(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) > 1) return
-  killAll()
-  // As if nobody had listened: what started us sees which signal it was.
-  process.off(signal, onSignal)
-  process.kill(process.pid, signal)
-}
-
-function killAll(): void {
-  ScriptProcess.killAll()
 }
 
 function ignore(): void {}

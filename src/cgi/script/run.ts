@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../../core/errors.js'
 import type { Exchange } from '../../core/exchange.js'
 import { scriptLimits } from '../../core/limits/scripts.js'
+import { next } from '../../core/states.js'
 import { isSecret, Secrets } from '../../env/secrets.js'
 import { textToBytes } from '../../env/text.js'
 import type { Spool } from '../../serve/spool.js'
@@ -11,6 +12,14 @@ import { exitText, ScriptError, type ScriptReport, startFailure } from './error.
 import { Feed } from './input.js'
 import { ScriptOutput } from './output.js'
 import { ScriptProcess } from './process.js'
+import {
+  type OutputEvent,
+  type OutputState,
+  outputStates,
+  type RunEvent,
+  type RunState,
+  runStates,
+} from './states.js'
 import { StderrLines } from './stderr.js'
 import type { ScriptOptions } from './types.js'
 
@@ -40,14 +49,14 @@ export class ScriptRun {
   #process: ScriptProcess
   #output: ScriptOutput
   #stderr: StderrLines
+  /** Why it was stopped. */
   #failure: Error | null = null
   #silence: NodeJS.Timeout | undefined
   #total: NodeJS.Timeout | undefined
   #linger: NodeJS.Timeout | undefined
   #untaken: NodeJS.Timeout | undefined
-  #inBody = false
-  /** The script has ended and its output is closed. */
-  #allClosed = false
+  state: RunState = 'head'
+  outputState: OutputState = 'running'
   #taking: Promise<Uint8Array | null> | null = null
   #over = () => {}
   /** Resolves when the process has ended and all it wrote was read. */
@@ -129,9 +138,9 @@ export class ScriptRun {
 
   /** The head has come: from now on silence is limited, not the time to the head. */
   headDone(): void {
-    this.#inBody = true
+    this.#step('head')
     this.#endSilence()
-    if (!this.#allClosed)
+    if (this.state === 'body' && this.outputState !== 'closed')
       this.#limitSilence(this.#context.options.idleTimeoutMs ?? scriptLimits.idleTimeoutMs.standard)
   }
 
@@ -150,6 +159,7 @@ export class ScriptRun {
 
   /** No more of the output is wanted; the script may go on to its end, within its limits. */
   discard(): void {
+    this.#step('discard')
     this.#endSilence()
     this.#output.discard(discardedBytes, () => {
       this.#process.stdout.destroy()
@@ -229,7 +239,7 @@ export class ScriptRun {
   #limitSilence(ms: number): void {
     if (ms === 0) return
     this.#silence = setTimeout(() => {
-      if (!this.#inBody) this.#timedOut('headTimeoutMs', ms)
+      if (this.state === 'head') this.#timedOut('headTimeoutMs', ms)
       else if (this.#output.wanted) this.#timedOut('idleTimeoutMs', ms)
       else this.#silence?.refresh()
     }, ms)
@@ -273,6 +283,7 @@ export class ScriptRun {
   }
 
   #stop(error: Error): void {
+    this.#step('stop')
     this.#failure ??= error
     clearInterval(this.#untaken)
     this.#process.stop()
@@ -291,10 +302,19 @@ export class ScriptRun {
     this.#process.stdin?.destroy()
     clearTimeout(this.#total)
     const { exit } = this.#process
-    if (exit?.code && !this.#failure && this.#inBody) {
+    if (exit?.code && (this.state === 'body' || this.state === 'unwanted')) {
       this.#context.exchange.stderr(`${basename(this.#context.file)} exited with code ${exit.code}.\n`)
     }
+    this.#outputStep('exited')
     this.#waitForOutput()
+  }
+
+  #step(event: RunEvent): void {
+    this.state = next(runStates, this.state, event)
+  }
+
+  #outputStep(event: OutputEvent): void {
+    this.outputState = next(outputStates, this.outputState, event)
   }
 
   /**
@@ -304,9 +324,9 @@ export class ScriptRun {
   #waitForOutput(): void {
     const { stdout, stderr } = this.#process
     const done = () => {
-      if (!stdout.closed || !stderr.closed) return
+      if (!stdout.closed || !stderr.closed || this.outputState === 'closed') return
+      this.#outputStep('closed')
       // A timer left behind would keep the process of a test, or of a short program, from ending.
-      this.#allClosed = true
       clearInterval(this.#untaken)
       this.#endSilence()
       clearTimeout(this.#linger)
