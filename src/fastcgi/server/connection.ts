@@ -267,7 +267,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   }
 
   #read(chunk: Buffer): void {
-    if (this.state !== 'open') this.step('bytes')
+    this.step('bytes')
     this.lastActive = this.service.now()
     try {
       this.#responder.push(chunk)

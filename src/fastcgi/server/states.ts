@@ -54,6 +54,7 @@ export type ReadingEvent = 'appBehind' | 'appReads' | 'peerBehind' | 'peerReads'
 export const readingStates: Transitions<ReadingState, ReadingEvent> = {
   reading: { appBehind: 'app-behind', peerBehind: 'peer-behind' },
   'app-behind': { appReads: 'reading', peerBehind: 'both-behind' },
-  'peer-behind': { peerReads: 'reading', appBehind: 'both-behind' },
+  // A body cannot fall behind while nothing of it is read.
+  'peer-behind': { peerReads: 'reading' },
   'both-behind': { appReads: 'peer-behind', peerReads: 'app-behind' },
 }
