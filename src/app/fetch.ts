@@ -5,7 +5,6 @@ import type { CgiRequest } from '../env/request.js'
 import { Context, receiveRequest } from './received.js'
 import { addServerProperties } from './received-platform.js'
 import { replyFrom } from './response.js'
-import { seesSecondArgument } from './second-argument.js'
 import { servedRequests, withStatusOf } from './served.js'
 import type { AppOptions, FetchApp } from './types.js'
 import { normalUrl } from './url.js'
@@ -22,19 +21,13 @@ import { streamOfBody } from './web/streams.js'
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
   const full = options.url === 'full'
   const served = servedRequests(options)
-  let known: FetchApp['fetch'] | undefined
-  let seesEnv = true
   return (exchange) => {
-    // It may be wrapped while the process runs.
-    if (app.fetch !== known) {
-      known = app.fetch
-      seesEnv = seesSecondArgument(known)
-    }
     const decision = served(exchange)
     const cgi = decision.request
     const request = requestFrom(cgi, exchange, full)
     const context = new Context(exchange, cgi, full)
-    const returned: unknown = app.fetch(request, seesEnv ? exchange.env.toObject() : unseen, context)
+    // docs/decisions/env-object.md: why it is filled in for apps that do not read it.
+    const returned: unknown = app.fetch(request, exchange.env.toObject(), context)
     // An app that answers at once is answered at once: promises would be a tenth of a small request.
     if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function')
       return withStatusOf(decision, replyFrom(returned, exchange))
@@ -44,9 +37,6 @@ export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
     return withStatusOf(decision, reply)
   }
 }
-
-/** The plain object of the variables takes a tenth of a small request: it is made for those who can see it. */
-const unseen: Readonly<Record<string, string>> = Object.freeze({})
 
 function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Request {
   if (lightWebIsInstalled()) return receiveRequest(exchange, cgi, full)

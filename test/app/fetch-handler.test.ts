@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import { fetchHandler } from '../../src/app/fetch.js'
 import type { FetchApp } from '../../src/app/types.js'
@@ -20,6 +21,94 @@ const iterate = (reply: Reply): AsyncIterator<Uint8Array> =>
   (reply.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
 
 const light = (body?: unknown, init?: unknown): unknown => new LightResponse(body, init)
+
+describe('env is an ordinary object, however the app gets at it', () => {
+  const seenBy = async (make: (see: (env: unknown) => Response) => unknown) => {
+    const seen: unknown[] = []
+    const fetch = make((env) => {
+      seen.push(env)
+      return new Response('')
+    })
+    const exchange = exchangeOf(api, '/x', { env: { REMOTE_USER: 'ann' } })
+    await fetchHandler({ fetch } as FetchApp)(exchange)
+    expect(seen.length).toBe(1)
+    return seen[0] as Record<string, string>
+  }
+
+  it.each<[string, (see: (env: unknown) => Response) => unknown]>([
+    ['a parameter', (see) => (_: Request, env: unknown) => see(env)],
+    [
+      'a default',
+      (see) =>
+        (_: Request, env: unknown = 'nothing') =>
+          see(env),
+    ],
+    [
+      'a rest',
+      (see) =>
+        (...all: unknown[]) =>
+          see(all[1]),
+    ],
+    ['a bound function', (see) => ((_: Request, env: unknown) => see(env)).bind(null)],
+    [
+      'arguments',
+      (see) =>
+        function () {
+          // biome-ignore lint/complexity/noArguments: an app may
+          return see(arguments[1])
+        },
+    ],
+    ['a Proxy', (see) => new Proxy(() => {}, { apply: (_target, _self, all) => see(all[1]) })],
+  ])('%s', async (_, make) => {
+    const env = await seenBy(make)
+    expect(env.REMOTE_USER).toBe('ann')
+    expect('REMOTE_USER' in env).toBe(true)
+    expect(Object.hasOwn(env, 'REMOTE_USER')).toBe(true)
+    expect('NOT_THERE' in env).toBe(false)
+    expect(Object.keys(env)).toContain('REMOTE_USER')
+    expect({ ...env }.REMOTE_USER).toBe('ann')
+    expect(JSON.parse(JSON.stringify(env))).toEqual({ ...env })
+    expect(structuredClone(env)).toEqual({ ...env })
+    expect(inspect(env)).toContain("REMOTE_USER: 'ann'")
+    expect(Object.getPrototypeOf(env)).toBe(Object.prototype)
+    expect(Object.getOwnPropertyDescriptor(env, 'REMOTE_USER')).toEqual({
+      value: 'ann',
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    })
+    env.REMOTE_USER = 'bob'
+    env.MINE = 'added'
+    delete env.REQUEST_URI
+    expect([env.REMOTE_USER, env.MINE, 'REQUEST_URI' in env]).toEqual(['bob', 'added', false])
+  })
+
+  it('what one request changes, the next one does not see', async () => {
+    const seen: (string | undefined)[] = []
+    const handler = fetchHandler({
+      fetch: (_request, env) => {
+        seen.push(env.REMOTE_USER)
+        ;(env as Record<string, string>).REMOTE_USER = 'changed'
+        return new Response('')
+      },
+    })
+    for (let i = 0; i < 6; i++) await handler(exchangeOf(api, '/x', { env: { REMOTE_USER: 'ann' } }))
+    expect(new Set(seen)).toEqual(new Set(['ann']))
+  })
+
+  it('an app whose fetch is wrapped while it runs', async () => {
+    const app: FetchApp = { fetch: () => new Response('') }
+    const handler = fetchHandler(app)
+    await handler(exchangeOf(api, '/', {}))
+    const seen: unknown[] = []
+    app.fetch = (_request, env) => {
+      seen.push(env.REMOTE_USER)
+      return new Response('')
+    }
+    await handler(exchangeOf(api, '/', { env: { REMOTE_USER: 'ann' } }))
+    expect(seen).toEqual(['ann'])
+  })
+})
 
 describe('what is no Response', () => {
   it.each([
