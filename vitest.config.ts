@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
 /**
- * What `npm test` leaves to `npm run test:servers`: whatever takes a web server, or a launcher of processes, through
- * all its ways. One request through each server is in smoke.test.ts, for everybody.
+ * What `npm test` leaves to `npm run test:servers`: everything that takes a web server, or a launcher of processes,
+ * through all its modes. `npm test` has one request through each server, smoke.test.ts.
  */
 const servers = [
   'test/servers/!(smoke).test.ts',
@@ -14,6 +14,24 @@ const servers = [
   'test/daemon/usr2.test.ts',
   'test/daemon/workers-launchers.test.ts',
   'test/daemon/workers-nginx.test.ts',
+]
+
+/**
+ * Tests without a web server that `npm test` leaves to the same command, to end within two minutes on two cores: they
+ * start hundreds of processes, or move gigabytes.
+ */
+const processes = [
+  'test/cgi/child-reply.test.ts',
+  'test/daemon/ending.test.ts',
+  'test/daemon/failure-lines.test.ts',
+  'test/daemon/process-end.test.ts',
+  'test/daemon/workers-crash.test.ts',
+  'test/daemon/workers-exhausted.test.ts',
+  'test/daemon/workers-reload.test.ts',
+  'test/daemon/workers.test.ts',
+  'test/form/lifetime.test.ts',
+  'test/package/code-cache.test.ts',
+  'test/run/load-ahead.test.ts',
 ]
 
 /** Folders whose tests start and change nothing. */
@@ -46,7 +64,7 @@ export default defineConfig({
           ...common,
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: [...servers, ...pure],
+          exclude: [...servers, ...processes, ...pure],
         },
       },
       // A process for each file would take longer than the tests.
@@ -59,6 +77,7 @@ export default defineConfig({
         },
       },
       { test: { ...common, name: 'servers', include: servers } },
+      { test: { ...common, name: 'processes', include: processes } },
     ],
   },
 })

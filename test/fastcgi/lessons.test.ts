@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
 import type { App } from '../../src/app/types.js'
 import { RecordReader, RecordType } from '../../src/fastcgi/codec/record.js'
+import { shortest } from '../support/timing.js'
 import { begin, get, type Peer, params, post, stdin, stdinEnd } from './peer.js'
 import { echo, serve, text } from './serving.js'
 
@@ -81,14 +82,17 @@ describe('what reaches the app', () => {
 
   test("Apache's ErrorDocument repeats CONTENT_LENGTH without a body: nobody waits for one", async () => {
     const { peer } = await serve(echo)
-    const p = peer()
-    const began = performance.now()
     const list = ['REQUEST_METHOD', 'GET', 'CONTENT_LENGTH', '8', 'REDIRECT_REQUEST_METHOD', 'POST']
-    p.send(begin(1, 1, 0) + params(1, [...list, 'REDIRECT_STATUS', '403']) + stdinEnd(1))
-    await p.close()
-    expect(p.answer(1)).toMatchObject({ status: '200', body: '' })
+    const time = await shortest(950, async () => {
+      const p = peer()
+      const began = performance.now()
+      p.send(begin(1, 1, 0) + params(1, [...list, 'REDIRECT_STATUS', '403']) + stdinEnd(1))
+      await p.close()
+      expect(p.answer(1)).toMatchObject({ status: '200', body: '' })
+      return performance.now() - began
+    })
     // It would be a second.
-    expect(performance.now() - began).toBeLessThan(950)
+    expect(time).toBeLessThan(950)
   })
 })
 

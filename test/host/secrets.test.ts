@@ -165,6 +165,7 @@ describe('secrets in other text', () => {
     const text = 'a://'.repeat(20_000) + 'token='.repeat(20_000) + '?&'.repeat(20_000)
     const begun = performance.now()
     new Secrets().masked(text)
-    expect(performance.now() - begun).toBeLessThan(2000)
+    // Some milliseconds; with the square of the length it would be minutes.
+    expect(performance.now() - begun).toBeLessThan(10_000)
   })
 })

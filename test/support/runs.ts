@@ -1,7 +1,7 @@
 /** How often a test repeats itself with other input. */
 
 /** True in `npm run test:all` and in CI. */
-const full = process.env.CGIUP_TEST_RUNS === 'full'
+export const full: boolean = process.env.CGIUP_TEST_RUNS === 'full'
 
 /** So many runs of a property, or a fifth of them (but at least 20) in `npm test`. */
 export function runs(count: number): number {
