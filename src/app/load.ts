@@ -55,10 +55,14 @@ function explain(error: unknown, path: string): unknown {
   if (error instanceof CgiupError || !(error instanceof Error)) return error
   if (code(error) === 'ERR_UNKNOWN_FILE_EXTENSION' || (error instanceof SyntaxError && isTypeScript(path))) {
     if ((process.features as { typescript?: unknown }).typescript) return error
-    const what = `Node ${process.versions.node} does not run TypeScript`
-    return new UsageError('APP_FILE', `${path}: ${what}; Node 22.18 and later do, or compile it first.`, {
-      cause: error,
-    })
+    const what = `Node ${process.versions.node} cannot run TypeScript`
+    return new UsageError(
+      'APP_FILE',
+      `${path}: ${what}; Use Node 22.18 or later, or compile the file first.`,
+      {
+        cause: error,
+      },
+    )
   }
   return error
 }

@@ -25,7 +25,7 @@ export function servedRequests({ mount, target }: AppOptions, resolvesDots = fal
   if (!modes.includes(target)) {
     throw new UsageError(
       'USAGE',
-      `The option target is 'auto', 'request-uri' or 'script', not ${JSON.stringify(target)}.`,
+      `The option target must be 'auto', 'request-uri' or 'script', not ${JSON.stringify(target)}.`,
     )
   }
   return (exchange) => {

@@ -21,44 +21,44 @@ const isFunction = (value: unknown): boolean => typeof value === 'function'
 const mistakes: readonly Mistake[] = [
   {
     seen: 'a class',
-    fix: 'Give an instance: new App().',
+    fix: 'Pass an instance: new App().',
     is: (_, app) => isFunction(app) && /^class\b/.test(Function.prototype.toString.call(app)),
   },
   {
-    seen: 'the function that makes apps, not an app',
+    seen: 'the function that creates apps, not an app',
     fix: 'Call it: express(), fastify().',
     is: (it, app) => isFunction(app) && (isFunction(it.Router) || it.fastify === app),
   },
   {
     seen: 'a router',
-    fix: 'Put it into an app: const app = express(); app.use(router).',
+    fix: 'Mount it in an app: const app = express(); app.use(router).',
     is: (it, app) =>
       isFunction(app) && Array.isArray(it.stack) && isFunction(it.handle) && !isFunction(it.listen),
   },
   {
     seen: 'Koa middleware',
-    fix: 'Put it into an app: const app = new Koa(); app.use(router.routes()).',
+    fix: 'Mount it in an app: const app = new Koa(); app.use(router.routes()).',
     is: (it, app) =>
       isFunction(app) && it.router !== undefined && isFunction((it.router as typeof it)?.routes),
   },
   {
     seen: 'a Koa router',
-    fix: 'Put it into an app: const app = new Koa(); app.use(router.routes()).',
+    fix: 'Mount it in an app: const app = new Koa(); app.use(router.routes()).',
     is: (it) => isFunction(it.routes) && isFunction(it.allowedMethods),
   },
   {
     seen: 'a NestJS application',
-    fix: 'Make it ready and give the app inside: await app.init(); run(app.getHttpAdapter().getInstance()).',
+    fix: 'Initialize it and pass the app inside: await app.init(); run(app.getHttpAdapter().getInstance()).',
     is: (it) => isFunction(it.getHttpAdapter),
   },
   {
     seen: 'a Hapi server',
-    fix: 'Make it ready and give its listener: await server.initialize(); run(server.listener).',
+    fix: 'Initialize it and pass its listener: await server.initialize(); run(server.listener).',
     is: (it) => isFunction(it.initialize) && isThing(it.listener),
   },
   {
     seen: 'a promise',
-    fix: 'Wait for it: export default await createApp(), or run(await createApp()).',
+    fix: 'Await it: export default await createApp(), or run(await createApp()).',
     is: (it) => isFunction(it.then),
   },
   {
@@ -73,7 +73,7 @@ const mistakes: readonly Mistake[] = [
   },
   {
     seen: 'a Response',
-    fix: 'Give a function that makes one for each request: { fetch: () => new Response() }.',
+    fix: 'Pass a function that creates one for each request: { fetch: () => new Response() }.',
     is: (it) => isResponse(it),
   },
 ]
@@ -109,10 +109,7 @@ export function checkReturned(value: unknown): void {
     throw shapeError('a function that returns a Reply', 'Mark it: handler(app).')
   }
   if (classify(value) !== null) {
-    throw shapeError(
-      'a function that makes an app',
-      'Call it, and give what it returns: run(await createApp()).',
-    )
+    throw shapeError('a function that creates an app', 'Call it and pass the result: run(await createApp()).')
   }
 }
 
@@ -130,7 +127,7 @@ export function shapeError(seen: string, fix: string): AppError {
 }
 
 function fixFor(app: unknown): string {
-  return app === undefined ? 'Is `export default app` missing?' : 'Give the app itself.'
+  return app === undefined ? 'Is `export default app` missing?' : 'Pass the app itself.'
 }
 
 function describe(value: unknown): string {

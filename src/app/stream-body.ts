@@ -118,7 +118,7 @@ function toBytes(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return Buffer.from(piece)
   if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
   if (piece instanceof ArrayBuffer) return new Uint8Array(piece)
-  const detail = `A stream of the app's Response gave ${describe(piece)} where bytes were expected.`
+  const detail = `A stream of the app's Response produced ${describe(piece)} where bytes were expected.`
   throw new AppError('RESPONSE_INVALID', detail)
 }
 

@@ -13,6 +13,6 @@ export function wholeBodyTooLarge(length: number | null, max: number): RequestEr
   const size = length === null ? 'The request body' : `The request body of ${length} bytes`
   return new RequestError(
     'REQUEST_TOO_LARGE',
-    `${size} is over the limit maxBodyBytes (${max}) of what text(), json() and the like hold in memory; request.body has it in pieces.`,
+    `${size} exceeds the limit maxBodyBytes (${max}) for text(), json() and other methods that hold the body in memory; read request.body in chunks instead.`,
   )
 }

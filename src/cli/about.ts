@@ -1,7 +1,7 @@
 /** `cgiup`, `cgiup --help`, `cgiup --version`. */
 import { readFileSync } from 'node:fs'
 
-const text = `Usage: cgiup APP [options]             run an app: as a CGI script, or on http://127.0.0.1:8080
+const text = `Usage: cgiup APP [options]             run an app as a CGI script or on http://127.0.0.1:8080
        cgiup host DIR|SCRIPT [options]  serve CGI scripts in any language on this machine
        cgiup call PATH APP|SCRIPT [options]
                                         make one request and print what the script writes

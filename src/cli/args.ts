@@ -57,7 +57,7 @@ function plain(message: string): string {
   const [, option = '', fault = ''] = /^Option '(?:-\w, )?(--[\w-]+)[^']*' (.*)$/.exec(first) ?? []
   if (fault === 'argument missing') return `The option ${option} needs a value.`
   if (fault === 'argument is ambiguous')
-    return `The option ${option} needs a value; one that begins with "-" is written ${option}=-VALUE.`
+    return `The option ${option} needs a value; write a value that begins with "-" as ${option}=-VALUE.`
   if (fault === 'does not take an argument') return `The option ${option} takes no value.`
   return `${first}.`
 }
@@ -117,7 +117,7 @@ export function pairs(texts: readonly string[], form: string): Record<string, st
   const found: Record<string, string> = Object.create(null)
   for (const text of texts) {
     const at = text.indexOf('=')
-    if (at < 1) throw new UsageError('USAGE', `${JSON.stringify(text)} is not written as ${form}.`)
+    if (at < 1) throw new UsageError('USAGE', `${JSON.stringify(text)} does not have the form ${form}.`)
     found[text.slice(0, at)] = text.slice(at + 1)
   }
   return found

@@ -14,11 +14,11 @@ import { all, type Command, helpText, one, type Parsed, pairs, parse } from './a
 export const callCommand: Command = {
   usage: ['cgiup call PATH APP|SCRIPT [--as cgi|http] [-X METHOD] [-H HEADER]... [-d DATA]...'],
   about: `Makes one request as a web server would, and prints exactly what the script writes: its head and
-its body on stdout, its stderr on stderr. PATH is the path and query of the URL, sent as it is.`,
+body to stdout, its stderr to stderr. PATH is the path and query of the URL, sent unchanged.`,
   options: {
     as: {
       value: 'NAME',
-      help: 'cgi (default): a process with CGI variables, its raw output.\nhttp: through an HTTP server, the response as a client gets it.',
+      help: 'cgi (default): start a process with CGI variables, show its raw output.\nhttp: show the response as a client of an HTTP server would get it.',
     },
     request: { short: 'X', value: 'METHOD', help: 'Default GET, or POST with --data.' },
     header: { short: 'H', value: 'HEADER', many: true, help: 'A request header, "Name: value".' },
@@ -26,16 +26,16 @@ its body on stdout, its stderr on stderr. PATH is the path and query of the URL,
       short: 'd',
       value: 'DATA',
       many: true,
-      help: 'The request body; more than one are joined with "&".\n@FILE is the bytes of a file, @- of stdin.',
+      help: 'The request body; several are joined with "&".\n@FILE reads a file, @- reads stdin.',
     },
-    mount: { short: 'm', value: 'PATH', help: 'The part of PATH that leads to the script: SCRIPT_NAME.' },
+    mount: { short: 'm', value: 'PATH', help: 'The part of PATH that leads to the script (SCRIPT_NAME).' },
     env: {
       short: 'e',
       value: 'NAME=VALUE',
       many: true,
       help: 'A variable for the script, such as REMOTE_USER=me.',
     },
-    explain: { help: 'Tell on stderr what breaks RFC 3875, with the clause.' },
+    explain: { help: 'Show on stderr what violates RFC 3875, with the clause.' },
   },
   more: `Exit code: 0 for a reply, 1 when the script failed or --explain found an error in the reply,
 2 for a wrong command line.
@@ -55,9 +55,12 @@ export async function runCall(args: string[]): Promise<void> {
   }
   const [path, file, extra] = parsed.positionals
   if (path === undefined || file === undefined) {
-    throw new UsageError('USAGE', 'Which PATH of which APP? cgiup call / app.js, or cgiup call --help.')
+    throw new UsageError(
+      'USAGE',
+      'cgiup call needs a PATH and an APP: cgiup call / app.js, or see cgiup call --help.',
+    )
   }
-  if (extra !== undefined) throw new UsageError('USAGE', `One app at a time: ${extra} is too many.`)
+  if (extra !== undefined) throw new UsageError('USAGE', `Only one app is allowed; remove ${extra}.`)
   if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file}.${swapped(path, file)}`)
   if (statSync(file).isDirectory()) {
     throw new UsageError('USAGE', `${file} is a directory; cgiup call runs one file.`)
@@ -70,7 +73,7 @@ export async function runCall(args: string[]): Promise<void> {
   } else if (as === 'cgi') {
     process.exitCode = await callCgi(resolve(file), request, parsed)
   } else {
-    throw new UsageError('USAGE', `--as takes cgi or http, not ${JSON.stringify(as)}.`)
+    throw new UsageError('USAGE', `--as must be cgi or http, not ${JSON.stringify(as)}.`)
   }
 }
 
@@ -80,8 +83,7 @@ const swapped = (path: string, file: string) =>
 async function requestOf(path: string, parsed: Parsed): Promise<TestRequest> {
   const headers = all(parsed, 'header').flatMap((text) => {
     const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):\s*(.*)$/.exec(text)
-    if (!match)
-      throw new UsageError('USAGE', `A header is written "Name: value"; ${JSON.stringify(text)} is not.`)
+    if (!match) throw new UsageError('USAGE', `${JSON.stringify(text)} is not a header; write "Name: value".`)
     return [match[1] as string, Buffer.from(match[2] as string).toString('latin1')]
   })
   const data = all(parsed, 'data')
@@ -168,7 +170,7 @@ async function start(
   hasBody: boolean,
 ): Promise<ScriptProcess | string> {
   if (command[0] === file && !isProgram(file)) {
-    return 'its first line has to be "#!" and the path of its interpreter'
+    return 'its first line must be "#!" and the path of its interpreter'
   }
   try {
     const stdin = hasBody ? 'pipe' : 'ignore'

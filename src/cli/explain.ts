@@ -28,7 +28,7 @@ function targetLine(env: Environment): string {
   if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}\n`
   const { mount, rest, query } = request
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
-  const error = status === 0 ? '' : `; a reply of 200 goes out with ${status}`
+  const error = status === 0 ? '' : `; a 200 reply is sent as ${status}`
   return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
 }
 
@@ -51,7 +51,7 @@ const maxLines = 100
 function summary(findings: readonly Finding[]): string {
   const errors = findings.filter(({ level }) => level === 'error').length
   const warnings = findings.length - errors
-  if (findings.length === 0) return 'Nothing in this reply breaks RFC 3875.'
+  if (findings.length === 0) return 'Nothing in this reply violates RFC 3875.'
   const count = (n: number, word: string) => (n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`])
   return [...count(errors, 'error'), ...count(warnings, 'warning')].join(', ')
 }

@@ -21,39 +21,39 @@ import { limitOf } from './limit-options.js'
 
 export const hostCommand: Command = {
   usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],
-  about: `Serves the executable scripts of a directory, or one script for every path, over HTTP: a process a
-request, as a web server does it (RFC 3875). For this machine and for development; error pages show
-what a script printed.`,
+  about: `Serves the executable scripts of a directory, or one script for every path, over HTTP, with one
+process per request, as a web server does (RFC 3875). For this machine and for development; error
+pages show what a script printed.`,
   options: {
     mount: {
       short: 'm',
       value: 'PATH',
-      help: 'Where the scripts lie. Default /, or /cgi-bin with --static.',
+      help: 'The URL path of the scripts. Default /, or /cgi-bin with --static.',
     },
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 takes any free one.',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 picks any free port.',
     },
     static: { value: 'DIR', help: 'Also serve the files of this directory, at /.' },
-    files: { help: 'Also send the other files of DIR, those that do not run, as they are.' },
+    files: { help: 'Also send the files in DIR that are not scripts.' },
     type: {
       value: '.EXT=TYPE',
       many: true,
-      help: 'Media type of files of this extension, for --static and --files, such\nas .bin=application/octet-stream. Other extensions than those of a\nsite (programs, copies, databases, keys) are not sent without it;\n.=TYPE is for names without an extension.',
+      help: 'Media type of files with this extension, for --static and --files,\nsuch as .bin=application/octet-stream. Without it, only files typical\nof a web site are sent: no programs, copies, databases or keys.\n.=TYPE is for names without an extension.',
     },
     env: { short: 'e', value: 'NAME=VALUE', many: true, help: 'A variable for the scripts.' },
     handler: {
       value: '.EXT=PROGRAM',
       many: true,
-      help: 'Run files of this extension with a program, such as .py=python3\nor .php=php-cgi. They need not be executable.',
+      help: 'Run files with this extension with a program, such as .py=python3\nor .php=php-cgi. They need not be executable.',
     },
     timeout: {
       value: 'TIME',
-      help: 'How long a script may be silent, before its head and within its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
+      help: 'How long a script may write nothing, before its head and during its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
     },
     development: {
-      help: 'Show error pages and lists to everybody who can connect, not\nto this machine only.',
+      help: 'Show error pages and lists to everybody who can connect, not just\nto this machine.',
     },
     'max-scripts': {
       value: 'N',
@@ -64,7 +64,7 @@ what a script printed.`,
     'allow-cross-site': {
       help: 'Accept POST, PUT, PATCH and DELETE from pages of other sites.',
     },
-    'pass-auth': { help: 'Give scripts the Authorization header (RFC 3875 section 4.1.18).' },
+    'pass-auth': { help: 'Pass the Authorization header to scripts (RFC 3875 section 4.1.18).' },
     quiet: { short: 'q', help: 'No banner and no access log.' },
   },
   more: `Examples:
@@ -81,8 +81,8 @@ export async function runHost(args: string[]): Promise<void> {
   }
   const [target, extra] = parsed.positionals
   if (target === undefined)
-    throw new UsageError('USAGE', 'Which directory? cgiup host DIR, or cgiup host --help.')
-  if (extra !== undefined) throw new UsageError('USAGE', `One directory at a time: ${extra} is too many.`)
+    throw new UsageError('USAGE', 'cgiup host needs a directory: cgiup host DIR, or see cgiup host --help.')
+  if (extra !== undefined) throw new UsageError('USAGE', `Only one directory is allowed; remove ${extra}.`)
   if (!existsSync(target)) throw new UsageError('USAGE', `There is no ${target}.`)
   guardStandardStreams()
   const at = mountOf(parsed)
@@ -147,10 +147,7 @@ function routes(at: string, scripts: Handler, parsed: Parsed): Handler {
   const directory = one(parsed, 'static')
   if (directory === undefined) return mountedAt(at, scripts)
   if (at === '/')
-    throw new UsageError(
-      'USAGE',
-      'With --static, the scripts need a path of their own below /: --mount /cgi-bin.',
-    )
+    throw new UsageError('USAGE', 'With --static, the scripts need their own path: --mount /cgi-bin.')
   const development = parsed.values.development === true && { development: true }
   return mount({ [at]: scripts, '/': files(directory, { types: typesOf(parsed), ...development }) })
 }
@@ -183,7 +180,7 @@ function typesOf(parsed: Parsed): Readonly<Record<string, string>> {
     if (!extension.startsWith('.') || !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+ *(?:;[ -~]*)?$/.test(type))
       throw new UsageError(
         'USAGE',
-        `--type takes .ext=TYPE, such as .bin=application/octet-stream, not ${extension}=${type}.`,
+        `--type must have the form .ext=TYPE, such as .bin=application/octet-stream, not ${extension}=${type}.`,
       )
   }
   return Object.fromEntries(types.map(([name, type]) => [name === '.' ? '' : name.toLowerCase(), type]))

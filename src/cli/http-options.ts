@@ -6,13 +6,13 @@ type Option = Command['options'][string]
 export const allow: Option = {
   value: 'ADDR,…',
   many: true,
-  help: 'TCP: addresses and networks that may connect, such as\n127.0.0.1,10.0.0.0/8. Default: all that reach the socket.',
+  help: 'TCP: addresses and networks that may connect, such as\n127.0.0.1,10.0.0.0/8. Default: everyone who can reach the socket.',
 }
 
 export const allowedHost: Option = {
   value: 'NAME',
   many: true,
-  help: 'HTTP in development: one more host name that requests may be\nfor, such as app.example, *.example, or * for every name. Names\nof this machine and IP addresses are always allowed.',
+  help: 'HTTP in development: another host name to accept, such as\napp.example, *.example, or * for every name. Names of this\nmachine and IP addresses are always accepted.',
 }
 
 export function allowOf(parsed: Parsed): { allow?: readonly string[] } {

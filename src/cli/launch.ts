@@ -87,5 +87,5 @@ function directory(file: string): UsageError {
 }
 
 function noApp(file: string): UsageError {
-  return new UsageError('APP_MISSING', `${file} exports no app and starts none.`)
+  return new UsageError('APP_MISSING', `${file} neither exports an app nor starts one.`)
 }

@@ -26,7 +26,7 @@ export function limitOf(parsed: Parsed, limit: Limit, bare?: 's'): number | unde
   if (value !== undefined && value >= least) return value
   // A size without a unit that is too small was meant in another one.
   const unit = /^\d+$/.test(text.trim()) && limit.unit === 'bytes' ? ' A number without a unit is bytes.' : ''
-  throw new UsageError('USAGE', `${cli} takes ${takes}, not ${JSON.stringify(text)}.${unit}`)
+  throw new UsageError('USAGE', `${cli} must be ${takes}, not ${JSON.stringify(text)}.${unit}`)
 }
 
 function readingOf({ unit, least = 0 }: Limit, bare?: 's'): Reading {

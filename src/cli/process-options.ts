@@ -11,7 +11,7 @@ export const processOptions: Command['options'] = {
   workers: {
     short: 'w',
     value: 'N',
-    help: 'Processes that share the socket; auto is one for each CPU.\nDefault 0: this process serves.',
+    help: 'Number of processes that share the socket; auto is one per CPU.\nDefault 0: a single process.',
   },
   'socket-mode': { value: 'MODE', help: 'Permissions of the Unix socket, octal. Default 0660.' },
   'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
@@ -51,7 +51,7 @@ function read<T>(parsed: Parsed, name: string, reader: Reader<T>): T | undefined
   if (text === undefined) return undefined
   const value = reader.read(text.trim())
   if (value !== undefined) return value
-  throw new UsageError('USAGE', `--${name} takes ${reader.takes}, not ${JSON.stringify(text)}.`)
+  throw new UsageError('USAGE', `--${name} must be ${reader.takes}, not ${JSON.stringify(text)}.`)
 }
 
 interface Reader<T> {

@@ -9,33 +9,34 @@ import { processOptions, readProcessOptions } from './process-options.js'
 
 export const appCommand: Command = {
   usage: ['cgiup APP [--server NAME] [--listen ADDR] [--mount PATH]'],
-  about: `Runs the app that a file exports: as a CGI script when a web server starts it, as a FastCGI process
-when it is given a socket that listens or --server fastcgi, else as an HTTP server for development.
+  about: `Runs the app that a file exports: as a CGI script if a web server starts it, as a FastCGI process if
+it inherits a listening socket or with --server fastcgi, otherwise as a development HTTP server.
 The file may also call run(app) or app.listen() itself.`,
   options: {
     server: { short: 's', value: 'NAME', help: 'auto (default), cgi, fastcgi, scgi or http.' },
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 takes any free one.',
+      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 picks any free port.',
     },
-    mount: { short: 'm', value: 'PATH', help: 'The path below which the app lies, such as /app.' },
+    mount: { short: 'm', value: 'PATH', help: 'The path at which the app is mounted, such as /app.' },
     target: {
       value: 'NAME',
-      help: 'Which variables tell the path: auto (default), request-uri, script.\ndocs/environment.md says when.',
+      help: 'Which variables determine the path: auto (default), request-uri,\nscript. See docs/environment.md.',
     },
     quiet: { short: 'q', help: 'No banner and no access log.' },
     'allowed-host': allowedHost,
-    development: { help: 'Show error pages to everybody who can connect, not to this\nmachine only.' },
+    development: { help: 'Show error pages to everybody who can connect, not just to\nthis machine.' },
     ...processOptions,
   },
-  more: `The options from --workers on are for processes that stay (FastCGI, SCGI, HTTP): docs/process.md.
+  more: `The options from --workers down are for persistent processes: FastCGI, SCGI and HTTP
+(docs/process.md).
 
 Examples:
   cgiup app.js                    http://127.0.0.1:8080
   cgiup app.js --listen :3000
   cgiup app.js --server fastcgi --listen /run/app.sock --socket-group www-data
-  REQUEST_METHOD=GET cgiup app.js  what the app answers as a CGI script`,
+  REQUEST_METHOD=GET cgiup app.js  the reply of the app as a CGI script`,
 }
 
 const targets = ['auto', 'request-uri', 'script'] as const
@@ -43,7 +44,7 @@ const targets = ['auto', 'request-uri', 'script'] as const
 function targetOf(name: string): (typeof targets)[number] {
   const found = targets.find((target) => target === name)
   if (found) return found
-  throw new UsageError('USAGE', `--target takes auto, request-uri or script, not ${JSON.stringify(name)}.`)
+  throw new UsageError('USAGE', `--target must be auto, request-uri or script, not ${JSON.stringify(name)}.`)
 }
 
 export function readRunOptions(parsed: Parsed): RunOptions {

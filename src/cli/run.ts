@@ -22,7 +22,7 @@ async function readArgs(args: string[]): Promise<{ file: string; options: RunOpt
     process.exit(0)
   }
   const [file, extra] = parsed.positionals
-  if (file === undefined) throw new UsageError('USAGE', 'Which app? cgiup APP, or cgiup --help.')
+  if (file === undefined) throw new UsageError('USAGE', 'cgiup needs an app: cgiup APP, or see cgiup --help.')
   if (extra !== undefined) throw await tooMany(file, extra)
   return { file, options: readOptions(parsed) }
 }
@@ -31,7 +31,7 @@ async function tooMany(file: string, extra: string): Promise<UsageError> {
   const { nearest } = await import('../core/did-you-mean.js')
   const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host'])
   const hint = near === undefined ? '' : ` Did you mean cgiup ${near}?`
-  return new UsageError('USAGE', `One app at a time: ${extra} is too many.${hint}`)
+  return new UsageError('USAGE', `Only one app is allowed; remove ${extra}.${hint}`)
 }
 
 /** Options that have a value; here and not asked of their table, which no CGI request need load. */

@@ -19,18 +19,18 @@ export const errorTable = {
     status: 400,
   },
   REQUEST_ABORTED: {
-    title: 'The client left before the request was answered',
+    title: 'The client disconnected before the request was answered',
     fix: 'Nothing to do: stop the work for this request.',
     status: 499,
   },
   REQUEST_SPOOL_FULL: {
-    title: 'A request body had to be kept until the reply was sent, and there was no room for it',
-    fix: 'Read the body before sending the reply, or make room in the directory for temporary files.',
+    title: 'A request body had to be buffered until the reply was sent, and there was no space for it',
+    fix: 'Read the body before sending the reply, or free space in the directory for temporary files.',
     status: 413,
   },
   REQUEST_BODY_TIMEOUT: {
     title: 'The request body did not arrive within the time allowed',
-    fix: 'Send the request again over a faster line, or raise the limit bodyTimeoutMs.',
+    fix: 'Send the request again over a faster connection, or raise the limit bodyTimeoutMs.',
     status: 408,
   },
   REQUEST_LENGTH_INVALID: {
@@ -59,8 +59,8 @@ export const errorTable = {
     status: 431,
   },
   REQUEST_HEAD_INVALID: {
-    title: 'The head of a request can be read in two ways',
-    fix: 'Nothing to do: the client or a proxy sent it. One valid Host field, and one way to tell the length of the body.',
+    title: 'The head of a request is ambiguous',
+    fix: 'Nothing to do: the client or a proxy sent it. A request needs one valid Host field, and the length of its body only once.',
     status: 400,
   },
   REQUEST_CODING_UNKNOWN: {
@@ -74,23 +74,23 @@ export const errorTable = {
     status: 417,
   },
   REQUEST_VERSION_UNKNOWN: {
-    title: 'The request is of another HTTP version than 1.0 and 1.1',
+    title: 'The HTTP version of the request is not 1.0 or 1.1',
     fix: 'Send HTTP/1.1.',
     status: 505,
   },
   REQUEST_URL_INVALID: {
-    title: 'The address of the request is not a valid URL',
+    title: 'The URL of the request is not valid',
     fix: 'Nothing to do: the client sent a broken Host header or request target.',
     status: 400,
   },
   REQUEST_TARGET_REFUSED: {
-    title:
-      'The request target can be read in two ways, so that access rules may not have seen what it leads to',
-    fix: 'Nothing to do: browsers send no such target, it is a probe (docs/environment.md, "One reading").',
+    title: 'The request target is ambiguous: access rules may have been applied to a different path',
+    fix: 'Nothing to do: no browser sends such a target, so it is an attack probe (docs/environment.md, "One reading").',
     status: 400,
   },
   REQUEST_DENIED: {
-    title: 'The web server has refused this request, and asks the app for the refused path as its error page',
+    title:
+      'The web server denied this request, and then requested the denied path from the app as its error page',
     fix: 'Give the error page a path of its own (docs/environment.md, "Which request an app is asked for").',
     status: 403,
   },
@@ -100,8 +100,8 @@ export const errorTable = {
     status: 413,
   },
   FORM_MALFORMED: {
-    title: 'A form is broken: what was sent is not what its Content-Type says',
-    fix: 'Send the form again; if it was built by a program, compare its body with RFC 7578.',
+    title: 'A form is malformed: its body does not match its Content-Type',
+    fix: 'Send the form again; if a program created it, compare its body with RFC 7578.',
     status: 400,
   },
   FORM_TYPE: {
@@ -111,11 +111,11 @@ export const errorTable = {
   },
   FORM_STORE: {
     title: 'An uploaded file cannot be stored',
-    fix: 'Create the directory that the message names or free space in it, or choose another one with TMPDIR or form(request, { directory: … }).',
+    fix: 'Create the directory that the message names, free space in it, or choose another one with TMPDIR or form(request, { directory: … }).',
     status: 500,
   },
   FORM_ENDED: {
-    title: 'A file of a form was used after it had been removed',
+    title: 'A file of a form was used after it had been deleted',
     fix: 'Keep it with "await file.move(path)" before the reply ends, or pass the work that needs it to waitUntil().',
     status: 500,
   },
@@ -125,8 +125,8 @@ export const errorTable = {
     status: 400,
   },
   FCGI_PROTOCOL: {
-    title: 'The peer of a FastCGI connection broke the protocol',
-    fix: 'The connection was closed; look for the web server or proxy that sent this.',
+    title: 'The peer of a FastCGI connection violated the protocol',
+    fix: 'The connection was closed; check the web server or proxy that sent this.',
     status: 400,
   },
   FCGI_PARAMS_LIMIT: {
@@ -140,8 +140,8 @@ export const errorTable = {
     status: 400,
   },
   SCGI_HEADERS: {
-    title: 'The headers of an SCGI request break the protocol',
-    fix: 'Look at the SCGI parameters of the web server: each name once, CONTENT_LENGTH first, SCGI=1.',
+    title: 'The headers of an SCGI request violate the protocol',
+    fix: 'Check the SCGI parameters of the web server: each name once, CONTENT_LENGTH first, SCGI=1.',
     status: 400,
   },
   SCGI_LIMIT: {
@@ -156,7 +156,7 @@ export const errorTable = {
   },
   REQUEST_BODY_LONG: {
     title: 'The request body is longer than its announced length',
-    fix: 'The web server or a proxy in front of it is at fault; look at its log.',
+    fix: 'The web server or a proxy in front of it is at fault; check its log.',
     status: 400,
   },
   HEADER_INVALID: {
@@ -170,13 +170,13 @@ export const errorTable = {
     status: 500,
   },
   CONTENT_LENGTH_INVALID: {
-    title: 'A response has a Content-Length that cannot be right',
+    title: 'A response has an invalid Content-Length',
     fix: 'Leave Content-Length out, or set it once, to the number of bytes of the body.',
     status: 500,
   },
   RESPONSE_INVALID: {
     title: 'A fetch app returned something that cannot be sent as a response',
-    fix: 'Return a new Response from fetch(), or a promise of one, with a body that nobody has read yet.',
+    fix: 'Return a new Response from fetch(), or a promise of one, with a body that has not been read yet.',
     status: 500,
   },
   REPLY_INVALID: {
@@ -216,7 +216,7 @@ export const errorTable = {
   },
   PROGRAM_KILLED: {
     title: 'A program was killed before its reply was complete',
-    fix: 'Look into its standard error and the system log: it crashed, ran out of memory, or something stopped it.',
+    fix: 'Check its standard error and the system log: it crashed, ran out of memory, or was stopped.',
     status: 502,
   },
   PROGRAM_BODY_LENGTH: {
@@ -230,33 +230,33 @@ export const errorTable = {
     status: 504,
   },
   PROGRAM_REDIRECT_LOOP: {
-    title: 'Programs redirect to one another without end',
-    fix: 'Look at the Location fields of the programs that the message names.',
+    title: 'Programs redirect to one another in an endless loop',
+    fix: 'Check the Location fields of the programs that the message names.',
     status: 500,
   },
   SCRIPTS_BUSY: {
     title: 'Too many scripts run at the same time',
-    fix: 'Send the request again, or raise maxScripts (--max-scripts); an event stream holds its place for as long as it is open.',
+    fix: 'Send the request again, or raise maxScripts (--max-scripts); an event stream counts for as long as it is open.',
     status: 503,
   },
   NO_RESOURCES: {
-    title: 'The system has no file descriptor, process, memory or disk space left for this request',
-    fix: 'Send the request again; if it happens often, serve fewer at a time or raise the limit of the system (ulimit -n, ulimit -u, TMPDIR).',
+    title: 'The system has no file descriptors, processes, memory or disk space left for this request',
+    fix: 'Send the request again; if it happens often, serve fewer requests at once or raise the limit of the system (ulimit -n, ulimit -u, TMPDIR).',
     status: 503,
   },
   APP_SHAPE: {
     title: 'This is not an app that cgiup can run',
-    fix: 'Give an object with fetch(request), a Node function (req, res), or a handler made with handler().',
+    fix: 'Pass an object with fetch(request), a Node function (req, res), or a handler made with handler().',
     status: 500,
   },
   RESPONSE_DESTROYED: {
     title: 'The app destroyed its response before the end',
-    fix: 'End every response with res.end(); res.destroy(error) shows here what went wrong.',
+    fix: 'End every response with res.end(); the error passed to res.destroy(error) is shown here.',
     status: 500,
   },
   SERVER_UNKNOWN: {
-    title: 'There is no server of that name',
-    fix: 'Use one of these names, or leave the choice to "auto".',
+    title: 'There is no server with that name',
+    fix: 'Use one of the names in the message, or "auto".',
     status: 500,
   },
   ADDRESS_INVALID: {
@@ -266,17 +266,17 @@ export const errorTable = {
   },
   APP_FILE: {
     title: 'The app file cannot be loaded',
-    fix: 'Give the path of a JavaScript file that Node can load; see docs/run.md.',
+    fix: 'Pass the path of a JavaScript file that Node can load; see docs/run.md.',
     status: 500,
   },
   APP_MISSING: {
-    title: 'The file holds no app',
+    title: 'The file contains no app',
     fix: 'Add "export default app" (or module.exports = app), call run(app), or let the app listen().',
     status: 500,
   },
   LISTEN_TAKEN: {
-    title: 'The address to listen on is taken',
-    fix: 'Stop the other program, choose another port (--listen :8081), or take any free one with --listen :0.',
+    title: 'The address to listen on is in use',
+    fix: 'Stop the other program, choose another port (--listen :8081), or use any free port with --listen :0.',
     status: 500,
   },
   LISTEN_FAILED: {
@@ -286,16 +286,16 @@ export const errorTable = {
   },
   WORKER_FAILED: {
     title: 'Worker processes do not start',
-    fix: 'What the worker wrote before it ended says why; "node FILE" without workers shows it as well.',
+    fix: 'The output of the worker says why; "node FILE" without workers shows the same error.',
     status: 500,
   },
   FORM_SOURCE: {
-    title: 'A form was asked of something whose body cannot be read',
-    fix: 'Give it the Request or req itself, before anything else has read the body.',
+    title: 'The body of what form() was given cannot be read',
+    fix: 'Pass the Request or req itself, before anything else has read the body.',
     status: 500,
   },
   USAGE: {
-    title: 'An option or argument has a value that cannot be used',
+    title: 'An option or argument has an invalid value',
     fix: 'Correct the option or argument that the message names; docs/run.md and cgiup --help list the options.',
     status: 500,
   },
@@ -339,13 +339,13 @@ export class ProgramError extends CgiupError {}
 export class SystemError extends CgiupError {}
 
 const used: Readonly<Record<string, string>> = {
-  EMFILE: 'this process has no file descriptor left (EMFILE)',
-  ENFILE: 'the system has no file descriptor left (ENFILE)',
-  EAGAIN: 'no further process can be started (EAGAIN)',
+  EMFILE: 'this process has no file descriptors left (EMFILE)',
+  ENFILE: 'the system has no file descriptors left (ENFILE)',
+  EAGAIN: 'no more processes can be started (EAGAIN)',
   ENOMEM: 'there is no memory left (ENOMEM)',
   ENOBUFS: 'there is no memory left for sockets (ENOBUFS)',
   ENOSPC: 'the disk is full (ENOSPC)',
-  EDQUOT: 'the quota of the disk is used up (EDQUOT)',
+  EDQUOT: 'the disk quota is exceeded (EDQUOT)',
 }
 
 /**

@@ -41,7 +41,10 @@ function guard(stream: Guarded): NodeJS.WriteStream {
       if (dropped > 0) {
         const count = dropped
         dropped = 0
-        write.call(stream, `cgiup: ${count} writes to this log were dropped: nobody was reading it\n`)
+        write.call(
+          stream,
+          `cgiup: ${count} writes to this log were dropped, because its reader did not keep up\n`,
+        )
       }
       return write.apply(stream, args as Parameters<typeof write>)
     } catch {

@@ -131,11 +131,11 @@ const pathOf = ({ parts }: Facts): string => JSON.stringify(parts.path.slice(0, 
 function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideOptions): Refusal | null {
   if (row.name === 'refused') return { status: 400, why: facts.fault as string }
   if (row.name === 'denied') {
-    const why = `The web server has refused ${pathOf(facts)}, and asks for the same path as its error page.`
+    const why = `The web server denied ${pathOf(facts)}, and requests the same path as its error page.`
     return { status: facts.status as 401 | 403, why }
   }
   if (row.name === 'not-found-controller' && facts.isUnruled) {
-    const why = `The web server answers the encoded slash in ${pathOf(facts)} with 404 before it applies its access rules.`
+    const why = `The web server answers paths with an encoded slash, such as ${pathOf(facts)}, with 404 before it applies its access rules.`
     return { status: 404, why }
   }
   if (request.form !== 'origin' && request.form !== 'absolute') return null
@@ -156,11 +156,11 @@ function servedRefusal(
   { resolvesDots }: DecideOptions,
 ): Refusal | null {
   if (row.name !== 'rebuilt' && row.name !== 'included' && isCutInName(facts)) {
-    const why = `The web server serves ${JSON.stringify(facts.served.slice(0, 80))}, which is no path: it was cut in the middle of a name.`
+    const why = `The web server serves ${JSON.stringify(facts.served.slice(0, 80))}, which is not a path: it was split in the middle of a name.`
     return { status: 400, why }
   }
   if (isReadAsOne(path) && (resolvesDots || !hasDotSegment(path))) return null
-  const why = `The path ${JSON.stringify(path.slice(0, 80))} that the web server serves is read differently by apps.`
+  const why = `The path ${JSON.stringify(path.slice(0, 80))} that the web server serves is interpreted differently by apps.`
   return { status: 400, why }
 }
 

@@ -102,7 +102,7 @@ export function readingFault(target: string, path: string, env: Env, mayHaveDots
   if (odd) {
     // RFC 9112 section 3.2: a request target has neither. nginx and lighttpd resolve what stands before the "#".
     const what = odd[0] === '#' ? 'a "#"' : 'a control character'
-    return `The request target ${quoted(target)} has ${what}, which servers and apps read differently.`
+    return `The request target ${quoted(target)} has ${what}, which servers and apps interpret differently.`
   }
   if (!isReadAsOne(path)) {
     return `Web servers and apps resolve the path ${quoted(path)} differently, so that access rules may not have seen what it leads to.`

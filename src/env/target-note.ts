@@ -9,7 +9,7 @@ import { sameEnd, walk } from './walk.js'
 export function targetNote(row: string, { env, target }: CgiRequest): string | null {
   const sent = quoted(env.get('REQUEST_URI') ?? '')
   if (row === 'other-path' && env.get('FCGI_ROLE') === undefined) {
-    return `the client asked for ${sent}, the web server serves ${quoted(target)}, and that is what the app gets. If it is a front controller for other paths, set the option target to "request-uri".`
+    return `the client asked for ${sent}, the web server serves ${quoted(target)}, and the app gets the latter. If the app is a front controller for other paths, set the option target to "request-uri".`
   }
   if (row === 'error-page' && !env.get('PATH_INFO')) {
     return `the app is the error page for ${sent} (REDIRECT_STATUS=${env.get('REDIRECT_STATUS')}) and gets ${quoted(target)}. Behind FallbackResource no variable says which page was configured: use a RewriteRule, or a static page.`
@@ -33,7 +33,7 @@ export function proxyNote(env: Env): string | null {
   const same = sameEnd(whole, behind)
   if (same === 0 || same === behind.segments.length || sameEnd(whole, script) < whole.segments.length)
     return null
-  return `the client asked for ${quoted(sent)}, the web server asks for ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets the end that the two share.`
+  return `the client asked for ${quoted(sent)}, the web server serves ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets their common end.`
 }
 
 const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)

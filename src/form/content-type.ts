@@ -65,7 +65,7 @@ export function boundaryOf(type: ContentType): string {
   const found = only(type, 'boundary')
   // RFC 2231 sections 3 and 4; RFC 7578 has no use for it, and readers that know it find another boundary.
   if (type.parameters.some(({ name }) => name.startsWith('boundary*')))
-    throw malformed('The boundary in the Content-Type is encoded or in pieces (RFC 2231); send boundary=… .')
+    throw malformed('The boundary in the Content-Type is encoded or split (RFC 2231); send boundary=… .')
   if (found === undefined) {
     throw malformed(
       'The Content-Type multipart/form-data has no boundary; do not set this header by hand, the client adds it.',
@@ -146,7 +146,7 @@ class Reader {
   }
 
   #fail(): never {
-    throw malformed(`The Content-Type ${shown(this.#text)} cannot be read from character ${this.#at + 1} on.`)
+    throw malformed(`The Content-Type ${shown(this.#text)} is invalid at character ${this.#at + 1}.`)
   }
 }
 

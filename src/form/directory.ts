@@ -88,7 +88,7 @@ export class FormDirectory {
     if (this.#why === undefined) return
     throw new UsageError(
       'FORM_ENDED',
-      `The file in field ${JSON.stringify(field)} of the form has been removed: ${this.#why}. To keep a file, call await file.move(path) before that.`,
+      `The file in field ${JSON.stringify(field)} of the form has been deleted: ${this.#why}. To keep a file, call await file.move(path) first.`,
     )
   }
 
@@ -130,11 +130,11 @@ function parentOf(directory: string | undefined): Parent {
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such directory',
   ENOTDIR: 'it is not a directory',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no write permission there',
+  EPERM: 'this user has no write permission there',
   EROFS: 'its file system is read-only',
   ENOSPC: 'its disk is full',
-  EDQUOT: 'the quota of this user is used up',
+  EDQUOT: 'the quota of this user is exceeded',
 }
 
 async function storing<T>(parent: Parent, act: () => Promise<T>): Promise<T> {

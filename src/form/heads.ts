@@ -48,7 +48,7 @@ export class PartHeads {
       this.#rest = Buffer.from(bytes.subarray(bytes.length - keep))
       return null
     }
-    if (at === 0 && this.#fresh) throw malformed(`The head of part ${this.count} has no end.`)
+    if (at === 0 && this.#fresh) throw malformed(`The head of part ${this.count} is not terminated.`)
     this.#fresh = false
     this.#state = 'line'
     return bytes.subarray(at + this.#delimiter.length)
@@ -62,7 +62,7 @@ export class PartHeads {
       return null
     }
     // RFC 2046 section 5.1.1: the boundary must not appear in a part, not even as the start of a line.
-    if (end !== '\r\n') throw malformed('A boundary line of the form goes on after the boundary.')
+    if (end !== '\r\n') throw malformed('A boundary line of the form has extra bytes after the boundary.')
     if (this.count + 1 > this.#limits.parts)
       throw crossed('parts', this.#limits, 'The form has too many parts')
     this.#state = 'head'
@@ -76,7 +76,8 @@ export class PartHeads {
       throw crossed('headerSize', this.#limits, `The head of part ${this.count + 1} is too large`)
     }
     const head = at < 0 ? bytes : bytes.subarray(0, at)
-    if (head.includes(this.#delimiter)) throw malformed(`The head of part ${this.count + 1} has no end.`)
+    if (head.includes(this.#delimiter))
+      throw malformed(`The head of part ${this.count + 1} is not terminated.`)
     if (at < 0) return this.#wait(bytes)
     this.#countPairs(head)
     this.count++

@@ -31,7 +31,7 @@ export async function readMultipart(
     await parts.end()
     // Busboy passes over a part whose Content-Disposition it cannot read: say so instead.
     if (parts.seen !== heads.count) {
-      throw malformed('A part of the form has no readable "Content-Disposition: form-data; name=…".')
+      throw malformed('A part of the form has no valid "Content-Disposition: form-data; name=…".')
     }
   } catch (error) {
     throw parts.fail(error)
@@ -128,7 +128,7 @@ class Parts {
     const name = this.#name(rawName)
     if (cut)
       throw crossed('fieldSize', this.#limits, `The value of field ${JSON.stringify(name)} is too large`)
-    if (value === undefined) throw malformed(`The charset of field ${JSON.stringify(name)} is not known.`)
+    if (value === undefined) throw malformed(`The charset of field ${JSON.stringify(name)} is unknown.`)
     this.#taker.field(name, value)
   }
 
@@ -180,7 +180,7 @@ class Parts {
 }
 
 function broken(error: unknown): unknown {
-  return malformed(`The multipart form is broken or was cut short (${(error as Error).message}).`, error)
+  return malformed(`The multipart form is malformed or truncated (${(error as Error).message}).`, error)
 }
 
 async function unlessEmpty(bytes: AsyncGenerator<Uint8Array>): Promise<AsyncIterable<Uint8Array> | null> {

@@ -87,7 +87,7 @@ function checkHead(source: FormSource, { limits }: FormSettings): ContentType {
     const hint = /^(GET|HEAD)$/.test(source.method ?? '')
       ? '; the fields of a GET form are in the query of the URL'
       : ''
-    throw malformed(`The request has no Content-Type, so it carries no form${hint}.`)
+    throw malformed(`The request has no Content-Type, so it contains no form${hint}.`)
   }
   const type = readContentType(text)
   const encoding = source.header('content-encoding')
@@ -125,7 +125,7 @@ function unlessAborted<T>(signals: readonly AbortSignal[], act: () => Promise<T>
   if (signals.length === 0) return act()
   return new Promise((resolve, reject) => {
     const abort = () =>
-      reject(new RequestError('REQUEST_ABORTED', 'The request was given up in the middle of its form.'))
+      reject(new RequestError('REQUEST_ABORTED', 'The request was aborted while its form was being read.'))
     for (const signal of signals) signal.addEventListener('abort', abort, { once: true })
     const done = () => {
       for (const signal of signals) signal.removeEventListener('abort', abort)
@@ -144,7 +144,7 @@ function decoderFor(charset: string): { decode(bytes: Uint8Array): string } {
   try {
     return new TextDecoder(charset)
   } catch (error) {
-    throw new FormError('FORM_TYPE', `The charset of the form is not known: ${JSON.stringify(charset)}.`, {
+    throw new FormError('FORM_TYPE', `The charset of the form is unknown: ${JSON.stringify(charset)}.`, {
       cause: error,
     })
   }

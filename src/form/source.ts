@@ -44,7 +44,7 @@ export function sourceOf(request: unknown): FormSource {
   if (isNodeRequest(request)) return nodeSource(request)
   throw new UsageError(
     'FORM_SOURCE',
-    'form() was not given a request. It takes a fetch Request, a Node req or an Exchange; in Hono this is c.req.raw, in Koa ctx.req, in Fastify request.raw, in h3 event.req.',
+    'form() was not passed a request. It accepts a fetch Request, a Node req or an Exchange; in Hono this is c.req.raw, in Koa ctx.req, in Fastify request.raw, in h3 event.req.',
   )
 }
 
@@ -114,7 +114,7 @@ function fetchSource(request: RequestLike): FormSource {
 
 function nodeSource(req: NodeRequestLike): FormSource {
   // A body parser ran before (express.urlencoded() and the like): waiting for its bytes would hang.
-  if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed before?')
+  if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed in front?')
   return {
     method: req.method,
     signal: undefined,
@@ -175,7 +175,9 @@ function endOfNode(req: NodeRequestLike, task: () => void): void {
 /** What a failed read means: our adapters throw our own errors, all else is a client that left. */
 export function readFailure(error: unknown): CgiupError {
   if (error instanceof CgiupError) return error
-  return new RequestError('REQUEST_ABORTED', 'The client left in the middle of the form.', { cause: error })
+  return new RequestError('REQUEST_ABORTED', 'The client disconnected while sending the form.', {
+    cause: error,
+  })
 }
 
 /**

@@ -34,7 +34,7 @@ export function openStore({ store, limits, directory }: FormSettings, source: Fo
 async function refuse(part: FilePart): Promise<never> {
   throw new FormError(
     'FORM_TYPE',
-    `This form takes no files, but field ${JSON.stringify(part.field)} is one.`,
+    `This form accepts no files, but field ${JSON.stringify(part.field)} is a file.`,
   )
 }
 
@@ -53,7 +53,7 @@ class MemoryStore implements FileStore {
       size += piece.length
       this.#used += piece.length
       if (this.#used > this.#limits.memorySize) {
-        throw crossed('memorySize', this.#limits, 'The files of the form are too large to be held in memory')
+        throw crossed('memorySize', this.#limits, 'The files of the form are too large to be kept in memory')
       }
       pieces.push(piece)
     }

@@ -104,7 +104,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
 export function script(path: string, options: HostOptions = {}): Handler {
   const file = directoryPath(path)
   if (!statSync(file).isFile())
-    throw new UsageError('USAGE', `${file} is not a file; cgiBin() runs directories.`)
+    throw new UsageError('USAGE', `${file} is not a file; cgiBin() serves directories.`)
   noteScript(file)
   const set = settings('script()', options, dirname(file), ownNames)
   const handle: Handler = (exchange) => {
@@ -117,7 +117,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
 }
 
 /** Why a file of a script directory does not run. */
-const makeRun = 'chmod +x it, or give its extension an interpreter (--handler)'
+const makeRun = 'use chmod +x, or set an interpreter for its extension (--handler)'
 const notExecutable = `not executable: ${makeRun}`
 
 function runAt(

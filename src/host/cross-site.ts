@@ -18,7 +18,7 @@ export function refuseCrossSite(handler: Handler, rule: HostRule): Handler {
     const other = otherSite(exchange, rule)
     if (other === null) return handler(exchange)
     const method = exchange.env.get('REQUEST_METHOD')
-    const why = `This ${method} request was sent by ${other.who}, and may change something here. ${other.fix}`
+    const why = `This ${method} request was sent by ${other.who}, and could change data here. ${other.fix}`
     logRefusal(exchange, 403, why)
     return reasonReply(403, why)
   }

@@ -36,7 +36,7 @@ export function behindProxy(mark: string): string {
 export function warnOfPages(option: boolean | undefined, address: AddressInfo | string): void {
   if (option !== true || typeof address === 'string' || isLoopback(address.address)) return
   process.stderr.write(
-    `cgiup: WARNING: everybody who can reach ${address.address} port ${address.port} gets development pages, ` +
+    `cgiup: WARNING: everybody who can reach ${address.address} port ${address.port} can see development pages, ` +
       'with stack traces and environment. Without the option development (--development), only this machine does.\n',
   )
 }

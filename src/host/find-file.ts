@@ -70,8 +70,8 @@ function outside(root: string, path: string, name: string, options: FindOptions)
   }
   if (real === path) return null
   if (real.toLowerCase() === path.toLowerCase() && basename(real) !== name)
-    return `${path} is written ${real} on disk`
+    return `${path} is spelled ${real} on disk`
   if (options.followSymlinks || real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))
     return null
-  return `${path} is a link that leads out of ${root} (followSymlinks allows it)`
+  return `${path} is a symbolic link that leaves ${root} (followSymlinks allows it)`
 }

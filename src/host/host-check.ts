@@ -62,7 +62,7 @@ function adviceFor(host: string): string {
 function misdirected(host: string, advice: readonly string[]): Reply {
   const title = `421 ${reasonPhrase(421)}`
   const paragraphs = [
-    `This request is for the host ${shown(host)}, which this development server does not answer for: a web site could read it by pointing its own name at the address of this machine (DNS rebinding).`,
+    `This request is for the host ${shown(host)}, which this development server does not accept: otherwise a web site could read from it by making its own host name resolve to this machine (DNS rebinding).`,
     ...advice,
   ]
   const text = paragraphs.map((one) => `<p>${escapeHtml(one)}</p>`).join('\n')

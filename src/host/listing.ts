@@ -49,10 +49,10 @@ export function listing(
   const parts = [
     `<h1>${escapeHtml(title)}</h1>`,
     section('Each of these links runs a script.', shown.script),
-    section('Directories, and files that are sent as they are.', shown.file),
-    section('Withheld: nobody gets these over HTTP.', all ? shown.withheld : []),
+    section('Directories, and files that are served.', shown.file),
+    section('Not served: nobody can get these files over HTTP.', all ? shown.withheld : []),
   ]
-  if (parts.every((part, i) => i === 0 || part === '')) parts.push('<p>There is nothing here to be read.</p>')
+  if (parts.every((part, i) => i === 0 || part === '')) parts.push('<p>There is nothing to show here.</p>')
   if (names.length > mostNames) parts.push(`<p>${names.length - mostNames} more are not listed.</p>`)
   return htmlReply(200, title, parts.join('\n'))
 }

@@ -88,7 +88,7 @@ function interpreters(table: NonNullable<HostOptions['handler']>): Interpreters 
     if (!/^\.[^/]+$/.test(extension) || program === '') {
       throw new UsageError(
         'USAGE',
-        `The handler ${extension}=${program} is not one; write it as ".py=python3".`,
+        `The handler ${extension}=${program} is not valid; write it as ".py=python3".`,
       )
     }
     // A path is meant from here, not from the directory of each script.

@@ -30,7 +30,7 @@ export function placeOf(exchange: Exchange): PathPlace | Refused {
   if (known) return known
   const request = translate(exchange.env)
   if (request.form === 'asterisk' || request.form === 'authority')
-    return { refused: 'the request target names no path' }
+    return { refused: 'the request target has no path' }
   const mount = resolvePath(request.mount)
   if ('refused' in mount) return mount
   const rest = resolvePath(request.rest)

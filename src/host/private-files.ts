@@ -101,7 +101,7 @@ export function withheldName(name: string, options: TypeOptions = {}): Withheld 
       isProgram: kind === 'a program',
     }
   }
-  if (projectNames.test(unwrapped(name))) return { why: 'it describes the project', fix: fixFor(extension) }
+  if (projectNames.test(unwrapped(name))) return { why: 'it is a project file', fix: fixFor(extension) }
   return wrappers.has(extension) ? wrapped(name) : null
 }
 

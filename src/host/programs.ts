@@ -60,7 +60,7 @@ export function programAt(file: string, root: string): string | null {
   for (const [directory, { interpreters, files }] of directories) {
     if (!isBelow(file, directory)) continue
     if (isBelow(directory, root) && !files) return `${directory} holds scripts`
-    if (mappedInterpreter(bare, interpreters)) return 'its extension is one that scripts have here'
+    if (mappedInterpreter(bare, interpreters)) return 'its extension is used by scripts here'
   }
   if (!importable.test(bare)) return null
   // A directory that holds no program was made for readers: what an app outside imports of it is for both.

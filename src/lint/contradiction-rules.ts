@@ -34,7 +34,7 @@ const checks: readonly Check[] = [
         `SCRIPT_NAME ${shown(env.get('SCRIPT_NAME'))} does not lead to ${shown(path)}.`,
       )
     },
-    fix: 'The server has rewritten the path: set the mount option if links go wrong.',
+    fix: 'The server has rewritten the path: set the option mount if links are wrong.',
   },
   {
     code: 'target-refused',
@@ -59,7 +59,7 @@ const checks: readonly Check[] = [
       const seen = `The client asked for ${shown(env.get('REQUEST_URI'))}, the server serves ${shown(request.target)}`
       return `${seen} (row ${row} of the table).${note === null ? '' : ` Mind: ${note}`}`
     },
-    fix: 'Nothing, when the server is meant to; else set the option target, or mount.',
+    fix: 'Nothing, if this is intended; otherwise set the option target, or mount.',
   },
   {
     code: 'proxy-rewritten',
@@ -67,7 +67,7 @@ const checks: readonly Check[] = [
     clause: 'de facto',
     variable: 'SCRIPT_FILENAME',
     check: (env) => proxyNote(env) ?? undefined,
-    fix: 'Set the mount option, or let the RewriteRule pass through to a ProxyPass: [PT] for [P].',
+    fix: 'Set the mount option, or use [PT] instead of [P] in the RewriteRule, with a ProxyPass.',
   },
   {
     code: 'scheme-contradiction',
@@ -82,7 +82,7 @@ const checks: readonly Check[] = [
         `HTTPS is ${shown(env.get('HTTPS'))}, REQUEST_SCHEME ${shown(scheme)}.`,
       )
     },
-    fix: 'Send both from one source; HTTPS counts.',
+    fix: 'Derive both from the same source; HTTPS takes precedence.',
   },
   {
     code: 'host-contradiction',
@@ -97,7 +97,7 @@ const checks: readonly Check[] = [
         `SERVER_NAME is ${shown(name)}, the client asked for ${shown(host)}.`,
       )
     },
-    fix: 'Nothing, when it is the configured name of the server; URLs are made from Host.',
+    fix: 'Nothing, if it is the configured name of the server; URLs are built from Host.',
   },
 ]
 

@@ -30,11 +30,12 @@ function malformed(variable: string, section: string, fits: (value: string) => b
   }
 }
 
-const send = (name: string): string => `Let the server send ${name}; include its stock file of parameters.`
+const send = (name: string): string =>
+  `Configure the server to send ${name}; include its stock parameter file.`
 
 const checks: readonly Check[] = [
   missing('GATEWAY_INTERFACE', '4.1.4', send('GATEWAY_INTERFACE=CGI/1.1')),
-  missing('QUERY_STRING', '4.1.7', send('QUERY_STRING, empty where there is no query')),
+  missing('QUERY_STRING', '4.1.7', send('QUERY_STRING, empty if there is no query')),
   missing('REMOTE_ADDR', '4.1.8', send('REMOTE_ADDR')),
   missing('REQUEST_METHOD', '4.1.12', send('REQUEST_METHOD')),
   missing('SCRIPT_NAME', '4.1.13', send('SCRIPT_NAME, empty for an app at the root')),
@@ -51,21 +52,31 @@ const checks: readonly Check[] = [
     (v) => isDigits(v) && Number(v) <= 65535,
     'Send the number of the port.',
   ),
-  malformed('SERVER_PROTOCOL', '4.1.16', (v) => /^HTTP\/\d+(\.\d+)?$/.test(v), 'Send HTTP/1.1 or the like.'),
+  malformed(
+    'SERVER_PROTOCOL',
+    '4.1.16',
+    (v) => /^HTTP\/\d+(\.\d+)?$/.test(v),
+    'Send HTTP/1.1 or another HTTP version.',
+  ),
   malformed(
     'SCRIPT_NAME',
     '4.1.13',
     (v) => v === '' || v.startsWith('/'),
-    'Let it be empty or begin with "/".',
+    'It must be empty or begin with "/".',
   ),
-  malformed('PATH_INFO', '4.1.5', (v) => v === '' || v.startsWith('/'), 'Let it be empty or begin with "/".'),
+  malformed(
+    'PATH_INFO',
+    '4.1.5',
+    (v) => v === '' || v.startsWith('/'),
+    'It must be empty or begin with "/".',
+  ),
   {
     code: 'script-name-slash',
     level: 'note',
     clause: 'RFC 3875 4.1.13',
     variable: 'SCRIPT_NAME',
     check: (env) => when(env.get('SCRIPT_NAME')?.endsWith('/') === true, 'SCRIPT_NAME ends in "/".'),
-    fix: 'Send "" for the root, and the slash as the beginning of PATH_INFO.',
+    fix: 'Send "" for the root, and put the slash at the beginning of PATH_INFO.',
   },
   {
     code: 'server-name-port',
@@ -76,7 +87,7 @@ const checks: readonly Check[] = [
       const name = env.get('SERVER_NAME') ?? ''
       return when(isAuthority(name) && portOf(name) !== '', `SERVER_NAME is ${shown(name)}, with a port.`)
     },
-    fix: 'Send the host alone; the port belongs into SERVER_PORT.',
+    fix: 'Send only the host; the port belongs in SERVER_PORT.',
   },
   {
     code: 'server-name-invalid',
@@ -87,7 +98,7 @@ const checks: readonly Check[] = [
       const name = env.get('SERVER_NAME')
       return when(
         name !== undefined && !isAuthority(name),
-        `SERVER_NAME is ${shown(name)}: no host name or address.`,
+        `SERVER_NAME is ${shown(name)}, which is not a host name or address.`,
       )
     },
     fix: 'Send a host name or an address; an IPv6 address in brackets.',
@@ -122,9 +133,9 @@ const checks: readonly Check[] = [
     check: (env) =>
       when(
         env.get('HTTP_TRANSFER_ENCODING') !== undefined && !isDigits(env.get('CONTENT_LENGTH') ?? ''),
-        'A body follows whose length is not told.',
+        'There is a body of unknown length.',
       ),
-    fix: 'The script has to read to the end of its input; request buffering in the server gives it a length.',
+    fix: 'The script has to read to the end of its input; request buffering in the server adds a length.',
   },
   {
     code: 'empty-content-type',
@@ -153,7 +164,7 @@ const checks: readonly Check[] = [
     variable: 'REMOTE_USER',
     check: (env) =>
       when(Boolean(env.get('REMOTE_USER')) && !env.get('AUTH_TYPE'), 'REMOTE_USER is set without AUTH_TYPE.'),
-    fix: 'Trust it only where the server checks the password: nginx copies the name from any request.',
+    fix: 'Trust it only if the server checks the password: nginx copies the name from any request.',
   },
   {
     code: 'repeated-variable',
@@ -162,7 +173,7 @@ const checks: readonly Check[] = [
     variable: '*',
     check: (env) => {
       const name = repeatedName(env, (text) => text)
-      return name === undefined ? undefined : `${name} is there more than once.`
+      return name === undefined ? undefined : `${name} is set more than once.`
     },
     fix: 'Send it once; request headers are joined with ", " (Cookie with "; ").',
   },
@@ -174,7 +185,7 @@ const checks: readonly Check[] = [
     check: (env) => {
       const distinct = [...new Set(env.list.filter((_, i) => i % 2 === 0))].flatMap((name) => [name, ''])
       const name = repeatedName({ ...env, list: distinct }, (text) => text.toUpperCase())
-      return name === undefined ? undefined : `${name} is there in two spellings that differ only in case.`
+      return name === undefined ? undefined : `${name} is set in two spellings that differ only in case.`
     },
     fix: 'Send one of them.',
   },
@@ -187,9 +198,11 @@ const checks: readonly Check[] = [
       const name = env.list.find(
         (text, i) => i % 2 === 0 && /^HTTP_/.test(text) && !/^HTTP_[A-Z0-9_]+$/.test(text),
       )
-      return name === undefined ? undefined : `${shown(name)} is no variable that a header name gives.`
+      return name === undefined
+        ? undefined
+        : `${shown(name)} is not a variable that a header name can produce.`
     },
-    fix: 'Let the server drop headers whose names have other characters than letters, digits and "-".',
+    fix: 'Configure the server to drop headers whose names contain characters other than letters, digits and "-".',
   },
   {
     code: 'httpoxy',
@@ -213,7 +226,7 @@ const checks: readonly Check[] = [
         Boolean(env.get('HTTP_AUTHORIZATION')),
         'The password or token of the client is passed to the script.',
       ),
-    fix: 'Nothing, when the app checks it itself; else let the server withhold it.',
+    fix: 'Nothing, if the app checks it itself; otherwise configure the server not to pass it on.',
   },
   {
     code: 'content-doubles',
@@ -222,10 +235,7 @@ const checks: readonly Check[] = [
     variable: 'HTTP_CONTENT_LENGTH',
     check: (env) => {
       const names = ['HTTP_CONTENT_LENGTH', 'HTTP_CONTENT_TYPE'].filter((name) => env.get(name) !== undefined)
-      return when(
-        names.length > 0,
-        `${names.join(' and ')} repeats what another variable says, or contradicts it.`,
-      )
+      return when(names.length > 0, `${names.join(' and ')} duplicates or contradicts another variable.`)
     },
     fix: 'Read CONTENT_LENGTH and CONTENT_TYPE only.',
   },
@@ -239,7 +249,7 @@ const checks: readonly Check[] = [
         env.get('SCRIPT_FILENAME')?.startsWith('proxy:') === true,
         `SCRIPT_FILENAME is ${shown(env.get('SCRIPT_FILENAME'))}.`,
       ),
-    fix: 'Read what follows the authority, or scriptFilename of the request.',
+    fix: 'Use the part after the authority, or scriptFilename of the request.',
   },
   {
     code: 'host-invalid',
@@ -248,9 +258,12 @@ const checks: readonly Check[] = [
     variable: 'HTTP_HOST',
     check: (env) => {
       const host = env.get('HTTP_HOST')
-      return when(host !== undefined && !isAuthority(host), `HTTP_HOST is ${shown(host)}: no host for a URL.`)
+      return when(
+        host !== undefined && !isAuthority(host),
+        `HTTP_HOST is ${shown(host)}, which is not valid as the host of a URL.`,
+      )
     },
-    fix: 'URLs are made from SERVER_NAME; refuse unknown hosts in the server.',
+    fix: 'URLs are built from SERVER_NAME; reject unknown hosts in the server.',
   },
   {
     code: 'scgi-length-first',

@@ -29,17 +29,17 @@ export const outputRules: readonly LintRule<Subject>[] = [
     code: 'empty',
     level: 'error',
     clause: 'RFC 3875 6.1',
-    fix: 'Print a head (Content-Type: ...), an empty line and a body. The reason may stand on stderr.',
+    fix: 'Print a head (Content-Type: ...), an empty line and a body. The reason may be on stderr.',
     check: (s) => when(s.output.length === 0, 'The script wrote nothing.'),
   },
   {
     code: 'bom',
     level: 'error',
     clause: 'RFC 3875 6.3',
-    fix: 'Save the script as UTF-8 without byte order mark.',
+    fix: 'Save the script as UTF-8 without a byte order mark.',
     check: (s) =>
       s.lines[0]?.text.startsWith('\xef\xbb\xbf')
-        ? [{ line: 1, seen: 'A byte order mark stands before the first field.' }]
+        ? [{ line: 1, seen: 'There is a byte order mark before the first field.' }]
         : [],
   },
   {
@@ -59,7 +59,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     fix: 'Begin with a status line such as "HTTP/1.1 200 OK": the server passes the output on unmodified.',
     check: (s) =>
       s.nph && !/^HTTP\/\d\.\d \d{3}( |$)/.test(s.lines[0]?.text ?? '')
-        ? [{ line: 1, seen: 'An nph- script has to write a whole HTTP response.' }]
+        ? [{ line: 1, seen: 'An nph- script has to write a complete HTTP response.' }]
         : [],
   },
   {
@@ -83,7 +83,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     code: 'not-a-field',
     level: 'error',
     clause: 'RFC 3875 6.3',
-    fix: 'Write "Name: value". Messages of the program belong on stderr.',
+    fix: 'Write "Name: value". Print messages of the program to stderr.',
     check: (s) => (parsed(s) ? each(s.lines, notAField) : []),
   },
   {
@@ -100,7 +100,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     code: 'control',
     level: 'error',
     clause: 'RFC 9110 5.5',
-    fix: 'Remove CR, NUL and other control characters; a line break in a value lets strangers add fields.',
+    fix: 'Remove CR, NUL and other control characters; a line break in a value lets an attacker add fields.',
     check: (s) =>
       each(
         s.lines,
@@ -115,7 +115,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       when(
         parsed(s) && s.complete && cgiFields.every((name) => s.field(name) === undefined),
-        'None of Content-Type, Location and Status is in the head.',
+        'The head contains none of Content-Type, Location and Status.',
       ),
   },
   {
@@ -124,19 +124,17 @@ export const outputRules: readonly LintRule<Subject>[] = [
     clause: 'RFC 3875 6.3',
     fix: 'Print Content-Type, Location and Status once each.',
     check: (s) =>
-      cgiFields.flatMap((name) =>
-        each(s.fields(name).slice(1), (line) => `${line.name} for the second time.`),
-      ),
+      cgiFields.flatMap((name) => each(s.fields(name).slice(1), (line) => `${line.name} is repeated.`)),
   },
   {
     code: 'content-type-missing',
     level: 'error',
     clause: 'RFC 3875 6.3.1',
-    fix: 'Print Content-Type: text/html; charset=utf-8, or what the body is.',
+    fix: 'Print Content-Type: text/html; charset=utf-8, or the actual type of the body.',
     check: (s) =>
       when(
         parsed(s) && s.complete && s.body.length > 0 && s.field('content-type') === undefined,
-        'A body without a Content-Type.',
+        'The body has no Content-Type.',
       ),
   },
   {
@@ -150,7 +148,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
         ({ value }) =>
           value !== '' &&
           !/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+\s*(;.*)?$/.test(value) &&
-          `${quote(value)} is no media type.`,
+          `${quote(value)} is not a media type.`,
       ),
   },
   {
@@ -161,7 +159,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       each(
         s.fields('content-type'),
-        ({ value }) => /^text\//i.test(value) && !/charset=/i.test(value) && 'Text without a charset.',
+        ({ value }) => /^text\//i.test(value) && !/charset=/i.test(value) && 'The text has no charset.',
       ),
   },
   {
@@ -172,16 +170,19 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       each(
         s.fields('status'),
-        ({ value }) => value !== '' && !/^[1-5]\d\d( |$)/.test(value) && `${quote(value)} is no status.`,
+        ({ value }) => value !== '' && !/^[1-5]\d\d( |$)/.test(value) && `${quote(value)} is not a status.`,
       ),
   },
   {
     code: 'status-reason',
     level: 'warning',
     clause: 'RFC 3875 6.3.3',
-    fix: 'Write the reason too: Status: 404 Not Found.',
+    fix: 'Write the reason phrase too: Status: 404 Not Found.',
     check: (s) =>
-      each(s.fields('status'), ({ value }) => /^[1-5]\d\d$/.test(value) && 'A status without reason.'),
+      each(
+        s.fields('status'),
+        ({ value }) => /^[1-5]\d\d$/.test(value) && 'The status has no reason phrase.',
+      ),
   },
   {
     code: 'status-interim',
@@ -191,7 +192,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       each(
         s.fields('status'),
-        ({ value }) => /^1\d\d( |$)/.test(value) && `${quote(value)} is no final status.`,
+        ({ value }) => /^1\d\d( |$)/.test(value) && `${quote(value)} is not a final status.`,
       ),
   },
   {
@@ -200,13 +201,13 @@ export const outputRules: readonly LintRule<Subject>[] = [
     clause: 'RFC 3875 8.2',
     fix: 'Print Content-Type, Location and Status before all other fields.',
     check: (s) =>
-      parsed(s) ? each(s.lines, (line) => isLate(line, s) && `${line.name} after other fields.`) : [],
+      parsed(s) ? each(s.lines, (line) => isLate(line, s) && `${line.name} comes after other fields.`) : [],
   },
   {
     code: 'location-form',
     level: 'error',
     clause: 'RFC 3875 6.3.2',
-    fix: 'Write an absolute URL (https://...) for the client, or a path that begins with one "/" for the server.',
+    fix: 'Write an absolute URL (https://...) for a client redirect, or a path that begins with a single "/" for a local redirect.',
     check: (s) => each(s.fields('location'), ({ value }) => wrongLocation(value)),
   },
   {
@@ -217,8 +218,8 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) => {
       // With a Status it is the client that is sent there, in all servers that were tried.
       if (!/^\/(?!\/)/.test(s.field('location') ?? '') || s.field('status')) return []
-      const others = each(s.lines, (line) => isOther(line) && `${line.name} beside a local redirect.`)
-      return [...others, ...when(s.body.length > 0, 'A body behind a local redirect.')]
+      const others = each(s.lines, (line) => isOther(line) && `${line.name} is sent with a local redirect.`)
+      return [...others, ...when(s.body.length > 0, 'A local redirect has a body.')]
     },
   },
   {
@@ -231,7 +232,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
         /^[a-z][\w+.-]*:/i.test(s.field('location') ?? '') &&
           s.body.length > 0 &&
           s.field('status') === undefined,
-        'A redirect with a body, but without Status.',
+        'A redirect has a body, but no Status.',
       ),
   },
   {
@@ -242,7 +243,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       when(
         s.field('location') !== undefined && ![201, 202, 300, 301, 302, 303, 307, 308].includes(s.status),
-        `Location with status ${s.status} redirects nobody.`,
+        `Location with status ${s.status} does not redirect.`,
       ),
   },
   {
@@ -253,19 +254,19 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       when(
         [301, 302, 303, 307, 308].includes(s.status) && s.field('location') === undefined,
-        `Status ${s.status} without Location.`,
+        `Status ${s.status} has no Location.`,
       ),
   },
   {
     code: 'connection',
     level: 'error',
     clause: 'RFC 3875 6.3.4',
-    fix: "Leave it out: the connection is the web server's, which frames the body itself.",
+    fix: 'Leave it out: the web server manages the connection and frames the body itself.',
     check: (s) =>
       s.nph
         ? []
         : connectionFields.flatMap((name) =>
-            each(s.fields(name), (line) => `${line.name} is about the connection.`),
+            each(s.fields(name), (line) => `${line.name} is a connection header.`),
           ),
   },
   {
@@ -276,15 +277,19 @@ export const outputRules: readonly LintRule<Subject>[] = [
     check: (s) =>
       when(
         [204, 205, 304].includes(s.status) && s.body.length > 0,
-        `${s.body.length} bytes of body with ${s.status}.`,
+        `The ${s.status} reply has a body of ${s.body.length} bytes.`,
       ),
   },
   {
     code: 'head-body',
     level: 'error',
     clause: 'RFC 3875 4.3.3',
-    fix: 'Look at REQUEST_METHOD and end after the head; most servers drop the body for you.',
-    check: (s) => when(s.method === 'HEAD' && s.body.length > 0, `${s.body.length} bytes of body for HEAD.`),
+    fix: 'Check REQUEST_METHOD and stop after the head; most servers drop the body for you.',
+    check: (s) =>
+      when(
+        s.method === 'HEAD' && s.body.length > 0,
+        `The reply to HEAD has a body of ${s.body.length} bytes.`,
+      ),
   },
   {
     code: 'length',
@@ -293,7 +298,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     fix: 'Leave Content-Length out, or count bytes, not characters.',
     check: (s) =>
       each(s.fields('content-length'), ({ value }) => {
-        if (!/^\d+$/.test(value)) return `${quote(value)} is no length.`
+        if (!/^\d+$/.test(value)) return `${quote(value)} is not a length.`
         const empty = s.method === 'HEAD' || s.status === 304
         if (empty || Number(value) === s.body.length) return false
         return `Content-Length is ${value}, the body has ${s.body.length} bytes.`
@@ -318,34 +323,34 @@ export const outputRules: readonly LintRule<Subject>[] = [
     level: 'error',
     clause: 'RFC 3875 3.4',
     fix: 'Read its stderr; the body may be cut off without the client noticing.',
-    check: (s) => when(!!s.signal, `The script was ended by ${s.signal}.`),
+    check: (s) => when(!!s.signal, `The script was killed by ${s.signal}.`),
   },
   {
     code: 'exit-code',
     level: 'warning',
     clause: 'CGI practice',
-    fix: 'End with 0 after a whole reply; anything else is a failure to whoever looks at it.',
-    check: (s) => when(!!s.exitCode, `The script ended with exit code ${s.exitCode}.`),
+    fix: 'Exit with 0 after a complete reply; any other code counts as a failure.',
+    check: (s) => when(!!s.exitCode, `The script exited with code ${s.exitCode}.`),
   },
 ]
 
 function notAField({ name, text, number }: HeadLine): string | false {
   if (/^[ \t]/.test(text) || (number === 1 && /^HTTP\/\d/.test(text))) return false
-  if (name === null) return `${quote(text)} is no header field.`
+  if (name === null) return `${quote(text)} is not a header field.`
   if (/[ \t]$/.test(name)) return `White space before the colon of ${quote(name)}.`
   const bare = name.replace(/^\xef\xbb\xbf/, '')
-  return !token.test(bare) && `${quote(name)} is no field name.`
+  return !token.test(bare) && `${quote(name)} is not a field name.`
 }
 
 function wrongLocation(value: string): string | false {
   if (value === '') return false
   if (value.startsWith('//'))
-    return `${quote(value)} begins with "//": servers disagree whether it is a path.`
+    return `${quote(value)} begins with "//": servers disagree about whether it is a path.`
   if (!/^(\/|[a-z][a-z0-9+.-]*:)/i.test(value))
     return `${quote(value)} is neither an absolute URL nor an absolute path.`
   if (value.startsWith('/') && value.includes('#')) return `${quote(value)} is a local path with a fragment.`
   const bad = /[^\x21-\x7e]|[<>"\\^`{|}]/.exec(value)
-  return bad !== null && `${quote(bad[0])} may not stand in a URL unless percent-encoded.`
+  return bad !== null && `${quote(bad[0])} must be percent-encoded in a URL.`
 }
 
 const isOther = ({ name }: HeadLine): boolean => name !== null && name.toLowerCase() !== 'location'

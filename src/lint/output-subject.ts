@@ -4,7 +4,7 @@ export interface HeadLine {
   readonly number: number
   /** Latin-1, without the line end. */
   readonly text: string
-  /** The field name as written; null for a line that is no header field. */
+  /** The field name as written; null for a line that is not a header field. */
   readonly name: string | null
   /** Without the white space around it. */
   readonly value: string

@@ -50,7 +50,7 @@ export class MemoryServer implements TestServer {
   async fetch(path: string | URL, init: TestInit = {}): Promise<TestResponse> {
     const request = await readRequest(path, init, this.#options.role)
     if (request.role !== 'responder' && !this.#hasRoles)
-      throw new UsageError('USAGE', 'A CGI script has no role; ask its app with memory(app).')
+      throw new UsageError('USAGE', 'A CGI script has no role; use memory(app) for its app.')
     const env = { ...this.#options.env, ...init.env }
     const given = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
     const owner = {

@@ -87,7 +87,7 @@ function readPath(path: string): { scheme: 'http' | 'https'; host: string; targe
   if (/[\0-\x20\x7f]|[^\0-\xff]/.test(path)) {
     throw new UsageError(
       'USAGE',
-      `${JSON.stringify(path)} cannot stand in a request line; percent-encode it.`,
+      `${JSON.stringify(path)} is not valid in a request line; percent-encode it.`,
     )
   }
   return { scheme: 'http', host: 'localhost', target: path }

@@ -101,8 +101,8 @@ function seenOf({ report }: ScriptError): Shown['seen'] {
   const { file, exit, output, stderr } = report
   return [
     ['The script', `${file} ${exit}`],
-    ['First bytes of its output', output || '(nothing)'],
-    ['End of its standard error', stderr || '(nothing)'],
+    ['First bytes of the output', output || '(nothing)'],
+    ['End of the standard error', stderr || '(nothing)'],
   ]
 }
 
@@ -164,7 +164,7 @@ ${errors.map(errorSection).join('\n')}
 ${output ? `<h2>Output of this request</h2><pre>${escaped(output)}</pre>` : ''}
 <h2>Environment</h2><table>${rows.join('\n')}</table>
 ${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.join('\n')}</ul>` : ''}
-<footer>This page is for development. With NODE_ENV=production clients see the status only.</footer>
+<footer>This page is for development. With NODE_ENV=production, clients see only the status.</footer>
 </body></html>
 `
 }

@@ -55,8 +55,8 @@ function textFor(error: unknown, status: number): string {
   if (!(error instanceof RequestError) || status === 503)
     return 'The server could not answer this request. The reason is in its log.'
   if (status === 401 || status === 403) return 'Access to this page is denied.'
-  if (status === 404) return 'There is no page at this address.'
-  return 'The request cannot be answered as it was sent.'
+  if (status === 404) return 'There is no page at this URL.'
+  return 'The request is not valid.'
 }
 
 /** What strangers may see: the status, and for their own mistakes its meaning. */

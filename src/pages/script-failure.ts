@@ -22,7 +22,7 @@ export async function answering(
   try {
     return await handler(exchange)
   } catch (caught) {
-    const error = shortage(caught, 'The request could not be answered') ?? caught
+    const error = shortage(caught, 'The request failed') ?? caught
     // Nobody is there to read a page.
     if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
       throw error
@@ -60,11 +60,11 @@ function scriptPage(error: ScriptError): Reply {
     `<p>${escapeHtml(error.message)}</p>`,
     `<p>${escapeHtml(error.fix)}</p>`,
     `<p><small><code>${escapeHtml(file)}</code> ${escapeHtml(exit)}. Error code: <code>${error.code}</code></small></p>`,
-    part('First bytes of its output', shown(output)),
-    part('End of its standard error', stderr),
+    part('First bytes of the output', shown(output)),
+    part('End of the standard error', stderr),
     part('To run it by hand', decode(command) ?? command),
     hiddenNote(command),
-    '<p>You see this page because the host is in development mode; clients in production get none of it.</p>',
+    '<p>You see this page because the host is in development mode; in production, clients do not see it.</p>',
   ]
   return htmlReply(error.status, title, body.join('\n'))
 }

@@ -109,7 +109,7 @@ export class ProtocolGate {
   #refuseHttp(wire: Wire): void {
     const from = wire.remoteAddress ?? 'a client that has disconnected'
     this.#service.lines.complaint(
-      `cgiup: closed an HTTP connection from ${from}: this TCP socket was handed over to the process and takes FastCGI and SCGI only, ` +
+      `cgiup: closed an HTTP connection from ${from}: this TCP socket was inherited by the process and accepts only FastCGI and SCGI, ` +
         'because HTTP would bypass the access rules of the web server. To serve HTTP on it, set FileDescriptorName=http in its ' +
         'socket unit, or start with --server http (CGIUP_SERVER=http)',
     )

@@ -45,7 +45,7 @@ export function renewal(handler: Handler, options: RenewalOptions): Renewal {
   if (maxMemory !== undefined)
     every(MEMORY_EVERY_MS, () => {
       const rss = process.memoryUsage.rss()
-      if (rss >= maxMemory) due(`it has ${megabytes(rss)} of memory (maxMemory: ${megabytes(maxMemory)})`)
+      if (rss >= maxMemory) due(`it uses ${megabytes(rss)} of memory (maxMemory: ${megabytes(maxMemory)})`)
     })
   if (changed !== undefined)
     every(options.changedEveryMs ?? 1000, () => {
@@ -60,7 +60,7 @@ const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
 function counted(handler: Handler, maxRequests: number, due: (why: string) => void): Handler {
   let count = 0
   return (exchange) => {
-    if (++count === maxRequests) due(`it has had ${maxRequests} requests (maxRequests)`)
+    if (++count === maxRequests) due(`it has served ${maxRequests} requests (maxRequests)`)
     return handler(exchange)
   }
 }

@@ -149,9 +149,9 @@ export class Worker {
 
   readonly #receive = (message: unknown, handle: unknown): void => {
     const known = message as ToWorker | null
-    if (known?.cgiup === 'end') this.#close('the primary says so', known.successor)
+    if (known?.cgiup === 'end') this.#close('the primary requested it', known.successor)
     else if (known?.cgiup === 'connection' && handle) this.#end?.adopt?.(handle as object)
-    else if (known?.cgiup === 'exit') endProcess('the primary was told to end at once')
+    else if (known?.cgiup === 'exit') endProcess('the primary was told to stop at once')
     else if (known?.cgiup === 'go') {
       this.#wanted = true
       this.#go()
@@ -162,7 +162,7 @@ export class Worker {
   /** A worker never outlives its primary. */
   readonly #orphaned = (): void => {
     if (this.#end === null) process.exit(0)
-    this.#close('the primary has gone', false)
+    this.#close('the primary has exited', false)
   }
 
   #close(why: string, successor: boolean): void {

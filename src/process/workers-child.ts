@@ -119,7 +119,7 @@ function startProcess(
   failed: (error: Error) => void,
 ): ChildProcess | null {
   const [, program, ...args] = process.argv
-  if (program === undefined) throw new UsageError('USAGE', 'Workers need a program in a file: node app.js.')
+  if (program === undefined) throw new UsageError('USAGE', 'Workers need an app in a file: node app.js.')
   const stdio: (number | 'ignore' | 'ipc')[] = [
     descriptors.includes(0) ? 0 : 'ignore',
     2,

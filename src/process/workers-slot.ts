@@ -123,9 +123,9 @@ export class Slot {
     const young = wasNext || performance.now() - child.startedAt < YOUNG_MS
     this.#failures = child.asked ? 0 : young ? this.#failures + 1 : 1
     const when = wasNext ? 'before it served' : 'while it served'
-    if (this.next !== null) this.#say(child, how, when, 'the next one is on its way')
+    if (this.next !== null) this.#say(child, how, when, 'the next one is already starting')
     else if (wasNext && !this.#retry()) {
-      if (this.current !== null) this.#say(child, how, when, 'the one before it stays')
+      if (this.current !== null) this.#say(child, how, when, 'the old worker stays')
     } else {
       const pause = this.#pause()
       const then = pause === 0 ? 'the next one starts now' : `the next one starts in ${pause / 1000} s`

@@ -52,7 +52,7 @@ export class WorkersSocket {
     } else if (name !== this.#place)
       throw new UsageError(
         'LISTEN_FAILED',
-        `The workers listen on ${this.#place}; ${name} needs a new start of the whole process.`,
+        `The workers listen on ${this.#place}; restart the whole process to listen on ${name}.`,
       )
     return this.#shared
   }
@@ -101,7 +101,7 @@ export class WorkersSocket {
 
 function bound(address: string, port: number, addressType: 4 | 6 | -1): Handle {
   const create = (net as unknown as { _createServerHandle?: CreateHandle })._createServerHandle
-  if (create === undefined) throw new Error(`Node ${process.version} cannot make a socket for workers`)
+  if (create === undefined) throw new Error(`Node ${process.version} cannot create a socket for workers`)
   const handle = create(address, port, addressType, undefined, 0)
   if (typeof handle === 'number') check(handle)
   return handle as Handle

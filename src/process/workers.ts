@@ -78,7 +78,7 @@ export class Workers implements Crew {
       await this.close()
       throw new UsageError(
         'WORKER_FAILED',
-        `The first worker process ended before it served: ${first.lastExit}.`,
+        `The first worker process exited before it served: ${first.lastExit}.`,
       )
     }
     for (const slot of others) void slot.start()
@@ -106,7 +106,7 @@ export class Workers implements Crew {
         // `pkill -HUP -f app.js` reaches the fresh worker too, before it can take the signal.
         if (!fresh && isReload(slot.lastExit)) fresh = await slot.replace()
         if (this.ending) return
-        if (!fresh) return this.log('reload stopped: a new worker does not start')
+        if (!fresh) return this.log('reload aborted: a new worker does not start')
       }
     } while (this.#again)
     this.log('reloaded: all workers are new')

@@ -87,7 +87,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
   if (!handed && !worker) say(plan, banner(found, daemon, plan))
   ending ??= worker?.serve(servingOf(found, daemon, plan), { close, graceMs, adopt: daemon.adopt })
   const told = signalWhileLoading()
-  if (told) setImmediate(() => ending?.end(`${told} came while the app was loaded`))
+  if (told) setImmediate(() => ending?.end(`${told} arrived while the app was being loaded`))
   const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
   return running(found, daemon, worker, graceMs, () => {
     if (unwatch) unwatch()
@@ -141,7 +141,7 @@ function say({ quiet }: RunPlan, line: string): void {
 
 /** Nobody knows the socket any more. */
 function endAtOnce(plan: RunPlan): never {
-  say(plan, 'the server that started this process has gone')
+  say(plan, 'the server that started this process has exited')
   process.exit(0)
 }
 

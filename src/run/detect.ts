@@ -87,7 +87,7 @@ function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
       return { fd: LISTEN_FDS_START + i, ...(protocol && { protocol }) }
     })
     const what = count === 1 ? 'a listening socket' : 'listening sockets'
-    return { server: 'fastcgi', why: `LISTEN_FDS=${count} hands over ${what}`, sockets }
+    return { server: 'fastcgi', why: `LISTEN_FDS=${count} passes ${what}`, sockets }
   }
   // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
   // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
@@ -105,7 +105,7 @@ function chosen(name: string | undefined, by: string): Detected | undefined {
   const near = nearest(server, serverNames)
   throw new UsageError(
     'SERVER_UNKNOWN',
-    `${by} names the server ${JSON.stringify(name)}; known are ${serverNames.join(', ')}.` +
+    `${by} names the unknown server ${JSON.stringify(name)}; known servers are ${serverNames.join(', ')}.` +
       (near === undefined ? '' : ` Did you mean ${JSON.stringify(near)}?`),
   )
 }

@@ -11,7 +11,7 @@ export function serveListener(): void {
   void trap.first().then((caught) => {
     trap.release()
     if (caught !== null) return run(caught.server)
-    process.stderr.write('cgiup/listen: the program ended without a server that listens.\n')
+    process.stderr.write('cgiup/listen: the program exited without starting a server that listens.\n')
     process.exitCode = 1
     return undefined
   })

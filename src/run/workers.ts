@@ -25,7 +25,7 @@ let started = false
 export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promise<Running> {
   guardStandardStreams()
   // A second crew would run the first call of run() as well, and want its address.
-  if (started) throw new UsageError('USAGE', 'run() with workers can be called once in a process.')
+  if (started) throw new UsageError('USAGE', 'run() with workers can be called only once per process.')
   started = true
   const count = plan.life.workers === 'auto' ? availableParallelism() : plan.life.workers || 1
   const path = socketPath(sockets?.[0]?.fd ?? 0)
@@ -43,11 +43,11 @@ export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promis
     graceMs: 0,
     managed: manager !== undefined,
     onReload: () => void workers.reload(),
-    onHangup: hangup(workers, () => ending.end('the terminal has gone')),
+    onHangup: hangup(workers, () => ending.end('the terminal was closed')),
   })
   // SIGUSR2 asks for the code as it is now, which no worker has loaded before.
   const told = signalWhileLoading()
-  if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} came while the app was loaded`))
+  if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} arrived while the app was being loaded`))
   // A second signal ends this process at once, and the workers with it.
   const onExit = () => {
     if (workers.ending) workers.kill()

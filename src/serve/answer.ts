@@ -116,9 +116,9 @@ export const bigHeadWarning = (head: string): string | null => {
   const line =
     long === undefined
       ? ''
-      : ` Apache refuses lines of more than ${APACHE_LINE}; ${long.slice(0, long.indexOf(':'))} has ${long.length}.`
+      : ` Apache rejects lines of more than ${APACHE_LINE}; ${long.slice(0, long.indexOf(':'))} has ${long.length}.`
   return (
-    `The head of the reply has ${head.length} bytes; nginx refuses more than ${NGINX_HEAD} unless ` +
+    `The reply head has ${head.length} bytes; nginx rejects more than ${NGINX_HEAD} unless ` +
     `fastcgi_buffer_size (scgi_buffer_size) is raised.${line}`
   )
 }

@@ -55,7 +55,7 @@ export class Log {
     this.#tokens--
     const seconds = Math.max(1, Math.round((this.#now() - this.#leftSince) / 1000))
     this.line(
-      `cgiup: ${this.#left} more lines about refused or broken requests were left out in ${seconds} s`,
+      `cgiup: ${this.#left} more lines about rejected or malformed requests were omitted in ${seconds} s`,
     )
     this.#left = 0
   }

@@ -70,5 +70,5 @@ const whyItLeft = (order: number): string =>
   order < UNFINISHED
     ? 'that had never sent anything'
     : order < IDLE
-      ? 'whose request did not come to its end'
+      ? 'whose request did not arrive completely'
       : 'without a request for 5 s or more'

@@ -32,7 +32,7 @@ export const lastReply = (exchange: Exchange, { isLast }: ProcessEnd): Reply | n
 export const lateEnd: Cause = {
   status: 503,
   isLast: false,
-  why: 'the process was told to end, and the request took too long',
+  why: 'the process was told to stop, and the request took too long',
 }
 
 /**
@@ -93,8 +93,7 @@ function causeOf(code: number): string {
   const lines = String(new Error('exit').stack).split('\n')
   Error.stackTraceLimit = stackTraceLimit
   const at = lines.findIndex((line) => /\bprocess\.exit\b/.test(line))
-  if (at < 0)
-    return `the process ended with exit code ${code}${code === 0 ? '' : ': an error that nobody caught'}`
+  if (at < 0) return `the process ended with exit code ${code}${code === 0 ? '' : ': an uncaught error'}`
   const caller = lines[at + 1]?.trim()
   return `the process ended: process.exit(${code}) was called${caller ? ` ${caller}` : ''}`
 }

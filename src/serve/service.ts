@@ -38,7 +38,7 @@ const IDLE_GRACE_MS = 500
 const text503: Reply = {
   status: 503,
   headers: [...textPageFields, 'Retry-After', '1'],
-  body: 'Service Unavailable: too many requests at a time.\n',
+  body: 'Service Unavailable: too many concurrent requests.\n',
 }
 
 /** RFC 6585 section 5. */
@@ -298,5 +298,5 @@ export class Service {
 export const bodyTooLarge = (length: number, max: number): RequestError =>
   new RequestError(
     'REQUEST_TOO_LARGE',
-    `The request body of ${length} bytes or more is over the limit maxBodyBytes (${max}).`,
+    `The request body of ${length} bytes or more exceeds the limit maxBodyBytes (${max}).`,
   )

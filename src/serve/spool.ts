@@ -102,7 +102,7 @@ export class Spool {
 function cannotKeep(error: Error): never {
   throw new SystemError(
     'NO_RESOURCES',
-    `A request body could not be kept in the directory for temporary files: ${error.message} (TMPDIR is ${tmpdir()}).`,
+    `A request body could not be stored in the directory for temporary files: ${error.message} (TMPDIR is ${tmpdir()}).`,
     { cause: error },
   )
 }

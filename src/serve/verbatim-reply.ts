@@ -20,7 +20,7 @@ export async function parseVerbatimReply(reply: Reply): Promise<Reply> {
     if (coding) {
       throw new AppError(
         'REPLY_INVALID',
-        `A whole HTTP response with Transfer-Encoding ${coding} cannot be sent as CGI output.`,
+        `A complete HTTP response with Transfer-Encoding ${coding} cannot be sent as CGI output.`,
       )
     }
     return {

@@ -21,7 +21,7 @@ export function parseAddress(text: string): Address {
   const match = /^(?:(?:\[([^\]]+)\]|([^:[\]/]*)):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (!match || port > 65535) {
-    const near = /^[^\d:][^:]*$/.test(text) ? ` For a socket file write unix:${text}.` : ''
+    const near = /^[^\d:][^:]*$/.test(text) ? ` For a socket file, write unix:${text}.` : ''
     throw new UsageError('ADDRESS_INVALID', `Cannot listen on ${JSON.stringify(text)}.${near}`)
   }
   const host = match[1] ?? match[2]

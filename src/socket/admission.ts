@@ -28,9 +28,9 @@ export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admissio
       remoteAddress !== undefined && list.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')
     // 3.2: a peer without an IP address, as on a Unix socket, fails the check too.
     if (servers !== null && !known(servers))
-      return `connection of ${remoteAddress ?? 'a local process'} closed: not in FCGI_WEB_SERVER_ADDRS`
+      return `connection from ${remoteAddress ?? 'a local process'} closed: not in FCGI_WEB_SERVER_ADDRS`
     if (allowed !== null && remoteAddress !== undefined && !known(allowed))
-      return `connection of ${remoteAddress} closed: not in the option allow`
+      return `connection from ${remoteAddress} closed: not in the option allow`
     return null
   }
 }

@@ -68,7 +68,7 @@ async function listenInherited(server: Server, fd: number, ownPath = false): Pro
     await listening(server, { fd })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new UsageError('LISTEN_FAILED', `Descriptor ${fd} is no socket that listens (${code}).`, { cause })
+    throw new UsageError('LISTEN_FAILED', `Descriptor ${fd} is not a listening socket (${code}).`, { cause })
   }
   const address = server.address()
   if (address !== null && typeof address === 'object')
@@ -149,14 +149,14 @@ function listening(server: Server, options: object, backlog?: number): Promise<v
 export function listenError(cause: unknown, place: string): UsageError {
   const code = (cause as NodeJS.ErrnoException).code
   if (code === 'EADDRINUSE') {
-    return new UsageError('LISTEN_TAKEN', `${place} is taken: another program listens there.`, { cause })
+    return new UsageError('LISTEN_TAKEN', `${place} is in use: another program listens there.`, { cause })
   }
   const why: Record<string, string> = {
     EACCES: 'no permission (ports below 1024 need root)',
-    EADDRNOTAVAIL: 'this machine has no such address',
+    EADDRNOTAVAIL: 'this machine does not have that address',
     ENOTFOUND: 'no such host name',
     ENOENT: 'its directory does not exist',
-    EEXIST: 'there is something that is not a socket',
+    EEXIST: 'a file that is not a socket is in the way',
     EINVAL: 'the path is too long for a Unix socket (about 100 bytes)',
     ENAMETOOLONG: 'the path is too long for a Unix socket (about 100 bytes)',
   }

@@ -63,7 +63,8 @@ function sinkOf(pipe: PassThrough): Sink {
     now: () => 0,
     send: async (bytes) => {
       if (!pipe.destroyed && !pipe.write(bytes)) await taken(pipe)
-      if (pipe.destroyed) throw new ReaderGone('The reader of the reply has gone')
+      if (pipe.destroyed)
+        throw new ReaderGone('The web server closed the connection before the reply was complete')
     },
   }
 }

@@ -184,7 +184,7 @@ test('what had to be guessed is logged once by a process that stays', async () =
   expect(lines).toHaveLength(3)
   expect(lines[0]).toMatch(/asked for "\/x", the web server serves "\/front".*"request-uri"/)
   expect(lines[1]).toMatch(/error page for "\/y" \(REDIRECT_STATUS=404\) and gets "\/page"/)
-  expect(lines[2]).toMatch(/asked for "\/p\/x", the web server asks for "\/new\/x"/)
+  expect(lines[2]).toMatch(/asked for "\/p\/x", the web server serves "\/new\/x"/)
 })
 
 describe('a host behind a web server', () => {

@@ -83,7 +83,7 @@ describe('an app that fails', () => {
     ['uncaught', 'from a timer'],
     ['breaks-at-once', 'no body'],
     ['bad-header', '"X-Bad" has CR'],
-    ['bad-piece', 'a piece of type number'],
+    ['bad-piece', 'a chunk of type number'],
   ])('%s: 500, the error on stderr, exit code 1', async (app, message) => {
     const out = await run(app)
     expect(out.head).toMatch(
@@ -141,7 +141,7 @@ describe('an app that fails', () => {
   it('that waits for what never comes: 500 instead of nothing', async () => {
     const out = await run('never')
     expect(out.head).toMatch(/^Status: 500 Internal Server Error\r\n/)
-    expect(out.stderr).toContain('waits for something that never comes')
+    expect(out.stderr).toContain('waits for something that never happens')
     // 13 is what Node says of an unsettled await at the top.
     expect([1, 13]).toContain(out.code)
   })

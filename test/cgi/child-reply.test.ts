@@ -217,7 +217,7 @@ describe('a head above 4096 bytes', () => {
   it('is sent, with a warning', async () => {
     const out = await run('headers', { SIZE: '5000' })
     expect(out.head.length).toBeGreaterThan(5000)
-    expect(out.stderr).toMatch(/head of the reply has 5\d\d\d bytes.*fastcgi_buffer_size/)
+    expect(out.stderr).toMatch(/reply head has 5\d\d\d bytes.*fastcgi_buffer_size/)
     expect(out.code).toBe(0)
   })
 

@@ -289,7 +289,7 @@ describe('RFC 3875 6.2: Location', () => {
       'GET',
     )
     expect(encodeHead(prepared)).not.toContain('Location')
-    expect(prepared.notes?.join()).toContain('Location was left out')
+    expect(prepared.notes?.join()).toContain('Location was removed')
   })
 
   it('stays with 200 where the reply goes out as HTTP', () => {

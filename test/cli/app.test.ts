@@ -122,7 +122,7 @@ describe('cgiup APP', () => {
     for (const [text, reason] of [
       ['throw new RangeError("while loading")', /RangeError: while loading/],
       ['export default {', /SyntaxError/],
-      ['export const nothing = 1', /exports no app and starts none/],
+      ['export const nothing = 1', /neither exports an app nor starts one/],
       ['export default 7', /The app is a number/],
     ] as const) {
       const { out, err, code } = await cgiup([write('broken.cgi', text)], { env })
@@ -141,7 +141,7 @@ describe('cgiup APP', () => {
 
   it('a file without an app', async () => {
     const { err, code } = await cgiup([write('empty.js', 'export const nothing = 1')])
-    expect(err).toMatch(/^cgiup: \S+\/empty\.js exports no app and starts none\./)
+    expect(err).toMatch(/^cgiup: \S+\/empty\.js neither exports an app nor starts one\./)
     expect(code).toBe(1)
   })
 

@@ -77,7 +77,7 @@ echo to the log >&2`,
   it('--explain: nothing to say', async () => {
     const { out, err, code } = await cgiup(['call', '/', './perl-like.sh', '--explain'])
     expect(out).toMatch(/^Content-Type/)
-    expect(err).toContain('Nothing in this reply breaks RFC 3875.')
+    expect(err).toContain('Nothing in this reply violates RFC 3875.')
     expect(code).toBe(0)
   })
 
@@ -87,7 +87,7 @@ echo to the log >&2`,
     expect(out).toMatch(/^Status: 403 Forbidden\r\n/)
     expect(out).toContain('/denied')
     expect(err).toContain(
-      'target: row error-page-below, the app gets "/denied" below the mount path ""; a reply of 200 goes out with 403\n',
+      'target: row error-page-below, the app gets "/denied" below the mount path ""; a 200 reply is sent as 403\n',
     )
     expect(err).toContain('environment, note: The client asked for "/secret", the server serves "/denied"')
     const refused = await cgiup(['call', '/admin//../x', 'app.js', '--explain'])
@@ -106,7 +106,7 @@ echo to the log >&2`,
     expect(err).toMatch(/line 1 {2}Content-type text\/html\n {2}error: .*\n.*\(RFC 3875 6\.3\)/)
     expect(err).toMatch(/line 2 {2}Status: 20\n {2}error: .*\n.*\(RFC 3875 6\.3\.3\)/)
     expect(err).toMatch(/line 3 {2}Connection: close\n {2}error: .*\n.*\(RFC 3875 6\.3\.4\)/)
-    expect(err).toContain('exit code 3')
+    expect(err).toContain('exited with code 3')
     expect(code).toBe(1)
   })
 
@@ -124,7 +124,7 @@ echo to the log >&2`,
     const cases = [
       [write('no-exec.sh', '#!/bin/sh\n'), /no permission to execute it: chmod \+x/],
       [write('no-interpreter.sh', '#!/no/such/program\n', true), /\/no\/such\/program, does not exist/],
-      [write('no-shebang.pl', 'print "hello"', true), /first line has to be "#!"/],
+      [write('no-shebang.pl', 'print "hello"', true), /first line must be "#!"/],
     ] as const
     for (const [script, reason] of cases) {
       const { out, err, code } = await cgiup(['call', '/', script])

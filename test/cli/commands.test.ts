@@ -51,31 +51,31 @@ describe('a wrong command line', () => {
     [['x.js', '--nonsense'], /There is no option --nonsense\.\n/],
     [['x.js', '-z'], /There is no option -z\./],
     [['x.js', '--listen'], /The option --listen needs a value\.\n/],
-    [['host', '.', '--max-scripts', '-1'], /one that begins with "-" is written --max-scripts=-VALUE\.\n/],
+    [['host', '.', '--max-scripts', '-1'], /write a value that begins with "-" as --max-scripts=-VALUE\.\n/],
     [
       ['host', '.', '--development=no'],
       /The option --development takes no value\.\n +cgiup host --help lists/,
     ],
-    [['x.js', 'y.js'], /y\.js is too many\.\n/],
+    [['x.js', 'y.js'], /remove y\.js\./],
     [['cal', '/', 'x.js'], /Did you mean cgiup call\?/],
     [['hots', 'cgi-bin'], /Did you mean cgiup host\?/],
     [['.'], /\. is a directory\. To serve the scripts in it: cgiup host \./],
     [['call', '/', '.'], /\. is a directory; cgiup call runs one file/],
-    [['--quiet'], /Which app\?/],
-    [['host'], /Which directory\?/],
+    [['--quiet'], /cgiup needs an app/],
+    [['host'], /cgiup host needs a directory/],
     [['host', 'nowhere'], /There is no nowhere/],
-    [['host', '.', '--env', 'X'], /"X" is not written as --env NAME=VALUE/],
+    [['host', '.', '--env', 'X'], /"X" does not have the form --env NAME=VALUE/],
     [
       ['host', '.', '--timeout', 'soon'],
-      /--timeout takes a time such as 60s, 500ms or 2m; 0 for no limit, not "soon"/,
+      /--timeout must be a time such as 60s, 500ms or 2m; 0 for no limit, not "soon"/,
     ],
     [['host', '.', '--listen', 'nonsense'], /Cannot listen on "nonsense"/],
-    [['host', '.', '--mount', '/', '--static', '.'], /need a path of their own below \/: --mount/],
-    [['call', '/'], /Which PATH of which APP/],
+    [['host', '.', '--mount', '/', '--static', '.'], /need their own path: --mount/],
+    [['call', '/'], /needs a PATH and an APP/],
     [['call', '/', 'missing.js'], /There is no file missing\.js/],
     [['call', 'hello', 'app.js'], /neither a path that begins with "\/" nor an http URL/],
-    [['call', '/', 'app.js', '-H', 'X-A'], /A header is written "Name: value"/],
-    [['call', '/', 'app.js', '--as', 'fcgi'], /--as takes cgi or http/],
+    [['call', '/', 'app.js', '-H', 'X-A'], /is not a header; write "Name: value"/],
+    [['call', '/', 'app.js', '--as', 'fcgi'], /--as must be cgi or http/],
     [['call', '/', 'app.js', '-d', '@missing'], /There is no file missing for --data/],
     [['call', '/x', 'app.js', '--mount', '/y'], /not below the mount path/],
   ])('%j', async (args, message) => {
@@ -90,7 +90,7 @@ describe('a wrong command line', () => {
 
   it('an unknown server is named with the known ones', async () => {
     const { err, code } = await cgiup(['x.js', '--server', 'cg'])
-    expect(err).toContain('known are auto, cgi, fastcgi, scgi, http. Did you mean "cgi"?')
+    expect(err).toContain('known servers are auto, cgi, fastcgi, scgi, http. Did you mean "cgi"?')
     expect(code).toBe(2)
   })
 })

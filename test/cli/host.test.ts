@@ -110,7 +110,7 @@ describe('cgiup host', () => {
   it('--allow says who may connect', async () => {
     const { replies, log } = await hosted(['bin', '--allow', '10.0.0.0/8'], ['/hi.cgi'])
     expect(replies).toEqual([undefined])
-    expect(log).toContain('connection of 127.0.0.1 closed: not in the option allow')
+    expect(log).toContain('connection from 127.0.0.1 closed: not in the option allow')
   })
 
   it('--type sends files of further extensions; the list says what is withheld', async () => {
@@ -127,7 +127,7 @@ describe('cgiup host', () => {
 
   it.each([
     ['--type', '.bin=a/b', /use it with --static or --files/],
-    ['--files --type', 'bin=x', /--type takes \.ext=TYPE/],
+    ['--files --type', 'bin=x', /--type must have the form \.ext=TYPE/],
     ['--allowed-host', 'http://a.example/', /Did you mean a\.example\?/],
     ['--allow', 'nonsense', /not an IP address or a network/],
   ])('%s %s is refused', async (option, value, message) => {

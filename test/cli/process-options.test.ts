@@ -28,23 +28,23 @@ describe('options of a persistent process', () => {
   ])('%j', (args, expected) => expect(options(...args)).toEqual(expected))
 
   it.each<[string[], string]>([
-    [['--workers', 'many'], '--workers takes a number from 0 to 1024, or auto, not "many".'],
-    [['--workers=-1'], '--workers takes'],
-    [['--target', 'path'], '--target takes auto, request-uri or script, not "path".'],
-    [['--workers', '5000'], '--workers takes'],
-    [['--workers', '1.5'], '--workers takes'],
-    [['--socket-mode', '0888'], '--socket-mode takes an octal mode such as 0660, not "0888".'],
-    [['--socket-mode', 'rw'], '--socket-mode takes'],
-    [['--socket-group', ''], '--socket-group takes'],
-    [['--max-requests', '0'], '--max-requests takes a whole number above 0, not "0".'],
+    [['--workers', 'many'], '--workers must be a number from 0 to 1024, or auto, not "many".'],
+    [['--workers=-1'], '--workers must be'],
+    [['--target', 'path'], '--target must be auto, request-uri or script, not "path".'],
+    [['--workers', '5000'], '--workers must be'],
+    [['--workers', '1.5'], '--workers must be'],
+    [['--socket-mode', '0888'], '--socket-mode must be an octal mode such as 0660, not "0888".'],
+    [['--socket-mode', 'rw'], '--socket-mode must be'],
+    [['--socket-group', ''], '--socket-group must be'],
+    [['--max-requests', '0'], '--max-requests must be a whole number above 0, not "0".'],
     [
       ['--max-memory', '256 apples'],
-      '--max-memory takes a size of 16M or more, such as 256M or 1G, not "256 apples".',
+      '--max-memory must be a size of 16M or more, such as 256M or 1G, not "256 apples".',
     ],
-    [['--max-memory', '0'], '--max-memory takes'],
+    [['--max-memory', '0'], '--max-memory must be'],
     [['--max-memory', '5'], 'such as 256M or 1G, not "5". A number without a unit is bytes.'],
-    [['--max-memory', '5M'], '--max-memory takes a size of 16M or more, such as 256M or 1G, not "5M".'],
-    [['--max-age', '10'], '--max-age takes a time such as 90s, 30m or 12h, not "10".'],
+    [['--max-memory', '5M'], '--max-memory must be a size of 16M or more, such as 256M or 1G, not "5M".'],
+    [['--max-age', '10'], '--max-age must be a time such as 90s, 30m or 12h, not "10".'],
   ])('%j is refused', (args, message) => {
     const attempt = () => options(...args)
     expect(attempt).toThrow(message)

@@ -102,7 +102,7 @@ describe('several sockets', () => {
     const taken = await serve()
     await expect(serveDaemon(() => Promise.reject(), { path: taken })).rejects.toThrow('is taken')
     await expect(serveDaemon(() => Promise.reject(), { sockets: [{ fd: 9_999 }] })).rejects.toThrow(
-      'Descriptor 9999 is no socket that listens',
+      'Descriptor 9999 is not a listening socket',
     )
   })
 })

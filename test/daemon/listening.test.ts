@@ -179,7 +179,7 @@ describe('LISTEN_FDS', () => {
     const place = makePlace()
     const app = await activate(place, [await listening({ path: join(place.run, 's') })], { LISTEN_FDS: '2' })
     expect(await app.ended).toBe(1)
-    expect(app.output()).toMatch(/Descriptor 4 is no socket that listens \(E\w+\)\./)
+    expect(app.output()).toMatch(/Descriptor 4 is not a listening socket \(E\w+\)\./)
   })
 
   it.skipIf(!needs('systemd-socket-activate'))('two sockets of systemd-socket-activate', async () => {
@@ -293,7 +293,7 @@ describe('a Unix socket of its own', () => {
       output += data
     })
     expect(await new Promise((resolve) => third.on('exit', resolve))).toBe(1)
-    expect(output).toContain('app.sock is taken: another program listens there.')
+    expect(output).toContain('app.sock is in use: another program listens there.')
     expect(await fastcgi(second.socket)).toBe(String(second.server.pid))
     expect(isAlive(second.server.pid)).toBe(true)
     await second.server.stop()
@@ -304,7 +304,7 @@ describe('a Unix socket of its own', () => {
     const path = join(place.run, 'app.sock')
     if (what === 'a file') writeFileSync(path, 'precious')
     else mkdirSync(path)
-    await expect(startApp([], {}, place)).rejects.toThrow('there is something that is not a socket')
+    await expect(startApp([], {}, place)).rejects.toThrow('a file that is not a socket is in the way')
     expect(existsSync(path)).toBe(true)
     if (what === 'a file') expect(readFileSync(path, 'utf8')).toBe('precious')
   })

@@ -21,8 +21,8 @@ const app = `async (request) => {
 
 const ends = [
   ['/exit', 'process.exit(3) was called at Object.fetch'],
-  ['/throw', 'exit code 1: an error that nobody caught'],
-  ['/reject', 'exit code 1: an error that nobody caught'],
+  ['/throw', 'exit code 1: an uncaught error'],
+  ['/reject', 'exit code 1: an uncaught error'],
 ] as const
 
 const begun = (server: Started, target: string) => until(() => server.output().includes(`begun ${target}`))
@@ -214,7 +214,9 @@ describe('a process that others end', () => {
     expect(await reply).toMatch(/^(Status:|HTTP\/1.1) 503 Service Unavailable\r\n/)
     expect(await until(() => server.exit() !== undefined)).toBe(true)
     expect(server.exit()).toEqual({ code: 0, signal: null })
-    expect(server.output()).toContain('GET /wait: the process was told to end, and the request took too long')
+    expect(server.output()).toContain(
+      'GET /wait: the process was told to stop, and the request took too long',
+    )
   })
 })
 

@@ -30,7 +30,7 @@ describe('maxRequests: 50, 16 requests at a time, none lost', () => {
       // Those that wait for their successor take more than 50 each.
       expect(await until(() => server.begun().length > before)).toBe(true)
     }
-    expect(server.log()).toContain('is recycled: it has had 50 requests (maxRequests)')
+    expect(server.log()).toContain('is recycled: it has served 50 requests (maxRequests)')
     await server.server.stop()
     expect(
       server

@@ -113,7 +113,7 @@ describe('the code on disk is broken meanwhile', () => {
     signalProcess(primary.pid, 'SIGHUP')
     expect(await until(() => children(primary.pid).length === 2)).toBe(true)
     await crash(place)
-    expect(await until(() => primary.output().includes('the next one is on its way'))).toBe(true)
+    expect(await until(() => primary.output().includes('the next one is already starting'))).toBe(true)
     rmSync(`${file}.hold`)
     expect(await until(() => primary.output().includes('reload stopped')), primary.output()).toBe(true)
     rmSync(`${file}.broken`)

@@ -57,7 +57,7 @@ describe('SIGHUP', () => {
     signalProcess(primary.pid, 'SIGHUP')
     expect(await until(() => primary.output().includes('reload stopped'))).toBe(true)
     expect(primary.output()).toContain('the app is broken')
-    expect(primary.output()).toContain('the one before it stays')
+    expect(primary.output()).toContain('the old worker stays')
     expect(new Set(children(primary.pid))).toEqual(new Set(pids))
     expect((await ask(place)).version).toBe('one')
     rmSync(`${file}.broken`)

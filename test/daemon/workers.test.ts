@@ -69,7 +69,7 @@ describe('sharing the socket', () => {
     appendFileSync(file, 'await run({ fetch: () => new Response() }, { workers: 1, port: 0 })\n')
     const { code, stderr } = await failing(file)
     expect(code).toBe(1)
-    expect(stderr).toContain('run() with workers can be called once in a process')
+    expect(stderr).toContain('run() with workers can be called only once per process')
   })
 
   it('another program has the port: said once, exit code 1', async () => {
@@ -77,8 +77,8 @@ describe('sharing the socket', () => {
     const second = writeApp({ server: 'fastcgi', listen: place, workers: 2 })
     const { code, stderr } = await failing(second)
     expect(code).toBe(1)
-    expect(stderr.match(/is taken: another program listens there/g)).toHaveLength(1)
-    expect(stderr).toContain('The first worker process ended before it served: exit code 1.')
+    expect(stderr.match(/is in use: another program listens there/g)).toHaveLength(1)
+    expect(stderr).toContain('The first worker process exited before it served: exit code 1.')
     // The one that lives is not disturbed.
     expect((await ask(place)).version).toBe('one')
   })

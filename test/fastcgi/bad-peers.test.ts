@@ -19,7 +19,7 @@ describe('another protocol on a FastCGI port', () => {
     other('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'look like HTTP'),
     other(
       '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03',
-      'look like TLS bytes: this is a FastCGI port and speaks no TLS',
+      'look like TLS bytes: this FastCGI port does not support TLS',
     ),
     other(
       '70:CONTENT_LENGTH\x000\0SCGI\x001\0,',

@@ -172,7 +172,7 @@ describe('limits of how many', () => {
     const p = peer()
     p.send([1, 2, 3, 4, 5].map((id) => begin(id)).join(''))
     await p.close()
-    expect(log).toEqual([expect.stringContaining('more than 4 requests at a time')])
+    expect(log).toEqual([expect.stringContaining('more than 4 concurrent requests')])
   })
 
   test('1200 connections at a time', async () => {
@@ -262,7 +262,7 @@ describe('what is said', () => {
     }
     expect(log).toEqual([
       expect.stringMatching(
-        /head of the reply has 90\d\d bytes; nginx refuses more than 4096.*Apache.*X-Long has 9008/,
+        /reply head has 90\d\d bytes; nginx rejects more than 4096.*Apache.*X-Long has 9008/,
       ),
     ])
   })
@@ -290,7 +290,9 @@ describe('what is said', () => {
     expect(lines.length).toBe(20)
     now = 1500
     log.sweep()
-    expect(lines.at(-1)).toBe('cgiup: 30 more lines about refused or broken requests were left out in 2 s\n')
+    expect(lines.at(-1)).toBe(
+      'cgiup: 30 more lines about rejected or malformed requests were omitted in 2 s\n',
+    )
     log.complaint('bad again')
     expect(lines.length).toBe(21)
     now = 3000
@@ -342,7 +344,7 @@ describe('sendTimeoutMs', () => {
     p.send(get(1))
     expect(await until(() => log.length > 0)).toBe(true)
     expect(log.join('')).toBe(
-      'fastcgi: the peer took nothing of its replies for 300 ms (sendTimeoutMs); the connection is closed\n',
+      'fastcgi: the peer read nothing of its replies for 300 ms (sendTimeoutMs); the connection is closed\n',
     )
     expect(await until(() => aborted)).toBe(true)
   })

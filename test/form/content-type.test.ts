@@ -60,16 +60,16 @@ describe('the boundary', () => {
     ['a quoted pair', 'multipart/form-data; boundary="\\B"', 'without quotes and backslashes'],
     ['a quoted quote', 'multipart/form-data; boundary="B\\""', 'without quotes and backslashes'],
     ['a backslash', 'multipart/form-data; boundary=B\\', 'without quotes and backslashes'],
-    ['a quote that does not end', 'multipart/form-data; boundary="B', 'from character 31 on'],
-    ['a quote before it', 'multipart/form-data; foo="; boundary=B', 'cannot be read'],
-    ['text behind the quotes', 'multipart/form-data; boundary="A"B', 'cannot be read'],
-    ['a quote in its middle', 'multipart/form-data; boundary=A"B"', 'cannot be read'],
-    ['a blank before "="', 'multipart/form-data; boundary =B', 'cannot be read'],
-    ['a parameter without a value', 'multipart/form-data; foo; boundary=B', 'cannot be read'],
+    ['a quote that does not end', 'multipart/form-data; boundary="B', 'at character 31'],
+    ['a quote before it', 'multipart/form-data; foo="; boundary=B', 'is invalid'],
+    ['text behind the quotes', 'multipart/form-data; boundary="A"B', 'is invalid'],
+    ['a quote in its middle', 'multipart/form-data; boundary=A"B"', 'is invalid'],
+    ['a blank before "="', 'multipart/form-data; boundary =B', 'is invalid'],
+    ['a parameter without a value', 'multipart/form-data; foo; boundary=B', 'is invalid'],
     ['RFC 2231 encoding', "multipart/form-data; boundary*=utf-8''B", 'RFC 2231'],
     ['RFC 2231 pieces', 'multipart/form-data; boundary*0=A; boundary*1=B', 'RFC 2231'],
     ['RFC 2231 besides', 'multipart/form-data; boundary=B; boundary*0=A', 'RFC 2231'],
-    ['no semicolon', 'multipart/form-data boundary=B', 'cannot be read'],
+    ['no semicolon', 'multipart/form-data boundary=B', 'is invalid'],
   ])('%s is refused', async (_, type, message) => {
     for (const boundary of ['A', 'B', 'AB', '"B"']) {
       const error = await failure(read(type, body(boundary)))

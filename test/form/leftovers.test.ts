@@ -241,7 +241,7 @@ it('no file descriptor is left: 503, and the files of a form are removed all the
   expect(JSON.parse(out)).toEqual([
     'NO_RESOURCES',
     503,
-    `Uploaded files cannot be stored in ${stored} (by TMPDIR): this process has no file descriptor left (EMFILE).`,
+    `Uploaded files cannot be stored in ${stored} (by TMPDIR): this process has no file descriptors left (EMFILE).`,
     [],
   ])
 })

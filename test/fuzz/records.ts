@@ -205,7 +205,7 @@ const withMode = (modes: readonly string[]) => (shape: RequestShape) =>
       ['X_MODE', mode],
       ['SERVER_SOFTWARE', software],
     ]
-    // An Authorizer has no body; -1 is no length.
+    // An Authorizer has no body; -1 is not a length.
     if (off !== null && length > 0 && shape.role === 1) more.push(['CONTENT_LENGTH', `${length}`])
     return { ...shape, pairs: [...shape.pairs, ...more] }
   })

@@ -84,14 +84,14 @@ describe('before the head', () => {
 
   test.each([
     ['is not executable', Buffer.from('#!/bin/sh\n'), 403, 'chmod +x'],
-    ['has no first line #!', 'echo hello\n', 502, 'its first line has to be "#!"'],
+    ['has no first line #!', 'echo hello\n', 502, 'its first line must be "#!"'],
     [
       'names an interpreter that does not exist',
       '#!/usr/bin/no-such\n',
       502,
       '/usr/bin/no-such, does not exist',
     ],
-    ['has Windows line ends', '#!/bin/sh\r\necho\r\n', 502, 'Unix line ends'],
+    ['has Windows line ends', '#!/bin/sh\r\necho\r\n', 502, 'Unix line endings'],
   ])('a script that %s: the log says how to fix it', async (_, content, status, told) => {
     const host = await startHost(cgiBin(scripts({ 'x.cgi': content })))
     expect((await host.get('/x.cgi')).status).toBe(status)
@@ -244,7 +244,7 @@ describe('stderr', () => {
     await host.x()
     await until(() => host.stderr().includes('left out'))
     expect(host.stderr()).toMatch(
-      /^\[x.cgi] 0{20} \[line cut]\n(\[x.cgi] line \d\n)+\[x.cgi] \[more than 60 characters; the rest is left out]\n$/,
+      /^\[x.cgi] 0{20} \[line cut]\n(\[x.cgi] line \d\n)+\[x.cgi] \[more than 60 characters; the rest is omitted]\n$/,
     )
   })
 

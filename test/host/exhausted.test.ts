@@ -74,7 +74,7 @@ describe('no file descriptor is left', () => {
     expect(replies.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503])
     expect(replies[0]?.header('retry-after')).toBe('5')
     expect(server.exit()).toBeUndefined()
-    expect(server.output()).toContain('no file descriptor left (EMFILE)')
+    expect(server.output()).toContain('no file descriptors left (EMFILE)')
     for (const [target, text] of [
       ['/a.cgi', 'hi\n'],
       ['/emulate', 'hi\n'],

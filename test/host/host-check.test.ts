@@ -263,7 +263,7 @@ describe('the option allow, over HTTP in development', () => {
   test('serve(): the same, with a line on stderr', async () => {
     const host = await startHost(hello, { allow: ['10.0.0.1'] })
     await expect(host.get('/')).rejects.toThrow()
-    expect(host.stderr()).toContain('connection of 127.0.0.1 closed: not in the option allow')
+    expect(host.stderr()).toContain('connection from 127.0.0.1 closed: not in the option allow')
     expect(host.entries).toEqual([])
   })
 

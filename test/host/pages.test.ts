@@ -111,7 +111,7 @@ describe('the listing', () => {
       mount({ '/cgi-bin': cgiBin(bin(), { handler: { '.php': 'php-cgi' }, index: [], development: true }) }),
     )
     const shown = (await host.get('/cgi-bin/')).text
-    const [text = '', withheld] = shown.split('Withheld')
+    const [text = '', withheld] = shown.split('Not served')
     expect(withheld).toMatch(/notes\.txt[\s\S]*not executable/)
     expect(shown).not.toContain('SOURCE')
     expect(text).toContain('<a href="./hello.cgi">hello.cgi</a> <small>Says hello to &#60;you&#62;</small>')

@@ -169,7 +169,7 @@ describe('refused', () => {
     const root = scripts({ 'x.cgi': Buffer.from('#!/bin/sh\n') })
     const host = await startHost(cgiBin(root))
     expect((await host.get('/x.cgi')).status).toBe(403)
-    expect(host.stderr()).toContain(`${root}/x.cgi is not executable: chmod +x it`)
+    expect(host.stderr()).toContain(`${root}/x.cgi is not executable: use chmod +x`)
   })
 
   test('OPTIONS * names no script', async () => {

@@ -20,7 +20,7 @@ async function hosting(options: CgiBinOptions, files: Record<string, string> = {
 }
 
 test.each<[object, string]>([
-  [{ maxScripts: -1 }, 'The option maxScripts of cgiBin() takes a number of 0 or more, not -1.'],
+  [{ maxScripts: -1 }, 'The option maxScripts of cgiBin() must be a number of 0 or more, not -1.'],
   [{ maxScripts: '4' }, 'not "4".'],
   [{ maxQueue: Number.NaN }, 'maxQueue'],
   [{ queueTimeoutMs: '30s' }, 'queueTimeoutMs'],
@@ -54,7 +54,7 @@ describe('maxScripts', () => {
     await begun()
     const late = await host.get('/quick.cgi')
     expect([late.status, late.header('retry-after')]).toEqual([503, '5'])
-    expect(late.text).toMatch(/All 1 places for scripts were taken \(maxScripts\)[\s\S]*event stream/)
+    expect(late.text).toMatch(/The maximum of 1 scripts was running \(maxScripts\)[\s\S]*event stream/)
     expect(host.stderr()).toContain('for 0.1 s (queueTimeoutMs)')
     go()
     expect((await first).complete).toBe(true)
@@ -69,7 +69,7 @@ describe('maxScripts', () => {
     await until(() => host.entries.length >= 0)
     const third = await Promise.race([host.get('/quick.cgi'), second])
     expect(third.status).toBe(503)
-    expect(host.stderr()).toContain('1 requests wait for a place (maxQueue)')
+    expect(host.stderr()).toContain('1 requests are waiting (maxQueue)')
     go()
     expect((await first).status).toBe(200)
     expect((await second).status).toBe(200)

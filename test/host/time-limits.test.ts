@@ -137,7 +137,7 @@ describe('limits', () => {
     const file = join(directory, 'pids')
     expect(await allGone([Number(readFileSync(file, 'utf8'))])).toBe(true)
     await expect(reply.text()).rejects.toThrow(
-      'Nobody took the output of the script for 0.2 s (sendTimeoutMs)',
+      "The client read none of the script's output for 0.2 s (sendTimeoutMs)",
     )
     expect(await (await server.fetch('/y.cgi')).text()).toBe('y\n')
     await server.close()

@@ -218,7 +218,7 @@ describe('programs of this process', () => {
     const host = await startHost(cgiBin(root, { files: true, development: false }))
     expect((await host.get('/hello.sh')).status).toBe(403)
     expect(host.stderr()).toMatch(
-      /cgiup: GET \/hello\.sh: 403: .*hello\.sh is withheld: \.sh is a program\. To run it, chmod \+x it, or .* To send such files: --type \.sh=TYPE/,
+      /cgiup: GET \/hello\.sh: 403: .*hello\.sh is withheld: \.sh is a program\. To run it, use chmod \+x, or .* To send such files: --type \.sh=TYPE/,
     )
     const sends = await startHost(files(root))
     await sends.get('/hello.sh')
@@ -305,7 +305,7 @@ describe('the list of a directory', () => {
     const host = await startHost(cgiBin(join(root, 'listed'), { development: true }))
     const text = plain((await host.get('/')).text)
     expect(text).toContain('<a href="./run.cgi">run.cgi</a> <small>Says hello</small>')
-    expect(text).toContain('<li>a.txt <small>not executable: chmod +x it')
+    expect(text).toContain('<li>a.txt <small>not executable: use chmod +x')
     const sends = await startHost(cgiBin(join(root, 'listed'), { development: true, files: true }))
     const both = plain((await sends.get('/')).text)
     expect(both).toContain('<a href="./a.txt">')

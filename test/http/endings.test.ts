@@ -174,7 +174,7 @@ describe('the signal', () => {
     expect(await until(() => seen !== undefined)).toBe(true)
     expect(seen).toMatchObject({
       code: 'REQUEST_ABORTED',
-      message: 'The client left after 9 of 100 bytes of request body.',
+      message: 'The client disconnected after 9 of 100 bytes of request body.',
     })
   })
 })

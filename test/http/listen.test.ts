@@ -23,7 +23,7 @@ test('a taken port: LISTEN_TAKEN, with the address and what to do', async () => 
   await expect(serveHttp(hello, { port: host.port })).rejects.toMatchObject({
     name: 'UsageError',
     code: 'LISTEN_TAKEN',
-    message: `127.0.0.1:${host.port} is taken: another program listens there.`,
+    message: `127.0.0.1:${host.port} is in use: another program listens there.`,
     fix: expect.stringContaining('--listen :0'),
   })
 })
@@ -31,7 +31,7 @@ test('a taken port: LISTEN_TAKEN, with the address and what to do', async () => 
 test('an address of another machine: LISTEN_FAILED', async () => {
   await expect(serveHttp(hello, { host: '203.0.113.1', port: 0 })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
-    message: 'Cannot listen on 203.0.113.1:0: this machine has no such address.',
+    message: 'Cannot listen on 203.0.113.1:0: this machine does not have that address.',
   })
 })
 
@@ -74,7 +74,7 @@ test('a file that is no socket is left alone: LISTEN_FAILED', async () => {
   writeFileSync(path, 'data')
   await expect(serveHttp(hello, { path })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
-    message: `Cannot listen on ${path}: there is something that is not a socket.`,
+    message: `Cannot listen on ${path}: a file that is not a socket is in the way.`,
   })
   expect(statSync(path).size).toBe(4)
 })
@@ -138,6 +138,6 @@ test('close() aborts what does not end in its grace', async () => {
   const wire = await host.open({})
   expect(await until(() => running)).toBe(true)
   await host.server.close({ graceMs: 10 })
-  expect(aborted).toMatchObject({ code: 'REQUEST_ABORTED', message: 'The server stops.' })
+  expect(aborted).toMatchObject({ code: 'REQUEST_ABORTED', message: 'The server is shutting down.' })
   wire.close()
 })

@@ -1,4 +1,4 @@
-/** Clients that send requests ahead of their answers: one at a time, and none for a client that has left. */
+/** Clients that send pipelined requests: one at a time, and none for a client that has left. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -141,7 +141,7 @@ describe.each(ways)('%s', (_, start) => {
     expect(await talk(get('/').repeat(20_000))).toBe('')
     expect(seen.begun).toBe(1)
     expect(await until(() => seen.aborted === 1)).toBe(true)
-    expect(log()).toContain('sent more than 4000 requests ahead of their answers; the connection is closed')
+    expect(log()).toContain('sent more than 4000 pipelined requests; the connection is closed')
   })
 
   test.each([

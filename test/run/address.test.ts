@@ -34,6 +34,6 @@ describe('parseAddress', () => {
   })
 
   it('says how to write a socket file', () => {
-    expect(() => parseAddress('app.sock')).toThrow('For a socket file write unix:app.sock')
+    expect(() => parseAddress('app.sock')).toThrow('For a socket file, write unix:app.sock')
   })
 })

@@ -64,7 +64,7 @@ describe('detect', () => {
     const env = { LISTEN_FDS: '4', LISTEN_PID: '77', LISTEN_FDNAMES: 'http:app.socket:SCGI:connection' }
     expect(detect({ env, pid: 77 })).toEqual({
       server: 'fastcgi',
-      why: 'LISTEN_FDS=4 hands over listening sockets',
+      why: 'LISTEN_FDS=4 passes listening sockets',
       sockets: [{ fd: 3, protocol: 'http' }, { fd: 4 }, { fd: 5, protocol: 'scgi' }, { fd: 6 }],
     })
     expect(detect({ env: { LISTEN_FDS: '2' }, pid: 77 }).sockets).toEqual([{ fd: 3 }, { fd: 4 }])

@@ -179,7 +179,7 @@ describe('says what is wrong', () => {
     if ((process.features as { typescript?: unknown }).typescript) expect(found.says).toBe('typed')
     else {
       expect(found).toMatchObject({ code: 'APP_FILE' })
-      expect(found.message).toMatch(/typed\.ts: Node 20\.\d+\.\d+ does not run TypeScript/)
+      expect(found.message).toMatch(/typed\.ts: Node 20\.\d+\.\d+ cannot run TypeScript/)
     }
   })
 })

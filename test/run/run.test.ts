@@ -185,7 +185,7 @@ describe('a failed start', () => {
       const { stdout, stderr, exitCode } = await node(program(name, text))
       expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 })
       expect(stderr.split('\n')).toEqual([
-        `cgiup: 127.0.0.1:${port} is taken: another program listens there.`,
+        `cgiup: 127.0.0.1:${port} is in use: another program listens there.`,
         expect.stringMatching(/^ {7}\S/),
       ])
     }
@@ -219,13 +219,13 @@ describe('a failed start', () => {
       'an unknown server',
       `run(${app})`,
       { CGIUP_SERVER: 'fastcgy' },
-      /CGIUP_SERVER names the server "fastcgy"; known are auto, cgi, fastcgi, scgi, http/,
+      /CGIUP_SERVER names the unknown server "fastcgy"; known servers are auto, cgi, fastcgi, scgi, http/,
     ],
     [
       'socket activation without a socket',
       `run(${app})`,
       { LISTEN_FDS: '1' },
-      /Descriptor 3 is no socket that listens/,
+      /Descriptor 3 is not a listening socket/,
     ],
   ])('%s', async (_, call, env, message) => {
     const { stdout, stderr, exitCode } = await node(

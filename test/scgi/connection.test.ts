@@ -60,7 +60,7 @@ test('bytes behind CONTENT_LENGTH are no part of the body and no other request: 
   for (const surplus of ['surplus', scgiRequest('again'), 'x'.repeat(500_000)]) {
     const { open, log } = await serveScgi(echo)
     expect(await ask(open(), first + surplus)).toMatch(/^Status: 400 /)
-    expect(log).toEqual([expect.stringContaining(`at byte ${first.length}, behind the 3 bytes of body`)])
+    expect(log).toEqual([expect.stringContaining(`at byte ${first.length}, after the 3 bytes of body`)])
   }
   let seen: unknown
   const { open, service } = await serveScgi(async ({ signal }) => {

@@ -109,12 +109,12 @@ describe('SCGI request head', () => {
     [net('CONTENT_LENGTH\0-1\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH is "-1"'],
     [net('CONTENT_LENGTH\x000x1\0SCGI\x001\0'), '(byte 3)', 'CONTENT_LENGTH is "0x1"'],
     [net(`CONTENT_LENGTH\0${'9'.repeat(16)}\0SCGI\x001\0`), '(byte 3)', 'where a number'],
-    [net('CONTENT_LENGTH\x000\0'), '(byte 20)', 'no header SCGI'],
+    [net('CONTENT_LENGTH\x000\0'), '(byte 20)', 'the header SCGI is missing'],
     [net('CONTENT_LENGTH\x000\0SCGI\x002\0'), '(byte 20)', 'SCGI is "2"'],
-    [net('CONTENT_LENGTH\x000\0A\0SCGI\x001\0x\0'), '(byte 31)', 'no header SCGI'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001\0A\x001\0A\x002\0'), '(byte 31)', 'A stands twice'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001\0CONTENT_LENGTH\x005\0'), '(byte 27)', 'stands twice'],
-    [net('CONTENT_LENGTH\x000\0SCGI\x001\0SCGI\x001\0'), '(byte 27)', 'stands twice'],
+    [net('CONTENT_LENGTH\x000\0A\0SCGI\x001\0x\0'), '(byte 31)', 'the header SCGI is missing'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0A\x001\0A\x002\0'), '(byte 31)', 'A is repeated'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0CONTENT_LENGTH\x005\0'), '(byte 27)', 'is repeated'],
+    [net('CONTENT_LENGTH\x000\0SCGI\x001\0SCGI\x001\0'), '(byte 27)', 'is repeated'],
     ['99999999999999999999999', 'maxParamsBytes', 'headers of 999999 bytes or more'],
   ])('%j is refused: %s, %s', (text, ...words) => {
     for (const word of words) expect(message(text)).toContain(word)

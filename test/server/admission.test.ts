@@ -37,7 +37,7 @@ describe('allow', () => {
     [[], '127.0.0.1', false],
   ])('%j, a connection of %s: %s', (allow, address, comes) => {
     const refusal = admission({ allow })(peer(address))
-    expect(refusal).toBe(comes ? null : `connection of ${address} closed: not in the option allow`)
+    expect(refusal).toBe(comes ? null : `connection from ${address} closed: not in the option allow`)
   })
 
   it('says nothing about Unix sockets: their mode does', () => {
@@ -62,7 +62,7 @@ describe('FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2)', () => {
   ])('%s, a connection of %s: %s', (webServerAddrs, address, comes) => {
     const refusal = admission({ webServerAddrs })(peer(address))
     if (comes) expect(refusal).toBeNull()
-    else expect(refusal).toMatch(/^connection of .* closed: not in FCGI_WEB_SERVER_ADDRS$/)
+    else expect(refusal).toMatch(/^connection from .* closed: not in FCGI_WEB_SERVER_ADDRS$/)
   })
 
   it('and allow: both have to let a peer in', () => {
@@ -125,7 +125,7 @@ describe('over real sockets', () => {
 
   it('a peer that may not come is closed before it is read, with one line', async () => {
     expect(await ask(await serve({ allow: ['127.0.0.2'] }))).toBe('')
-    expect(lines).toEqual(['connection of 127.0.0.1 closed: not in the option allow\n'])
+    expect(lines).toEqual(['connection from 127.0.0.1 closed: not in the option allow\n'])
   })
 
   it('one that may is served', async () => {
@@ -136,7 +136,7 @@ describe('over real sockets', () => {
   it('a Unix socket with FCGI_WEB_SERVER_ADDRS is for nobody', async () => {
     const path = `${tempDir('allow')}/s`
     expect(await ask(await serve({ path, webServerAddrs: '127.0.0.1' }))).toBe('')
-    expect(lines).toEqual(['connection of a local process closed: not in FCGI_WEB_SERVER_ADDRS\n'])
+    expect(lines).toEqual(['connection from a local process closed: not in FCGI_WEB_SERVER_ADDRS\n'])
   })
 
   it('a bad entry: nothing is left listening', async () => {

@@ -23,7 +23,7 @@ async function fastify(app: FastifyApp): Promise<NodeListener> {
 /** The 'request' listeners of an http.Server. They are called one by one: `emit` drops what they return. */
 function server(app: Server): NodeListener {
   if (app.listenerCount('request') === 0) {
-    throw shapeError("a server without a 'request' listener", 'Give it one: http.createServer(app).')
+    throw shapeError("a server without a 'request' listener", 'Add one: http.createServer(app).')
   }
   return (req, res) => {
     const returned = app.rawListeners('request').map((listener) => listener.call(app, req, res))

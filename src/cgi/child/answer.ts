@@ -124,7 +124,7 @@ async function errorReply(error: unknown, options: AnswerOptions, outcome: Outco
 
 function plainError(error: unknown): Reply {
   const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
-  const text = status < 500 ? 'The request cannot be answered as it was sent.' : 'Internal Server Error'
+  const text = status < 500 ? 'The request is not valid.' : 'Internal Server Error'
   return { status, headers: textPageFields, body: `${status} ${text}\n` }
 }
 
@@ -159,8 +159,8 @@ function headOf(reply: PreparedReply, { exchange, nph }: AnswerOptions): string 
   }
   const head = encodeHead(reply)
   if (head.length > bigHeadBytes) {
-    const limit = `nginx refuses more than ${bigHeadBytes} unless fastcgi_buffer_size is raised`
-    log(exchange, `The head of the reply has ${head.length} bytes; ${limit}.`)
+    const limit = `nginx rejects more than ${bigHeadBytes} unless fastcgi_buffer_size is raised`
+    log(exchange, `The reply head has ${head.length} bytes; ${limit}.`)
   }
   return head
 }
@@ -261,7 +261,7 @@ function isSoon(work: Promise<unknown>): Promise<boolean> {
 function checkPiece(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value
   if (typeof value === 'string') return Buffer.from(value)
-  throw new AppError('REPLY_INVALID', `The body gave a piece of type ${typeof value}; expected bytes.`)
+  throw new AppError('REPLY_INVALID', `The body produced a chunk of type ${typeof value}; expected bytes.`)
 }
 
 function wrongLength(length: number | null, what: string): AppError {

@@ -169,7 +169,7 @@ class Child {
       await within(deadline - Date.now(), Promise.all(this.#work))
     }
     if (this.#work.size === 0) return
-    this.#log(`waitUntil work was not done after ${waitUntilMs} ms and is given up.`)
+    this.#log(`waitUntil work was not done after ${waitUntilMs} ms (waitUntilMs) and is abandoned.`)
     this.#failed = true
   }
 
@@ -255,7 +255,7 @@ class Child {
     if (code === 0) process.exitCode = 1
     // 13: an await at the top of a module that never settles.
     const idle = code === 0 || code === 13
-    const why = idle ? 'the app waits for something that never comes' : `exit code ${code}`
+    const why = idle ? 'the app waits for something that never happens' : `exit code ${code}`
     const text = `the process ended before the reply was complete: ${why}.`
     writeStderr(logLine(this.#exchange.env, text), true)
     if (!this.#stdio.written) writePage(this.#stdio, this.#nph)

@@ -107,7 +107,9 @@ function isBusy(error: unknown): boolean {
 function goneOr(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException
   const gone = code === 'EPIPE' || code === 'ECONNRESET' || code === 'ENOTCONN' || code === 'ESHUTDOWN'
-  return gone ? new ReaderGone(`The reader of the reply has gone (${code})`) : error
+  return gone
+    ? new ReaderGone(`The web server closed the connection before the reply was complete (${code})`)
+    : error
 }
 
 function after(ms: number): Promise<void> {

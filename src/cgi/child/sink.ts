@@ -6,5 +6,5 @@ export interface Sink {
   send(bytes: Uint8Array): Promise<void>
 }
 
-/** The reader of the reply has gone; the reply is not wanted any more. */
+/** The web server closed the connection before the reply was complete; the reply is not wanted any more. */
 export class ReaderGone extends Error {}

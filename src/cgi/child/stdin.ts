@@ -76,7 +76,7 @@ export class Stdin implements Body {
   #tooLarge(): RequestError {
     const size = this.length === null ? 'The request body' : `The request body of ${this.length} bytes`
     const max = this.#limits.maxBodyBytes
-    return new RequestError('REQUEST_TOO_LARGE', `${size} is over the limit maxBodyBytes (${max}).`)
+    return new RequestError('REQUEST_TOO_LARGE', `${size} exceeds the limit maxBodyBytes (${max}).`)
   }
 
   cancel(): void {
@@ -176,7 +176,7 @@ export class Stdin implements Body {
         await this.#spool.append(piece)
         return
       }
-      this.#spoolFailed(`more than spoolBytes (${this.#limits.spoolBytes}) would have to be kept`)
+      this.#spoolFailed(`more than spoolBytes (${this.#limits.spoolBytes}) would have to be buffered`)
     } catch (error) {
       if (!this.#cancelled) this.#spoolFailed((error as Error).message)
     }
@@ -186,7 +186,7 @@ export class Stdin implements Body {
     this.cancel()
     this.#error = new RequestError(
       'REQUEST_SPOOL_FULL',
-      `The web server takes no reply before the body is read, and the body cannot be kept: ${why}.`,
+      `The web server reads no reply before the body is read, and the body cannot be buffered: ${why}.`,
     )
   }
 

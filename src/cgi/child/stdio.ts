@@ -73,7 +73,7 @@ function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]
   stdio.exiting()
   // In a listener for uncaught exceptions: an exception from there would end the process on the spot.
   if (stdio.unwinding) return undefined as never
-  throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is finished first`)
+  throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is sent first`)
 }
 
 /** Enough of it, where the child has not read it. */

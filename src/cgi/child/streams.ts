@@ -41,7 +41,7 @@ export class StreamSource implements ByteSource {
 
 function bytesOf(piece: unknown): Uint8Array {
   if (piece instanceof Uint8Array) return piece
-  throw new TypeError('stdin gives text; it must be a stream of bytes, without setEncoding()')
+  throw new TypeError('stdin produces text; it must be a stream of bytes, without setEncoding()')
 }
 
 export interface StreamSinkOptions {

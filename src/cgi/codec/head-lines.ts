@@ -78,7 +78,7 @@ export class HeadReader {
     if (!match || status < 200 || status > 599) {
       const expected =
         'a Status from 200 to 599 and a reason, as in "Status: 404 Not Found" (RFC 3875 section 6.3.3)'
-      this.#refuse('has a status that cannot be a final one', text, expected, start)
+      this.#refuse('has a status that is not a final status', text, expected, start)
     }
     if (this.#status !== undefined && this.#status !== status) this.#refuseRepeat(text, start)
     this.#status = status
@@ -94,7 +94,7 @@ export class HeadReader {
     if (!match) {
       const expected =
         'an HTTP status line such as "HTTP/1.1 200 OK", as its name begins with nph- (RFC 3875 section 5.2)'
-      this.#refuse('is no HTTP status line', text, expected, start)
+      this.#refuse('is not an HTTP status line', text, expected, start)
     }
     this.#takeStatus(match[2] ? `${match[1]} ${match[2]}` : (match[1] as string), text, start)
   }

@@ -89,7 +89,7 @@ export function prepareReply(reply: Reply, method: string, gateway = true): Prep
     // Apache makes a redirect of every Location with status 200 and throws the body away
     // (RFC 3875 6.2.2 and 6.2.3 have no other use for it): the two cannot go together.
     if (status === 200 && gateway)
-      notes.push('Location was left out: with status 200 web servers redirect and drop the body.')
+      notes.push('Location was removed: with status 200, web servers would redirect and drop the body.')
     else headers.push('Location', fields.location)
   }
   if (contentLength !== null) headers.push('Content-Length', contentLength)
@@ -176,7 +176,7 @@ function checkStatus(status: number): void {
   // RFC 3875 6.3.3 and RFC 9110 15: three digits. An interim (1xx) status sent as the final one
   // breaks every server (nginx, Apache and h2o show the real head as the body).
   if (Number.isInteger(status) && status >= 200 && status <= 599) return
-  const why = status >= 100 && status <= 199 ? ' 1xx responses cannot pass a gateway.' : ''
+  const why = status >= 100 && status <= 199 ? ' 1xx responses cannot be sent through a gateway.' : ''
   throw new AppError('STATUS_INVALID', `The reply has status ${String(status)}; expected 200 to 599.${why}`)
 }
 

@@ -34,15 +34,14 @@ export function exitText(exit: Exit | null): string {
 /** Why the system could not start a script, in words its author can act on. */
 export function startFailure(error: NodeJS.ErrnoException, file: string, command: readonly string[]): string {
   const program = command[0] as string
-  if (error.code === 'E2BIG')
-    return 'the environment made of the request is larger than the system allows (E2BIG)'
+  if (error.code === 'E2BIG') return 'the request makes the environment larger than the system allows (E2BIG)'
   if (program !== file)
     return `its interpreter ${program} ${error.code === 'ENOENT' ? 'was not found' : `gave ${error.code}`}`
-  if (!existsSync(file)) return 'the file is gone'
+  if (!existsSync(file)) return 'the file no longer exists'
   const line = firstLine(file)
   const interpreter = /^#!\s*(\S+)/.exec(line)?.[1]
   if (line.endsWith('\r')) {
-    return `its first line ${JSON.stringify(line)} ends with a carriage return: save the file with Unix line ends`
+    return `its first line ${JSON.stringify(line)} ends with a carriage return: save the file with Unix line endings`
   }
   if (interpreter && !existsSync(interpreter))
     return `the interpreter of its first line, ${interpreter}, does not exist`

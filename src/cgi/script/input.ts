@@ -23,7 +23,7 @@ export async function spoolBody(body: Body, limits: SpoolLimits): Promise<Spool>
         body.cancel()
         throw new RequestError(
           'REQUEST_TOO_LARGE',
-          `The request body came without a length and is over the limit maxSpoolBytes (${max}).`,
+          `The request body has no length and exceeds the limit maxSpoolBytes (${max}).`,
         )
       }
       await spool.append(piece)

@@ -35,7 +35,7 @@ export class ScriptPlaces {
     signal.throwIfAborted()
     if (this.#taken >= this.#max) {
       if (this.#queue.size >= this.#maxQueue)
-        throw this.#busy(`and ${this.#queue.size} requests wait for a place (maxQueue)`)
+        throw this.#busy(`and ${this.#queue.size} requests are waiting (maxQueue)`)
       await this.#wait(signal)
     } else this.#taken++
     let left = false
@@ -81,7 +81,7 @@ export class ScriptPlaces {
   #busy(more: string): RequestError {
     return new RequestError(
       'SCRIPTS_BUSY',
-      `All ${this.#max} places for scripts were taken (maxScripts), ${more}.`,
+      `The maximum of ${this.#max} scripts was running (maxScripts), ${more}.`,
     )
   }
 }

@@ -250,14 +250,14 @@ export class ScriptRun {
     if (ms === 0) return
     this.#untaken = setInterval(() => {
       if (!this.#output.blockedFor(ms)) return
-      const what = `Nobody took the output of the script for ${ms / 1000} s (sendTimeoutMs).`
+      const what = `The client read none of the script's output for ${ms / 1000} s (sendTimeoutMs).`
       this.#stop(new RequestError('REQUEST_ABORTED', what))
     }, ms / 4)
   }
 
   #timedOut(limit: string, ms: number): void {
     const what = {
-      headTimeoutMs: 'The script gave no complete head',
+      headTimeoutMs: 'The script wrote no complete head',
       idleTimeoutMs: 'The script wrote nothing',
       totalTimeoutMs: 'The script did not end',
     }[limit]

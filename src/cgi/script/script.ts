@@ -95,7 +95,7 @@ function start(
   if (!interpreter && !isProgram(file)) {
     throw ScriptRun.notStarted(
       context,
-      'it is not a program: its first line has to be "#!" and the path of its interpreter',
+      'it is not a program: its first line must be "#!" and the path of its interpreter',
     )
   }
   return ScriptRun.start(context, launch(command, list))
@@ -148,7 +148,7 @@ function checkHead(head: ProgramHead, rest: Uint8Array, isHead: boolean): void {
     if (name === 'transfer-encoding') {
       throw new ProgramError(
         'PROGRAM_HEAD_INVALID',
-        `The output has the field "Transfer-Encoding: ${value}"; expected none, as the server frames the reply (RFC 3875 section 6.3.4).`,
+        `The output has the field "Transfer-Encoding: ${value}"; expected none, because the server frames the reply (RFC 3875 section 6.3.4).`,
       )
     }
     if (name !== 'content-length') continue
@@ -184,7 +184,7 @@ function answer(
     if (options.localRedirect) return options.localRedirect(head.location as string, headers)
     throw new ProgramError(
       'PROGRAM_HEAD_INVALID',
-      `The script redirects to ${head.location}, which is not within reach here.`,
+      `The script redirects to ${head.location}, which this server cannot serve.`,
     )
   }
   // RFC 3875 4.3.3: the body of a reply to HEAD is discarded; 6.2.3: a client redirect has none.

@@ -58,7 +58,7 @@ export class StderrLines {
     if (this.#total > this.#max) return
     this.#total += line.length + 1
     if (this.#total > this.#max)
-      this.#write(`${this.#prefix}[more than ${this.#max} characters; the rest is left out]\n`)
+      this.#write(`${this.#prefix}[more than ${this.#max} characters; the rest is omitted]\n`)
     else this.#write(`${this.#prefix}${visible(line)}\n`)
   }
 }

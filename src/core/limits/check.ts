@@ -50,7 +50,7 @@ export function unknownOption(owner: string, name: string, known: readonly strin
 /** The error for a value that an option does not take. @param more what to write instead, with its full stop */
 export function wrongValue(name: string, takes: string, value: unknown, more = ''): UsageError {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return new UsageError('USAGE', `The option ${name} takes ${takes}, not ${shown}.${more && ` ${more}`}`)
+  return new UsageError('USAGE', `The option ${name} must be ${takes}, not ${shown}.${more && ` ${more}`}`)
 }
 
 /** Throws unless an option has no value, or one that fits. @throws UsageError USAGE */

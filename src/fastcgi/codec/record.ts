@@ -48,7 +48,7 @@ export type PieceSink = (
 
 /** What a peer that does not speak FastCGI at all is likely to be, told by its first byte. */
 function guessPeer(byte: number): string {
-  if (byte === 0x16) return 'these look like TLS bytes: this is a FastCGI port and speaks no TLS'
+  if (byte === 0x16) return 'these look like TLS bytes: this FastCGI port does not support TLS'
   if (byte >= 0x41 && byte <= 0x7a)
     return 'these look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass'
   if (byte >= 0x30 && byte <= 0x39)

@@ -173,7 +173,7 @@ export class Responder {
       // So many are answered with 503 when their parameters are there; here only memory is bounded.
       const most = 2 * this.#options.maxRequestsPerConnection
       if (this.requests.size >= most)
-        throw this.#broken(`more than ${most} requests at a time (twice maxRequestsPerConnection)`)
+        throw this.#broken(`more than ${most} concurrent requests (twice maxRequestsPerConnection)`)
     }
     this.requests.add(id, new ResponderRequest(id, role, keep, this.#options))
   }

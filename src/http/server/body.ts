@@ -152,7 +152,7 @@ export class RequestBody implements Body {
 
   #tooLarge(): RequestError {
     const size = this.length === null ? 'The request body' : `The request body of ${this.length} bytes`
-    return new RequestError('REQUEST_TOO_LARGE', `${size} is over the limit maxBodyBytes (${this.#max}).`)
+    return new RequestError('REQUEST_TOO_LARGE', `${size} exceeds the limit maxBodyBytes (${this.#max}).`)
   }
 }
 
@@ -160,7 +160,7 @@ function ignore(): void {}
 
 function leftEarly(seen: number, length: number | null): RequestError {
   const of = length === null ? 'a request body of unknown length' : `${length} bytes of request body`
-  return new RequestError('REQUEST_ABORTED', `The client left after ${seen} of ${of}.`)
+  return new RequestError('REQUEST_ABORTED', `The client disconnected after ${seen} of ${of}.`)
 }
 
 /** RFC 9112 section 6.3: a request has a body only if one of these two fields says so. */

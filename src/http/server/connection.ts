@@ -125,9 +125,7 @@ export class HttpConnection implements GivesWay {
   }
 
   #flooded(): void {
-    this.#owner.complaint(
-      `the client ${this.#name} sent more than ${MOST_AHEAD} requests ahead of their answers`,
-    )
+    this.#owner.complaint(`the client ${this.#name} sent more than ${MOST_AHEAD} pipelined requests`)
     this.socket.destroy()
   }
 
@@ -160,7 +158,7 @@ export class HttpConnection implements GivesWay {
     if (!this.#progress.overdue(socket.writableLength > 0, mark, now, sendTimeoutMs, descriptorOf(handle)))
       return
     this.#owner.complaint(
-      `the client ${this.#name} took nothing of its reply for ${sendTimeoutMs / 1000} s (sendTimeoutMs)`,
+      `the client ${this.#name} read nothing of its reply for ${sendTimeoutMs / 1000} s (sendTimeoutMs)`,
     )
     socket.destroy()
   }

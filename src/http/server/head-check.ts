@@ -28,7 +28,7 @@ export function headFault(head: RequestHead, maxHeaders: number): RequestError |
     )
   }
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
-    return new RequestError('REQUEST_VERSION_UNKNOWN', `The request is of HTTP/${httpVersion}.`)
+    return new RequestError('REQUEST_VERSION_UNKNOWN', `The request uses HTTP/${httpVersion}.`)
   return (
     hostFault(rawHeaders, httpVersion) ??
     codingFault(rawHeaders, httpVersion) ??
@@ -45,7 +45,7 @@ export function headFault(head: RequestHead, maxHeaders: number): RequestError |
 function hostFault(rawHeaders: readonly string[], httpVersion: string): RequestError | null {
   const hosts = valuesOf(rawHeaders, 'host')
   const [host = ''] = hosts
-  if (hosts.length === 0 && httpVersion === '1.1') return invalid('The request of HTTP/1.1 has no Host field')
+  if (hosts.length === 0 && httpVersion === '1.1') return invalid('The HTTP/1.1 request has no Host field')
   if (hosts.length > 1)
     return invalid(`The request has ${hosts.length} Host fields: ${hosts.map(show).join(', ')}`)
   // Empty: for a target without an authority.
@@ -72,7 +72,7 @@ function codingFault(rawHeaders: readonly string[], httpVersion: string): Reques
   const codings = valuesOf(rawHeaders, 'transfer-encoding')
   if (codings.length === 0) return null
   const coding = codings.join(', ')
-  if (httpVersion === '1.0') return invalid('The request is of HTTP/1.0 and has Transfer-Encoding')
+  if (httpVersion === '1.0') return invalid('The HTTP/1.0 request has Transfer-Encoding')
   if (coding.toLowerCase() === 'chunked') return null
   return new RequestError('REQUEST_CODING_UNKNOWN', `The request has Transfer-Encoding: ${coding}.`)
 }

@@ -74,7 +74,7 @@ export function proxyMark(httpVersion: string, rawHeaders: readonly string[]): s
   }
   // HAProxy adds nothing, but writes all names small and removes Connection, which other clients that write
   // them small (fetch of Node) always send.
-  return allSmall ? 'names in small letters, as HAProxy writes them' : undefined
+  return allSmall ? 'lower-case names, as HAProxy sends them' : undefined
 }
 
 function isMarked(field: string): boolean {

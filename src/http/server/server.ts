@@ -326,7 +326,7 @@ class Service implements ConnectionOwner {
     if (this.#running.size > 0 || this.#work.size > 0) await this.#quiet(graceMs)
     abandonNow([this.#abandon], lateEnd)
     for (const exchange of this.#running.keys())
-      exchange.abort(new RequestError('REQUEST_ABORTED', 'The server stops.'))
+      exchange.abort(new RequestError('REQUEST_ABORTED', 'The server is shutting down.'))
     this.#server.closeAllConnections()
     await closed
     this.#forgetEnd()
@@ -363,14 +363,14 @@ class Service implements ConnectionOwner {
 const text503 = (): Reply => ({
   status: 503,
   headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],
-  body: 'Service Unavailable: too many requests at a time.\n',
+  body: 'Service Unavailable: too many concurrent requests.\n',
 })
 
 function ignore(): void {}
 
 function plainError(error: unknown): Reply {
   const status = error instanceof CgiupError && error.status !== 499 ? error.status : 500
-  const body = `${status} ${status < 500 ? 'The request cannot be answered' : reasonPhrase(status)}\n`
+  const body = `${status} ${status < 500 ? 'The request is not valid' : reasonPhrase(status)}\n`
   const headers = status === 503 ? [...textPageFields, 'Retry-After', '5'] : textPageFields
   return { status, headers, body }
 }

@@ -138,7 +138,7 @@ export class NetstringReader {
 }
 
 function guessPeer(byte: number): string {
-  if (byte === 0x16) return '; these look like TLS bytes: this is an SCGI port and speaks no TLS'
+  if (byte === 0x16) return '; these look like TLS bytes: this SCGI port does not support TLS'
   if (byte === 1) return '; these look like FastCGI: this is an SCGI port: use scgi_pass, not fastcgi_pass'
   if (byte >= 0x41 && byte <= 0x7a)
     return '; these look like HTTP: this is an SCGI port: use scgi_pass, not proxy_pass'
@@ -194,7 +194,7 @@ function checkHeaders(params: readonly string[], layout: Layout, base: number): 
     throw invalid(`CONTENT_LENGTH is ${JSON.stringify(length)} where a number was expected`, base)
   // "There must always be a header with the name SCGI and a value of 1."
   const version = layout.places.get('SCGI')
-  if (version === undefined) throw invalid('there is no header SCGI', placeOf(params, params.length, base))
+  if (version === undefined) throw invalid('the header SCGI is missing', placeOf(params, params.length, base))
   if (params[version] !== '1')
     throw invalid(
       `SCGI is ${JSON.stringify(params[version])} where 1 was expected`,
@@ -211,7 +211,7 @@ function checkRepeats(params: readonly string[], base: number): void {
     const name = params[i] as string
     if (seen.has(name) && !name.startsWith('HTTP_'))
       throw invalid(
-        `header ${name} stands twice; in nginx, has an included file the same scgi_param`,
+        `header ${name} is repeated; in nginx, check whether an included file has the same scgi_param`,
         placeOf(params, i, base),
       )
     seen.add(name)

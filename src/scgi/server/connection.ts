@@ -81,7 +81,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     // A peer that reads its reply late is at work as long as the body comes.
     const mark = exchange.left > 0 ? taken + exchange.stdin.received : taken
     if (this.#progress.overdue(queued > 0, mark, now, sendTimeoutMs, fd))
-      this.#refuse(`the peer took nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+      this.#refuse(`the peer read nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
     else if (exchange.finished) {
       if (now - exchange.finishedAt > discardTimeoutMs) this.wire.destroy()
     } else if (now - exchange.began > requestTimeoutMs) {
@@ -165,7 +165,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     const hint = isNginx ? ' (in nginx, scgi_request_buffering must be on)' : ''
     const error = new RequestError(
       'REQUEST_BODY_LONG',
-      `The request goes on at byte ${end}, behind the ${exchange.stdin.received} bytes of body that CONTENT_LENGTH announces${hint}.`,
+      `The request continues at byte ${end}, after the ${exchange.stdin.received} bytes of body that CONTENT_LENGTH announces${hint}.`,
     )
     if (exchange.finished || exchange.headSent) this.service.lines.complaint(`scgi: ${error.message}`)
     else {
