@@ -24,6 +24,7 @@ const processes = [
   'test/cgi/child-reply.test.ts',
   'test/daemon/ending.test.ts',
   'test/daemon/failure-lines.test.ts',
+  'test/daemon/listening.test.ts',
   'test/daemon/process-end.test.ts',
   'test/daemon/workers-crash.test.ts',
   'test/daemon/workers-exhausted.test.ts',
