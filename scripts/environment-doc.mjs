@@ -33,12 +33,17 @@ function variables(metaVariables) {
   return table(head, rows)
 }
 
-function quirkTable(quirks) {
-  const head = ['name', 'servers', 'what arrives', 'what an app gets']
-  return table(
-    head,
-    quirks.map(({ name, servers, seen, done }) => [code(name), cell(servers), cell(seen), cell(done)]),
-  )
+function repairTable(repairs) {
+  const head = ['name', 'servers', 'what arrives', 'what an app gets', 'known from', 'can be switched off']
+  const rows = repairs.map(({ name, servers, seen, done, source, security }) => [
+    code(name),
+    cell(servers),
+    cell(seen),
+    cell(done),
+    cell(source),
+    security === null ? 'yes' : `no (security): ${cell(security)}`,
+  ])
+  return table(head, rows)
 }
 
 /** Which servers differ in a trait from one that is not known, and in what, where that is no yes or no. */
@@ -91,13 +96,13 @@ function lintTable(rules) {
 /** The document with its tables made anew. */
 export function environmentDocument(
   text,
-  { metaVariables, rows, servers, quirks, environmentRules, losses },
+  { metaVariables, rows, servers, repairs, environmentRules, losses },
 ) {
   const tables = {
     variables: variables(metaVariables),
     rows: rowTable(rows),
     servers: serverTable(servers),
-    quirks: quirkTable(quirks),
+    repairs: repairTable(repairs),
     losses: lossTable(losses),
     lint: lintTable(environmentRules),
   }
@@ -114,13 +119,13 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const load = (path) => import(new URL(`dist/env/${path}`, root).href)
   const { metaVariables } = await load('table.js')
   const { rows } = await load('rows.js')
-  const { quirks } = await load('quirks.js')
+  const { repairs } = await load('repair-table.js')
   const { traitNotes } = await load('server-notes.js')
   const { oldNginx, servers: byProduct, unknownServer } = await load('server.js')
   const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
   const { environmentRules } = await load('../lint/environment.js')
   const losses = JSON.parse(readFileSync(lossesFile, 'utf8'))
-  const data = { metaVariables, rows, servers, quirks, environmentRules, losses }
+  const data = { metaVariables, rows, servers, repairs, environmentRules, losses }
   writeFileSync(documentFile, environmentDocument(readFileSync(documentFile, 'utf8'), data))
   console.error(`Wrote ${fileURLToPath(documentFile)}`)
 }

@@ -2,6 +2,7 @@
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
+import { firedRepairs } from '../env/repairs-fired.js'
 import { lintEnv } from '../lint/environment.js'
 import type { Finding } from '../lint/finding.js'
 import { headLines, lintOutput } from '../lint/output.js'
@@ -13,6 +14,7 @@ import type { ScriptRun } from '../lint/output-subject.js'
  */
 export function explainRun(run: ScriptRun, environment: readonly string[]): boolean {
   process.stderr.write(targetLine(new Environment(environment)))
+  process.stderr.write(repairLine(new Environment(environment)))
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
     process.stderr.write(`environment, ${level}: ${seen}\n         ${fix} (${clause})\n`)
   }
@@ -30,6 +32,12 @@ function targetLine(env: Environment): string {
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
   const error = status === 0 ? '' : `; a 200 reply is sent as ${status}`
   return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
+}
+
+/** Which repairs changed what the app gets; '' for none. */
+function repairLine(env: Environment): string {
+  const fired = firedRepairs(env, { isCgi: true })
+  return fired.length === 0 ? '' : `repairs: ${fired.join(', ')} (docs/environment.md)\n`
 }
 
 /** The text of the report: the head line by line with its findings, then those about the whole. */

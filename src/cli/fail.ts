@@ -3,7 +3,13 @@ import { UsageError } from '../core/errors.js'
 import { failureLines } from '../run/run.js'
 
 /** Errors of the command line itself; all other failures end with 1. */
-const usageCodes: readonly string[] = ['USAGE', 'ADDRESS_INVALID', 'SERVER_UNKNOWN', 'APP_FILE']
+const usageCodes: readonly string[] = [
+  'USAGE',
+  'ADDRESS_INVALID',
+  'SERVER_UNKNOWN',
+  'REPAIRS_INVALID',
+  'APP_FILE',
+]
 
 /** Prints a failure on stderr. @returns the exit code: 2 for a wrong command line, else 1 */
 export function fail(error: unknown): 1 | 2 {

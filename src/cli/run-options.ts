@@ -3,7 +3,7 @@
 import { UsageError } from '../core/errors.js'
 import type { ServerName } from '../run/detect.js'
 import type { RunOptions } from '../run/options.js'
-import type { Command, Parsed } from './args.js'
+import { all, type Command, type Parsed } from './args.js'
 import { allowedHost, allowedHostsOf } from './http-options.js'
 import { processOptions, readProcessOptions } from './process-options.js'
 
@@ -23,6 +23,11 @@ The file may also call run(app) or app.listen() itself.`,
     target: {
       value: 'NAME',
       help: 'Which variables determine the path: auto (default), request-uri,\nscript. See docs/environment.md.',
+    },
+    'no-repair': {
+      value: 'NAME',
+      many: true,
+      help: 'Switch off a repair of the environment:\ndocs/environment.md lists them.',
     },
     quiet: { short: 'q', help: 'No banner and no access log.' },
     'allowed-host': allowedHost,
@@ -47,6 +52,11 @@ function targetOf(name: string): (typeof targets)[number] {
   throw new UsageError('USAGE', `--target must be auto, request-uri or script, not ${JSON.stringify(name)}.`)
 }
 
+/** Names as `run()` takes them, which checks them. */
+function switchedOff(names: readonly string[]): NonNullable<RunOptions['repairs']> {
+  return Object.fromEntries(names.map((name) => [name, false]))
+}
+
 export function readRunOptions(parsed: Parsed): RunOptions {
   const { values } = parsed
   return {
@@ -54,6 +64,7 @@ export function readRunOptions(parsed: Parsed): RunOptions {
     ...(values.listen !== undefined && { listen: values.listen as string }),
     ...(values.mount !== undefined && { mount: values.mount as string }),
     ...(values.target !== undefined && { target: targetOf(values.target as string) }),
+    ...(values['no-repair'] !== undefined && { repairs: switchedOff(all(parsed, 'no-repair')) }),
     ...(values.quiet === true && { quiet: true }),
     ...allowedHostsOf(parsed),
     ...(values.development === true && { development: true }),

@@ -36,7 +36,7 @@ async function tooMany(file: string, extra: string): Promise<UsageError> {
 
 /** Options that have a value; here and not asked of their table, which no CGI request need load. */
 export const valued =
-  /^(--(server|listen|mount|target|allowed-host|workers|socket-mode|socket-group|allow|max-requests|max-memory|max-age)|-[slmw])$/
+  /^(--(server|listen|mount|target|no-repair|allowed-host|workers|socket-mode|socket-group|allow|max-requests|max-memory|max-age)|-[slmw])$/
 
 /**
  * RFC 3875 section 4.4: a web server may append the words of the query to the command line, so that

@@ -259,6 +259,11 @@ export const errorTable = {
     fix: 'Use one of the names in the message, or "auto".',
     status: 500,
   },
+  REPAIRS_INVALID: {
+    title: 'There is no such repair, or it cannot be switched off',
+    fix: 'Use names from docs/environment.md: CGIUP_REPAIRS=-name,-name, or the option repairs.',
+    status: 500,
+  },
   ADDRESS_INVALID: {
     title: 'This is not an address to listen on',
     fix: 'Write host:port, :port, [::1]:port, a port, unix:/path or /path.',

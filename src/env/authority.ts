@@ -1,4 +1,5 @@
 import type { Env } from '../core/exchange.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { byteSet, hexValue, isDigits } from './text.js'
 
@@ -94,7 +95,7 @@ export function bracketed(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
-/** An address as a socket has it: without brackets. quirk: lighttpd-bracketed-address */
+/** An address as a socket has it: without brackets. */
 export function unbracketed(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
 }
@@ -115,8 +116,9 @@ export function effectiveAuthority(target: string, env: Env, scheme: string): st
 /** The Host header; undefined when there is none. */
 export function requestHost(env: Env): string | undefined {
   const host = env.get('HTTP_HOST')
-  // quirk: h2o-default-host (sent where the client sent no Host)
-  return host === 'default' && env.get('SERVER_NAME') === 'default' ? undefined : host
+  if (host !== 'default' || env.get('SERVER_NAME') !== 'default') return host
+  // h2o sends that where the client sent no Host.
+  return isRepairOn('h2o-default-host') ? undefined : host
 }
 
 function serverAuthority(env: Env, scheme: string): string {
@@ -128,19 +130,19 @@ function serverAuthority(env: Env, scheme: string): string {
   return `${known}:${port}`
 }
 
-/** SERVER_NAME without a port. quirk: go-server-name-port */
+/** SERVER_NAME without a port. */
 export function serverName(env: Env): string {
   const name = env.get('SERVER_NAME') ?? ''
   return isAuthority(name) ? hostOf(name) : name
 }
 
 /**
- * quirk: nginx-host-port. Debian's fastcgi_params and scgi_params end in `HTTP_HOST $host`, which has no
+ * Debian's fastcgi_params and scgi_params end in `HTTP_HOST $host`, which has no
  * port; the client must have sent one when the server listens elsewhere than on 80 and 443. From 1.30 on
  * nginx has `$is_request_port`, and a host without a port is one that was sent so.
  */
 function isPortMissing(host: string, env: Env): boolean {
-  if (!serverOf(env).dropsHostPort) return false
+  if (!serverOf(env).dropsHostPort || !isRepairOn('nginx-host-port')) return false
   const port = env.get('SERVER_PORT') ?? ''
   if (port === '80' || port === '443' || !isDigits(port) || Number(port) > 65535) return false
   return hostLength(host) === host.length && isStockHost(env.list)

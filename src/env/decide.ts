@@ -2,6 +2,7 @@
 import type { Env } from '../core/exchange.js'
 import { type FactOptions, Facts, programName, redirectsOf } from './facts.js'
 import { hasDotSegment, isPlainTarget, isReadAsOne } from './reading.js'
+import { isRepairOn } from './repairs.js'
 import { CgiRequest, type TranslateOptions } from './request.js'
 import { type Row, rows } from './rows.js'
 import { serverOf } from './server.js'
@@ -117,9 +118,9 @@ function sentTarget({ env, sent, parts }: Facts): string | null {
   return withQuery(mark < 0 ? sent : sent.slice(0, mark), query)
 }
 
-/** quirk: lighttpd-query-rewritten */
+/** The same query, but for its escapes. */
 function isSameQuery(one: string, other: string): boolean {
-  if (one === other) return true
+  if (one === other || !isRepairOn('lighttpd-query-rewritten')) return one === other
   const pairs = (query: string) => query.split('&').map(percentDecode)
   const sent = pairs(other)
   const served = pairs(one)

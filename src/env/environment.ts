@@ -67,7 +67,7 @@ export class Environment implements Env {
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
     const object = this.#isAscii && !this.hasRepeats ? this.#filled() : this.#decoded()
-    // quirk: httpoxy. Apps copy variables to process.env, where it is the proxy of their own requests.
+    // repair: httpoxy. Apps copy variables to process.env, where it is the proxy of their own requests.
     if (object.HTTP_PROXY !== undefined) delete object.HTTP_PROXY
     this.#object = object
     return object
@@ -100,7 +100,7 @@ export class Environment implements Env {
 /**
  * One value a name. "If multiple header fields with the same field-name are received then the server
  * MUST rewrite them as a single value" (RFC 3875 section 4.1.18): nginx and h2o do not.
- * quirk: repeated-variables
+ * repair: repeated-variables
  */
 function joinedIndex(list: readonly string[]): Map<string, string> {
   const index = new Map<string, string>()

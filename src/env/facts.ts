@@ -2,6 +2,7 @@
 import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import { readingFault } from './reading.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { authorizedPath, parseTarget, servedPath, type Target } from './target.js'
 import { endsIn, sameSegments, standsAt, type Walk, walk } from './walk.js'
@@ -127,10 +128,11 @@ export class Facts {
     return endsIn(this.#sentPath, walk(info, false)) || endsIn(this.#sentPath, walk(info, true))
   }
 
-  /** quirk: apache-proxy-script-filename, with proxy-fcgi-pathinfo: PATH_INFO is the path at the back end. */
+  /** With proxy-fcgi-pathinfo, PATH_INFO is the path at the back end. */
   get isProxied(): boolean {
     const filename = this.env.get('SCRIPT_FILENAME') ?? ''
     if (this.info === '' || !filename.startsWith('proxy:')) return false
+    if (!isRepairOn('apache-proxy-script-filename')) return false
     const behind = walk(proxyPath(filename), true)
     const mount = walk(this.script, false)
     if (!sameSegments(behind, walk(this.info, false)) || !standsAt(this.#sentPath, mount, 0)) return false
@@ -138,14 +140,15 @@ export class Facts {
     return standsAt(behind, { segments: rest, ends: [], slash: false }, behind.segments.length - rest.length)
   }
 
-  /** HAProxy writes what it decides into REQUEST_URI itself (set-path, replace-path). quirk: haproxy-whole-path */
+  /** HAProxy writes what it decides into REQUEST_URI itself (set-path, replace-path). */
   get isSentRewritten(): boolean {
-    return serverOf(this.env).rewritesRequestUri
+    return serverOf(this.env).rewritesRequestUri && isRepairOn('haproxy-request-uri')
   }
 
   /** h2o sends an absolute-form target as PATH_INFO. */
   get isAbsoluteInfo(): boolean {
-    return this.parts.form === 'absolute' && this.info !== '' && this.sent.startsWith(this.info)
+    const isPart = this.parts.form === 'absolute' && this.info !== '' && this.sent.startsWith(this.info)
+    return isPart && isRepairOn('h2o-absolute-path-info')
   }
 
   /** The server runs a program file for whatever path was asked for: a front controller. */
@@ -170,7 +173,7 @@ export class Facts {
   }
 
   /**
-   * nginx has not left the path that was asked for (DOCUMENT_URI); what is configured there as SCRIPT_NAME is a
+   * repair: nginx-document-uri. nginx has not left the path that was asked for (DOCUMENT_URI); what is configured there as SCRIPT_NAME is a
    * mount path without the rest, or REQUEST_URI is configured as PATH_INFO.
    */
   get isSentByNginx(): boolean {
@@ -181,7 +184,7 @@ export class Facts {
   }
 
   /**
-   * Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex.
+   * repair: authorizer-path. Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex.
    * A SCRIPT_NAME that a configuration adds is without it, too.
    */
   get isAuthorizedFile(): boolean {

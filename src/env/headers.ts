@@ -1,6 +1,7 @@
 import type { Env, HeaderList } from '../core/exchange.js'
 import { requestHost } from './authority.js'
 import { Environment, joinValues } from './environment.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { isDigits, isToken } from './text.js'
 
@@ -13,22 +14,30 @@ import { isDigits, isToken } from './text.js'
  */
 export function contentLengthOf(env: Env): number | null {
   const length = announcedLength(env)
-  // quirk: error-document-body (what had a body was the request before the redirect)
-  return length !== 0 && env.get('REDIRECT_REQUEST_METHOD') !== undefined ? 0 : length
+  if (length === 0 || env.get('REDIRECT_REQUEST_METHOD') === undefined) return length
+  // What had a body was the request before the redirect.
+  return isRepairOn('error-document-body') ? 0 : length
 }
 
 function announcedLength(env: Env): number | null {
   const text = env.get('CONTENT_LENGTH') ?? ''
-  // quirk: caddy-minus-one, and everything else that is no number, or none that can be exact
-  if (text !== '') return isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER ? Number(text) : null
-  // quirk: length-unknown (Apache hands chunked uploads on without a length, nginx unbuffered with '')
-  if (env.get('HTTP_TRANSFER_ENCODING')) return null
+  if (text !== '') return numberOf(text)
+  if (env.get('CONTENT_LENGTH') === '' && !isRepairOn('empty-content-variables')) return null
+  // Apache hands chunked uploads on without a length, nginx unbuffered with ''.
+  if (env.get('HTTP_TRANSFER_ENCODING') && isRepairOn('length-unknown')) return null
   return mayHaveBody(env) || isUnknownToGo(env) ? null : 0
 }
 
-/** quirk: go-unknown-length. Go says nothing of a body whose length it does not know, nor of HTTP/2. */
+/** Null for what is no number, or none that can be exact: Caddy sends -1 for a length that it does not know. */
+function numberOf(text: string): number | null {
+  if (isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER) return Number(text)
+  return text.startsWith('-') && !isRepairOn('caddy-minus-one') ? 0 : null
+}
+
+/** Go says nothing of a body whose length it does not know, nor of HTTP/2. */
 function isUnknownToGo(env: Env): boolean {
   if (!serverOf(env).hidesUnknownLength || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
+  if (!isRepairOn('go-unknown-length')) return false
   const method = env.get('REQUEST_METHOD')
   return method === 'POST' || method === 'PUT' || method === 'PATCH'
 }
@@ -42,29 +51,32 @@ function mayHaveBody(env: Env): boolean {
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && method !== 'TRACE'
 }
 
-/** CONTENT_TYPE; undefined when there is none (quirk: empty-content-variables). */
+/** CONTENT_TYPE; undefined when there is none. */
 export function contentTypeOf(env: Env): string | undefined {
   const type = env.get('CONTENT_TYPE')
-  return type === '' || type === undefined || isInventedType(env) ? undefined : type
+  if (type === '' && isRepairOn('empty-content-variables')) return undefined
+  return type === undefined || isInventedType(env) ? undefined : type
 }
 
 /**
- * quirk: caddy-invented-type. Caddy gives every method but GET and HEAD a form's Content-Type; the one
+ * Caddy gives every method but GET and HEAD a form's Content-Type; the one
  * that the client sent comes as HTTP_CONTENT_TYPE as well.
  */
 function isInventedType(env: Env): boolean {
   return (
     env.get('CONTENT_TYPE') === 'application/x-www-form-urlencoded' &&
     serverOf(env).inventsContentType &&
-    env.get('HTTP_CONTENT_TYPE') === undefined
+    env.get('HTTP_CONTENT_TYPE') === undefined &&
+    isRepairOn('caddy-invented-type')
   )
 }
 
 /** The Authorization header, from wherever the server or its configuration has put it. */
 function authorizationOf(env: Env): string | undefined {
-  // quirk: redirect-authorization (Apache puts REDIRECT_ before it at each internal redirect)
+  const value = env.get('HTTP_AUTHORIZATION')
+  if (value || !isRepairOn('redirect-authorization')) return value || undefined
+  // Apache puts REDIRECT_ before it at each internal redirect.
   return (
-    env.get('HTTP_AUTHORIZATION') ||
     env.get('REDIRECT_HTTP_AUTHORIZATION') ||
     env.get('REDIRECT_REDIRECT_HTTP_AUTHORIZATION') ||
     env.get('REDIRECT_REDIRECT_REDIRECT_HTTP_AUTHORIZATION') ||
@@ -74,14 +86,15 @@ function authorizationOf(env: Env): string | undefined {
 }
 
 /**
- * Content-Length as a header. quirk: invented-zero (lighttpd, mod_fcgid, Caddy and SCGI send 0 for
+ * Content-Length as a header. Not for GET and HEAD (lighttpd, mod_fcgid, Caddy and SCGI send 0 for
  * requests without a body; body parsers take it for one).
  */
 function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
   if (bodyLength === null) return undefined
   if (bodyLength > 0) return String(bodyLength)
   const method = env.get('REQUEST_METHOD')
-  if (method === 'GET' || method === 'HEAD' || env.get('HTTP_TRANSFER_ENCODING')) return undefined
+  const isInvented = method === 'GET' || method === 'HEAD' || env.get('HTTP_TRANSFER_ENCODING')
+  if (isInvented && isRepairOn('invented-zero')) return undefined
   return isDigits(env.get('CONTENT_LENGTH') ?? '') ? '0' : undefined
 }
 
@@ -94,14 +107,14 @@ const MAX_KNOWN_NAMES = 500
 
 /** Variables that are no header fields of the request, though they look like some. */
 const never = new Set([
-  // httpoxy, CVE-2016-5385: a client could choose the proxy of our own requests. quirk: httpoxy
+  // httpoxy, CVE-2016-5385: a client could choose the proxy of our own requests. repair: httpoxy
   'HTTP_PROXY',
   // CONTENT_LENGTH and CONTENT_TYPE are what the server has checked; these doubles may be the client's
-  // `Content_Length`. quirk: content-doubles
+  // `Content_Length`. repair: content-doubles
   'HTTP_CONTENT_LENGTH',
   'HTTP_CONTENT_TYPE',
   // "As transfer-codings are not supported on the request-body, the server MUST remove any such codings"
-  // (RFC 3875 section 4.2). quirk: decoded-transfer-encoding
+  // (RFC 3875 section 4.2). repair: decoded-transfer-encoding
   'HTTP_TRANSFER_ENCODING',
   // Come first in the list, by rules of their own.
   'HTTP_HOST',
@@ -176,20 +189,20 @@ function joined(fields: readonly string[], first: number): HeaderList {
   return out
 }
 
-/** quirk: h2o-cookie-crumbs. h2o joins the cookies of HTTP/2 with ";" and no space. */
+/** h2o joins the cookies of HTTP/2 with ";" and no space. */
 function spacedCookies(value: string, env: Env): string {
-  if (!serverOf(env).joinsCookiesBare) return value
+  if (!serverOf(env).joinsCookiesBare || !isRepairOn('h2o-cookie-crumbs')) return value
   return value.replace(/;(?! )/g, '; ')
 }
 
 /**
- * quirk: trailing-blanks (nginx and h2o keep them). "A field value does not include leading or trailing
+ * nginx and h2o keep blanks at the end. "A field value does not include leading or trailing
  * whitespace" (RFC 9110 section 5.5).
  */
 function trimmed(value: string): string {
   let end = value.length
   while (end > 0 && isBlank(value.charCodeAt(end - 1))) end--
-  return end === value.length ? value : value.slice(0, end)
+  return end === value.length || !isRepairOn('trailing-blanks') ? value : value.slice(0, end)
 }
 
 /** Space or tab. */
@@ -197,9 +210,9 @@ function isBlank(code: number): boolean {
   return code === 32 || code === 9
 }
 
-/** quirk: caddy-empty-user-agent. Go sends an empty User-Agent where the client sent none. */
+/** Go sends an empty User-Agent where the client sent none. */
 function isInventedEmpty(name: string, env: Env): boolean {
-  return name === 'user-agent' && serverOf(env).inventsUserAgent
+  return name === 'user-agent' && serverOf(env).inventsUserAgent && isRepairOn('caddy-empty-user-agent')
 }
 
 function add(out: string[], name: string, value: string | undefined): void {

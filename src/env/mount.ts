@@ -1,5 +1,6 @@
 import type { Env } from '../core/exchange.js'
 import { hasDotSegment } from './reading.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { isH2oTold } from './target.js'
 import { textToBytes } from './text.js'
@@ -20,8 +21,8 @@ export function mountLength(path: string, env: Env): number {
   if (info === '' && isHaproxyUnsplit(env)) return 0
   if (script === '') {
     // Caddy's handle_path has taken the whole path away, DOCUMENT_URI too.
-    if (info === '' && env.get('PATH_INFO') === '' && env.get('DOCUMENT_URI') === '')
-      return path === '/' ? 0 : path.length
+    const isStripped = info === '' && env.get('PATH_INFO') === '' && env.get('DOCUMENT_URI') === ''
+    if (isStripped && isRepairOn('caddy-stripped-path')) return path === '/' ? 0 : path.length
     if (info === '' || info === path) return 0
   } else if (info !== '' && path.length === script.length + info.length) {
     // Nearly every request: nothing in it to decode, nothing rewritten.
@@ -31,8 +32,8 @@ export function mountLength(path: string, env: Env): number {
     if (env.get('SCRIPT_FILENAME')?.startsWith('proxy:') !== true) return 0
   }
   const found = resolve(path, script, info, env)
-  if (found > 0 || path.indexOf('#') < 0) return found
-  // quirk: fragment-in-target (nginx and lighttpd resolve only what stands before it)
+  if (found > 0 || path.indexOf('#') < 0 || !isRepairOn('fragment-in-target')) return found
+  // nginx and lighttpd resolve only what stands before it.
   const length = resolve(path.slice(0, path.indexOf('#')), script, info, env)
   return path.charCodeAt(length) === 47 ? length : 0
 }
@@ -69,7 +70,8 @@ function resolve(path: string, script: string, info: string, env: Env): number {
   if (name.segments.length === whole.segments.length && standsAt(whole, name, 0)) {
     return isUnsplit(env) ? 0 : endOf(whole, name.segments.length)
   }
-  // quirk: rewritten-script-name. A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
+  if (!isRepairOn('rewritten-script-name')) return 0
+  // A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
   // try_files): the app is mounted where its file lies, when the client's path leads through there.
   const directory = name.segments.length - 1
   const folder: Walk = { segments: name.segments.slice(0, directory), ends: [], slash: false }
@@ -81,14 +83,15 @@ function withInfo(whole: Walk, script: Walk, info: Walk): number {
   if (mounted + info.segments.length === whole.segments.length && whole.slash === info.slash) {
     if (standsAt(whole, script, 0) && standsAt(whole, info, mounted)) return endOf(whole, mounted)
   }
-  // quirk: rewritten-script-name. PATH_INFO is still what the server left for the app, so the mount path is what stands
+  if (!isRepairOn('rewritten-script-name')) return 0
+  // PATH_INFO is still what the server left for the app, so the mount path is what stands
   // before it (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
   const before = whole.segments.length - info.segments.length
   return whole.slash === info.slash && standsAt(whole, info, before) ? endOf(whole, before) : 0
 }
 
 /**
- * quirk: apache-proxy-script-filename. With ProxyPass the whole path is SCRIPT_NAME and the rest stands
+ * With ProxyPass the whole path is SCRIPT_NAME and the rest stands
  * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`, or behind the script that the ProxyPass names.
  * @returns -1 where it tells nothing
  */
@@ -96,6 +99,7 @@ function proxiedMount(path: string, whole: Walk, env: Env): number {
   const filename = env.get('SCRIPT_FILENAME') ?? ''
   const marked = filename.startsWith('proxy:')
   if (!marked && !isGeneric(filename, env)) return -1
+  if (!isRepairOn('apache-proxy-script-filename')) return -1
   const target = marked ? proxyPath(filename) : filename
   if (target === '') return 0
   const root = env.get('DOCUMENT_ROOT') ?? ''
@@ -127,7 +131,7 @@ export function proxyPath(filename: string): string {
 }
 
 /**
- * quirk: nginx-whole-path. Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME and
+ * Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME and
  * no PATH_INFO: that names no script. DOCUMENT_URI is its mark (Caddy has it too, but always with a
  * PATH_INFO). Under fcgiwrap the name was found as a file, and is a script.
  */
@@ -135,19 +139,21 @@ function isUnsplit(env: Env): boolean {
   return (
     env.get('PATH_INFO') === undefined &&
     env.get('DOCUMENT_URI') !== undefined &&
-    env.get('FCGI_ROLE') === undefined
+    env.get('FCGI_ROLE') === undefined &&
+    isRepairOn('nginx-whole-path')
   )
 }
 
 /**
- * quirk: haproxy-whole-path. Where no `path-info` fits, HAProxy sends the whole path as SCRIPT_NAME,
+ * Where no `path-info` fits, HAProxy sends the whole path as SCRIPT_NAME,
  * behind a slash with its `index` added.
  */
 function isHaproxyUnsplit(env: Env): boolean {
   return (
     env.get('PATH_INFO') === undefined &&
     serverOf(env).wholePathIn === 'SCRIPT_NAME' &&
-    env.get('FCGI_ROLE') === undefined
+    env.get('FCGI_ROLE') === undefined &&
+    isRepairOn('haproxy-whole-path')
   )
 }
 

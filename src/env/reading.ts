@@ -22,7 +22,7 @@ export function resolvedPath(path: string): string {
 }
 
 /**
- * The path as a Node app gets it, which often reads it with `new URL(req.url, base)`: that takes the `x` of
+ * repair: merged-slashes. The path as a Node app gets it, which often reads it with `new URL(req.url, base)`: that takes the `x` of
  * `//x/admin` for a host, and the app sees /admin. Behind servers that have merged the slashes before their
  * access rules saw the path, only one is left at its beginning; of others the path stays as it was sent.
  */

@@ -2,6 +2,7 @@ import type { Env, HeaderList } from '../core/exchange.js'
 import { effectiveAuthority, serverName, unbracketed } from './authority.js'
 import { contentLengthOf, contentTypeOf, headerList } from './headers.js'
 import { configuredMountLength, mountLength, proxyPath } from './mount.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { parseTarget, rebuildTarget, type Target, type TargetForm, urlBytes } from './target.js'
 import { isDigits, percentEncode } from './text.js'
@@ -73,7 +74,7 @@ export class CgiRequest {
     return this.#split.path
   }
 
-  /** Raw query without its `?`; null when there is none. quirk: lighttpd-query-rewritten */
+  /** Raw query without its `?`; null when there is none. */
   get query(): string | null {
     return this.#split.query
   }
@@ -182,7 +183,8 @@ export class CgiRequest {
 
   /** SERVER_NAME without a port: the client's Host on some servers, a configured name on others. */
   get serverName(): string | undefined {
-    return serverName(this.env) || undefined
+    const name = isRepairOn('go-server-name-port') ? serverName(this.env) : this.env.get('SERVER_NAME')
+    return name || undefined
   }
 
   /** SERVER_PORT: the port that the client named on some servers, the real one on others. */
@@ -193,16 +195,14 @@ export class CgiRequest {
   /** SERVER_PROTOCOL, `HTTP/1.1`. */
   get protocol(): string {
     const protocol = this.env.get('SERVER_PROTOCOL')
-    // quirk: nginx-empty-protocol
-    if (protocol === '') return 'HTTP/0.9'
-    // quirk: h2o-protocol
-    if (protocol === 'HTTP/2' || protocol === 'HTTP/3') return `${protocol}.0`
-    return protocol ?? 'HTTP/1.0'
+    if (protocol === '' && isRepairOn('nginx-empty-protocol')) return 'HTTP/0.9'
+    const isShort = protocol === 'HTTP/2' || protocol === 'HTTP/3'
+    return isShort && isRepairOn('h2o-protocol') ? `${protocol}.0` : (protocol ?? 'HTTP/1.0')
   }
 
   /**
    * REMOTE_USER, when the server has authenticated the client.
-   * quirk: unchecked-user (nginx, HAProxy and Python's host set it from any credentials sent; believed
+   * repair: unchecked-user (nginx, HAProxy and Python's host set it from any credentials sent; believed
    * only of nginx with AUTH_TYPE, which a configuration sets beside `auth_basic`).
    */
   get user(): string | undefined {
@@ -210,15 +210,18 @@ export class CgiRequest {
     return user && !isUncheckedUser(this.env) ? user : undefined
   }
 
-  /** SCRIPT_FILENAME as a path of the file system. quirk: apache-proxy-script-filename */
+  /** SCRIPT_FILENAME as a path of the file system. */
   get scriptFilename(): string | undefined {
     const filename = this.env.get('SCRIPT_FILENAME')
-    return filename?.startsWith('proxy:') ? proxyPath(filename) || undefined : filename || undefined
+    if (!filename?.startsWith('proxy:') || !isRepairOn('apache-proxy-script-filename'))
+      return filename || undefined
+    return proxyPath(filename) || undefined
   }
 }
 
-/** quirk: https-spellings (on, 1, https, true, yes; IIS sends `off`). */
+/** HTTPS is on, 1, https, true or yes; IIS sends `off`. */
 function isHttps(env: Env): boolean {
+  if (!isRepairOn('https-spellings')) return env.get('HTTPS')?.toLowerCase() === 'on'
   const https = env.get('HTTPS') || env.get('REDIRECT_HTTPS')
   if (!https) return env.get('REQUEST_SCHEME') === 'https'
   const value = https.length > 5 ? https : https.toLowerCase()
@@ -231,7 +234,7 @@ function isUncheckedUser(env: Env): boolean {
 }
 
 function address(value: string | undefined): string | undefined {
-  return value ? unbracketed(value) : undefined
+  return value && isRepairOn('lighttpd-bracketed-address') ? unbracketed(value) : value || undefined
 }
 
 function port(value: string | undefined): number | undefined {

@@ -77,7 +77,7 @@ const standard: readonly Row[] = [
   ['SERVER_NAME', '4.1.14', 'must', 'Host, or a configured name', 'serverName; authority', 'passed'],
   ['SERVER_PORT', '4.1.15', 'must', 'the real port, or that of Host', 'serverPort; authority', 'passed'],
   ['SERVER_PROTOCOL', '4.1.16', 'must', 'all', 'protocol', 'passed'],
-  ['SERVER_SOFTWARE', '4.1.17', 'must', 'all but SCGI of nginx', 'which quirks to expect', 'passed'],
+  ['SERVER_SOFTWARE', '4.1.17', 'must', 'all but SCGI of nginx', 'how its server is treated', 'passed'],
   ['HTTP_*', '4.1.18', 'should', 'all', 'the header of that name', 'passed'],
 ]
 

@@ -1,4 +1,5 @@
 import type { Env } from '../core/exchange.js'
+import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { byteSet, isAlnum, percentDecode, percentEncode } from './text.js'
 
@@ -65,15 +66,15 @@ export function rebuildTarget(env: Env): string {
 export function servedPath(env: Env): string {
   const script = env.get('SCRIPT_NAME') ?? ''
   const info = env.get('PATH_INFO') ?? ''
-  // nginx's scgi_params name the path only here; Caddy has it besides, for the whole of what is left of a path.
+  // repair: nginx-document-uri. nginx's scgi_params name the path only here; Caddy has it besides, for the whole of what is left of a path.
   if (script === '' && info === '') return env.get('DOCUMENT_URI') ?? ''
   if (info !== '' && isH2oTold(script, env)) return info
-  // quirk: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
+  // repair: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
   return (script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script) + info
 }
 
 /**
- * What an Authorizer is asked about, decoded; '' where nothing says it. lighttpd says what a rewrite has made
+ * repair: authorizer-path. What an Authorizer is asked about, decoded; '' where nothing says it. lighttpd says what a rewrite has made
  * of REQUEST_URI; of Apache's variables only the file tells where rewrites and subrequests lead.
  */
 export function authorizedPath(env: Env): string {
@@ -87,12 +88,15 @@ export function authorizedPath(env: Env): string {
 }
 
 /**
- * quirk: h2o-whole-path. Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
+ * Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
  * SCRIPT_NAME only where its configuration says one (`setenv`): that is the mount path.
  */
 export function isH2oTold(script: string, env: Env): boolean {
   return (
-    script !== '' && serverOf(env).wholePathIn === 'PATH_INFO' && env.get('SCRIPT_FILENAME') === undefined
+    script !== '' &&
+    serverOf(env).wholePathIn === 'PATH_INFO' &&
+    env.get('SCRIPT_FILENAME') === undefined &&
+    isRepairOn('h2o-whole-path')
   )
 }
 

@@ -4,6 +4,8 @@ import { ScriptError } from '../cgi/script/error.js'
 import { CgiupError } from '../core/errors.js'
 import type { Exchange } from '../core/exchange.js'
 import { outputOf } from '../core/recorded-output.js'
+import type { FactOptions } from '../env/facts.js'
+import { firedRepairs } from '../env/repairs-fired.js'
 import { Secrets, shownValue } from '../env/secrets.js'
 import { lintEnv } from '../lint/environment.js'
 import { type Excerpt, excerptOf, isForeign, parseStack } from './error-stack.js'
@@ -27,6 +29,7 @@ export function developmentPage(error: unknown, exchange: Exchange, status: numb
     output: secrets.masked(stripVTControlCharacters(outputOf(exchange))),
     variables: variables(exchange).map(([name, value]) => [name, secrets.masked(value)]),
     findings: findings(exchange).map((line) => secrets.masked(line)),
+    repairs: firedRepairs(exchange.env, howItCame(exchange)).join(', '),
   }
   return type === 'text/html' ? html(page, exchange, status, secrets) : text(page)
 }
@@ -37,6 +40,8 @@ interface Page {
   readonly output: string
   readonly variables: readonly (readonly [name: string, value: string])[]
   readonly findings: readonly string[]
+  /** Names of those that changed what the app got; '' for none. */
+  readonly repairs: string
 }
 
 /** Of the request, and of this process. */
@@ -123,12 +128,15 @@ function variables(exchange: Exchange): [name: string, value: string][] {
 
 /** What is wrong with the environment, a line each. */
 function findings(exchange: Exchange): string[] {
-  const { env, gateway } = exchange
-  const options = { isCgi: gateway.protocol === 'cgi', isAuthorizer: gateway.role === 'authorizer' }
-  return lintEnv(env, options).map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
+  const found = lintEnv(exchange.env, howItCame(exchange))
+  return found.map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
 }
 
-function text({ errors, output, variables, findings }: Page): string {
+function howItCame({ gateway }: Exchange): FactOptions {
+  return { isCgi: gateway.protocol === 'cgi', isAuthorizer: gateway.role === 'authorizer' }
+}
+
+function text({ errors, output, variables, findings, repairs }: Page): string {
   const parts = errors.map(({ title, stack, fix, seen }, index) =>
     [
       (index ? 'Caused by: ' : '') + title,
@@ -143,6 +151,7 @@ function text({ errors, output, variables, findings }: Page): string {
   const list = variables.map(([name, value]) => `    ${name}=${value}`)
   const found = findings.map((line) => `    ${line}`)
   if (found.length > 0) parts.push(`Known problems of this environment\n${found.join('\n')}`)
+  if (repairs) parts.push(`Repairs of this environment\n    ${repairs}`)
   parts.push(`Environment\n${list.join('\n')}`)
   return `${parts.join('\n\n')}\n`
 }
@@ -164,6 +173,7 @@ ${errors.map(errorSection).join('\n')}
 ${output ? `<h2>Output of this request</h2><pre>${escaped(output)}</pre>` : ''}
 <h2>Environment</h2><table>${rows.join('\n')}</table>
 ${found.length > 0 ? `<h2>Known problems of this environment</h2><ul>${found.join('\n')}</ul>` : ''}
+${page.repairs ? `<h2>Repairs of this environment</h2><p>${escaped(page.repairs)}` : ''}
 <footer>This page is for development. With NODE_ENV=production, clients see only the status.</footer>
 </body></html>
 `

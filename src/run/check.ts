@@ -52,6 +52,7 @@ const checks: Readonly<Record<keyof RunOptions, Check>> = {
   ],
   recycle: null,
   restartOnChange: isSwitch,
+  repairs: null,
 }
 
 /** @throws UsageError USAGE that names the option, what it takes and what it has */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { App, AppOptions } from '../app/types.js'
 import type { ChildOptions } from '../cgi/child/child.js'
 import type { Exchange, Reply } from '../core/exchange.js'
+import type { OptionalRepair } from '../env/repairs.js'
 import type { RecycleOptions } from '../process/recycle.js'
 import type { ServiceOptions } from '../serve/limits.js'
 import type { DetectedServer, ServerName } from './detect.js'
@@ -31,6 +32,11 @@ export interface RunOptions extends AppOptions {
   development?: boolean
   /** Makes the reply for an error of the app. Default: the error page. */
   onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
+  /**
+   * Switches repairs of the environment off, by name: `{ 'nginx-host-port': false }` (docs/environment.md). Holds
+   * for the whole process; those of CGIUP_REPAIRS are off in any case. Default: all are on.
+   */
+  repairs?: Readonly<Partial<Record<OptionalRepair, boolean>>>
   /** CGI: limits of the script (docs/cgi-script.md). */
   cgi?: CgiOptions
   /** No banner and no access log. Default false. */

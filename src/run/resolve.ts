@@ -32,7 +32,7 @@ export function resolveOptions(options: RunOptions): RunPlan {
   const { server, development, quiet, onError, limits, cgi, ...more } = options
   const { mount, target, url, authorizer, filter, ...others } = more
   const { listen, host, port, socketMode, socketGroup, allow, allowedHosts, ...rest } = others
-  const { workers, recycle, restartOnChange, graceMs, ...unknown } = rest
+  const { workers, recycle, restartOnChange, graceMs, repairs, ...unknown } = rest
   // A new option that no part has is an error here.
   const nothing: Record<string, never> = unknown
   const { maxBodyBytes } = limits ?? {}
@@ -48,7 +48,8 @@ export function resolveOptions(options: RunOptions): RunPlan {
     limits: limits ?? {},
     cgi: given({ maxBodyBytes, ...cgi }),
     life: given({ workers, recycle, restartOnChange, graceMs }),
-    unchecked: Boolean(limits || cgi || target || url) || Object.keys(nothing).length > 0,
+    unchecked:
+      Boolean(limits || cgi || target || url || repairs !== undefined) || Object.keys(nothing).length > 0,
   }
 }
 

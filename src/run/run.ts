@@ -17,7 +17,7 @@ import { type RunPlan, resolveOptions } from './resolve.js'
  * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
  * it, the failure is printed in two lines and the process exits with 1.
  *
- * @throws UsageError SERVER_UNKNOWN, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
+ * @throws UsageError SERVER_UNKNOWN, REPAIRS_INVALID, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
  * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
  */
 export function run(app: App, options: RunOptions = {}): Promise<Running> {
@@ -89,10 +89,17 @@ async function start(app: App, options: RunOptions): Promise<Running> {
   return startDaemon(app, plan, found)
 }
 
-/** @throws UsageError USAGE */
+/**
+ * Checks the options, and switches off the repairs that they and CGIUP_REPAIRS name.
+ * @throws UsageError USAGE, REPAIRS_INVALID
+ */
 export async function checkOptions(options: RunOptions): Promise<void> {
-  const { checkRunOptions } = await import('./check.js')
+  const [{ checkRunOptions }, { setRepairs }] = await Promise.all([
+    import('./check.js'),
+    import('./repairs.js'),
+  ])
   checkRunOptions(options)
+  setRepairs(options.repairs, process.env.CGIUP_REPAIRS)
 }
 
 /** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
@@ -118,7 +125,7 @@ async function startCgi(app: App, options: RunOptions, plan: RunPlan, { why }: D
   ])
   let handler: Handler
   try {
-    if (plan.unchecked) await checkOptions(options)
+    if (plan.unchecked || process.env.CGIUP_REPAIRS) await checkOptions(options)
     handler = await toHandler(app, plan.app)
   } catch (error) {
     // A web server waits for an answer: it gets the error page, and its log the reason.

@@ -155,7 +155,7 @@ export abstract class SocketExchange implements Exchange {
 
 /**
  * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
- * variables believe it. quirk: httpoxy
+ * variables believe it. repair: httpoxy
  */
 const withoutProxy = (env: Environment, isAscii: boolean): Environment => {
   // The look-up knows where all names stand, and will be asked for others.

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildEnv } from '../../src/env/build.js'
 import { Environment } from '../../src/env/environment.js'
-import { seenQuirks } from '../../src/env/quirks.js'
+import { firedRepairs } from '../../src/env/repairs-fired.js'
 import { CgiRequest, translate } from '../../src/env/request.js'
 import { scriptEnv } from '../../src/env/script-env.js'
 import { metaVariables } from '../../src/env/table.js'
@@ -97,13 +97,14 @@ describe('any variables at all', () => {
     )
   })
 
-  test('the plain object, the lint, the quirks and a script environment come out too', () => {
+  test('the plain object, the lint, the repairs and a script environment come out too', () => {
     fc.assert(
       fc.property(environment, (env) => {
         const object = env.toObject()
         for (const key of Object.keys(object)) expect(typeof object[key]).toBe('string')
         for (const finding of lintEnv(env)) expect(finding.seen).not.toBe('')
-        expect(seenQuirks(env)).toEqual([...new Set(seenQuirks(env))])
+        const fired = firedRepairs(env)
+        expect(fired).toEqual([...new Set(fired)])
         const list = scriptEnv(env, {
           scriptName: '/s',
           pathInfo: '',
