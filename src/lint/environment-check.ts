@@ -4,7 +4,7 @@ import type { FactOptions } from '../env/facts.js'
 import type { LintRule } from './finding.js'
 
 /** The meta-variables of a request, and how it came. */
-export interface EnvironmentSubject {
+interface EnvironmentSubject {
   readonly env: Env
   readonly options: FactOptions
 }
