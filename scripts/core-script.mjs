@@ -31,7 +31,7 @@ export function asScript(bundle) {
 /**
  * The cache lies beside the code, and is loaded only when nobody but those who can write the code can have
  * written it. V8 checks its own version and flags, but no content: a damaged file would end the process, so it
- * holds its content twice (src/run/code-cache.ts). A Node that was built anew may have the same version; its
+ * holds its content twice (src/run/code-cache.ts). A Node that was rebuilt may have the same version; its
  * size and date are part of the name. What is checked here comes before every request: no loops over the file.
  */
 const loader = (hash) => `

@@ -46,7 +46,7 @@ function repairTable(repairs) {
   return table(head, rows)
 }
 
-/** Which servers differ in a trait from one that is not known, and in what, where that is no yes or no. */
+/** Which servers differ in a trait from one that is not known, and in what, where that is not a yes or no. */
 function serversWith(trait, servers, unknownServer) {
   const found = new Map()
   for (const { [trait]: value, name } of servers) if (value !== unknownServer[trait]) found.set(name, value)
@@ -93,7 +93,7 @@ function lintTable(rules) {
   return table(head, rules.map(row))
 }
 
-/** The document with its tables made anew. */
+/** The document with its tables recreated. */
 export function environmentDocument(
   text,
   { metaVariables, rows, servers, repairs, environmentRules, losses },

@@ -1,6 +1,6 @@
 /**
  * Writes docs/errors.md from the table in src/core/errors.ts. Whose fault an error is is its class, and
- * the class stands where it is thrown: it is read from there.
+ * the class is where it is thrown: it is read from there.
  *
  *     npm run docs
  */

@@ -63,7 +63,7 @@ function codeOf(source) {
     .map(({ start }) => start)
 }
 
-/** An identifier that is no member's or key's name, and no type. */
+/** An identifier that is not a member's or key's name, and no type. */
 function isReference(node, parent) {
   if (parent === null) return true
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed

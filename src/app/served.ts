@@ -91,10 +91,10 @@ function withStatus(reply: Reply, status: number): Reply {
 
 const noted = new Set<string>()
 
-/** How many requests for what was sent are looked at: a proxy that rewrites paths shows it from the start. */
+/** How many requests for what was sent are checked: a proxy that rewrites paths shows it from the start. */
 let looks = 100
 
-/** What cannot be told apart is logged once by a process that stays; under CGI the lint says it. */
+/** What cannot be distinguished is logged once by a process that stays; under CGI the lint says it. */
 function note({ row, request }: Decision, exchange: Exchange): void {
   if (row === 'as-sent') looks--
   if (noted.has(row)) return
@@ -110,7 +110,7 @@ let own: { file: string; real: string; name: string } | undefined
 const known = new Map<string, boolean>()
 const MAX_KNOWN = 100
 
-/** @param file a path, or the name of a file alone; one character a byte */
+/** @param file a path, or the name of a file alone; one character per byte */
 function isOwnFile(file: string): boolean {
   own ??= ownFile()
   if (!file.includes('/')) return bytesToText(file) === own.name

@@ -93,7 +93,7 @@ export function checkFunction(app: unknown): void {
 }
 
 /**
- * What a Node function returned, when that tells that it is no Node function.
+ * What a Node function returned, when that tells that it is not a Node function.
  * @throws AppError APP_SHAPE for a Response, a Reply or an app.
  */
 export function checkReturned(value: unknown): void {

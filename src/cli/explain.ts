@@ -53,7 +53,7 @@ function report(run: ScriptRun, findings: readonly Finding[]): string {
   return `${out.join('\n')}\n`
 }
 
-/** Lines of a broken head that are looked at; a script that prints no head has as many as its page. */
+/** Lines of a broken head that are checked; a script that prints no head has as many as its page. */
 const maxLines = 100
 
 function summary(findings: readonly Finding[]): string {

@@ -15,7 +15,7 @@ import { resolveOptions } from '../run/resolve.js'
 import { checkOptions, needsWorkers } from '../run/run.js'
 
 /**
- * @param options go before those in the file's own call of `run()`
+ * @param options override those in the file's own call of `run()`
  * @throws UsageError APP_FILE, APP_MISSING, and what `run()` throws; whatever the file throws
  */
 export async function launchFile(file: string, options: RunOptions): Promise<Running> {

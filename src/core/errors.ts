@@ -1,6 +1,6 @@
 /**
  * Errors: whose fault it is is the class; what to answer and how to fix it are fields; the code is
- * for ever. One table carries them all (docs/errors.md is made from it).
+ * forever. One table carries them all (docs/errors.md is made from it).
  */
 
 interface ErrorRow {

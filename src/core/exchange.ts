@@ -7,7 +7,7 @@
 
 /**
  * Header fields as `name, value, name, value, …`: ordered, repeats kept, as Node's `rawHeaders`.
- * Values are Latin-1 strings, one character a byte, as HTTP has them.
+ * Values are Latin-1 strings, one character per byte, as HTTP has them.
  */
 export type HeaderList = readonly string[]
 
@@ -15,7 +15,7 @@ export type HeaderList = readonly string[]
 export interface Env {
   /**
    * `name, value, name, value, …` as they were received: order and repeats kept, values as Latin-1
-   * strings, one character a byte.
+   * strings, one character per byte.
    */
   readonly list: readonly string[]
   /** The value of a variable, repeats joined by the translator's rule; undefined when it is absent. */

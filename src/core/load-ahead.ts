@@ -1,5 +1,5 @@
 /**
- * Modules that a CGI script loads when it needs them. Node remembers for ever that an import has failed, be it
+ * Modules that a CGI script loads when it needs them. Node remembers forever that an import has failed, be it
  * only because no file descriptor was left for a moment: a process that stays loads all of them before it
  * serves.
  */

@@ -1,5 +1,5 @@
 /**
- * stdout and stderr of a process that serves. A log reader that has gone (EPIPE), a terminal that was closed
+ * stdout and stderr of a process that serves. A log reader that has exited (EPIPE), a terminal that was closed
  * (EIO) or a full disk (ENOSPC) must not end it: Node throws what no listener takes. Nor may a reader that
  * does not read fill its memory: Node keeps what a pipe does not take.
  */

@@ -28,8 +28,8 @@ export function portOf(authority: string): string {
 let lastValid = ''
 
 /**
- * Whether `host[:port]` can stand in a URL: RFC 3986 section 3.2 without userinfo and escapes, and what
- * WHATWG's parser refuses too (a number that is no address).
+ * Whether `host[:port]` can appear in a URL: RFC 3986 section 3.2 without userinfo and escapes, and what
+ * WHATWG's parser refuses too (a number that is not an address).
  */
 export function isAuthority(authority: string): boolean {
   // The same few hosts come again and again.
@@ -102,7 +102,7 @@ export function unbracketed(host: string): string {
 
 /**
  * `host[:port]` of the request: the target's own (RFC 9112 section 3.2.2: it replaces Host), else Host,
- * else SERVER_NAME and SERVER_PORT. What could not stand in a URL is passed over.
+ * else SERVER_NAME and SERVER_PORT. What is not allowed in a URL is ignored.
  */
 export function effectiveAuthority(target: string, env: Env, scheme: string): string {
   if (target !== '' && isAuthority(target)) return target
@@ -148,7 +148,7 @@ function isPortMissing(host: string, env: Env): boolean {
   return hostLength(host) === host.length && isStockHost(env.list)
 }
 
-/** HTTP_HOST stands where those two files have it, and not where the Host header line itself would. */
+/** HTTP_HOST is where those two files have it, and not where the Host header line itself would. */
 function isStockHost(list: readonly string[]): boolean {
   for (let i = 2; i < list.length; i += 2) {
     if (list[i] !== 'HTTP_HOST') continue

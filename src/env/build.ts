@@ -4,7 +4,7 @@ import { joinValues } from './environment.js'
 import { parseTarget } from './target.js'
 import { isAlnum, percentDecode } from './text.js'
 
-/** What an HTTP server knows of a request. Strings are Latin-1, one character a byte. */
+/** What an HTTP server knows of a request. Strings are Latin-1, one character per byte. */
 export interface HttpFacts {
   readonly method: string
   /** The request target as received. */

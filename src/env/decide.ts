@@ -72,7 +72,7 @@ function plainRow(env: Env): 'as-sent' | 'front-controller' | null {
   return sent.slice(0, length).endsWith(script.slice(script.lastIndexOf('/'))) ? null : 'front-controller'
 }
 
-/** The target that takes the place of REQUEST_URI; null where that stands. */
+/** The target that takes the place of REQUEST_URI; null where that is used. */
 function targetOf({ takes }: Row, facts: Facts): string | null {
   if (takes === 'refused' || facts.sent === '') return null
   if (takes === 'sent') return sentTarget(facts)

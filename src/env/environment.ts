@@ -15,7 +15,7 @@ export class Environment implements Env {
   readonly #isAscii: boolean
 
   /**
-   * @param list `name, value, name, value, …`; values are Latin-1 strings, one character a byte.
+   * @param list `name, value, name, value, …`; values are Latin-1 strings, one character per byte.
    * @param isAscii all of them are known to be ASCII, so that {@link toObject} need not look. Default false.
    */
   constructor(list: readonly string[], isAscii = false) {
@@ -58,7 +58,7 @@ export class Environment implements Env {
     return place === undefined ? undefined : this.list[place]
   }
 
-  /** A name stands more than once in the list. */
+  /** A name appears more than once in the list. */
   get hasRepeats(): boolean {
     this.#layout ??= layoutOf(this.list)
     return this.#layout.hasRepeats

@@ -28,7 +28,7 @@ export const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
 
 /**
  * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for the
- * last one, more when rewrites followed; 0 for none. Only those two set the method anew, and each redirect
+ * last one, more when rewrites followed; 0 for none. Only those two set the method again, and each redirect
  * puts another REDIRECT_ before it.
  */
 export function redirectsOf(env: Env): number {

@@ -28,7 +28,7 @@ function announcedLength(env: Env): number | null {
   return mayHaveBody(env) || isUnknownToGo(env) ? null : 0
 }
 
-/** Null for what is no number, or none that can be exact: Caddy sends -1 for a length that it does not know. */
+/** Null for what is not a number, or none that can be exact: Caddy sends -1 for a length that it does not know. */
 function numberOf(text: string): number | null {
   if (isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER) return Number(text)
   return text.startsWith('-') && !isRepairOn('caddy-minus-one') ? 0 : null
@@ -99,13 +99,13 @@ function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
 }
 
 /**
- * Variable name -> header name, '' for those that become none. Only names that are no other name's double
+ * Variable name -> header name, '' for those that become none. Only names that are not another name's double
  * (capitals, digits, `_`), and not without end: names come from clients.
  */
 const headerNames = new Map<string, string>()
 const MAX_KNOWN_NAMES = 500
 
-/** Variables that are no header fields of the request, though they look like some. */
+/** Variables that are not header fields of the request, though they look like some. */
 const never = new Set([
   // httpoxy, CVE-2016-5385: a client could choose the proxy of our own requests. repair: httpoxy
   'HTTP_PROXY',

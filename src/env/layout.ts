@@ -1,5 +1,5 @@
 /**
- * Where each meta-variable stands in its list. A server sends the same names in the same order again and
+ * Where each meta-variable appears in its list. A server sends the same names in the same order again and
  * again, so that requests share these.
  */
 import { MAX_KNOWN_NAME, uniqueName } from './names.js'
@@ -8,7 +8,7 @@ export class Layout {
   readonly names: readonly string[]
   /** Name -> place of its value in the list; of the last one, where a name is repeated. */
   readonly places: ReadonlyMap<string, number>
-  /** A name stands more than once. */
+  /** A name appears more than once. */
   readonly hasRepeats: boolean
   #copies = 0
   #template: Record<string, string> | undefined

@@ -33,7 +33,7 @@ export function mountLength(path: string, env: Env): number {
   }
   const found = resolve(path, script, info, env)
   if (found > 0 || path.indexOf('#') < 0 || !isRepairOn('fragment-in-target')) return found
-  // nginx and lighttpd resolve only what stands before it.
+  // nginx and lighttpd resolve only what comes before it.
   const length = resolve(path.slice(0, path.indexOf('#')), script, info, env)
   return path.charCodeAt(length) === 47 ? length : 0
 }
@@ -84,14 +84,14 @@ function withInfo(whole: Walk, script: Walk, info: Walk): number {
     if (standsAt(whole, script, 0) && standsAt(whole, info, mounted)) return endOf(whole, mounted)
   }
   if (!isRepairOn('rewritten-script-name')) return 0
-  // PATH_INFO is still what the server left for the app, so the mount path is what stands
+  // PATH_INFO is still what the server left for the app, so the mount path is what comes
   // before it (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
   const before = whole.segments.length - info.segments.length
   return whole.slash === info.slash && standsAt(whole, info, before) ? endOf(whole, before) : 0
 }
 
 /**
- * With ProxyPass the whole path is SCRIPT_NAME and the rest stands
+ * With ProxyPass the whole path is SCRIPT_NAME and the rest is
  * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`, or behind the script that the ProxyPass names.
  * @returns -1 where it tells nothing
  */

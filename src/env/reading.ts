@@ -100,7 +100,7 @@ export function readingFault(target: string, path: string, env: Env, mayHaveDots
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
   const odd = /[\0-\x1f\x7f#]/.exec(target)
   if (odd) {
-    // RFC 9112 section 3.2: a request target has neither. nginx and lighttpd resolve what stands before the "#".
+    // RFC 9112 section 3.2: a request target has neither. nginx and lighttpd resolve what comes before the "#".
     const what = odd[0] === '#' ? 'a "#"' : 'a control character'
     return `The request target ${quoted(target)} has ${what}, which servers and apps interpret differently.`
   }

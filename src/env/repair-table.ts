@@ -38,7 +38,7 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'Apache with .htaccess, Action, FallbackResource or DirectoryIndex; try_files, php_fastcgi',
     source: 'recording apache-cgid-event-rewrite-subdir',
     seen: 'SCRIPT_NAME is the file of the script, which the client never asked for',
-    done: 'the mount path is what stands before PATH_INFO, or else the folder of that file',
+    done: 'the mount path is what comes before PATH_INFO, or else the folder of that file',
   },
   'nginx-whole-path': {
     servers: 'nginx without fastcgi_split_path_info',
@@ -80,7 +80,7 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'Apache mod_proxy_fcgi, mod_proxy_scgi',
     source: 'recording apache-proxyfcgi-proxypass-prefix',
     seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest (GENERIC: /rest), the whole path in SCRIPT_NAME behind ProxyPass',
-    done: 'the mount path is what stands before that rest, with or without a script in it; scriptFilename goes without proxy:fcgi://host:port',
+    done: 'the mount path is what comes before that rest, with or without a script in it; scriptFilename goes without proxy:fcgi://host:port',
   },
   'https-spellings': {
     servers: 'others than Apache, lighttpd, nginx, Caddy, h2o and Go, which send on',

@@ -31,7 +31,7 @@ export function translate(env: Env, options?: TranslateOptions): CgiRequest {
 /**
  * An HTTP request, read from meta-variables when a property is asked for. Nothing throws: what is
  * missing or contradicts itself gets the most harmless reading (docs/environment.md has the rules).
- * Strings are Latin-1, one character a byte.
+ * Strings are Latin-1, one character per byte.
  */
 export class CgiRequest {
   readonly env: Env
@@ -111,7 +111,7 @@ export class CgiRequest {
   }
 
   /**
-   * The absolute URL. Bytes that may not stand in a URL are encoded, nothing else is touched: slashes,
+   * The absolute URL. Bytes that are not allowed in a URL are encoded, nothing else is touched: slashes,
    * dot segments and escapes are as the client sent them.
    */
   get url(): string {
@@ -134,7 +134,7 @@ export class CgiRequest {
 
   /**
    * The header fields: lower-case names, each once, values as they came. Without `Proxy`,
-   * `Transfer-Encoding` and names that are no tokens.
+   * `Transfer-Encoding` and names that are not tokens.
    */
   get headers(): HeaderList {
     this.#headers ??= headerList(this.env, this.contentLength)

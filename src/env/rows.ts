@@ -53,7 +53,7 @@ export const rows: readonly Row[] = [
   {
     name: 'error-page-rewritten',
     when: 'REDIRECT_STATUS >= 400, and the error document was rewritten (REDIRECT_REDIRECT_REQUEST_METHOD)',
-    gets: 'REDIRECT_URL, or SCRIPT_NAME + PATH_INFO where PATH_INFO is no end of it; QUERY_STRING',
+    gets: 'REDIRECT_URL, or SCRIPT_NAME + PATH_INFO where PATH_INFO is not an end of it; QUERY_STRING',
     fits: (facts) => facts.isErrorPage && facts.redirects > 1,
     takes: 'redirected',
     keepsStatus: true,
@@ -105,7 +105,7 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'rewritten',
-    when: 'PATH_INFO, which stands nowhere in REQUEST_URI (rewrite rules)',
+    when: 'PATH_INFO, which appears nowhere in REQUEST_URI (rewrite rules)',
     gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
     fits: (facts) => facts.info !== '',
     takes: 'served',

@@ -40,7 +40,7 @@ export function scriptEnv(request: Env, facts: ScriptFacts): string[] {
   }
   compute(env, request, facts)
   for (const [name, value] of Object.entries(facts.extra ?? {})) {
-    // CVE-2025-65082: configured variables must not stand above those of CGI.
+    // CVE-2025-65082: configured variables must not take precedence over those of CGI.
     if (value !== undefined && !env.has(name) && metaVariable(name)?.script !== 'computed')
       env.set(name, value)
   }

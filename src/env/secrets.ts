@@ -13,7 +13,7 @@ const secretName = new RegExp(`${word}|(?:^|[_-])(?:PWD|PW|PASS|DSN|AUTH|KEY|SIG
 /** `PWD` and `OLDPWD` are directories. */
 const plainNames = new Set(['PWD', 'OLDPWD'])
 
-/** `postgres://me:password@host`: the password, or the whole of what stands before the `@`. */
+/** `postgres://me:password@host`: the password, or the whole of what comes before the `@`. */
 const userinfo = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#"'<>@:]{0,200}):?[^\s/?#"'<>]{0,500}@/gi
 /** `[a]`, `%5Ba%5D`: PHP's arrays. */
 const brackets = '(?:\\[[^\\]\\s]{0,40}\\]|%5B[\\w%.-]{0,40}%5D)?'
@@ -103,7 +103,7 @@ export class Secrets {
     return withoutPasswords(this.#withoutPieces(out))
   }
 
-  /** Where a text was cut, half a secret may stand: before an ellipsis. */
+  /** Where a text was cut, half a secret may be: before an ellipsis. */
   #withoutPieces(text: string): string {
     if (!text.includes('…')) return text
     const parts = text.split('…')

@@ -31,11 +31,11 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
   },
   dropsHostPort: {
     seen: 'HTTP_HOST of its stock parameter files has no port (nginx before 1.30)',
-    done: 'the port is put back, where the variables stand as in those files',
+    done: 'the port is put back, where the variables are in the order of those files',
   },
   sendsBareProxyPath: {
     seen: 'with `ProxyFCGIBackendType GENERIC`, SCRIPT_FILENAME is the path at the back end',
-    done: 'the mount path is what stands before it',
+    done: 'the mount path is what comes before it',
   },
   authorizesFiles: {
     seen: 'asks an Authorizer about a file (SCRIPT_FILENAME), not about a path',

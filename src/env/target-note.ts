@@ -19,7 +19,7 @@ export function targetNote(row: string, { env, target }: CgiRequest): string | n
 
 /**
  * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: the path at the back end is not the end of the one that was
- * asked for, as behind ProxyPass, and what the two share is taken for the rest. Null where it is no such rule.
+ * asked for, as behind ProxyPass, and what the two share is taken for the rest. Null where it is not such a rule.
  */
 export function proxyNote(env: Env): string | null {
   const filename = env.get('SCRIPT_FILENAME') ?? ''

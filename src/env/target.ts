@@ -111,7 +111,7 @@ export function withQuery(path: string, query: string): string {
 }
 
 /**
- * What may stand in the path or query of a URL as it is: the characters of RFC 3986 section 2 without
+ * What may appear in the path or query of a URL as it is: the characters of RFC 3986 section 2 without
  * "#". "[" and "]" may stay, WHATWG's parser leaves them alone.
  */
 export const urlBytes = byteSet("!$%&'()*+,-./:;=?@[]_~")

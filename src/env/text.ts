@@ -1,6 +1,6 @@
-/** Small text tools of the translator. Strings are Latin-1: one character a byte. */
+/** Small text tools of the translator. Strings are Latin-1: one character per byte. */
 
-/** The value of a hexadecimal digit's character code; -1 when it is none. */
+/** The value of a hexadecimal digit's character code; -1 when it is not one. */
 export function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   const letter = code | 32

@@ -56,7 +56,7 @@ function put(segment: string, end: number, segments: string[], ends: number[]): 
   return false
 }
 
-/** Whether `part` stands in `whole` from segment `at` on. */
+/** Whether `part` appears in `whole` from segment `at` on. */
 export function standsAt(whole: Walk, part: Walk, at: number): boolean {
   if (at < 0 || at + part.segments.length > whole.segments.length) return false
   for (let i = 0; i < part.segments.length; i++) {

@@ -82,7 +82,7 @@ export class PartHeads {
     this.#countPairs(head)
     this.count++
     this.#state = 'body'
-    // The blank line's CRLF is looked at again: a delimiter that begins with it cuts the head off.
+    // The blank line's CRLF is checked again: a delimiter that begins with it cuts the head off.
     this.#fresh = true
     return bytes.subarray(at + 2)
   }

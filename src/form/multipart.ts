@@ -204,7 +204,7 @@ export function unescapeName(name: string): string {
 /**
  * The last component of a client's file name, without control characters: RFC 7578 section 4.2, "do
  * not use the file name blindly, check and possibly change to match local file system conventions".
- * Empty for a name that is none (`..`, `/`, nothing).
+ * Empty for an invalid name (`..`, `/`, nothing).
  */
 export function cleanFileName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1)

@@ -1,4 +1,4 @@
-/** Whose directory is it? Each holds a file that names its process, so that another one can tell when that is gone. */
+/** Whose directory is it? Each holds a file that names its process, so that another one can tell when that has exited. */
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /** Name of that file: `PID STARTED NAMESPACE`, with `-` for what the system does not tell. */

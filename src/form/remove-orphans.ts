@@ -22,7 +22,7 @@ export async function sweep(parent: string): Promise<void> {
     for (const name of await readdir(parent))
       if (directoryPattern.test(name)) await remove(`${parent}/${name}`).catch(() => {})
   } catch (error) {
-    // Whoever needs the directory will hear of it. For want of a descriptor the next upload sweeps.
+    // Whoever needs the directory gets the error. For want of a descriptor the next upload sweeps.
     if (shortage(error, parent) !== null) swept.delete(parent)
   }
 }

@@ -37,7 +37,7 @@ export interface FormSource {
   cancel(): void
 }
 
-/** @throws UsageError FORM_SOURCE when `request` is none of the three, or its body was already taken. */
+/** @throws UsageError FORM_SOURCE when `request` is not one of the three, or its body was already taken. */
 export function sourceOf(request: unknown): FormSource {
   if (isExchange(request)) return exchangeSource(request)
   if (isFetchRequest(request)) return fetchSource(request)
@@ -172,7 +172,7 @@ function endOfNode(req: NodeRequestLike, task: () => void): void {
   else ends?.once?.('close', task)
 }
 
-/** What a failed read means: our adapters throw our own errors, all else is a client that left. */
+/** What a failed read means: our adapters throw our own errors, everything else is a client that left. */
 export function readFailure(error: unknown): CgiupError {
   if (error instanceof CgiupError) return error
   return new RequestError('REQUEST_ABORTED', 'The client disconnected while sending the form.', {

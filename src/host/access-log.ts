@@ -1,4 +1,4 @@
-/** One line a request, for people. */
+/** One line per request, for people. */
 import { visible } from '../cgi/script/stderr.js'
 import type { AccessEntry } from '../http/server/server.js'
 

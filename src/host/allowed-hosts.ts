@@ -79,7 +79,7 @@ function read(text: string, where: string): string {
   )
 }
 
-/** What can stand in a command line as it is; a stranger may have chosen it. */
+/** What can appear in a command line as it is; a stranger may have chosen it. */
 export const isPlainName = (name: string): boolean => /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-')
 
 /**

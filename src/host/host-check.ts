@@ -26,7 +26,7 @@ export interface HostCheckOptions {
 /** The handler, behind the check of hosts where this is a development server over TCP. */
 export function withHostCheck(handler: Handler, options: HostCheckOptions): Handler {
   const { allowedHosts, host, path, development } = options
-  // Wrong names are told in production too.
+  // Wrong names are reported in production too.
   const rule = hostRule(allowedHosts, host)
   return path === undefined && isDevelopment('http', development) ? checkHosts(handler, rule) : handler
 }
@@ -46,7 +46,7 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
       logged.add(host)
       exchange.stderr(logLine(exchange.env, `421: the host is ${shown(host)}. ${advice}`))
     }
-    // Its line in the log has been said by then (noticeProxies).
+    // Its line has been logged by then (noticeProxies).
     const mark = exchange.peer.proxyMark
     return misdirected(host, mark === undefined ? [advice] : [behindProxy(mark), advice])
   }

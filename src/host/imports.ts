@@ -22,7 +22,7 @@ interface Known {
   readonly specifiers: readonly string[]
 }
 
-/** Files read before, with what they import: a request reads those anew that have changed. */
+/** Files read before, with what they import: a request reads those that have changed again. */
 const known = new Map<string, Known>()
 
 /**

@@ -28,7 +28,7 @@ export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, Place
   readonly development?: boolean
 }
 
-/** Those that are no limits. */
+/** Those that are not limits. */
 const ownNames = namesOf<Omit<HostOptions, keyof typeof scriptLimits | keyof PlaceLimits>>({
   handler: true,
   documentRoot: true,

@@ -28,7 +28,7 @@ function importsOf(root: string): Record<string, unknown> {
   }
 }
 
-/** A target is a path, a list of targets, or targets by condition; null, and names of packages, are no files. */
+/** A target is a path, a list of targets, or targets by condition; null, and names of packages, are not files. */
 function paths(target: unknown, root: string, star: string): string[] {
   if (typeof target === 'string')
     return target.startsWith('./') ? [join(root, target.replaceAll('*', star))] : []

@@ -16,7 +16,7 @@ const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i
 /** Extensions whose files cannot import JavaScript, so that they need not be read. */
 const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
 
-/** Names of a directory that are looked at to find its programs; beyond it no JavaScript is sent. */
+/** Names of a directory that are checked to find its programs; beyond it no JavaScript is sent. */
 const mostNames = 10_000
 
 /** What `run()` and its launchers share (run.ts). */

@@ -7,7 +7,7 @@ import { translate } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
 import { changeVariables, DerivedExchange, emptyBody, type Route, setRoute } from './derived-exchange.js'
 
-/** How many local redirects one request may take; the next is an error (Go follows them for ever). */
+/** How many local redirects one request may take; the next is an error (Go follows them forever). */
 const maxLocalRedirects = 10
 
 /**

@@ -16,7 +16,7 @@ export interface ServeOptions extends HttpOptions {
   readonly allowedHosts?: readonly string[]
 }
 
-/** Those that are no limits. */
+/** Those that are not limits. */
 const ownNames = namesOf<Omit<ServeOptions, keyof typeof httpLimits>>({
   host: true,
   port: true,

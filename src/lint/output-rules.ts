@@ -1,4 +1,4 @@
-/** What {@link lintOutput} looks for: one row a rule. Tests run a script of bad output against each row. */
+/** What {@link lintOutput} looks for: one row per rule. Tests run a script of bad output against each row. */
 import type { LintRule, Seen } from './finding.js'
 import type { HeadLine, Subject } from './output-subject.js'
 

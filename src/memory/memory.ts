@@ -11,7 +11,7 @@ import type { RoleName } from './role.js'
 /** A server for tests. */
 export interface TestServer {
   /**
-   * One request. Redirects are not followed. A reply that breaks in its middle makes reading the
+   * One request. Redirects are not followed. A reply that breaks partway makes reading the
    * response's body fail; so does `init.signal`.
    * @param path a request target, sent as it is (`//a/%2F?b`), or an absolute URL
    */

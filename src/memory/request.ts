@@ -32,7 +32,7 @@ export interface TestInit {
   data?: string | Uint8Array | Blob
 }
 
-/** A request as it would stand on the wire. */
+/** A request as it would be on the wire. */
 export interface TestRequest {
   readonly method: string
   /** Request target, raw. */

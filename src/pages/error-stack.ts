@@ -1,7 +1,7 @@
 /**
  * The stack of an error for the development page: its own lines, told from those of the message, and the
  * source around the first one of the app. A request may have written the message: no file is read by what
- * stands there.
+ * is there.
  */
 import { readFileSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -12,7 +12,7 @@ import { isOwn, loadedFiles, packageOf, realPath } from '../core/loaded-files.js
 export interface Stack {
   /** `at f (file:///app.js:1:2)`, a line each. */
   readonly lines: readonly string[]
-  /** They are V8's: nothing else stands in the stack but a head that is the error's name and message. */
+  /** They are V8's: nothing else appears in the stack but a head that is the error's name and message. */
   readonly isSure: boolean
 }
 

@@ -46,7 +46,7 @@ ${body}
   }
 }
 
-/** What went wrong, to the status a client gets for it: 499 has no page, the client is gone. */
+/** What went wrong, to the status a client gets for it: 499 has no page, the client has disconnected. */
 export function statusOf(error: unknown): number {
   return error instanceof CgiupError && error.status >= 400 && error.status !== 499 ? error.status : 500
 }

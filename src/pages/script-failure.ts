@@ -75,7 +75,7 @@ function hiddenNote(command: string): string {
   return `<p><small>Secrets are not shown. Set them in your shell first: ${names.join(', ')}.</small></p>`
 }
 
-/** Bytes as text; what is no text is shown as `\x00`, line ends as they are. */
+/** Bytes as text; what is not text is shown as `\x00`, line ends as they are. */
 function shown(latin1: string): string {
   const text = decode(latin1) ?? latin1
   return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)

@@ -3,10 +3,10 @@ import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadedFiles, packageOf, realPath } from '../core/loaded-files.js'
 
-/** Checks after which the list of loaded files is made anew: modules can be loaded later. */
+/** Checks after which the list of loaded files is recreated: modules can be loaded later. */
 const COLLECT_EVERY = 40
 
-/** Most files that are looked at. */
+/** Most files that are checked. */
 const MOST_FILES = 2000
 
 /**

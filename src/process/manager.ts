@@ -14,7 +14,7 @@ const managers: ReadonlyMap<string, boolean> = new Map([
   ['multiwatch', true],
   ['litespeed', true],
   ['lshttpd', true],
-  // Requests hang for ever on the socket of one that ended.
+  // Requests hang forever on the socket of one that ended.
   ['h2o', false],
 ])
 
@@ -32,7 +32,7 @@ export interface Manager {
 export type ManagerFound = Manager | 'gone' | undefined
 
 /**
- * Looks among the ancestors: a wrapper script that does not `exec` stands between. Those that start a
+ * Looks among the ancestors: there may be a wrapper script that does not `exec`. Those that start a
  * process and leave (spawn-fcgi, cgi-fcgi -start, a shell) and systemd manage nothing.
  *
  * @param socketPath path of the Unix socket that was handed over (server/socket-path)
@@ -93,7 +93,7 @@ const stillThere = ({ pid, facts }: Manager): boolean => {
 }
 
 /**
- * Calls back, once, when the manager is gone, or what stands between it and this process.
+ * Calls back, once, when the manager has exited, or a process between it and this one.
  *
  * @returns stops watching
  */

@@ -31,7 +31,7 @@ class Silent implements ServedConnection, WireOwner {
     this.#service = service
     this.#give = give
     this.#since = service.now()
-    // One that finds no room is told so when it asks for something.
+    // One over the limit gets an error when it asks for something.
     service.hasRoom()
     service.opened(this)
     wire.probe(this)

@@ -9,7 +9,7 @@ export interface RenewalOptions {
   readonly recycle?: RecycleOptions | undefined
   /** Path of a changed file, or null. */
   readonly changed?: (() => string | null) | undefined
-  /** How often files are looked at, in milliseconds. Default 1000. */
+  /** How often files are checked, in milliseconds. Default 1000. */
   readonly changedEveryMs?: number
   /** Called once, when a fresh process should take over. @param why for the log */
   readonly due: (why: string) => void

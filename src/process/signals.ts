@@ -7,7 +7,7 @@ export interface EndOptions {
   /** How long running requests may take, in milliseconds; then they are broken off. */
   readonly graceMs: number
   /**
-   * A server that repeats SIGTERM started the process (mod_fcgid, after 1.3 s): a second one is no order
+   * A server that repeats SIGTERM started the process (mod_fcgid, after 1.3 s): a second one is not an order
    * to hurry. Else the second signal ends the process at once.
    */
   readonly managed: boolean

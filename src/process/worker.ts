@@ -107,7 +107,7 @@ export class Worker {
       this.#send({ cgiup: 'bind', place })
     }).finally(() => process.channel?.unref())
 
-  /** It serves now, and ends when the primary says so, or has gone. */
+  /** It serves now, and ends when the primary says so, or has exited. */
   serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): GracefulEnd {
     this.#end = end
     this.#send({ cgiup: 'serving', serving: { ...serving, graceMs: end.graceMs } })
@@ -123,7 +123,7 @@ export class Worker {
     }
   }
 
-  /** The handler; the primary is told of its first request, by which this worker may crash. */
+  /** The handler; the primary is notified of its first request, which may crash this worker. */
   handlerOf(handler: Handler): Handler {
     let asked = false
     return (exchange) => {
@@ -185,20 +185,20 @@ export class Worker {
   }
 
   #send(message: ToPrimary): void {
-    // An error means that the primary has gone, which `disconnect` says.
+    // An error means that the primary has exited, which `disconnect` reports.
     if (process.connected) process.send?.(message, undefined, undefined, () => {})
   }
 }
 
 const key = Symbol.for('cgiup.worker')
 
-/** This process as a worker; undefined where it is none. One for all copies of this module. */
+/** This process as a worker; undefined where it is not one. One for all copies of this module. */
 export function currentWorker(): Worker | undefined {
   const place = globalThis as { [key]?: Worker }
   if (place[key] !== undefined) return place[key]
   const text = process.env[workerVariable]
   if (!text) return undefined
-  // Programs that the app starts are no workers.
+  // Programs that the app starts are not workers.
   delete process.env[workerVariable]
   const facts = JSON.parse(text) as WorkerFacts
   if (process.send === undefined || (facts.primary !== process.ppid && process.connected)) return undefined

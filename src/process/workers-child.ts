@@ -156,7 +156,7 @@ const own = [
 
 /**
  * The environment that this process was started with. What the app file has put into process.env since, from
- * an `.env` file for example, the worker reads anew: it would take the old value for one that was given.
+ * an `.env` file for example, the worker reads again: it would take the old value for one that was given.
  */
 function firstEnvironment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {}

@@ -63,7 +63,7 @@ export class Workers implements Crew {
 
   /**
    * Resolves when the first worker serves; the others are started then, so that what keeps the app from
-   * starting is said once.
+   * starting is logged once.
    *
    * @throws UsageError WORKER_FAILED when that worker ends before it serves
    */
@@ -112,7 +112,7 @@ export class Workers implements Crew {
     this.log('reloaded: all workers are new')
   }
 
-  /** Ends all workers gracefully, each within its own grace. Resolves when they have gone. */
+  /** Ends all workers gracefully, each within its own grace. Resolves when they have exited. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

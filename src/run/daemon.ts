@@ -29,7 +29,7 @@ import { handlerFor } from './roles.js'
 const FCGID_GRACE_MS = 7000
 const GRACE_MS = 30_000
 
-/** How often the files of the app are looked at: a person reloads the page half a second after saving. */
+/** How often the files of the app are checked: a person reloads the page half a second after saving. */
 const CHANGED_EVERY_MS = { development: 250, production: 1000 }
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE; AppError APP_SHAPE */
@@ -83,12 +83,12 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
     throw error
   })
   if (http) warnOfPages(plan.development, daemon.address)
-  // Under a manager stderr is the server's error log: it is told of trouble only.
+  // Under a manager stderr is the server's error log: only errors go there.
   if (!handed && !worker) say(plan, banner(found, daemon, plan))
   ending ??= worker?.serve(servingOf(found, daemon, plan), { close, graceMs, adopt: daemon.adopt })
   const told = signalWhileLoading()
   if (told) setImmediate(() => ending?.end(`${told} arrived while the app was being loaded`))
-  const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has gone`))
+  const unwatch = manager && !worker && watchManager(manager, () => ending?.end(`${manager.name} has exited`))
   return running(found, daemon, worker, graceMs, () => {
     if (unwatch) unwatch()
     renewed.stop()

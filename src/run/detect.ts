@@ -62,7 +62,7 @@ export function detect(facts: StartFacts): Detected {
   }
   const handed = handedOver(facts)
   if (handed !== undefined) return handed
-  // FCGI_ROLE and PHP_FCGI_CHILDREN are no signs of FastCGI: fcgiwrap passes the former to CGI
+  // FCGI_ROLE and PHP_FCGI_CHILDREN are not signs of FastCGI: fcgiwrap passes the former to CGI
   // scripts, lighttpd sets the latter for whatever it starts.
   // RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always set; h2o forgets it, so the method counts too.
   if (env.GATEWAY_INTERFACE) return { server: 'cgi', why: `GATEWAY_INTERFACE=${env.GATEWAY_INTERFACE}` }

@@ -1,4 +1,4 @@
-/** Where a process can only make room for a fresh one when another process keeps the socket open meanwhile. */
+/** Where a process can only be recycled when another process keeps the socket open meanwhile. */
 
 import { isDevelopment } from '../core/development.js'
 import { findManager } from '../process/manager.js'

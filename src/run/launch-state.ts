@@ -5,7 +5,7 @@ import type { Running, RunOptions } from './options.js'
 export interface Launch {
   /** The app's file, as it was named. */
   file?: string
-  /** Go before the options in the app's own call. */
+  /** Override the options in the app's own call. */
   options: RunOptions
   /** Set by `run()`: what the app file, or the launching program, got from it. */
   running?: Promise<Running>

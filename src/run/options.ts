@@ -12,7 +12,7 @@ import type { DetectedServer, ServerName } from './detect.js'
 export type CgiOptions = Omit<ChildOptions, 'onError'>
 
 export interface RunOptions extends AppOptions {
-  /** Which server to be. Default `auto`: what started the process. CGIUP_SERVER goes before it. */
+  /** Which server to run as. Default `auto`: what started the process. CGIUP_SERVER overrides it. */
   server?: ServerName
   /** Address to listen on. Default `127.0.0.1`: only this machine can connect. */
   host?: string
@@ -20,7 +20,7 @@ export interface RunOptions extends AppOptions {
   port?: number
   /**
    * Where to listen, in one word: `host:port`, `:port`, `[::1]:port`, `unix:/path` or `/path`.
-   * Goes before `host` and `port`.
+   * Overrides `host` and `port`.
    */
   listen?: string
   /**

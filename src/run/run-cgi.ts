@@ -20,7 +20,7 @@ export interface RunCgiOptions extends AppOptions, StdinLimits {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** The request body: CONTENT_LENGTH bytes are read, or up to the end. Default: there is none. */
   readonly stdin?: Readable
-  /** Takes the reply; ended when it is whole, destroyed when it broke in its middle. */
+  /** Takes the reply; ended when it is whole, destroyed when it broke partway. */
   readonly stdout: Writable
   /** Takes diagnostics. Default `process.stderr`. */
   readonly stderr?: { write(text: string): unknown }

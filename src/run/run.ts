@@ -14,7 +14,7 @@ import { type RunPlan, resolveOptions } from './resolve.js'
  * Serves an app: as a CGI script when a web server started this process, else as an HTTP server for
  * development.
  *
- * A failure (a port that is taken, an app that is none) rejects the promise. When nobody waits for
+ * A failure (a port that is in use, a value that is not an app) rejects the promise. When nobody waits for
  * it, the failure is printed in two lines and the process exits with 1.
  *
  * @throws UsageError SERVER_UNKNOWN, REPAIRS_INVALID, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
@@ -27,7 +27,7 @@ export function run(app: App, options: RunOptions = {}): Promise<Running> {
   return new Watched(running, launch !== undefined)
 }
 
-/** A promise whose failure is told to the person at the terminal when no program takes it. */
+/** A promise whose failure is reported to the person at the terminal when no program takes it. */
 class Watched extends Promise<Running> {
   #taken: boolean
 

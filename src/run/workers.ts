@@ -53,7 +53,7 @@ export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promis
     if (workers.ending) workers.kill()
   }
   process.on('exit', onExit)
-  const unwatch = manager && watchManager(manager, () => ending.end(`${manager.name} has gone`))
+  const unwatch = manager && watchManager(manager, () => ending.end(`${manager.name} has exited`))
   const release = () => {
     if (unwatch) unwatch()
     ending.release()

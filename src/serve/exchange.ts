@@ -90,7 +90,7 @@ export abstract class SocketExchange implements Exchange {
     return this.reply === 'replying' || this.reply === 'cut'
   }
 
-  /** The reply is out, or the connection is gone. */
+  /** The reply is out, or the connection is closed. */
   get finished(): boolean {
     return this.reply === 'finished'
   }
@@ -108,7 +108,7 @@ export abstract class SocketExchange implements Exchange {
     return this.#gone !== undefined
   }
 
-  /** Nobody is there for the reply: that it breaks off is no trouble. */
+  /** Nobody is there for the reply: that it breaks off does not matter. */
   get clientLeft(): boolean {
     return this.#gone instanceof RequestError && this.#gone.code === 'REQUEST_ABORTED'
   }
@@ -158,7 +158,7 @@ export abstract class SocketExchange implements Exchange {
  * variables believe it. repair: httpoxy
  */
 const withoutProxy = (env: Environment, isAscii: boolean): Environment => {
-  // The look-up knows where all names stand, and will be asked for others.
+  // The look-up knows the index of all names, and will be asked for others.
   if (env.get('HTTP_PROXY') === undefined) return env
   return new Environment(
     env.list.filter((_, i, list) => list[i - (i % 2)] !== 'HTTP_PROXY'),

@@ -13,7 +13,7 @@ export interface Waiting {
 
 /**
  * Whether a reply has to wait until all of the body is here: an app that writes what it reads (an echo, a
- * proxy, a transformation) would wait for ever for the rest. Replies in one piece need no more of it.
+ * proxy, a transformation) would wait forever for the rest. Replies in one piece need no more of it.
  */
 export const needsBodyFirst = (exchange: Waiting, body: Reply['body']): boolean => {
   const { stdin } = exchange

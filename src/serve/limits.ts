@@ -12,7 +12,7 @@ export interface ServiceOptions extends LimitOptions<typeof requestLimits> {
    * False where both end in the same file. Default true.
    */
   readonly logErrors?: boolean
-  /** Other processes may serve the same app at the same time; apps are told. Default false. */
+  /** Other processes may serve the same app at the same time; apps can see it. Default false. */
   readonly multiprocess?: boolean
   /** Where lines about connections and broken replies go. Default: `process.stderr`. */
   readonly stderr?: (text: string) => void

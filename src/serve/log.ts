@@ -2,7 +2,7 @@
 
 /** Lines about bad peers that may come together; then one a second. */
 const BURST = 20
-/** Different lines that are kept to be said only once. */
+/** Different lines that are kept so that each is logged only once. */
 const MOST_KNOWN = 100
 
 export class Log {
@@ -27,7 +27,7 @@ export class Log {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
 
-  /** What holds for every reply of an app is said once in the life of the process. */
+  /** What holds for every reply of an app is logged once in the life of the process. */
   once(text: string): void {
     if (this.#said.has(text)) return
     // Texts with a value in them are no longer told from new ones: said again rather than not at all.

@@ -86,7 +86,7 @@ function onExit(code: number): void {
   abandonNow(open, { status: told === undefined ? 500 : 503, why, isLast: true })
 }
 
-/** `exit` is told from within `process.exit()`: the stack says who called it. */
+/** `exit` is emitted within `process.exit()`: the stack shows who called it. */
 function causeOf(code: number): string {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 50

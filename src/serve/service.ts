@@ -204,7 +204,7 @@ export class Service {
     if (!isAbort(error)) this.report(exchange, textOf(error))
   }
 
-  /** The end of the process waits for it: a handler is not to be stopped in its middle. */
+  /** The end of the process waits for it: a handler is not to be stopped partway. */
   outlast(work: Promise<unknown>): void {
     const settled: Promise<unknown> = work.then(
       () => this.#work.delete(settled),
@@ -284,8 +284,8 @@ export class Service {
   }
 
   /**
-   * Each one behind a look at the sockets of its own: after a stall requests may wait there, and timers come
-   * first; and a server that sees one closed may send its next request on another.
+   * Polls for input before closing each connection: after a stall, requests may be waiting there, and timers
+   * run first; and a server that sees one connection closed may send its next request on another.
    */
   async #closeIdle(): Promise<void> {
     for (const connection of this.connections) {

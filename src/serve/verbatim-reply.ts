@@ -4,7 +4,7 @@ import { HeadParser } from '../cgi/codec/head-parser.js'
 import { AppError } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
 
-/** @throws ProgramError when it is no HTTP response; AppError REPLY_INVALID when its body is framed */
+/** @throws ProgramError when it is not an HTTP response; AppError REPLY_INVALID when its body is framed */
 export async function parseVerbatimReply(reply: Reply): Promise<Reply> {
   const parser = new HeadParser({ nph: true })
   const pieces = piecesOf(reply.body)[Symbol.asyncIterator]()

@@ -16,7 +16,7 @@ export interface AdmissionOptions {
 /** Null for a peer that may connect, else the line for the log. */
 export type Admission = (peer: Pick<Wire, 'remoteAddress' | 'remoteFamily'>) => string | null
 
-/** @throws UsageError USAGE for an entry that is no address */
+/** @throws UsageError USAGE for an entry that is not an address */
 export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admission => {
   const allowed = allow === undefined ? null : listOf(allow, 'allow')
   // 3.2: "a comma separated list of valid IP addresses for the Web server", checked at each connection.

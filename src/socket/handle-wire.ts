@@ -50,7 +50,7 @@ const tellClosed = (wire: HandleWire): void => wire.tellClosed()
 const OPEN = 0
 /** To be closed once all is written. */
 const CLOSING = 1
-/** The peer was told that nothing more comes. */
+/** The peer was notified that nothing more comes. */
 const ENDED = 2
 const CLOSED = 3
 
@@ -347,7 +347,7 @@ export class HandleWire implements Wire {
   handOver(to: HandOver): boolean {
     if (this.#state !== OPEN) return false
     this.pause()
-    // The other process has a descriptor of its own by then: closing this one is no end of the connection.
+    // The other process has a descriptor of its own by then: closing this one is not an end of the connection.
     to(this.#handle, () => this.destroy())
     return true
   }

@@ -22,7 +22,7 @@ export interface Handle {
   getpeername?(address: Partial<AddressInfo>): number
 }
 
-/** `WriteWrap`: what the answer to a write that waits comes to. */
+/** `WriteWrap`: receives the completion of a pending write. */
 export interface WriteRequest {
   oncomplete?: (this: this, status: number) => void
   /** Keeps bytes alive that are not written yet. */

@@ -11,7 +11,7 @@ export function sendQueue(fd: number | undefined): number | undefined {
     const [, inode = ''] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`)) ?? []
     if (table === null) {
       table = readTable()
-      // The connections of a server are looked at in one go.
+      // The connections of a server are checked in one go.
       setImmediate(() => {
         table = null
       })

@@ -131,7 +131,7 @@ export class SocketWire implements Wire {
     const handle = (this.#socket as unknown as { readonly _handle?: Partial<SocketHandle> | null })._handle
     if (this.#socket.destroyed || typeof handle?.readStop !== 'function') return false
     handle.readStop()
-    // The other process has a descriptor of its own by then: closing this one is no end of the connection.
+    // The other process has a descriptor of its own by then: closing this one is not an end of the connection.
     to(handle as SocketHandle, () => this.#socket.destroy())
     return true
   }

@@ -10,7 +10,7 @@ export interface WireOwner {
    * that can be given away. 0 when it is not known, or not wanted.
    */
   readonly ahead: number
-  /** The peer sends no more: it has closed, or the connection is broken. May be told twice. */
+  /** The peer sends no more: it has closed, or the connection is broken. May be called twice. */
   gone(): void
   /** The connection is closed on this side too. Told once, never from within a call of the owner's. */
   closed(): void

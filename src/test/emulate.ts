@@ -1,4 +1,4 @@
-/** Scripts as a web server starts them: a process a request. */
+/** Scripts as a web server starts them: one process per request. */
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'

@@ -110,7 +110,7 @@ describe('env is an ordinary object, however the app gets at it', () => {
   })
 })
 
-describe('what is no Response', () => {
+describe('what is not a Response', () => {
   it.each([
     ['undefined', undefined, 'undefined'],
     ['null', null, 'null'],

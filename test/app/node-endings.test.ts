@@ -20,7 +20,7 @@ describe('errors of the app', () => {
     expect(() => serve(exchange)).toThrow(boom)
   })
 
-  test('something thrown that is no Error', async () => {
+  test('something thrown that is not an Error', async () => {
     const thrown = replyTo(() => {
       throw 'text'
     })
@@ -82,7 +82,7 @@ describe('errors of the app', () => {
         throw boom
       },
     ],
-  ])('%s: the reply stands, the error goes to stderr', async (_, app) => {
+  ])('%s: the reply is kept, the error goes to stderr', async (_, app) => {
     const exchange = await openExchange('/')
     const reply = await (await nodeHandler(app))(exchange)
     expect(reply.body).toBe('done')

@@ -95,7 +95,7 @@ describe('what listen() was asked for', () => {
   })
 })
 
-test('the program is told that it listens, and may close', async () => {
+test('the program gets its listen callback, and may close', async () => {
   const log: string[] = []
   const server = http.createServer(() => {})
   server.on('listening', () => log.push('listening'))

@@ -73,7 +73,7 @@ describe('anything else is refused with what was seen and what to do', () => {
     ['a NestJS application', { getHttpAdapter() {} }, 'a NestJS application', 'app.init()'],
     ['a Hapi server', { initialize() {}, listener: http.createServer() }, 'a Hapi server', 'server.listener'],
     ['a promise', Promise.resolve(hello), 'a promise', 'await createApp()'],
-    ['fetch that is no function', { fetch: true }, 'an object whose fetch is not a function', 'method'],
+    ['fetch that is not a function', { fetch: true }, 'an object whose fetch is not a function', 'method'],
     ['a Response', new Response('hello'), 'a Response', 'fetch: () => new Response()'],
     ['text', 'app.js', 'the text "app.js"', 'Pass the app itself'],
     ['a number', 3000, 'a number', 'Pass the app itself'],
@@ -95,7 +95,7 @@ describe('anything else is refused with what was seen and what to do', () => {
   })
 })
 
-describe('a function that is no Node app is told by what it returns, and never hangs', () => {
+describe('a function that is not a Node app is recognized by what it returns, and never hangs', () => {
   test.each<[string, () => unknown, string, string]>([
     ['a Response', () => new Response('x'), 'returns a Response', '{ fetch: app }'],
     ['a promise of a Response', async () => new Response('x'), 'returns a Response', '{ fetch: app }'],

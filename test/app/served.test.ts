@@ -112,7 +112,7 @@ describe.each([
     ['', ''],
   ] as const
 
-  test.each(['401', '403'])('the refused path itself is no error page: %s', async (status) => {
+  test.each(['401', '403'])('the refused path itself is not an error page: %s', async (status) => {
     for (const [script, info] of still) {
       const env = { REDIRECT_STATUS: status, SCRIPT_NAME: script, PATH_INFO: info }
       for (const app of [fetchApp, nodeApp, rawApp]) {

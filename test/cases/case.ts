@@ -47,7 +47,7 @@ export interface Case {
   readonly app: string
   readonly request?: CaseRequest
   readonly expect: Expectation | ((style: Style) => Expectation)
-  /** Gateways, by name, that behave otherwise for a reason that stands here. */
+  /** Gateways, by name, that behave differently for a reason that is given here. */
   readonly not?: Readonly<Record<string, string>>
 }
 

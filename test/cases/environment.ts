@@ -81,7 +81,7 @@ export const environmentCases: readonly Case[] = [
     expect: { json: { aborted: false } },
   },
   {
-    name: 'the gateway is told',
+    name: 'the app sees the gateway',
     clause: 'DESIGN: Gateway',
     app: 'gateway',
     expect: { json: { role: 'responder' }, body: /"protocol":"(cgi|fastcgi|scgi|http|memory)"/ },

@@ -7,7 +7,7 @@ import { type Answer, type Case, type Gateway, headerList } from './case.js'
 import { scripts, startProgram } from './program.js'
 import { fastcgi, fastcgiMultiplexed, scgi } from './sockets.js'
 
-/** A process a request, as a web server starts it. */
+/** One process per request, as a web server starts it. */
 const cgi: Gateway = {
   name: 'cgi',
   open: async (style) => ({

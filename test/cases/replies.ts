@@ -104,7 +104,7 @@ export const replyCases: readonly Case[] = [
     expect: { status: 206, headers: { 'content-range': 'bytes 0-4/10' }, body: 'hello' },
   },
   {
-    name: '201 with Location is no redirect',
+    name: '201 with Location is not a redirect',
     clause: 'RFC 9110 15.3.2',
     app: 'created',
     expect: { status: 201, headers: { location: '/things/1' } },

@@ -122,7 +122,7 @@ export const fastcgiMultiplexed: Gateway = {
   open: (style) => fastcgiSite(style, true),
 }
 
-/** On TCP, where a reply that breaks can be told from one that ends. */
+/** On TCP, where a reply that breaks can be distinguished from one that ends. */
 export const scgi: Gateway = {
   name: 'scgi',
   not: {

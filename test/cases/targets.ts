@@ -6,7 +6,7 @@ function sees(fetch: string, node: unknown, mount = ''): (style: Style) => Expec
   return (style) => ({ json: { url: style === 'fetch' ? fetch : node, mount } })
 }
 
-/** Gateways of ours, where nothing stands in front. */
+/** Gateways of ours, where nothing is in front. */
 const unresolved = Object.fromEntries(
   ['cgi', 'fastcgi', 'fastcgi, multiplexed', 'scgi', 'http', 'memory', 'cgi output in memory'].map((name) => [
     name,
@@ -61,7 +61,7 @@ export const targetCases: readonly Case[] = [
     expect: sees('/a//b///c', '/a//b///c'),
   },
   {
-    name: 'two slashes at the beginning are no authority',
+    name: 'two slashes at the beginning are not an authority',
     clause: 'RFC 9112 3.2.1',
     app: 'see',
     request: { target: '//evil.example/a' },

@@ -117,7 +117,7 @@ describe('a line of 300 kB to a log reader that is slow', () => {
 })
 
 describe('within a bound', () => {
-  it('callbacks that schedule others for ever', async () => {
+  it('callbacks that schedule others forever', async () => {
     const out = await run('for-ever')
     expect(out.body.toString()).toBe('done')
     expect(out.code).toBe(0)

@@ -111,7 +111,7 @@ describe('an app that fails', () => {
     }
   })
 
-  it('an error with a status of its own: the client’s fault is no failure of the app', async () => {
+  it('an error with a status of its own: the client’s fault is not a failure of the app', async () => {
     const out = await run('throws-413')
     expect(out.head).toMatch(/^Status: 413 Content Too Large\r\n/)
     expect(out.stderr).toContain('no more than 3 bytes (REQUEST_TOO_LARGE)')
@@ -146,7 +146,7 @@ describe('an app that fails', () => {
     expect([1, 13]).toContain(out.code)
   })
 
-  it('that waits for ever in its body: broken off', async () => {
+  it('that waits forever in its body: broken off', async () => {
     const out = await run('never-ends')
     expect(out.body.toString()).toBe('begun')
     expect(out.signal).toBe('SIGTERM')

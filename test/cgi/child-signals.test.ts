@@ -90,7 +90,7 @@ describe('waitUntil', () => {
     expect(readFileSync(env.NOTE, 'utf8')).toBe('done')
   })
 
-  it('that fails is told and counts', async () => {
+  it('that fails is logged and counts', async () => {
     const log = join(tempDir('work'), 'log')
     const child = start(variables('work-fails'), ['ignore', 'pipe', openSync(log, 'w')])
     const out = await outputOf(child)

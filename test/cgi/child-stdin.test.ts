@@ -89,7 +89,7 @@ describe('the body is read', () => {
     expect((await outputOf(child)).body.equals(pattern(200_000))).toBe(true)
   })
 
-  it('and its length is what the app is told', async () => {
+  it('and the app sees its length', async () => {
     const length = async (more: Variables) => {
       const child = start(variables('gateway', more))
       child.stdin?.end()

@@ -29,7 +29,7 @@ function values(list: readonly string[], name: string): string[] {
 }
 
 describe.skipIf(!needs('perl') || process.platform !== 'linux')('true bytes of the environment', () => {
-  it('that are no UTF-8 arrive as they were sent', async () => {
+  it('that are not UTF-8 arrive as they were sent', async () => {
     const { list } = await seen(['HTTP_X=caf\xe9 \xff', 'PATH_INFO=/\xe4'])
     expect(values(list, 'HTTP_X')).toEqual(['caf\xe9 \xff'])
     expect(values(list, 'PATH_INFO')).toContain('/\xe4')

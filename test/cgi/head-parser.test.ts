@@ -60,7 +60,7 @@ describe('RFC 3875 6.2.1: document', () => {
     })
   })
 
-  it('with Status has its code and reason, and Status is no header', () => {
+  it('with Status has its code and reason, and Status is not a header', () => {
     expect(parse('Status: 404 Not here\r\nContent-Type: a/b\r\nX: 1\r\n\r\n')).toEqual({
       kind: 'document',
       status: 404,
@@ -76,7 +76,7 @@ describe('RFC 3875 6.2.1: document', () => {
     expect(head.reason).toBe(undefined)
   })
 
-  it('Status may stand last, and twice with the same code', () => {
+  it('Status may be last, and twice with the same code', () => {
     expect(parse('Content-Type: a/b\nStatus: 418 x\nStatus: 418\n\n').status).toBe(418)
   })
 })
@@ -238,14 +238,14 @@ describe('output that ends too early', () => {
 })
 
 describe('errors are readable', () => {
-  it('bytes that are no text are escaped, long ones cut', () => {
+  it('bytes that are not text are escaped, long ones cut', () => {
     const error = refusal(`\xff\x1b${'x'.repeat(500)}\n`)
     expect(error.message).toMatch(/^[ -~…]+$/)
     expect(error.message).toContain('\\xff\\u001b')
     expect(error.message.length).toBeLessThan(600)
   })
 
-  it('a wrong line is told as soon as it ends', () => {
+  it('a wrong line is reported as soon as it ends', () => {
     expect(() => new HeadParser().push(bytesOf('Hello\n'))).toThrow(ProgramError)
   })
 })
@@ -291,7 +291,7 @@ describe('RFC 3875 5: NPH', () => {
     expect(parse('HTTP/1.0 200\n\n', { nph: true }).status).toBe(200)
   })
 
-  it.each(['Content-Type: a/b\n\n', 'HTTP/1.1 OK\n\n', 'HTTP/1.1\n\n'])('%j is none', (input) => {
+  it.each(['Content-Type: a/b\n\n', 'HTTP/1.1 OK\n\n', 'HTTP/1.1\n\n'])('%j is not a head', (input) => {
     expect(refusal(input, { nph: true }).message).toContain('RFC 3875 section 5.2')
   })
 

@@ -26,7 +26,7 @@ async function* stream(...pieces: string[]) {
 }
 
 describe('RFC 3875 6.3.3 Status', () => {
-  it('stands first, with its reason, also for 200', () => {
+  it('comes first, with its reason, also for 200', () => {
     expect(wire({ body: 'hi' })).toBe(
       'Status: 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n',
     )
@@ -76,7 +76,7 @@ describe('RFC 3875 6.3: header fields', () => {
     expect(error.message).toContain(`${what} at position 1`)
   })
 
-  it('refuses characters that are no bytes, and says what to do instead', () => {
+  it('refuses characters that are not bytes, and says what to do instead', () => {
     const error = errorOf(() => wire({ headers: ['Location', '/caf\u00e9/\u2713'] }))
     expect(error.message).toContain('U+2713 at position 6')
     expect(error.message).toContain('percent-encode')
@@ -299,7 +299,7 @@ describe('RFC 3875 6.2: Location', () => {
   })
 })
 
-describe('what is no reply', () => {
+describe('what is not a reply', () => {
   it.each([undefined, null, 'text', 42, {}, { status: 200, headers: {}, body: null }])('%j', (value) => {
     expect(errorOf(() => prepareReply(value as unknown as Reply, 'GET')).code).toBe('REPLY_INVALID')
   })

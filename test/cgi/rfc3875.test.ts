@@ -80,7 +80,7 @@ describe('MUST', () => {
     },
   )
 
-  it('6.1: REQUEST_METHOD is looked at', async () => {
+  it('6.1: REQUEST_METHOD is checked', async () => {
     expect((await run('hello', { REQUEST_METHOD: undefined })).head).toMatch(/^Status: 500 /)
   })
 
@@ -111,7 +111,7 @@ describe('SHOULD', () => {
     expect(await output).toMatchObject({ signal: 'SIGKILL' })
   })
 
-  it.each(['GE T', '<x>', 'GET\r\nX'])('4.3: what is no method is rejected: %j', async (method) => {
+  it.each(['GE T', '<x>', 'GET\r\nX'])('4.3: what is not a method is rejected: %j', async (method) => {
     expect((await run('hello', { REQUEST_METHOD: method })).head).toMatch(/^Status: 400 /)
   })
 

@@ -310,7 +310,7 @@ describe('runCgi()', () => {
     expect((await go(() => ok('x'), { nph: true })).head).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
   })
 
-  it('what is no app is refused', async () => {
+  it('what is not an app is refused', async () => {
     await expect(runCgi('nonsense' as never, { env: get, stdout: new PassThrough() })).rejects.toMatchObject({
       code: 'APP_SHAPE',
     })

@@ -60,7 +60,7 @@ describe('launch', () => {
     )
   })
 
-  test('a name that is no shell variable, or a NUL, is left out', () => {
+  test('a name that is not a shell variable, or a NUL, is left out', () => {
     expect(launch(['/x'], ['A B', '\xff', 'C', 'a\0b'])).toEqual({ command: ['/x'], env: {} })
   })
 })

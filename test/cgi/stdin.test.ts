@@ -40,7 +40,7 @@ async function all(body: Stdin): Promise<Buffer> {
 
 async function ahead(body: Stdin, until: () => boolean): Promise<void> {
   body.readAhead(true)
-  // Files are written in threads: turns of the event loop are no measure, only the test's own time limit is.
+  // Files are written in threads: turns of the event loop are not a measure, only the test's own time limit is.
   while (!until()) await turn()
   body.readAhead(false)
 }

@@ -38,7 +38,7 @@ describe('cgiup APP', () => {
     )
   })
 
-  it('its options go before those in the file', async () => {
+  it('its options override those in the file', async () => {
     write(
       'own-run.mjs',
       `import { run } from 'cgiup'\nimport app from './app.js'\nrun(app, { port: 1, mount: '/own' })`,
@@ -86,7 +86,7 @@ describe('cgiup APP', () => {
     expect({ err, code }).toEqual({ err: 'log\n', code: 0 })
   })
 
-  it('under CGI: words of the query are no options (RFC 3875 4.4, CVE-2012-1823)', async () => {
+  it('under CGI: words of the query are not options (RFC 3875 4.4, CVE-2012-1823)', async () => {
     const file = write('argv.cgi', hello, true)
     const env = {
       GATEWAY_INTERFACE: 'CGI/1.1',
@@ -105,7 +105,7 @@ describe('cgiup APP', () => {
       const { out, code } = await cgiup([file, ...words], { env })
       expect({ words, out: out.slice(0, 11), code }).toEqual({ words, out: 'Status: 200', code: 0 })
     }
-    // What stands before the script is the author's: #!/usr/bin/env -S cgiup --mount /m
+    // What comes before the script is the author's: #!/usr/bin/env -S cgiup --mount /m
     const { out } = await cgiup(['--mount', '/m', file, '--mount', '/n'], {
       env: { ...env, REQUEST_URI: '/m/y' },
     })
@@ -145,7 +145,7 @@ describe('cgiup APP', () => {
     expect(code).toBe(1)
   })
 
-  it('a failed start in the file itself is told once', async () => {
+  it('a failed start in the file itself is reported once', async () => {
     write('app.js', hello)
     for (const wait of ['', 'await ']) {
       const file = write(

@@ -26,7 +26,7 @@ echo to the log >&2`,
     })
   })
 
-  it('runs an app file that is no script', async () => {
+  it('runs an app file that is not a script', async () => {
     const { out, err, code } = await cgiup([
       'call',
       '/x?y',

@@ -7,7 +7,7 @@ type Run = Partial<Omit<ScriptRun, 'output'>> & { output: string | Uint8Array }
 
 const ok = 'Content-Type: text/plain; charset=utf-8\n\nhello'
 
-/** For each rule the outputs that break it, and the line it is told at. */
+/** For each rule the outputs that break it, and the line it is reported at. */
 const broken: Record<string, [run: Run | string, line: number | null][]> = {
   empty: [['', null]],
   bom: [[`\xef\xbb\xbf${ok}`, 1]],

@@ -86,7 +86,7 @@ describe('a script that is called like a command', () => {
     }
   })
 
-  it('is no command for a process with a socket on descriptor 0 either', async () => {
+  it('is not a command for a process with a socket on descriptor 0 either', async () => {
     script('host', app('"served"'))
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -83,7 +83,7 @@ describe.each(allForms)('$name', (form) => {
     expect(linesOf(server, target)).toEqual(lines)
   })
 
-  it('a reply that breaks in its middle: one line with the stack', async () => {
+  it('a reply that breaks partway: one line with the stack', async () => {
     const server = await startForm(form, late)
     await server.ask('/broken')
     expect(await until(() => linesOf(server, '/broken').length > 0)).toBe(true)

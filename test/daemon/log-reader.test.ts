@@ -25,7 +25,7 @@ async function leave({ child }: Started): Promise<void> {
 }
 
 describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form: Form) => {
-  it('lives on when the reader of its log has gone', async () => {
+  it('keeps running when the reader of its log has exited', async () => {
     const server = await startForm(form, noisy)
     const first = await server.ask('/')
     expect(first).toMatch(/pid \d+/)
@@ -45,7 +45,7 @@ it('cgiup host lives on, and its scripts answer', async () => {
   expect(server.exit()).toBeUndefined()
 })
 
-it('a reader that does not read holds nothing up, what it does not take is dropped, and that is said', async () => {
+it('a reader that does not read holds nothing up, what it does not take is dropped, and that is logged', async () => {
   const server = await startForm(
     forms.fastcgi,
     `async (request) => {

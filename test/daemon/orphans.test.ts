@@ -67,7 +67,7 @@ describe.each(servers)('$name is killed (SIGKILL)', ({ name, start }) => {
     void request({ port: server.port }, { target: `/slow?at=${gate}` }).catch(() => {})
     expect(await until(() => existsSync(`${gate}.begun`))).toBe(true)
     await killServer(server, name)
-    // The connection of the request has gone with the server; its app goes on until it is done.
+    // The connection of the request was closed with the server; its app goes on until it is done.
     await new Promise((resolve) => setTimeout(resolve, 1500))
     writeFileSync(gate, '')
     expect(await until(() => server.alive().length === 0, 8000)).toBe(true)
@@ -78,7 +78,7 @@ const processesOf = (server: Server) =>
   processes().filter(({ command }) => command.includes(server.directory))
 
 describe('a server that died before the process could look', () => {
-  /** Starts the app with a listening socket on descriptor 0 and a parent that is gone at once. */
+  /** Starts the app with a listening socket on descriptor 0 and a parent that exits at once. */
   async function orphan(path: string, env: NodeJS.ProcessEnv = {}) {
     const place = makePlace()
     const server = createServer()

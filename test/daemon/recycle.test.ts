@@ -1,4 +1,4 @@
-/** A process that makes room for a fresh one: none of the requests that come meanwhile is lost. */
+/** A process that is recycled: none of the requests that come meanwhile is lost. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'

@@ -39,7 +39,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     await endsClean(server)
   })
 
-  it('stop (SIGTERM), busy: the request goes on, the repeated SIGTERM is no order to hurry', async () => {
+  it('stop (SIGTERM), busy: the request goes on, the repeated SIGTERM is not an order to hurry', async () => {
     const server = await startFcgid()
     const { pid, open } = await slow(server)
     signalProcess(server.server.pid, 'SIGTERM')

@@ -19,7 +19,7 @@ test('every code of the table is thrown somewhere, and says what to do', () => {
   const classes = throwers(Object.keys(errorTable))
   for (const [code, { title, fix, status }] of Object.entries(errorTable)) {
     expect(sources, `${code} is never used`).toContain(`'${code}'`)
-    expect(classes.get(code)?.size, `whose fault ${code} is cannot be told`).toBeGreaterThan(0)
+    expect(classes.get(code)?.size, `the class of ${code} cannot be determined`).toBeGreaterThan(0)
     expect(title, code).toMatch(/^[A-Z].*[^.]$/)
     expect(fix, code).toMatch(/[.…]$/)
     expect(status, code).toBeGreaterThanOrEqual(400)

@@ -19,7 +19,7 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 
 const tables: [file: string, limits: Readonly<Record<string, Limit>>, docstring: 0 | -1][] = [
   ['requests', requestLimits, 0],
-  // Those that FastCGI has with another default stand there once more.
+  // Those that FastCGI has with another default are there once more.
   ['requests', httpLimits, -1],
   ['scripts', { ...placeLimits, ...scriptLimits }, 0],
   ['cgi', cgiLimits, 0],

@@ -30,7 +30,7 @@ export interface Oracle {
   readonly server_port: number
 }
 
-/** A FastCGI record, base64; of a long STDIN record only what stands around its content. */
+/** A FastCGI record, base64; of a long STDIN record only what is around its content. */
 type RecordedRecord = string | readonly [header: string, padding: string]
 
 export interface RecordedRequest {

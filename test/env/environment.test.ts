@@ -44,13 +44,13 @@ describe('fromBytes', () => {
     expect(env.list).toEqual(['B', '2', 'A', '1=1', 'HTTP_X', 'a', 'HTTP_X', 'b', 'EMPTY', ''])
   })
 
-  test('keeps bytes that are no UTF-8', () => {
+  test('keeps bytes that are not UTF-8', () => {
     const env = Environment.fromBytes(bytes('REQUEST_URI=/caf\xe9\0'))
     expect(env.get('REQUEST_URI')).toBe('/caf\xe9')
     expect(env.toObject().REQUEST_URI).toBe('/caf\xe9')
   })
 
-  test('passes over what is no variable', () => {
+  test('passes over what is not a variable', () => {
     expect(Environment.fromBytes(bytes('novalue\0=x\0\0A=1')).list).toEqual(['A', '1'])
     expect(Environment.fromBytes(bytes('')).list).toEqual([])
     expect(Environment.fromBytes(bytes('a\0b=c\0')).list).toEqual(['b', 'c'])
@@ -97,7 +97,7 @@ describe('toObject', () => {
     expect(env.toObject()).toBe(env.toObject())
   })
 
-  test('a value that is UTF-8 of U+FFFD is no broken value', () => {
+  test('a value that is UTF-8 of U+FFFD is not a broken value', () => {
     expect(Environment.fromBytes(Buffer.from('A=\ufffd\0')).toObject().A).toBe('\ufffd')
   })
 

@@ -52,7 +52,7 @@ describe('the length of the body', () => {
     [{ CONTENT_LENGTH: '7' }, 7, '7'],
     [{ CONTENT_LENGTH: '-1' }, 0, undefined],
     [{ CONTENT_LENGTH: '0' }, 0, '0'],
-  ])('what the adapter knows stands above CONTENT_LENGTH: %j', (variables, bodyLength, header) => {
+  ])('what the adapter knows takes precedence over CONTENT_LENGTH: %j', (variables, bodyLength, header) => {
     const request = read({ ...post, ...variables }, { bodyLength })
     expect(request.contentLength).toBe(bodyLength)
     expect(request.header('content-length')).toBe(header)

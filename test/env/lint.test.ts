@@ -153,7 +153,7 @@ test.each(Object.keys(always))('what %s breaks with every GET', (mode) => {
   expect(codes).toEqual(always[mode])
 })
 
-test('a front controller of CGI without extension is none that the server has rewritten', () => {
+test('a front controller of CGI without extension is not one that the server has rewritten', () => {
   const env = new Environment(
     list({
       ...clean,

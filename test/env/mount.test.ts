@@ -185,7 +185,7 @@ const unsplit: Case[] = [
     mount: '/app',
   },
   {
-    how: 'ProxyPass, encoded anew',
+    how: 'ProxyPass, encoded again',
     uri: '/app/a b',
     script: '/app/a b',
     more: proxy('//a%20b'),
@@ -283,7 +283,7 @@ describe.each([
   ['SCRIPT_NAME is the mount path', mounted],
   ['SCRIPT_NAME is the file of a front controller', rewritten],
   ['SCRIPT_NAME is the whole path', unsplit],
-  ['SCRIPT_NAME is what h2o was told', told],
+  ['SCRIPT_NAME is what h2o is configured to send', told],
 ])('%s', (_, rows) => {
   test.each(rows)('$how: $uri', (row) => {
     const request = read(row)
@@ -293,7 +293,7 @@ describe.each([
 })
 
 describe('where it cannot be known', () => {
-  test('a boundary inside an escape is none', () => {
+  test('a boundary inside an escape is not a boundary', () => {
     const request = read({ how: '', uri: '/app%2Fx', script: '/app', info: '/x', mount: '' })
     expect([request.mount, request.rest]).toEqual(['', '/app%2Fx'])
   })

@@ -55,7 +55,7 @@ function checkMount(
   check('mount', below ? resolved(request.mount) : request.mount, below ? mountPoint || '/' : '')
 }
 
-/** What the length of the body may be said to be; null: unknown. */
+/** The length that the body may be reported to have; null: unknown. */
 function lengths(oracle: Oracle): Value[] {
   const sent = oracle.headers.find(([name]) => name.toLowerCase() === 'content-length')
   if (oracle.body.framing === 'none') return [0]
@@ -63,7 +63,7 @@ function lengths(oracle: Oracle): Value[] {
   return sent === undefined ? [oracle.body.length, null] : [Number.parseInt(sent[1], 10)]
 }
 
-/** RFC 9112 section 3.2.2, RFC 9113 section 8.3.1: the target's authority stands above Host. */
+/** RFC 9112 section 3.2.2, RFC 9113 section 8.3.1: the target's authority takes precedence over Host. */
 function hostOf(oracle: Oracle): string | undefined {
   const sent = oracle.headers.find(([name]) => name.toLowerCase() === 'host')
   return oracle.url_authority ?? oracle.authority ?? sent?.[1]
@@ -105,7 +105,7 @@ function checkLength(
   check: (field: string, got: Value, ...wanted: Value[]) => void,
 ): void {
   const empty = oracle.body.length === 0 && oracle.method !== 'GET' && oracle.method !== 'HEAD'
-  // RFC 9112 section 6.3: Transfer-Encoding stands above Content-Length.
+  // RFC 9112 section 6.3: Transfer-Encoding takes precedence over Content-Length.
   if (sent !== undefined && oracle.body.framing !== 'chunked') {
     check('header content-length', got, String(Number.parseInt(sent, 10)))
   } else if (oracle.body.framing === 'chunked' || oracle.body.framing === 'h2') {

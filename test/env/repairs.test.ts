@@ -97,7 +97,7 @@ test('what an app gets without one', () => {
 })
 
 describe('the table', () => {
-  test('each repair stands in the code, under its name', () => {
+  test('each repair appears in the code, under its name', () => {
     const found = new Set<string>()
     const env = new URL('../../src/env/', import.meta.url)
     for (const file of readdirSync(env)) {

@@ -142,7 +142,7 @@ describe('authority', () => {
     expect(() => new URL(request.url)).not.toThrow()
   })
 
-  test('is that of an absolute-form target before all else (RFC 9112 section 3.2.2)', () => {
+  test('is that of an absolute-form target before everything else (RFC 9112 section 3.2.2)', () => {
     expect(read({ REQUEST_URI: 'http://a:1/x', HTTP_HOST: 'b', ...server }).authority).toBe('a:1')
     expect(read({ REQUEST_URI: 'http://a b/x', HTTP_HOST: 'b', ...server }).authority).toBe('b')
   })
@@ -240,7 +240,7 @@ describe('type, addresses, protocol, user, file', () => {
     })
   })
 
-  test.each(['', 'x', '-1', '65536', '1e3'])('a port %j is none', (port) => {
+  test.each(['', 'x', '-1', '65536', '1e3'])('a port %j is not a port', (port) => {
     expect(read({ REMOTE_PORT: port, SERVER_PORT: port })).toMatchObject({
       remotePort: undefined,
       serverPort: undefined,

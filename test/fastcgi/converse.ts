@@ -22,7 +22,7 @@ export interface Conversation {
   readonly idle: boolean
 }
 
-/** A responder that writes down what it is told, to be fed piece by piece. */
+/** A responder that records its events, to be fed piece by piece. */
 class Listener {
   readonly events: string[] = []
   sent = ''

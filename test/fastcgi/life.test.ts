@@ -1,4 +1,4 @@
-/** The life of a request: what comes first, who waits for whom, who is told when the client leaves. */
+/** The life of a request: what comes first, who waits for whom, who is notified when the client disconnects. */
 import { describe, expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
 import type { App } from '../../src/app/types.js'
@@ -105,7 +105,7 @@ describe.each(leavings)('the client leaves: %s', (_, leave) => {
     expect(log).toEqual([])
   })
 
-  test('apps that stop before their reply, because the signal says so, are no line in the log', async () => {
+  test('apps that stop before their reply, because the signal says so, leave no line in the log', async () => {
     const entered = [gate(), gate()] as const
     const apps: App[] = [
       (_req, res) => {

@@ -248,7 +248,7 @@ describe('limits of time', () => {
   })
 })
 
-describe('what is said', () => {
+describe('what is logged', () => {
   test('a reply head that nginx or Apache refuse is sent, and named once', async () => {
     const { peer, log } = await serve(() => ({
       status: 200,
@@ -267,7 +267,7 @@ describe('what is said', () => {
     ])
   })
 
-  test('a note about every reply is said once', async () => {
+  test('a note about every reply is logged once', async () => {
     const { peer, log } = await serve(() => ({ status: 200, headers: [], body: 'x' }))
     const p = peer()
     for (const id of [1, 2, 3]) {

@@ -1,4 +1,4 @@
-/** A web server's side of a FastCGI connection for tests: sends what it is told, keeps what comes. */
+/** A web server's side of a FastCGI connection for tests: sends what the test gives it, keeps what comes. */
 import { connect, type Socket } from 'node:net'
 import { encodePairs } from '../../src/fastcgi/codec/params.js'
 import { headerText, RecordReader, RecordType } from '../../src/fastcgi/codec/record.js'
@@ -61,7 +61,7 @@ export class Peer {
   #content = ''
   #changed: (() => void)[] = []
 
-  /** @param allowHalfOpen the end of the other side is no reason to end this one */
+  /** @param allowHalfOpen the end of the other side is not a reason to end this one */
   constructor(path: string | number, allowHalfOpen = false) {
     const place = typeof path === 'number' ? { port: path, host: '127.0.0.1' } : { path }
     this.socket = connect({ ...place, allowHalfOpen })

@@ -83,7 +83,7 @@ export function readAnswers(bytes: Buffer, isPhp = false): WireAnswers {
     else if (type === END_REQUEST) {
       replies.push(ended(reply, record, isPhp))
       open.delete(id)
-    } else throw new Error(`type ${type} is none that a responder sends`)
+    } else throw new Error(`type ${type} is not one that a responder sends`)
   }
   return { replies, management, open: [...open.keys()], rest }
 }

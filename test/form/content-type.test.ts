@@ -63,7 +63,7 @@ describe('the boundary', () => {
     ['a quote that does not end', 'multipart/form-data; boundary="B', 'at character 31'],
     ['a quote before it', 'multipart/form-data; foo="; boundary=B', 'is invalid'],
     ['text behind the quotes', 'multipart/form-data; boundary="A"B', 'is invalid'],
-    ['a quote in its middle', 'multipart/form-data; boundary=A"B"', 'is invalid'],
+    ['a quote in the middle', 'multipart/form-data; boundary=A"B"', 'is invalid'],
     ['a blank before "="', 'multipart/form-data; boundary =B', 'is invalid'],
     ['a parameter without a value', 'multipart/form-data; foo; boundary=B', 'is invalid'],
     ['RFC 2231 encoding', "multipart/form-data; boundary*=utf-8''B", 'RFC 2231'],

@@ -146,7 +146,7 @@ describe('store: a function', () => {
     expect(data.get('x')).toBe('1')
   })
 
-  test('may leave a file unread or stop in its middle: the form goes on', async () => {
+  test('may leave a file unread or stop partway: the form goes on', async () => {
     const big = Buffer.alloc(1_000_000, 'x')
     const body = multipart(file('f', 'a', big), file('f', 'b', big), field('last', '1'))
     let first = true

@@ -88,7 +88,7 @@ describe('multipart/form-data', () => {
     expect((await read(`--${boundary}--\r\n`)).fields).toEqual([])
   })
 
-  test('a file control in which nothing was chosen is no file', async () => {
+  test('a file control in which nothing was chosen is not a file', async () => {
     const body = multipart(file('photo', '', '', 'application/octet-stream'), field('a', '1'))
     const data = await read(body)
     expect(data.files).toEqual([])

@@ -147,7 +147,7 @@ const askScgi = async (
   assert.ok(output.body.equals(wanted.body), 'another body')
 }
 
-/** A reply that breaks in its middle, even after its last byte, never looks whole. */
+/** A reply that breaks partway, even after its last byte, never looks whole. */
 const breaks = async (
   target: Target,
   round: Round,
@@ -197,7 +197,7 @@ const endsWell = async (
     const answers = readAnswers(line.got)
     checkReplies(requests, answers.replies)
     assert.deepEqual([answers.open, answers.rest], [[], 0])
-    // One that nobody has asked for may stand behind the last reply (src/fastcgi/server/finish.ts).
+    // One that nobody has asked for may be behind the last reply (src/fastcgi/server/finish.ts).
     const unasked = answers.management.length - management
     assert.ok(unasked === 0 || (unasked === 1 && keep && isNginx(requests)), `${unasked} unasked records`)
   }

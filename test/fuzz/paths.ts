@@ -85,7 +85,7 @@ const read = (target: string, denied: string): Read | null => {
 
 const base = { REQUEST_METHOD: 'GET', SERVER_PROTOCOL: 'HTTP/1.1', HTTP_HOST: 'h', SERVER_PORT: '80' }
 
-/** What stands behind a "#" is no part of the path. */
+/** What comes after a "#" is not a part of the path. */
 const nginx: ServerModel = (target, denied) => {
   const mark = target.indexOf('#')
   const found = read(mark < 0 ? target : target.slice(0, mark), denied)
@@ -127,7 +127,7 @@ const apache =
     return { segments, env: { ...base, ...own, REQUEST_URI: target, QUERY_STRING: query } }
   }
 
-/** Latin-1: a character a byte. */
+/** Latin-1: one character per byte. */
 const escaped = (text: string): string =>
   text.replace(/[^\w/.~!$&'()*+,;=:@-]/g, (char) => {
     const hex = char.charCodeAt(0).toString(16)
@@ -219,7 +219,7 @@ export const servers: Readonly<Record<string, ServerModel>> = {
   relay,
 }
 
-/** The path in the variables, and where it stands. */
+/** The path in the variables, and where it is. */
 const cut = (model: ServerModel, variables: (rest: string) => Record<string, string>): ServerModel => {
   return (target, denied) => {
     const found = model(target, denied)

@@ -33,7 +33,7 @@ const fetchApp: Routes = (saw) => ({
   },
 })
 
-/** Strings of Node are Latin-1: a character a byte. */
+/** Strings of Node are Latin-1: one character per byte. */
 const encodeBytes = (path: string) =>
   path.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
 
@@ -92,7 +92,7 @@ const asker = (routes: Routes): Ask => {
   }
 }
 
-/** As a router has it: a slash that is still encoded is one, an empty segment is none. */
+/** As a router has it: a slash that is still encoded is one, an empty segment is not. */
 const segmentsOf = (path: string): string[] =>
   (decoded(path) ?? path).split(/\/|%2f/i).filter((segment) => segment !== '')
 
@@ -116,7 +116,7 @@ const bits = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...rare) },
 )
 
-/** A target as it stands in a request line: bytes, no blank. */
+/** A target as it is in a request line: bytes, no blank. */
 const targets = fc
   .array(bits, { maxLength: 9 })
   .map((parts) => Buffer.from(`/${parts.join('')}`.replace(/ /g, '%20'), 'utf8').toString('latin1'))

@@ -156,7 +156,7 @@ describe('in the body', () => {
     expect([reply.status, reply.complete, reply.surplus.length]).toEqual([200, false, 0])
   })
 
-  test('an exit code that is not 0 after a whole reply is told, not punished', async () => {
+  test('an exit code that is not 0 after a whole reply is logged, not punished', async () => {
     const host = await hosting(sh(`${text}; echo all; exit 7`))
     const reply = await host.x()
     expect([reply.text, reply.complete]).toEqual(['all\n', true])

@@ -1,4 +1,4 @@
-/** The commands of docs/local-host.md, run as they stand there. */
+/** The commands of docs/local-host.md, run as they are there. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -55,7 +55,7 @@ describe.skipIf(!python)('the environment', () => {
     expect(env.CONTENT_LENGTH).toBeUndefined()
   })
 
-  test('27 configured variables do not stand above those of the request', async () => {
+  test('27 configured variables do not take precedence over those of the request', async () => {
     const given = {
       REQUEST_METHOD: 'EVIL',
       PATH_INFO: '/evil',
@@ -179,7 +179,7 @@ describe('the reply', () => {
     expect((await host.get('/x.cgi')).status).toBe(502)
   })
 
-  test('17 Content-Length that is no number: 502', async () => {
+  test('17 Content-Length that is not a number: 502', async () => {
     for (const length of ['-1', 'x', '12345678901234567890', '1 2', '0x10', '1.5']) {
       const host = await startHost(
         cgiBin(scripts({ 'x.cgi': sh(`printf 'Content-Type: a/b\\nContent-Length: ${length}\\n\\nx'`) })),

@@ -1,6 +1,6 @@
 /**
  * Where a script ends and PATH_INFO begins is found segment by segment in the bytes of the path: letters whose lower
- * case has another length (CVE-2026-27590), both Unicode forms and bytes that are no UTF-8 move nothing.
+ * case has another length (CVE-2026-27590), both Unicode forms and bytes that are not UTF-8 move nothing.
  */
 import { describe, expect, test } from 'vitest'
 import { percentDecode } from '../../src/env/text.js'

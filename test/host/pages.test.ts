@@ -149,7 +149,7 @@ describe('the access log', () => {
   }
   const noon = new Date(2026, 0, 2, 12, 30, 1)
 
-  test('a line a request: time, client, request, status, size, duration, whether it was cut', () => {
+  test('one line per request: time, client, request, status, size, duration, whether it was cut', () => {
     expect(short(entry, noon, false)).toBe('12:30:01 127.0.0.1 GET /a?b 200 1.2 kB 12 ms')
     expect(
       short({ ...entry, status: 502, cut: true, ms: 1500, bytes: 5, remoteAddress: '' }, noon, false),

@@ -165,7 +165,7 @@ describe('refused', () => {
     }
   })
 
-  test('a script that only root may not run is told how to be fixed', async () => {
+  test('a script that only root may not run: the log says how to fix it', async () => {
     const root = scripts({ 'x.cgi': Buffer.from('#!/bin/sh\n') })
     const host = await startHost(cgiBin(root))
     expect((await host.get('/x.cgi')).status).toBe(403)
@@ -246,7 +246,7 @@ test('resolvePath: nothing that comes out is a dot segment, and it never throws'
   )
 })
 
-test('a directory or a script that does not exist is told at once', () => {
+test('a directory or a script that does not exist is reported at once', () => {
   expect(() => cgiBin('/no/such/directory')).toThrow('/no/such/directory does not exist.')
   expect(() => script('/no/such/script')).toThrow('does not exist.')
   expect(() => script('/')).toThrow('is not a file')

@@ -139,7 +139,7 @@ describe('ScriptPlaces', () => {
     await expect(places.take(signal)).rejects.toMatchObject({ code: 'SCRIPTS_BUSY' })
   })
 
-  test('0 is no limit', async () => {
+  test('0 means no limit', async () => {
     const places = new ScriptPlaces({ maxScripts: 0 })
     for (let i = 0; i < 100; i++) await places.take(signal)
   })

@@ -297,7 +297,7 @@ describe('6 the response', () => {
     expect([ok.status, ok.header('location'), ok.text]).toEqual([200, '/new', 'made'])
   })
 
-  test('6.3 field names in any case; no value is no field', async () => {
+  test('6.3 field names in any case; no value is not a field', async () => {
     const reply = await run(output('status: 404 nope\\nCONTENT-type: text/plain\\nX-Empty:\\n\\nx'))
     expect([reply.status, reply.reason, reply.header('x-empty')]).toEqual([404, 'nope', undefined])
   })

@@ -50,7 +50,7 @@ describe('the page of cgiup host', () => {
   }
 })
 
-test('half a secret is none to show either', async () => {
+test('half a secret is not shown either', async () => {
   // Messages quote 100 bytes of the output.
   const script = sh(`printf '%s' "${'-'.repeat(92)}$PLAIN"; exit 3`)
   const host = await startHost(cgiBin(scripts({ 'x.cgi': script }), { development: true, env }))

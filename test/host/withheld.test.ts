@@ -47,7 +47,7 @@ describe.each(['files()', 'cgiBin() with files'])('%s', (how) => {
   })
 })
 
-/** A directory with these files, plain where they are no script. */
+/** A directory with these files, plain where they are not scripts. */
 function site(texts: Readonly<Record<string, string>>): string {
   const root = tempDir('site')
   for (const [name, text] of Object.entries(texts)) {
@@ -126,7 +126,7 @@ describe('types and refuse', () => {
     expect(await statuses(handler, ['/plain.sh', '/runs.sh'])).toEqual({ '/plain.sh': 200, '/runs.sh': 403 })
   })
 
-  test('refuse goes before them', async () => {
+  test('refuse overrides them', async () => {
     const handler = files(root, { refuse: ['.txt', '.lua'], types: { '.lua': 'text/plain' } })
     expect(await statuses(handler, ['/a%20b.txt', '/x.lua', '/style.css'])).toEqual({
       '/a%20b.txt': 403,

@@ -27,7 +27,7 @@ const refused: [what: string, bytes: string, status: number][] = [
   ['a path in Host', get('Host: a/b\r\n'), 400],
   ['a scheme in Host', get('Host: http://a\r\n'), 400],
   ['a port above 65535', get('Host: a:65536\r\n'), 400],
-  ['a port that is no number', get('Host: a:http\r\n'), 400],
+  ['a port that is not a number', get('Host: a:http\r\n'), 400],
   ['two ports', get('Host: a:1:2\r\n'), 400],
   ['an open bracket', get('Host: [::1\r\n'), 400],
   ['an IPv6 address with a zone', get('Host: [fe80::1%25eth0]\r\n'), 400],

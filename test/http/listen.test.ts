@@ -69,7 +69,7 @@ test('a living socket is left alone: LISTEN_TAKEN', async () => {
   expect((await host.get('/')).text).toBe('hello')
 })
 
-test('a file that is no socket is left alone: LISTEN_FAILED', async () => {
+test('a file that is not a socket is left alone: LISTEN_FAILED', async () => {
   const path = join(tempDir('socket'), 'precious')
   writeFileSync(path, 'data')
   await expect(serveHttp(hello, { path })).rejects.toMatchObject({

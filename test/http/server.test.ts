@@ -47,7 +47,7 @@ describe('what the handler sees', () => {
     expect(reply.text).toBe(`${method} ${seen}`)
   })
 
-  test('header bytes above 127 one character a byte', async () => {
+  test('header bytes above 127 one character per byte', async () => {
     const host = await startHost((x) => text(Buffer.from(x.env.get('HTTP_X_BYTES') ?? '', 'latin1')))
     const reply = await host.get('/', { headers: ['X-Bytes: caf\xe9'] })
     expect(reply.body.toString('latin1')).toBe('caf\xe9')
@@ -257,7 +257,7 @@ describe('limits', () => {
 })
 
 describe('waitUntil', () => {
-  test('close() waits for the work; its failure is told', async () => {
+  test('close() waits for the work; its failure is reported', async () => {
     let done = false
     const host = await startHost((x) => {
       x.waitUntil(

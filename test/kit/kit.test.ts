@@ -187,7 +187,7 @@ describe.each([
     await expect(waiting).rejects.toThrow(expect.objectContaining({ code: 'REQUEST_ABORTED' }))
   })
 
-  it('says what is no app', async () => {
+  it('says what is not an app', async () => {
     const response = await open(42 as never).fetch('/')
     expect(response.status).toBe(500)
     expect(await response.text()).toContain('The app is a number')
@@ -213,7 +213,7 @@ describe('emulate of a file', () => {
     symlinkSync(fileURLToPath(new URL('../..', import.meta.url)), join(directory, 'node_modules', 'cgiup'))
   })
 
-  it('starts a process a request, with its variables, body and stderr', async () => {
+  it('starts one process per request, with its variables, body and stderr', async () => {
     const file = write(
       'script.sh',
       `#!/bin/sh

@@ -13,7 +13,7 @@ function wrong(files: Record<string, string>): string[] {
   return check(files).map(({ path, line }: { path: string; line: number }) => `${path}:${line}`)
 }
 
-/** Where an import stands, what it names, and whether it may. */
+/** Where an import is, what it names, and whether it may. */
 const arrows: [from: string, to: string, allowed: boolean][] = [
   ['core/exchange.ts', './errors.js', true],
   ['core/exchange.ts', '../env/request.js', false],

@@ -77,7 +77,7 @@ describe('the code cache', () => {
     expect(files()).toContain('old-5')
   })
 
-  it('is not written by a process that is no CGI script', () => {
+  it('is not written by a process that is not a CGI script', () => {
     runIn(place, 'e.cjs', `require('cgiup')`, { env: {} })
     expect(readdirSync(dist)).not.toContain('.cache')
   })
@@ -150,7 +150,7 @@ describe('where the code cache cannot be written', () => {
     // There is room again, but nobody looks.
     ask()
     expect(files()).toEqual([])
-    // ctime cannot be set; that of a folder made anew has no mark.
+    // ctime cannot be set; that of a folder recreated has no mark.
     rmSync(cache, { recursive: true })
     ask()
     expect(files()).toHaveLength(1)
@@ -235,7 +235,7 @@ describe('a code cache that another user could have written is never loaded', ()
   it.each([
     ['the file', 0o666],
     ['the file', 0o664],
-  ])('writable by others: %s %o; it is written anew', (_, mode) => {
+  ])('writable by others: %s %o; it is rewritten', (_, mode) => {
     ask()
     chmodSync(only(), mode)
     expect(isRead()).toBe(false)

@@ -85,7 +85,7 @@ describe('detect', () => {
     expect(detect({ env: {}, server, stdin: () => 'device' }).sockets).toBeUndefined()
   })
 
-  it('does not look at fd 0 when it was told what to be', () => {
+  it('does not look at fd 0 when the server is given', () => {
     const stdin = () => {
       throw new Error('looked')
     }

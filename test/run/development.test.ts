@@ -66,7 +66,7 @@ describe('development pages', () => {
     expect(isDevelopment('http', false)).toBe(false)
   })
 
-  it('scripts are told by loopback and marks alone, which costs nothing', () => {
+  it('scripts are judged by loopback and marks alone, which costs nothing', () => {
     const dear: Peer = {
       isLoopback: true,
       proxyMark: undefined,

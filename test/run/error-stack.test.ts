@@ -67,7 +67,7 @@ describe('an excerpt', () => {
       () => Object.assign(new Error('x'), { stack: `Error: x${fake(`${process.cwd()}/package.json:1:1`)}` }),
     ],
     [
-      'a stack that is no text',
+      'a stack that is not text',
       () => Object.assign(new Error('x'), { stack: { toString: () => `Error: x${fake()}` } }),
     ],
     ['no stack', () => Object.assign(new Error('x'), { stack: undefined })],

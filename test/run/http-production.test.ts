@@ -32,7 +32,7 @@ async function ask(port: number, keepAlive: boolean, begun: () => void): Promise
   const one = (number: number) =>
     new Promise<void>((resolve) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        // Refused, or reset by the kernel while connecting: no byte of a request was sent, every proxy connects anew.
+        // Refused, or reset by the kernel while connecting: no byte of a request was sent, every proxy reconnects.
         if (error.syscall === 'connect') open = false
         else outcome.lost.push(String(error))
         resolve()

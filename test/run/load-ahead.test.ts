@@ -1,5 +1,5 @@
 /**
- * A process that stays loads what it may need before it serves: Node remembers for ever that an import has
+ * A process that stays loads what it may need before it serves: Node remembers forever that an import has
  * failed, be it only for a moment's lack of descriptors. Here the whole package goes once the process serves.
  */
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'

@@ -32,7 +32,7 @@ describe('as a CGI script', () => {
     expect(stderr).toContain('first of all\nand')
   })
 
-  it('answers 500 for what is no app', async () => {
+  it('answers 500 for what is not an app', async () => {
     const { stdout, stderr, exitCode } = await node(
       program('no-app.mjs', "import { run } from 'cgiup'\nrun('text')"),
       request,

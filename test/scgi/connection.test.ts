@@ -55,7 +55,7 @@ test('replies of any kind: nothing, text with umlauts, bytes, a stream', async (
   expect(bodyOf(await ask(open(), scgiRequest()))).toHaveLength(1_000_000)
 })
 
-test('bytes behind CONTENT_LENGTH are no part of the body and no other request: the request fails', async () => {
+test('bytes behind CONTENT_LENGTH are not part of the body and no other request: the request fails', async () => {
   const first = scgiRequest('abc')
   for (const surplus of ['surplus', scgiRequest('again'), 'x'.repeat(500_000)]) {
     const { open, log } = await serveScgi(echo)
@@ -170,7 +170,7 @@ test('the signal of a request that was answered does not abort', async () => {
   expect(signal?.aborted).toBe(false)
 })
 
-test('a reply that breaks in its middle is seen as broken: over TCP the connection is reset', async () => {
+test('a reply that breaks partway is seen as broken: over TCP the connection is reset', async () => {
   let seen!: () => void
   const half = new Promise<void>((resolve) => {
     seen = resolve

@@ -76,7 +76,7 @@ describe('SCGI request head', () => {
     })
   })
 
-  test('part of a head is no head', () => {
+  test('part of a head is not a head', () => {
     const text = encodeScgiHead([], 0)
     for (let i = 0; i < text.length; i++) expect(read(text.slice(0, i))).toBeNull()
   })

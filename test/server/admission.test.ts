@@ -57,7 +57,7 @@ describe('FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2)', () => {
     ['199.170.183.28,199.170.183.71', '127.0.0.1', false],
     ['127.0.0.1', '::ffff:127.0.0.1', true],
     ['::1', '::1', true],
-    // "If ... the client's address is not in the list, or is no IP address": closed.
+    // "If ... the client's address is not in the list, or is not an IP address": closed.
     ['127.0.0.1', undefined, false],
   ])('%s, a connection of %s: %s', (webServerAddrs, address, comes) => {
     const refusal = admission({ webServerAddrs })(peer(address))
@@ -73,7 +73,7 @@ describe('FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2)', () => {
   })
 })
 
-describe('an entry that is none', () => {
+describe('an invalid entry', () => {
   it.each<[AdmissionOptions, string]>([
     [
       { allow: ['localhost'] },

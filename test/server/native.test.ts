@@ -105,7 +105,7 @@ test('a binding that looks different: net.Sockets', () => {
   }
 })
 
-test('what is no handle', () => {
+test('what is not a handle', () => {
   for (const one of [null, undefined, 1, {}, { readStart: () => 0 }]) expect(isHandle(one)).toBe(false)
 })
 

@@ -16,7 +16,7 @@ afterEach(async () => {
   setNative(undefined)
 })
 
-/** What an owner was told, in order; a chunk as its text. */
+/** The events of an owner, in order; a chunk as its text. */
 class Owner implements WireOwner {
   ahead = 0
   readonly told: string[] = []
@@ -116,7 +116,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     return text
   }
 
-  test('bytes come in and go out; the end is told once', async () => {
+  test('bytes come in and go out; the end is reported once', async () => {
     const { peer, wire, owner } = await opened()
     peer.write('hello\xff', 'latin1')
     await owner.until(() => owner.text === 'hello\xff')
@@ -223,7 +223,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(owner.told.at(-1)).toBe('closed')
   })
 
-  test('destroy drops what waits, and whoever waits is told', async () => {
+  test('destroy drops what waits, and whoever waits is notified', async () => {
     const { peer, wire, owner } = await opened()
     peer.pause()
     let done = 0

@@ -1,4 +1,4 @@
-/** A log-in of Apache itself (AuthType Basic): what the app hears of it. */
+/** A log-in of Apache itself (AuthType Basic): what the app sees of it. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -52,9 +52,8 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
   describe('as it comes', () => {
     const port = () => site().port
     for (const app of appNames) behaves({ site, app, port, mount: `/fcgid-${app}`, traits: buffered })
-    it.concurrent.each(appNames)(
-      '%s hears of a client that leaves after another 128 KiB of the reply',
-      (app) => leaveHeldBack(site(), port(), `/fcgid-${app}`),
+    it.concurrent.each(appNames)('%s notices a client disconnect after another 128 KiB of the reply', (app) =>
+      leaveHeldBack(site(), port(), `/fcgid-${app}`),
     )
     losesNone({ site, port, mount: '/fcgid-fetch' })
   })
@@ -117,7 +116,7 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
     })
   })
 
-  it('FcgidWrapper: an app that is no file below the document root', async () => {
+  it('FcgidWrapper: an app that is not a file below the document root', async () => {
     const seen = await echo('/wrapped', '/-/echo/a/b?c')
     expect(seen).toMatchObject({
       url: 'http://example.org/wrapped/-/echo/a/b?c',
@@ -162,6 +161,6 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
 
   it('long headers', () => longHeaders(site().port, '/fcgi/fetch.mjs'))
 
-  it('FcgidIOTimeout: 500, and the app is told', () =>
+  it('FcgidIOTimeout: 500, and the app is notified', () =>
     silence(site(), site().ports.IMPATIENT as number, '/fcgi/fetch.mjs', 500))
 })

@@ -126,11 +126,11 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
 
   it.each(['PREFIX', 'STREAM', 'SCGI'])('long headers: %s', (name) => longHeaders(port(name), '/fetch'))
 
-  it.each(['/impatient', '/scgi-impatient'])('timeout=1: 504, and the app is told: %s', (mount) =>
+  it.each(['/impatient', '/scgi-impatient'])('timeout=1: 504, and the app is notified: %s', (mount) =>
     silence(site, port('PLACES'), mount, 504),
   )
 
-  it('SCGI over TCP: a reply that breaks in its middle', async () => {
+  it('SCGI over TCP: a reply that breaks partway', async () => {
     const at = site.docroot.scratch()
     const target = `/-/break?at=${at}`
     const wire = await send({ port: port('SCGIROOT') }, { target })

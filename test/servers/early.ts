@@ -73,7 +73,7 @@ export function leavesAreSeen(subject: Subject): void {
   })
 }
 
-/** Milliseconds between the end of a client and the moment at which the app hears of it. */
+/** Milliseconds between the end of a client and the moment at which the app notices it. */
 async function leaveTime(
   { site, port, mount, traits }: Subject,
   name: string,

@@ -1,4 +1,4 @@
-/** Replies that break in their middle, and clients that leave. */
+/** Replies that break partway, and clients that leave. */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,11 +47,7 @@ export function endings(subject: Subject): void {
   const left = app === 'fetch' || app === 'hono' ? 'signal\n' : 'close\n'
 
   it.each([
-    [
-      named('a reply that breaks in its middle does not look whole', traits.showsBreak),
-      'break',
-      traits.showsBreak,
-    ],
+    [named('a reply that breaks partway does not look whole', traits.showsBreak), 'break', traits.showsBreak],
     [named('nor does one that announced its length', traits.showsShort), 'short', traits.showsShort],
   ] as const)('%s', async (_, name, shows) => {
     const at = site().docroot.scratch()
@@ -72,28 +68,25 @@ export function endings(subject: Subject): void {
     }
   })
 
-  it(
-    named('the app hears of a client that leaves in the middle of the reply', traits.tellsLeave),
-    async () => {
-      const at = site().docroot.scratch()
-      const wire = await begin(subject, `${mount}/-/leave?at=${at}`)
-      if (traits.streams === true) await wire.until(() => wire.size > 0)
-      else await until(() => told(at, 'tick') !== '')
-      leave(wire, traits)
-      if (traits.tellsLeave === true) {
-        await until(() => told(at, 'left') !== '', 10_000)
-        expect(told(at, 'left')).toBe(left)
-      }
-      const pid = Number.parseInt(told(at, 'tick'), 10)
-      if (!traits.persistent) expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
-      else {
-        expect(isAlive(pid)).toBe(true)
-        if (traits.tellsLeave === true) expect(await until(() => standsStill(at, 'tick'))).toBe(true)
-      }
-    },
-  )
+  it(named('the app notices a client disconnect in the middle of the reply', traits.tellsLeave), async () => {
+    const at = site().docroot.scratch()
+    const wire = await begin(subject, `${mount}/-/leave?at=${at}`)
+    if (traits.streams === true) await wire.until(() => wire.size > 0)
+    else await until(() => told(at, 'tick') !== '')
+    leave(wire, traits)
+    if (traits.tellsLeave === true) {
+      await until(() => told(at, 'left') !== '', 10_000)
+      expect(told(at, 'left')).toBe(left)
+    }
+    const pid = Number.parseInt(told(at, 'tick'), 10)
+    if (!traits.persistent) expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
+    else {
+      expect(isAlive(pid)).toBe(true)
+      if (traits.tellsLeave === true) expect(await until(() => standsStill(at, 'tick'))).toBe(true)
+    }
+  })
 
-  it(named('the app hears of a client that leaves before the reply', traits.tellsQuietLeave), async () => {
+  it(named('the app notices a client disconnect before the reply', traits.tellsQuietLeave), async () => {
     const at = site().docroot.scratch()
     const wire = await begin(subject, `${mount}/-/quiet?at=${at}`)
     await until(() => told(at, 'waiting') !== '')

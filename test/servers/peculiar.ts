@@ -30,7 +30,7 @@ export async function longHeaders(port: number, mount: string): Promise<void> {
   for (let i = 0; i < 5; i++) expect(seen[`x-long-${i}`]).toBe(value(i))
 }
 
-/** The server waits for a silent app no longer than its limit of a second; the app is told. */
+/** The server waits for a silent app no longer than its limit of a second; the app is notified. */
 export async function silence(site: Place, port: number, mount: string, status: number): Promise<void> {
   const at = site.docroot.scratch()
   const reply = await request({ port }, { target: `${mount}/-/quiet?at=${at}` })

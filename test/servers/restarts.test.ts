@@ -1,4 +1,4 @@
-/** Processes that end and are started anew while requests come in: none of them is lost. */
+/** Processes that end and are restarted while requests come in: none of them is lost. */
 
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
@@ -86,7 +86,7 @@ async function restart(
 }
 
 describe.skipIf(!needs('python3'))('systemd, which keeps the socket (imitated)', () => {
-  it.each(ways)('a process that ends is started anew, connections %s', async (_, kept) => {
+  it.each(ways)('a process that ends is restarted, connections %s', async (_, kept) => {
     const place = newPath('socket')
     const server = await start('python3', systemd(place, app), place)
     await answering(place)
@@ -135,7 +135,7 @@ describe.each(behind)('behind $name', ({ program, single, startBefore }) => {
       }),
     )
 
-    it('a process that ends is started anew', async () => {
+    it('a process that ends is restarted', async () => {
       const { path, output } = running
       await losesNone(site().ports[single] as number, restart(path, output, ['SIGTERM', 'SIGHUP']))
       expect(stateOf(output()).exits).toEqual([0, 0])

@@ -55,7 +55,7 @@ export function streaming(subject: Subject): void {
   it('100 MiB to a slow reader', async () => {
     const wire = await send({ port: port() }, { target: `${mount}/-/large`, keep: false })
     await wire.until(() => wire.size > 1000)
-    // The reader stands still until the system's buffers are full and the script has to wait.
+    // The reader stalls until the system's buffers are full and the script has to wait.
     wire.pause()
     await new Promise((resolve) => setTimeout(resolve, 150))
     wire.resume()

@@ -15,7 +15,7 @@ const apache = {
   'repeated cookies are joined with a semicolon': 'Apache joins them with a comma',
   'a body that breaks is cut off, not ended': wholeAnyway,
   'a body shorter than its Content-Length is cut off':
-    'Apache counts anew when it finds the script ended at its first look',
+    'Apache recounts when it finds the script ended at its first look',
 }
 
 const lighttpd = {

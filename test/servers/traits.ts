@@ -10,13 +10,13 @@ export interface Traits {
   readonly streams: Can
   /** Server-sent events do, where other replies do not. Default: as {@link streams}. */
   readonly streamsEvents?: Can
-  /** A reply that broke in its middle does not look whole to the client. */
+  /** A reply that broke partway does not look whole to the client. */
   readonly showsBreak: Can
   /** The same for a reply that had announced its length. */
   readonly showsShort: Can
-  /** The app hears of a client that leaves while the reply is streamed. */
+  /** The app notices a client disconnect while the reply is streamed. */
   readonly tellsLeave: Can
-  /** The app hears of a client that leaves before there is a reply. */
+  /** The app notices a client disconnect before there is a reply. */
   readonly tellsQuietLeave: Can
   /**
    * How the client leaves: closing the connection, or with a reset on a connection that has been in

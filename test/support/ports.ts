@@ -1,4 +1,4 @@
-/** TCP ports for servers that cannot be told to take port 0. */
+/** TCP ports for servers that cannot be configured to use port 0. */
 
 import { createServer } from 'node:net'
 

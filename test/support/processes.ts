@@ -34,10 +34,10 @@ export function isAlive(pid: number): boolean {
 /**
  * Sends a signal to one process. A number that was read too early is 0, and 0 stands for the whole process
  * group of the test run.
- * @throws Error for a number that is no process's own
+ * @throws Error for a number that is not a process's own
  */
 export function signalProcess(pid: number, name: NodeJS.Signals): void {
-  if (!Number.isInteger(pid) || pid <= 1) throw new Error(`${pid} is no process to send ${name} to`)
+  if (!Number.isInteger(pid) || pid <= 1) throw new Error(`${pid} is not a process to send ${name} to`)
   process.kill(pid, name)
 }
 

@@ -29,7 +29,7 @@ interface Seen {
 }
 
 /** What the apps answer with. */
-const replyBody = 'what was seen is told elsewhere, with an ü\n'
+const replyBody = 'what was seen is logged elsewhere, with an ü\n'
 
 const headersFrom = (pairs: Iterable<readonly [string, string]>) => {
   const map = new Map(pairs)
@@ -259,10 +259,10 @@ function differences(style: Style, { request }: Seen, oracle: Oracle, mountPoint
   return seen
 }
 
-/** The URL that a fetch app should see; null where the target is no path. */
+/** The URL that a fetch app should see; null where the target is not a path. */
 function urlOf({ path_raw, query_raw }: Oracle): URL | null {
   if (!path_raw.startsWith('/')) return null
-  // What may not stand in a URL is encoded, byte by byte: one character is a byte.
+  // What is not allowed in a URL is encoded, byte by byte: one character is a byte.
   const encoded = `${path_raw}${query_raw === null ? '' : `?${query_raw}`}`.replace(
     /[\x80-\xff"#<>\\^`{|}]/g,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -1,5 +1,5 @@
 /**
- * Reads an HTTP/1 reply as it stands on the wire (RFC 9112) and keeps what clients hide: interim
+ * Reads an HTTP/1 reply as it is on the wire (RFC 9112) and keeps what clients hide: interim
  * replies, the exact header list, the framing, surplus bytes, and whether the body was whole.
  */
 
@@ -29,7 +29,7 @@ export class ReplyParser {
   readonly trailers: string[] = []
   /** The body reached its end. With framing 'close' only the end of the connection tells. */
   complete = false
-  /** Bytes after the end of the reply: there must be none. */
+  /** Bytes after the end of the reply: must be empty. */
   surplus: Buffer = Buffer.alloc(0)
   /** What was wrong with the framing, if anything. */
   error: string | undefined

@@ -6,7 +6,7 @@ import { Wire, type WireReply } from './wire.js'
 export interface RawRequest {
   /** GET by default. */
   readonly method?: string
-  /** Request target as it stands on the wire; `/` by default. */
+  /** Request target as it is on the wire; `/` by default. */
   readonly target?: string
   /** `name: value` lines; Host and Connection: close are added where they are missing. */
   readonly headers?: readonly string[]

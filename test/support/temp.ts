@@ -1,4 +1,4 @@
-/** Temporary directories that are gone when the test file is done. */
+/** Temporary directories that are removed when the test file is done. */
 
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

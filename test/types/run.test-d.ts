@@ -93,7 +93,7 @@ describe('run() accepts handlers', () => {
 })
 
 describe('run() refuses', () => {
-  test('what is no app', () => {
+  test('what is not an app', () => {
     // @ts-expect-error
     run()
     // @ts-expect-error

@@ -10,7 +10,7 @@ export interface ResponseHead {
 }
 
 /**
- * Reads the head at `start` of `text`, one character a byte. Node wrote it, so that it is well-formed:
+ * Reads the head at `start` of `text`, one character per byte. Node wrote it, so that it is well-formed:
  * `HTTP/1.1 200 OK`, then `Name: value` lines, then an empty one.
  */
 export function parseHead(text: string, start: number): ResponseHead {

@@ -69,7 +69,7 @@ export class BodyState {
     keepBytes(this.#source)
     this.#stream = this.#makeStream()
     if (this.#read) {
-      // Whoever read the body holds its reader for ever.
+      // Whoever read the body holds its reader forever.
       const reader = this.#stream.getReader()
       reader.read().catch(() => {})
     } else if (this.#source !== null) sources.set(this.#stream, this.#source)

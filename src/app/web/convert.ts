@@ -5,7 +5,7 @@ import { isToken } from '../../env/text.js'
 
 export { isToken }
 
-// Loops, not regular expressions: those are compiled anew in every process.
+// Loops, not regular expressions: those are compiled again in every process.
 
 /** HTTP reason phrase: HTAB, SP, VCHAR, obs-text (RFC 9112 section 4). */
 export function isReasonPhrase(text: string): boolean {

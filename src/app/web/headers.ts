@@ -151,7 +151,7 @@ class Headers {
     return `Headers ${inspect({ ...entries }, options)}`
   }
 
-  /** Throws for anything that is no light Headers. */
+  /** Throws for anything that is not a light Headers. */
   #brand(): void {
     void this.#list
   }

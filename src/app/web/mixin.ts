@@ -27,7 +27,7 @@ function textStream(this: { body: ReadableStream | null }): unknown {
   return (made as unknown as { textStream(): unknown }).textStream()
 }
 
-/** Adds the methods to a class. `parts` throws a TypeError for anything that is no instance of it. */
+/** Adds the methods to a class. `parts` throws a TypeError for anything that is not an instance of it. */
 export function mixinBody(prototype: object, parts: (self: unknown) => BodyParts): void {
   const bytes = async (self: unknown): Promise<Uint8Array<ArrayBuffer>> =>
     (await parts(self).body?.bytes()) ?? new Uint8Array(0)

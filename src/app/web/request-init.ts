@@ -120,7 +120,7 @@ const forbidden = ['CONNECT', 'TRACE', 'TRACK']
 
 /**
  * https://fetch.spec.whatwg.org/#concept-method-normalize
- * @throws TypeError for what is no method, or one that cannot be sent.
+ * @throws TypeError for what is not a method, or one that cannot be sent.
  */
 export function readMethod(value: unknown): string {
   const method = toByteString(value, 'Request constructor: init.method')

@@ -1,4 +1,4 @@
-/** ReadableStreams, and what can be told about them. `node:stream` is loaded with the first of them. */
+/** ReadableStreams, and what is known about them. `node:stream` is loaded with the first of them. */
 import type { Body } from '../../core/exchange.js'
 
 let nodeStream: typeof import('node:stream') | undefined

@@ -16,7 +16,7 @@ export interface AnswerOptions {
   /** Write whole HTTP responses (RFC 3875 section 5). */
   readonly nph: boolean
   readonly onError: ((error: unknown, exchange: Exchange) => Reply | Promise<Reply>) | undefined
-  /** Called as soon as the reader has gone, before the body is told. */
+  /** Called as soon as the reader has closed its end, before the body is notified. */
   readonly onGone?: () => void
   /** Rejects when the app is not to be waited for any longer. */
   readonly interrupted: Promise<never>
@@ -34,7 +34,7 @@ export interface Outcome {
   gone: boolean
   /** The app made a mistake: it threw, or its reply was wrong. */
   failed: boolean
-  /** Settles when a body that was not read to its end has been told so. */
+  /** Settles when a body that was not read to its end has been canceled. */
   released: Promise<unknown> | null
 }
 

@@ -5,7 +5,7 @@ import { Environment } from '../../env/environment.js'
 const block = '/proc/self/environ'
 
 /**
- * `process.env` holds one value for each name, decoded as UTF-8. That is enough unless a byte was no
+ * `process.env` holds one value for each name, decoded as UTF-8. That is enough unless a byte was not
  * UTF-8 (it reads as U+FFFD then) or a name came twice, as from nginx through fcgiwrap. Then the true
  * bytes are read where the system shows them.
  */
@@ -33,7 +33,7 @@ function fromBlock(env: NodeJS.ProcessEnv): Environment | null {
   const seen = new Set<string>()
   for (let i = 0; i + 1 < first.list.length; i += 2) {
     const name = first.list[i] as string
-    // A name that was removed since (HTTP_PROXY) stays away; one that was set anew comes below.
+    // A name that was removed since (HTTP_PROXY) stays away; one that was set again comes below.
     if (env[name] === undefined) continue
     if (!seen.has(name) && !isUnchanged(first, name, env[name])) continue
     seen.add(name)

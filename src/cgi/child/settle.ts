@@ -27,7 +27,7 @@ export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<
   await immediate()
   const started = Date.now()
   let told = false
-  // Those of an app that keeps some for ever do not count; a turn in which one ends does.
+  // Those of an app that keeps some forever do not count; a turn in which one ends does.
   let timers = Number.POSITIVE_INFINITY
   for (;;) {
     const now = activity()

@@ -36,7 +36,7 @@ export class Stdin implements Body {
   #step: Promise<void> | null = null
   #drained = 0
   #given = 0
-  /** Called once, when reading failed: the client or the server has gone. */
+  /** Called once, when reading failed: the client or the server has disconnected. */
   onGone: ((error: RequestError) => void) | null = null
 
   /** @param length what CONTENT_LENGTH says; null: up to the end. */

@@ -43,7 +43,7 @@ const destroyed = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
 
 /**
  * What a handler may well fail with when its client has left: our own error of the request, what
- * `fetch(url, { signal })` and its like make of the signal, what streams make of their end. All else is a defect.
+ * `fetch(url, { signal })` and its like make of the signal, what streams make of their end. Everything else is a defect.
  */
 export function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false

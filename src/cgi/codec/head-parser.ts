@@ -16,7 +16,7 @@ export interface HeadParserOptions {
 
 /** Bytes of the output's beginning that are kept for messages. */
 const kept = 101
-/** So much is looked at in one go: a head is small, and what follows it is not ours to decode. */
+/** So much is checked in one go: a head is small, and what follows it is not ours to decode. */
 const windowBytes = 4096
 
 export class HeadParser {

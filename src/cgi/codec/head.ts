@@ -31,7 +31,7 @@ export interface PreparedReply {
 
 /**
  * Checks a reply and gives it the fields a gateway needs: Content-Type and Content-Length right,
- * fields about the connection removed, no content where there may be none.
+ * fields about the connection removed, no content where none is allowed.
  *
  * @param method the request method; only `HEAD` matters.
  * @param gateway a web server reads the reply as CGI output. False when it goes out as HTTP.
@@ -119,7 +119,7 @@ export interface EncodeOptions {
 }
 
 /**
- * The head with its empty line, as a Latin-1 string (one character a byte), lines ended by CR LF.
+ * The head with its empty line, as a Latin-1 string (one character per byte), lines ended by CR LF.
  * `Status` is always there, first and with a reason: without it Apache mod_proxy_fcgi, Caddy and h2o
  * answer a redirect with 200.
  */
@@ -213,7 +213,7 @@ function guessType(body: Reply['body'], notes: string[]): string {
 export const looked = 512
 
 /**
- * RFC 3875 section 6.3.1 wants a Content-Type with every body. Text and whole HTML pages are told
+ * RFC 3875 section 6.3.1 wants a Content-Type with every body. Text and whole HTML pages are recognized
  * apart from other bytes by their beginning; of a streamed body nothing is known yet.
  */
 export function guessContentType(body: Reply['body']): string {

@@ -24,7 +24,7 @@ export const pageFields: readonly string[] = [
 /** The fields of such a page in plain text. */
 export const textPageFields: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8', ...pageFields]
 
-/** {@link textPageFields} as they stand in a head. */
+/** {@link textPageFields} as they are in a head. */
 export const textPageLines: string = textPageFields
   .map((text, i) => (i % 2 === 0 ? `${text}: ` : `${text}\r\n`))
   .join('')

@@ -48,7 +48,7 @@ export interface FeedOptions extends SpoolLimits {
   readonly onProgress: () => void
 }
 
-/** How often a script that does not read is looked at, in milliseconds. */
+/** How often a script that does not read is checked, in milliseconds. */
 const lookMs = 50
 
 /**

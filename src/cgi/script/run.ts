@@ -245,7 +245,7 @@ export class ScriptRun {
     }, ms)
   }
 
-  /** Whoever has the reply takes nothing of it, and does not leave either: the script would wait for ever. */
+  /** Whoever has the reply takes nothing of it, and does not leave either: the script would wait forever. */
   #limitUntaken(ms: number): void {
     if (ms === 0) return
     this.#untaken = setInterval(() => {
@@ -373,7 +373,7 @@ function secretsOf({ list, exchange, options }: RunContext): Secrets {
   secrets.addAll(list)
   secrets.addAll(exchange.env.list)
   for (const [name, value] of Object.entries(options.env ?? {})) {
-    // Paths are no secrets, and messages are full of them.
+    // Paths are not secrets, and messages are full of them.
     if (isConfigured(name, options) && value.length >= 8 && !value.startsWith('/'))
       secrets.add(textToBytes(value))
   }

@@ -30,7 +30,7 @@ export interface ScriptOptions extends LimitOptions<typeof scriptLimits> {
   readonly inherit?: readonly string[]
   /** Gives the script HTTP_AUTHORIZATION, which holds passwords (RFC 3875 4.1.18). Default false. */
   readonly passAuthorization?: boolean
-  /** What stands before each line of the script's standard error. Default `[name of the file] `. */
+  /** What comes before each line of the script's standard error. Default `[name of the file] `. */
   readonly stderrPrefix?: string
   /** Answers a local redirect (RFC 3875 6.2.2). Without it such a reply is an error, 502. */
   readonly localRedirect?: (location: string, headers: HeaderList) => Reply | Promise<Reply>

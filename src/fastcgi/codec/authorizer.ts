@@ -5,7 +5,7 @@ const prefix = 'variable-'
 
 /**
  * 6.3: "Variable-" fields of a reply with status 200 become variables of the request. Names of variables
- * are told by case, and the Headers class makes all letters small: where there is no capital letter,
+ * are recognized by case, and the Headers class makes all letters small: where there is no capital letter,
  * capital letters are meant.
  */
 export function withCapitalNames(reply: Reply): Reply {

@@ -80,7 +80,7 @@ export class RecordReader {
 
   /**
    * Bytes to the end of the header that follows the record being read, or last read: reads that end there
-   * have a record's content at their beginning, and no other. 0 where that is no large one of this type.
+   * have a record's content at their beginning, and no other. 0 where that is not a large one of this type.
    */
   ahead(type: number, large: number): number {
     if (this.#type !== type || this.#length < large) return 0

@@ -38,7 +38,7 @@ export const endTextWithStderr = (id: number, appStatus: number): string =>
   headerText(RecordType.STDERR, id, 0, 0) + endText(id, appStatus)
 
 /**
- * The end of a reply that is no good, before the connection is closed: nginx breaks off at a record
+ * The end of a reply that is broken, before the connection is closed: nginx breaks off at a record
  * that only servers send, Caddy at one that is cut off in its header, where HAProxy would wait.
  */
 export function abortText(id: number, { needsTornRecord }: Server): string {

@@ -26,7 +26,7 @@ const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd)
   line.finish(exchange, 0)
 }
 
-/** Ends all of a connection; returns what resets it, where its peer cannot be told in another way. */
+/** Ends all of a connection; returns what resets it, where its peer cannot be notified in another way. */
 export const abandonAll = (
   line: Line,
   exchanges: readonly FastcgiExchange[],

@@ -32,7 +32,7 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
   }
 }
 
-/** HAProxy 2.6 makes a 302 of every status before a Location field; a Status behind it stands. */
+/** HAProxy 2.6 makes a 302 of every status before a Location field; a Status after it is kept. */
 const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
   const head = encodeHead(prepared)
   if (!prepared.headers.includes('Location') || !serverOf(exchange.env).overridesStatus) return head

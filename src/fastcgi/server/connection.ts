@@ -139,7 +139,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
 
   onAbort(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange | undefined
-    // 5.4: END_REQUEST "as soon as possible": the handler is told, the answer does not wait for it.
+    // 5.4: END_REQUEST "as soon as possible": the handler is notified, the answer does not wait for it.
     if (exchange === undefined) {
       this.send(endText(request.id))
       this.#responder.finish(request)

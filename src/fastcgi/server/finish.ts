@@ -18,7 +18,7 @@ const unasked = headerText(RecordType.GET_VALUES_RESULT, 0, 0, 0)
 /**
  * END_REQUEST. Where it is the last one of a kept connection the server may have sent the next request before
  * it sees the connection closed, and nginx sends no POST again. It keeps no connection, though, on which
- * something stands behind END_REQUEST.
+ * something comes after END_REQUEST.
  */
 export const finish = (line: Line, exchange: FastcgiExchange): void => {
   line.finish(exchange, 0)

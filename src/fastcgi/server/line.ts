@@ -1,4 +1,4 @@
-/** What the answer to a request needs of its connection. */
+/** The connection, as the reply to a request needs it. */
 import type { AnswerLine } from '../../serve/answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
@@ -8,6 +8,6 @@ export interface Line extends AnswerLine<FastcgiExchange> {
   readonly output: Output
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void
-  /** The end of a reply that broke in its middle: never one that looks whole. */
+  /** The end of a reply that broke partway: never one that looks whole. */
   cut(exchange: FastcgiExchange): void
 }

@@ -66,7 +66,7 @@ export class Output {
     return this.#wire.queued + this.#text.length >= HIGH_WATER
   }
 
-  /** Resolves true when more can be written, false when the connection is gone. */
+  /** Resolves true when more can be written, false when the connection is closed. */
   drained(): Promise<boolean> {
     const wire = this.#wire
     this.#write()
@@ -86,7 +86,7 @@ export class Output {
     this.send('')
   }
 
-  /** Calls back once the kernel has all that was sent; not when the connection is gone before. */
+  /** Calls back once the kernel has all that was sent; not when the connection is closed before. */
   written(then: () => void): void {
     process.nextTick(() => {
       this.#write()

@@ -27,7 +27,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
   },
   // It ends with the last of the requests that are open.
   last: { bytes: 'last', unkept: 'last', halfClose: 'half-closed', close: 'closing', closed: 'closed' },
-  // The peer was told that nothing more comes; what it still sends is read.
+  // The peer was notified that nothing more comes; what it still sends is read.
   'half-closed': {
     bytes: 'half-closed',
     unkept: 'half-closed',

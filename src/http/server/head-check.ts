@@ -8,7 +8,7 @@ import { RequestError } from '../../core/errors.js'
 import { isAuthority } from '../../env/authority.js'
 import { parseTarget } from '../../env/target.js'
 
-/** What is looked at; Node's IncomingMessage has it. */
+/** What is checked; Node's IncomingMessage has it. */
 export interface RequestHead {
   readonly method?: string | undefined
   readonly url?: string | undefined

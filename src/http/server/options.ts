@@ -1,4 +1,4 @@
-/** What an HTTP server is told, and what it tells. */
+/** The options and events of an HTTP server. */
 import type { AddressInfo, Socket } from 'node:net'
 import type { Exchange, Reply } from '../../core/exchange.js'
 import type { LimitOptions } from '../../core/limits/limit.js'

@@ -51,7 +51,7 @@ export const proxyFields: readonly string[] = [
 
 const whole = new Set(proxyFields.filter((name) => !name.endsWith('*')))
 const prefixes = proxyFields.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-/** What marked names begin with: most fields of a browser are told by it alone. */
+/** What marked names begin with: it alone clears most fields of a browser. */
 const initials = new Set(proxyFields.map((name) => name.charCodeAt(0)))
 
 /**

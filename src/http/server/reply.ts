@@ -197,7 +197,7 @@ export function cutOff(res: ServerResponse, framed: boolean): void {
   else setTimeout(() => socket.resetAndDestroy(), resetDelayMs)
 }
 
-/** Resolves true when more can be written, false when the connection is gone. */
+/** Resolves true when more can be written, false when the connection is closed. */
 function writable(stream: ServerResponse | Socket): Promise<boolean> {
   if (stream.destroyed) return Promise.resolve(false)
   return new Promise((resolve) => {

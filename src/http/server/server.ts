@@ -25,10 +25,10 @@ import { cutOff, type Sent, sendReply } from './reply.js'
 
 export type { AccessEntry, CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
 
-/** How often the time of request heads is looked at, in milliseconds. */
+/** How often the time of request heads is checked, in milliseconds. */
 const CHECK_MS = 5000
 
-/** How often connections are looked at, in milliseconds. */
+/** How often connections are checked, in milliseconds. */
 const SWEEP_MS = 2000
 
 /**
@@ -119,7 +119,7 @@ class Service implements ConnectionOwner {
     return { url: place.url, address: place.address, close }
   }
 
-  /** The option `allow`. Connections that somebody else accepts were looked at by then. */
+  /** The option `allow`. Connections that somebody else accepts were checked by then. */
   #admit(): void {
     const { allow } = this.#options
     if (allow === undefined) return
@@ -228,7 +228,7 @@ class Service implements ConnectionOwner {
     const exchange = new HttpExchange(req, body, this)
     connection.exchange = exchange
     this.#running.set(exchange, res)
-    // Errors of the connection are told by 'close'; without a listener they would end the process.
+    // Errors of the connection are reported by 'close'; without a listener they would end the process.
     res.on('error', ignore)
     // Node says of a reply, too, that it is finished when its connection was destroyed before.
     let whole = false

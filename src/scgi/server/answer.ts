@@ -12,7 +12,7 @@ export interface Line extends AnswerLine<ScgiExchange> {
   readonly wire: Wire
   /** The reply is out. */
   finish(exchange: ScgiExchange): void
-  /** The end of a reply that broke in its middle: never one that looks whole. */
+  /** The end of a reply that broke partway: never one that looks whole. */
   cut(exchange: ScgiExchange): void
 }
 

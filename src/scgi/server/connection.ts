@@ -28,7 +28,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
   #exchange: ScgiExchange | null = null
   /** Bytes of the body that came after the reply. */
   #discarded = 0
-  /** Bytes have come that are no part of the request. */
+  /** Bytes have come that are not part of the request. */
   #surplus = false
   /** It came when there were maxConnections others. */
   readonly #progress = new Progress()
@@ -153,7 +153,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
   }
 
   /**
-   * What follows CONTENT_LENGTH bytes is no part of the request, and no other request either. An app that
+   * What follows CONTENT_LENGTH bytes is not a part of the request, and no other request either. An app that
    * believed in the shorter body would lose the rest without a word: the request fails instead.
    */
   #tooLong(exchange: ScgiExchange): void {
@@ -248,7 +248,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     this.wire.destroySoon()
   }
 
-  /** Nothing more can be sent: a reply that fails from now on is no news. */
+  /** Nothing more can be sent: a reply that fails from now on is not worth logging. */
   #leave(): void {
     const exchange = this.#exchange
     if (exchange === null || exchange.finished) return

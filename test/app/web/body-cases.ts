@@ -12,7 +12,7 @@ async function* generated() {
   yield bytes(99)
 }
 
-/** Bodies, made anew for each use. */
+/** Bodies, recreated for each use. */
 export const bodies: [string, () => unknown][] = [
   ['undefined', () => undefined],
   ['null', () => null],

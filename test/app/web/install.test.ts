@@ -141,7 +141,7 @@ describe.each(nodes)('under ulimit -v 2097152, %s', (node) => {
     expect(status).toBe(0)
   })
 
-  it('an app that cannot have fetch() is told why', () => {
+  it('an app that cannot use fetch() gets the reason', () => {
     const file = script(`import { run } from '${entry}'
       import { createServer } from 'node:http'
       run({ async fetch() {

@@ -3,7 +3,7 @@ import { Headers as LightHeaders } from '../../../src/app/web/headers.js'
 import { Request as LightRequest } from '../../../src/app/web/request.js'
 import { Response as LightResponse } from '../../../src/app/web/response.js'
 
-/** The classes, as far as types must not stand in the way of wrong arguments. */
+/** The classes, as far as types must not prevent wrong arguments. */
 export interface Web {
   readonly Headers: typeof Headers
   readonly Request: { readonly prototype: Request; new (input: unknown, init?: unknown): Request }
