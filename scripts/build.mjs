@@ -13,6 +13,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 const work = join(root, '.tmp', `build-${process.pid}`)
 
+/** For the bundles; bundle.mjs removes those of the other files, whose code looks like its source. */
+const maps = ['--sourceMap', '--inlineSources']
+
 /** Names of all files below, as seen at one moment: another build may be writing. */
 const filesIn = (dir) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
@@ -45,7 +48,7 @@ function textOf(file) {
 
 try {
   const tsc = join(root, 'node_modules', '.bin', 'tsc')
-  const { status } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', work], {
+  const { status } = spawnSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', work, ...maps], {
     cwd: root,
     stdio: 'inherit',
   })

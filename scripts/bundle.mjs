@@ -5,10 +5,11 @@
  * The modules' own files become re-exports of it, so that there is one instance of each, and all
  * other files import from it directly. Types are not touched.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 import { asScript, commonEntry, moduleEntry } from './core-script.mjs'
+import { dynamicImportsOf, edited, exportsOf, importsOf } from './module-ast.mjs'
 
 /** What a request loads, dynamic imports included; with what these import statically. */
 const roots = [
@@ -23,38 +24,30 @@ const roots = [
   'app/fetch.js',
 ]
 
-const read = (file) => readFileSync(file, 'utf8')
+const mapComment = '//# sourceMappingURL='
+
+/** Without the comment that names its source map. */
+function read(file) {
+  const text = readFileSync(file, 'utf8')
+  const at = text.lastIndexOf(`\n${mapComment}`)
+  return at < 0 ? text : text.slice(0, at + 1)
+}
+
+const isOurs = (specifier) => specifier.startsWith('.')
 const specifierFrom = (from, to) => {
   const path = relative(dirname(from), to)
   return path.startsWith('.') ? path : `./${path}`
 }
-
-/** Static imports and re-exports as tsc writes them: clause, specifier. */
-const STATIC = /^(import|export)\b([^'";]*?)\bfrom '(\.[^']+)';$/gm
 
 function closure(files, without) {
   const found = new Set()
   const visit = (file) => {
     if (found.has(file) || without.includes(file)) return
     found.add(file)
-    for (const [, , , specifier] of read(file).matchAll(STATIC)) visit(resolve(dirname(file), specifier))
+    for (const { from } of importsOf(read(file))) if (isOurs(from)) visit(resolve(dirname(file), from))
   }
   for (const file of files) visit(file)
   return [...found].sort()
-}
-
-/** Names that a module exports, as tsc writes them. */
-function exportsOf(file) {
-  const names = new Set()
-  const text = read(file)
-  for (const [, name] of text.matchAll(/^export (?:async )?(?:class|function\*?|const|let) ([\w$]+)/gm))
-    names.add(name)
-  for (const [, list] of text.matchAll(/^export \{([^}]*)\}/gm)) {
-    for (const item of list.split(',')) if (item.trim()) names.add(item.trim().split(/ as /).at(-1))
-  }
-  if (/^export (?:default|\*)/m.test(text))
-    throw new Error(`${file}: a form of export that this script does not know`)
-  return [...names]
 }
 
 /** file -> name -> name in core.js. Names that two modules have get a number. */
@@ -63,7 +56,7 @@ function coreNames(modules) {
   const taken = new Map()
   for (const file of modules) {
     const own = new Map()
-    for (const name of exportsOf(file)) {
+    for (const name of exportsOf(read(file))) {
       const times = taken.get(name) ?? 0
       taken.set(name, times + 1)
       own.set(name, times === 0 ? name : `${name}$${times}`)
@@ -75,27 +68,30 @@ function coreNames(modules) {
 
 /** `import` of a built-in makes all its getters run, for node:fs that loads streams. */
 function withoutBuiltinImports(code) {
-  return code.replace(/^import (.+?) from '(node:[^']+)';$/gm, (_, clause, name) => {
-    const builtin = `process.getBuiltinModule('${name}')`
-    if (clause.startsWith('* as ')) return `const ${clause.slice(5)} = ${builtin};`
-    if (clause.startsWith('{')) return `const ${clause.replace(/ as /g, ': ')} = ${builtin};`
-    return `const ${clause} = ${builtin};`
-  })
+  const edits = importsOf(code)
+    .filter(({ from }) => from.startsWith('node:'))
+    .map(({ keyword, from, start, end, names, whole }) => {
+      const local = names ? `{ ${listOf(names, ': ')} }` : whole
+      if (keyword === 'export' || !local) throw new Error(`${code.slice(start, end)}: not supported`)
+      return { start, end, text: `const ${local} = process.getBuiltinModule('${from}');` }
+    })
+  return edited(code, edits)
 }
 
 /** A dynamic import of what is in the same file has nothing to load, and would make all of it lazy. */
 function withoutInnerImports(code, file, names) {
-  const found = []
-  const text = code.replace(/\bimport\('(\.[^']+)'\)/g, (whole, specifier) => {
-    if (!names.has(resolve(dirname(file), specifier))) return whole
-    found.push(`import * as inner${found.length} from '${specifier}';`)
-    return `Promise.resolve(inner${found.length - 1})`
-  })
-  return `${found.join('\n')}\n${text}`
+  const inner = dynamicImportsOf(code).filter(({ from }) => from && names.has(resolve(dirname(file), from)))
+  const text = edited(
+    code,
+    inner.map(({ start, end }, i) => ({ start, end, text: `Promise.resolve(inner${i})` })),
+  )
+  // At the end, so that lines stay where they are.
+  return [text, ...inner.map(({ from }, i) => `import * as inner${i} from '${from}';`)].join('\n')
 }
 
 /** `a, b as c` of a map of names. */
-const listOf = (pairs) => pairs.map(([from, as]) => (from === as ? from : `${from} as ${as}`)).join(', ')
+const listOf = (pairs, as = ' as ') =>
+  pairs.map(([from, to]) => (from === to ? from : `${from}${as}${to}`)).join(', ')
 
 async function bundleText(names, core, dir) {
   const entry = [...names].map(([file, own]) =>
@@ -117,34 +113,53 @@ async function bundleText(names, core, dir) {
         load(id) {
           return id === 'cgiup:core'
             ? entry.join('\n')
-            : withoutInnerImports(withoutBuiltinImports(read(id)), id, names)
+            : { code: withoutInnerImports(withoutBuiltinImports(read(id)), id, names), map: mapOf(id) }
         },
       },
     ],
   })
-  const { output } = await bundle.generate({ format: 'esm', codeSplitting: false, comments: false })
-  if (output.length !== 1)
-    throw new Error(`expected one file, got ${output.map((o) => o.fileName).join(', ')}`)
-  // Where a module came from, without the name of the folder it was built in.
-  return output[0].code.replaceAll(relative('.', dir), 'dist')
+  const { output } = await bundle.generate({
+    format: 'esm',
+    codeSplitting: false,
+    comments: false,
+    sourcemap: 'hidden',
+  })
+  const [chunk, ...others] = output.filter(({ type }) => type === 'chunk')
+  if (others.length > 0) throw new Error(`expected one file, got ${others.map((o) => o.fileName).join(', ')}`)
+  return {
+    // Where a module came from, without the name of the folder it was built in.
+    code: chunk.code.replaceAll(relative('.', dir), 'dist'),
+    exports: chunk.exports,
+    map: withSourcesFrom(chunk.map, relative(dirname(core), join(dir, '..', 'src'))),
+  }
+}
+
+/** What tsc wrote beside a file. */
+const mapOf = (file) => JSON.parse(readFileSync(`${file}.map`, 'utf8'))
+
+/**
+ * TypeScript sources by their place in the repository; their text is in the map, as the package does not have
+ * them. @param src the folder of sources, from where the map is
+ */
+function withSourcesFrom({ mappings, names, sources, sourcesContent }, src) {
+  const place = (source) => source.replace(/^.*?(?:^|\/)src\//, `${src}/`)
+  return { version: 3, sources: sources.map(place), sourcesContent, names, mappings }
 }
 
 /** Imports of bundled modules become imports of the bundle. */
 function redirected(file, names, core) {
-  return read(file).replace(STATIC, (whole, keyword, clause, specifier) => {
-    const own = names.get(resolve(dirname(file), specifier))
-    if (!own) return whole
-    const list = /^\s*\{([^}]*)\}\s*$/.exec(clause)
-    if (!list) throw new Error(`${file}: a form of import that this script does not know: ${whole}`)
-    const items = list[1].split(',').map((item) => item.trim().split(/ as /))
-    const renamed = items
-      .filter(([name]) => name)
-      .map(([name, as = name]) => {
-        if (!own.has(name)) throw new Error(`${file}: ${name} is not exported by ${specifier}`)
-        return [own.get(name), as]
-      })
-    return `${keyword} { ${listOf(renamed)} } from '${specifierFrom(file, core)}';`
+  const code = read(file)
+  const edits = importsOf(code).flatMap(({ keyword, from, start, end, names: list }) => {
+    const own = names.get(resolve(dirname(file), from))
+    if (!own) return []
+    if (!list) throw new Error(`${file}: this form of import is not supported: ${code.slice(start, end)}`)
+    const renamed = list.map(([name, as]) => {
+      if (!own.has(name)) throw new Error(`${file}: ${name} is not exported by ${from}`)
+      return [own.get(name), as]
+    })
+    return { start, end, text: `${keyword} { ${listOf(renamed)} } from '${specifierFrom(file, core)}';` }
   })
+  return edited(code, edits)
 }
 
 const reversed = ([name, as]) => [as, name]
@@ -153,34 +168,51 @@ const reversed = ([name, as]) => [as, name]
 export async function bundle(dir) {
   const core = join(dir, 'core.js')
   const index = join(dir, 'index.js')
-  const published = exportsOf(index)
+  const published = exportsOf(read(index))
   const files = roots.map((file) => join(dir, file))
-  await bundleInto(core, files, dir, [])
-  const { code, hash } = asScript(read(core))
-  const missing = published.filter((name) => !exportsOf(core).includes(name))
+  const whole = await bundleInto(core, files, dir, [])
+  const { code, hash, map } = asScript(whole)
+  const missing = published.filter((name) => !whole.exports.includes(name))
   if (missing.length > 0)
     throw new Error(`${missing.join(', ')}: exported by index.js, but not by the bundle`)
-  writeFileSync(join(dir, 'core.code.js'), code)
-  writeFileSync(core, moduleEntry(hash, exportsOf(core)))
+  writeFileSync(core, moduleEntry(hash, whole.exports))
   writeFileSync(index, moduleEntry(hash, published, true))
   writeFileSync(join(dir, 'index.cjs'), commonEntry(hash, published))
   // Types of their own for require(): those of index.d.ts say "ES module".
   writeFileSync(join(dir, 'index.d.cts'), "export * from './index.js'\n")
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')
-  await bundleInto(node, [node], dir, [core, index])
+  const forNode = await bundleInto(node, [node], dir, [core, index])
   // What a `#!/usr/bin/env cgiup` script loads besides: the command, and the loader of app files.
   const command = join(dir, 'cli/run.js')
-  await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [core, node, index])
+  const forCommand = await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [
+    core,
+    node,
+    index,
+  ])
+  for (const file of filesIn(dir, '.js.map')) rmSync(file)
+  for (const file of filesIn(dir, '.js')) writeFileSync(file, read(file))
+  writeWithMap(join(dir, 'core.code.js'), code, map)
+  writeWithMap(node, forNode.code, forNode.map)
+  writeWithMap(command, forCommand.code, forCommand.map)
+}
+
+const filesIn = (dir, end) =>
+  readdirSync(dir, { recursive: true })
+    .filter((name) => name.endsWith(end))
+    .map((name) => join(dir, name))
+
+function writeWithMap(file, code, map) {
+  writeFileSync(file, `${code.trimEnd()}\n${mapComment}${basename(file)}.map\n`)
+  writeFileSync(`${file}.map`, JSON.stringify(map))
 }
 
 /** @param before bundles that are done: what is in them is imported from there */
 async function bundleInto(target, files, dir, before) {
   const names = coreNames(closure(files, before))
-  const text = await bundleText(names, target, dir)
-  for (const entry of readdirSync(dir, { recursive: true })) {
-    const file = join(dir, entry)
-    if (!file.endsWith('.js') || file === target || before.includes(file)) continue
+  const result = await bundleText(names, target, dir)
+  for (const file of filesIn(dir, '.js')) {
+    if (file === target || before.includes(file)) continue
     const own = names.get(file)
     const list = own && listOf([...own].map(reversed))
     writeFileSync(
@@ -188,5 +220,6 @@ async function bundleInto(target, files, dir, before) {
       own ? `export { ${list} } from '${specifierFrom(file, target)}';\n` : redirected(file, names, target),
     )
   }
-  writeFileSync(target, text)
+  writeFileSync(target, result.code)
+  return result
 }

@@ -6,26 +6,33 @@
  * process: core.js for the other modules, index.js for `import`, index.cjs for `require()`.
  */
 import { createHash } from 'node:crypto'
+import { parseAst } from 'rolldown/parseAst'
+import { dynamicImportsOf, edited } from './module-ast.mjs'
 
-/** `export { a, b as c };` at the end of a bundle. */
-const EXPORTS = /^export \{([^}]*)\};?\s*$/m
-
-/** @returns the script, and a name for exactly this text */
-export function asScript(bundle) {
-  const found = EXPORTS.exec(bundle)
-  if (!found || /^(import|export) /m.test(bundle.slice(0, found.index))) {
+/**
+ * @param {{ code: string, map: { mappings: string } }} bundle an ES module without imports
+ * @returns the script, its source map, and a name for exactly this text
+ */
+export function asScript({ code, map }) {
+  const { body } = parseAst(code)
+  const moduleParts = body.filter(({ type }) => /^(?:Import|Export)/.test(type))
+  const [list] = moduleParts
+  if (moduleParts.length !== 1 || list !== body.at(-1) || list.source || list.declaration)
     throw new Error('the bundle has imports, or more than one list of exports')
-  }
-  const members = found[1]
-    .split(',')
-    .map((item) => item.trim().split(/ as /))
-    .filter(([name]) => name)
-    .map(([name, as]) => (as ? `${as}: ${name}` : name))
-  const body = bundle.slice(0, found.index).replace(/\bimport\(/g, '$$import(')
-  const text = `(function ($import) {\n'use strict';\n${body}return {\n${members.join(',\n')}\n};\n})\n`
+  const members = list.specifiers.map(({ local, exported }) =>
+    local.name === exported.name ? local.name : `${exported.name}: ${local.name}`,
+  )
+  const calls = dynamicImportsOf(code).map(({ start }) => ({ start, end: start, text: '$' }))
+  const inside = edited(code.slice(0, list.start), calls)
+  const before = "(function ($import) {\n'use strict';\n"
+  const text = `${before}${inside}return {\n${members.join(',\n')}\n};\n})\n`
   // Read as Latin-1, which is cheaper than UTF-8.
-  const code = text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return { code, hash: createHash('sha256').update(code).digest('hex').slice(0, 16) }
+  const ascii = text.replace(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  const hash = createHash('sha256').update(ascii).digest('hex').slice(0, 16)
+  return { code: ascii, hash, map: { ...map, mappings: ';'.repeat(2) + map.mappings } }
 }
 
 /**
@@ -40,6 +47,7 @@ const key = Symbol.for('cgiup.core.${hash}');
 function load() {
     const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
     const filename = directory + '/core.code.js';
+    if (process.sourceMapsEnabled) return loadAsModule(filename, readFileSync(filename, 'latin1'));
     const folder = directory + '/.cache';
     const ifThere = { throwIfNoEntry: false };
     const code = statSync(filename);
@@ -72,6 +80,16 @@ function load() {
     if (script.cachedDataRejected) found = 'refused';
     const save = script.cachedDataRejected === false ? undefined : () => core.keepCode(script, { directory, folder, cache, mode: code.mode, trusted, found });
     Object.defineProperty(globalThis, key, { value: { core, save } });
+    return globalThis[key];
+}
+
+/** Node reads the source maps of modules, and not those of scripts. It forgets them with the module. */
+function loadAsModule(filename, code) {
+    const { Module } = process.getBuiltinModule('node:module');
+    const module = new Module(filename);
+    module._compile('module.exports = ' + code, filename);
+    const core = module.exports((specifier) => import(specifier));
+    Object.defineProperty(globalThis, key, { value: { core, save: undefined, module } });
     return globalThis[key];
 }
 
