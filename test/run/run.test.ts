@@ -21,7 +21,7 @@ describe('as a development server', () => {
     expect(banner).toBe(
       `cgiup: http://127.0.0.1:${server.port}/ (HTTP: no gateway started this process; Ctrl-C stops it)`,
     )
-    expect(line).toMatch(/^\d\d:\d\d:\d\d 127\.0\.0\.1 GET \/hello 200 7 B \S+ ms$/)
+    expect(line).toMatch(/^\d\d:\d\d:\d\d 127\.0\.0\.1 GET \/hello 200 7 B \S+ m?s$/)
     expect(server.out()).toBe('mine\n')
     server.child.kill('SIGINT')
     expect(await server.exit).toBe(0)
