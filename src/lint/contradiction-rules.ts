@@ -4,7 +4,7 @@ import { decide } from '../env/decide.js'
 import { translate } from '../env/request.js'
 import { proxyNote, targetNote } from '../env/target-note.js'
 import { walk } from '../env/walk.js'
-import { type Check, ruleOf, shown, when } from './environment-check.js'
+import { type Check, type EnvironmentRule, ruleOf, shown, when } from './environment-check.js'
 
 const checks: readonly Check[] = [
   {
@@ -101,4 +101,4 @@ const checks: readonly Check[] = [
   },
 ]
 
-export const contradictionRules = checks.map(ruleOf)
+export const contradictionRules: readonly EnvironmentRule[] = checks.map(ruleOf)

@@ -9,7 +9,7 @@ interface EnvironmentSubject {
   readonly options: FactOptions
 }
 
-type EnvironmentRule = LintRule<EnvironmentSubject> & { readonly variable: string }
+export type EnvironmentRule = LintRule<EnvironmentSubject> & { readonly variable: string }
 
 /** A rule that has one thing to say. */
 export interface Check extends Omit<EnvironmentRule, 'check'> {

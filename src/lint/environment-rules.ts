@@ -2,7 +2,7 @@
 import { isAuthority, portOf } from '../env/authority.js'
 import { translate } from '../env/request.js'
 import { isDigits, isToken } from '../env/text.js'
-import { type Check, ruleOf, shown, when } from './environment-check.js'
+import { type Check, type EnvironmentRule, ruleOf, shown, when } from './environment-check.js'
 
 function missing(variable: string, section: string, fix: string): Check {
   return {
@@ -279,7 +279,7 @@ const checks: readonly Check[] = [
   },
 ]
 
-export const variableRules = checks.map(ruleOf)
+export const variableRules: readonly EnvironmentRule[] = checks.map(ruleOf)
 
 function repeatedName(
   env: { readonly list: readonly string[] },
