@@ -103,7 +103,7 @@ describe('a connection that says nothing', () => {
 describe('several sockets', () => {
   it('one that cannot be had: an error, and none of them stays open', async () => {
     const taken = await serve()
-    await expect(serveDaemon(() => Promise.reject(), { path: taken })).rejects.toThrow('is taken')
+    await expect(serveDaemon(() => Promise.reject(), { path: taken })).rejects.toThrow('is in use')
     await expect(serveDaemon(() => Promise.reject(), { sockets: [{ fd: 9_999 }] })).rejects.toThrow(
       'Descriptor 9999 is not a listening socket',
     )

@@ -57,7 +57,7 @@ describe('a process on a socket of its own', () => {
     expect(await until(() => !isAlive(pid), 10_000)).toBe(true)
     expect(app.exitOf(pid)).toBe(0)
     expect(Number(await ask(app.socket, '/pid'))).not.toBe(pid)
-    expect(app.server.output()).toMatch(/it has \d+ MB of memory \(maxMemory: 120 MB\)/)
+    expect(app.server.output()).toMatch(/it uses \d+ MB of memory \(maxMemory: 120 MB\)/)
     await app.server.stop()
   })
 
