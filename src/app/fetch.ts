@@ -2,10 +2,10 @@
 
 import type { Exchange, Handler } from '../core/exchange.js'
 import type { CgiRequest } from '../env/request.js'
-import { Context, receiveRequest } from './received.js'
-import { addServerProperties } from './received-platform.js'
+import { servedRequests, withStatusOf } from './decided-request.js'
+import { Context, receiveRequest } from './fetch-request.js'
+import { addServerProperties } from './platform-request.js'
 import { replyFrom } from './response.js'
-import { servedRequests, withStatusOf } from './served.js'
 import type { AppOptions, FetchApp } from './types.js'
 import { normalUrl } from './url.js'
 import { lightWebIsInstalled } from './web/install.js'
@@ -47,7 +47,7 @@ function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Reques
 }
 
 /** Methods that the platform's Request refuses to be made with; a gateway passes them on. */
-const REFUSED = /^(?:connect|trace|track)$/i
+const refused = /^(?:connect|trace|track)$/i
 
 function platformRequestFrom(
   method: string,
@@ -60,7 +60,7 @@ function platformRequestFrom(
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string])
   const body = stdin.length === 0 ? null : streamOfBody(stdin)
   // It refuses a body with GET and HEAD too.
-  const unusual = REFUSED.test(method) || (body !== null && /^(?:get|head)$/i.test(method))
+  const unusual = refused.test(method) || (body !== null && /^(?:get|head)$/i.test(method))
   const init = { method: unusual ? 'POST' : method, headers: pairs, body, duplex: 'half', signal }
   const request = new Request(url, init as RequestInit)
   Object.defineProperty(request, 'signal', { value: signal, configurable: true })

@@ -5,7 +5,7 @@
 
 import type { Handler } from '../core/exchange.js'
 import { classify } from './classify.js'
-import { guarded } from './served.js'
+import { guarded } from './decided-request.js'
 import { type App, type AppOptions, handlerMark, type MarkedHandler } from './types.js'
 
 /**

@@ -2,9 +2,9 @@
 import { isAbort, logLine, textOf } from '../cgi/codec/error-text.js'
 import { RequestError } from '../core/errors.js'
 import { type Exchange, type Handler, pendingReply, type Reply } from '../core/exchange.js'
+import { servedRequests, withStatusOf } from './decided-request.js'
 import { nodeListener } from './node/listener.js'
 import { openPair, type Pair } from './node/request.js'
-import { servedRequests, withStatusOf } from './served.js'
 import { checkReturned } from './shape.js'
 import type { AppOptions, NodeApp, NodeListener } from './types.js'
 

@@ -6,7 +6,7 @@ import { byteSet } from '../env/text.js'
 
 /** `http://host:port` as CGI tells it -> as the URL parser writes it. The same few come again and again. */
 const origins = { http: new Map<string, string>(), https: new Map<string, string>() }
-const MAX_ORIGINS = 100
+const maxOrigins = 100
 
 /** The origin as the URL parser writes it; null when it has to see the whole URL. */
 function originOf(cgi: CgiRequest): string | null {
@@ -18,7 +18,7 @@ function originOf(cgi: CgiRequest): string | null {
     if (!URL.canParse(root)) return null
     const { href } = new URL(root)
     origin = href.slice(0, -1)
-    if (known.size >= MAX_ORIGINS) known.clear()
+    if (known.size >= maxOrigins) known.clear()
     known.set(authority, origin)
   }
   return origin

@@ -3,10 +3,10 @@ import { RequestError } from '../core/errors.js'
 import type { Exchange } from '../core/exchange.js'
 
 /** Bytes, where the option maxBodyBytes says nothing. A body that is read in pieces has no such limit. */
-const DEFAULT = 64 * 1024 * 1024
+const defaultMaxBytes = 64 * 1024 * 1024
 
 export const wholeBodyLimit = ({ maxBodyBytes }: Pick<Exchange, 'maxBodyBytes'>): number =>
-  maxBodyBytes ?? DEFAULT
+  maxBodyBytes ?? defaultMaxBytes
 
 /** @param length of the body, where it was announced */
 export function wholeBodyTooLarge(length: number | null, max: number): RequestError {

@@ -6,13 +6,13 @@ import { firedRepairs } from '../env/repairs-fired.js'
 import { lintEnv } from '../lint/environment.js'
 import type { Finding } from '../lint/finding.js'
 import { headLines, lintOutput } from '../lint/output.js'
-import type { ScriptRun } from '../lint/output-subject.js'
+import type { OutputSubject } from '../lint/output-subject.js'
 
 /**
  * Prints the findings on stderr: those about the variables that the script got, then those about what
  * it wrote. @returns true when one of the latter is an error
  */
-export function explainRun(run: ScriptRun, environment: readonly string[]): boolean {
+export function explainRun(run: OutputSubject, environment: readonly string[]): boolean {
   process.stderr.write(targetLine(new Environment(environment)))
   process.stderr.write(repairLine(new Environment(environment)))
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
@@ -41,7 +41,7 @@ function repairLine(env: Environment): string {
 }
 
 /** The text of the report: the head line by line with its findings, then those about the whole. */
-function report(run: ScriptRun, findings: readonly Finding[]): string {
+function report(run: OutputSubject, findings: readonly Finding[]): string {
   const out = ['', `--- ${summary(findings)}`]
   for (const { number, text } of headLines(run.output).slice(0, maxLines)) {
     const here = findings.filter(({ line }) => line === number)

@@ -103,7 +103,7 @@ function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
  * (capitals, digits, `_`), and not without end: names come from clients.
  */
 const headerNames = new Map<string, string>()
-const MAX_KNOWN_NAMES = 500
+const maxKnownNames = 500
 
 /** Variables that are not header fields of the request, though they look like some. */
 const never = new Set([
@@ -125,7 +125,7 @@ const never = new Set([
 function headerName(variable: string): string {
   const name = variable.slice(5).toLowerCase().replaceAll('_', '-')
   const header = never.has(variable) || !isToken(name) ? '' : name
-  if (headerNames.size < MAX_KNOWN_NAMES && isPlain(variable)) headerNames.set(variable, header)
+  if (headerNames.size < maxKnownNames && isPlain(variable)) headerNames.set(variable, header)
   return header
 }
 

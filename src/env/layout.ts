@@ -2,7 +2,7 @@
  * Where each meta-variable appears in its list. A server sends the same names in the same order again and
  * again, so that requests share these.
  */
-import { MAX_KNOWN_NAME, uniqueName } from './names.js'
+import { maxKnownName, uniqueName } from './names.js'
 
 export class Layout {
   readonly names: readonly string[]
@@ -40,35 +40,35 @@ const templateOf = (names: readonly string[]): Record<string, string> =>
   )
 
 /** Lists that are kept in mind, at the place that their names give. */
-const KEPT = 64
-const kept: (Layout | undefined)[] = new Array(KEPT).fill(undefined)
+const mostLayouts = 64
+const kept: (Layout | undefined)[] = new Array(mostLayouts).fill(undefined)
 
 /** Longer lists are not kept: names come from clients. */
-const MAX_KEPT_NAMES = 100
+const maxKeptNames = 100
 
 /** @param list `name, value, …` */
-export const layoutOf = (list: readonly string[]): Layout => {
+export function layoutOf(list: readonly string[]): Layout {
   let hash = list.length
   for (let i = 0; i + 1 < list.length; i += 2) {
     const name = list[i] as string
     hash = (Math.imul(hash, 31) + name.length * 127 + name.charCodeAt(name.length >> 1)) | 0
   }
-  const found = kept[hash & (KEPT - 1)]
+  const found = kept[hash & (mostLayouts - 1)]
   if (found !== undefined && fits(found.names, list)) return found
-  return make(list, hash & (KEPT - 1))
+  return make(list, hash & (mostLayouts - 1))
 }
 
-const fits = (names: readonly string[], list: readonly string[]): boolean => {
+function fits(names: readonly string[], list: readonly string[]): boolean {
   if (names.length !== list.length >> 1) return false
   for (let i = 0; i < names.length; i++) if (names[i] !== list[2 * i]) return false
   return true
 }
 
-const make = (list: readonly string[], place: number): Layout => {
+function make(list: readonly string[], place: number): Layout {
   const places = new Map<string, number>()
   const count = list.length >> 1
-  let keep = count <= MAX_KEPT_NAMES
-  for (let i = 0; keep && i < count; i++) keep = (list[2 * i] as string).length <= MAX_KNOWN_NAME
+  let keep = count <= maxKeptNames
+  for (let i = 0; keep && i < count; i++) keep = (list[2 * i] as string).length <= maxKnownName
   const names: string[] = []
   for (let i = 0; i < count; i++) {
     const name = keep ? uniqueName(list[2 * i] as string) : (list[2 * i] as string)

@@ -28,9 +28,9 @@ const parameter = new RegExp(
 )
 
 /** Shorter values are part of too many other words to be searched for. */
-const MIN_SEARCHED = 6
+const minSearched = 6
 /** Fewer characters of one tell nothing. */
-const MIN_PIECE = 3
+const minPiece = 3
 
 /** A variable or header field whose value is not shown. */
 export function isSecret(name: string): boolean {
@@ -91,7 +91,7 @@ export class Secrets {
   #addPart(value: string): void {
     const bare = value.replace(/^"(.*)"$/s, '$1')
     for (const form of [value, bare, percentDecode(bare), JSON.stringify(value).slice(1, -1)])
-      if (form.length >= MIN_SEARCHED) this.#values.add(form)
+      if (form.length >= minSearched) this.#values.add(form)
   }
 
   /** The text with all of them masked, the longest first: one may be a part of another. */
@@ -114,7 +114,7 @@ export class Secrets {
   #withoutEnd(part: string): string {
     let length = 0
     for (const value of this.#values) {
-      for (let at = value.length - 1; at > length && at >= MIN_PIECE; at--)
+      for (let at = value.length - 1; at > length && at >= minPiece; at--)
         if (part.endsWith(value.slice(0, at))) length = at
     }
     return length === 0 ? part : `${part.slice(0, -length)}(cut, not shown)`

@@ -27,7 +27,7 @@ export function percentDecode(text: string): string {
   return out + text.slice(from)
 }
 
-const HEX = '0123456789ABCDEF'
+const hex = '0123456789ABCDEF'
 
 /** Encodes every byte that is not in `keep` as `%XX`. */
 export function percentEncode(text: string, keep: Uint8Array): string {
@@ -36,7 +36,7 @@ export function percentEncode(text: string, keep: Uint8Array): string {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i) & 255
     if (keep[code] === 1) continue
-    out += `${text.slice(from, i)}%${HEX[code >> 4]}${HEX[code & 15]}`
+    out += `${text.slice(from, i)}%${hex[code >> 4]}${hex[code & 15]}`
     from = i + 1
   }
   return from === 0 ? text : out + text.slice(from)

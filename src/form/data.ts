@@ -170,8 +170,8 @@ export class DiskFile extends StoredFile {
 
   bytes(): Promise<Uint8Array> {
     return this.#use(async () => {
-      const { bytesOf } = await onDisk()
-      return bytesOf(this.#path)
+      const { readBytes } = await onDisk()
+      return readBytes(this.#path)
     })
   }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, constants, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
 
-export const bytesOf = (path: string): Promise<Uint8Array> => readFile(path)
+export const readBytes = (path: string): Promise<Uint8Array> => readFile(path)
 
 /** Moves a file, to another file system too. What is at `path` is replaced, a link as a link. */
 export async function moveTo(from: string, path: string, mode: number): Promise<void> {

@@ -6,7 +6,7 @@ import type { CgiRequest } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
 import { changeVariables, DerivedExchange } from './derived-exchange.js'
 
-/** What src/app/served.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
+/** What src/app/decided-request.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
 const hostMark = Symbol.for('cgiup.host')
 
 export function asHost(handler: Handler): Handler {

@@ -11,7 +11,7 @@ export interface HeadLine {
 }
 
 /** A script's output and what is known of its run. */
-export interface ScriptRun {
+export interface OutputSubject {
   readonly method: string
   /** Whole stdout. */
   readonly output: Uint8Array
@@ -25,7 +25,7 @@ export interface ScriptRun {
 }
 
 /** A run with its output taken apart, for the rules. */
-export interface Subject extends ScriptRun {
+export interface Subject extends OutputSubject {
   readonly lines: readonly HeadLine[]
   /** Value of the first such field, name in lower case; undefined when absent or without value. */
   field(name: string): string | undefined

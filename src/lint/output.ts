@@ -5,10 +5,10 @@
 
 import { type Finding, findingsOf } from './finding.js'
 import { outputRules } from './output-rules.js'
-import type { HeadLine, ScriptRun, Subject } from './output-subject.js'
+import type { HeadLine, OutputSubject, Subject } from './output-subject.js'
 
 /** All findings, in the order of the lines; those about the whole output last. */
-export function lintOutput(run: ScriptRun): Finding[] {
+export function lintOutput(run: OutputSubject): Finding[] {
   const place = (finding: Finding) => finding.line ?? Number.POSITIVE_INFINITY
   const found = findingsOf(outputRules, read(run))
   return found.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)))
@@ -19,7 +19,7 @@ export function headLines(output: Uint8Array): readonly HeadLine[] {
   return read({ method: 'GET', output }).lines
 }
 
-function read(run: ScriptRun): Subject {
+function read(run: OutputSubject): Subject {
   const bytes = Buffer.from(run.output.buffer, run.output.byteOffset, run.output.byteLength)
   const lines: HeadLine[] = []
   let from = 0

@@ -5,17 +5,17 @@ import type { Wire } from '../socket/wire.js'
 import { createWireServer } from '../socket/wire-server.js'
 
 /** Bounds for a socket that others listen on too, or whose address cannot be taken away first. */
-const MOST_CONNECTIONS = 2048
-const MOST_MS = 500
+const mostConnections = 2048
+const mostMs = 500
 
 /** None has come for so long: those who had their last reply just now had the time to come again. */
-const QUIET_MS = 20
+const quietMs = 20
 
 /** Turns without a connection that show, when the time is over, that none waits. */
-const IDLE_TURNS = 3
+const idleTurns = 3
 
 /** A turn of the event loop that took longer, in milliseconds, may have missed one that came in the meantime. */
-const SHORT_MS = 2
+const shortMs = 2
 
 /** A listening socket, and who gets its connections. */
 export class Entrance {
@@ -52,13 +52,13 @@ export class Entrance {
 async function allAccepted(count: () => number): Promise<void> {
   const begun = performance.now()
   let [seen, since, now, idle] = [0, begun, begun, 0]
-  for (let short = false; !short || now - since < QUIET_MS; ) {
+  for (let short = false; !short || now - since < quietMs; ) {
     // On a busy machine the time may be over before the first one was accepted.
-    if (seen >= MOST_CONNECTIONS || (now - begun > MOST_MS && idle >= IDLE_TURNS)) return
+    if (seen >= mostConnections || (now - begun > mostMs && idle >= idleTurns)) return
     await turn()
     await turn()
     const after = performance.now()
-    short = after - now < SHORT_MS
+    short = after - now < shortMs
     now = after
     idle = count() === seen ? idle + 1 : 0
     if (idle === 0) since = now

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path'
 import { loadedFiles, packageOf, realPath } from '../core/loaded-files.js'
 
 /** Checks after which the list of loaded files is recreated: modules can be loaded later. */
-const COLLECT_EVERY = 40
+const collectEvery = 40
 
 /** Most files that are checked. */
-const MOST_FILES = 2000
+const mostFiles = 2000
 
 /**
  * Files whose change asks for a fresh process: the app's file; the code that this process has loaded from
@@ -32,7 +32,7 @@ export class AppFiles {
 
   /** Path of a file that changed, or null. Costs about two microseconds for each file. */
   changed(): string | null {
-    if (++this.#checks % COLLECT_EVERY === 0) this.#collect()
+    if (++this.#checks % collectEvery === 0) this.#collect()
     for (const [file, mark] of this.#marks) {
       const now = markOf(file)
       // A file that is missing is being replaced; what is there afterwards counts.
@@ -43,7 +43,7 @@ export class AppFiles {
 
   /** Costs some milliseconds, the first time 30. */
   #collect(): void {
-    for (const file of loadedFiles(this.#root)) if (this.#marks.size < MOST_FILES) this.#add(file)
+    for (const file of loadedFiles(this.#root)) if (this.#marks.size < mostFiles) this.#add(file)
   }
 
   #add(file: string): void {
@@ -51,7 +51,7 @@ export class AppFiles {
   }
 }
 
-const markOf = (file: string): string => {
+function markOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat === undefined ? '' : `${stat.mtimeMs} ${stat.size} ${stat.ino} ${stat.dev}`
 }

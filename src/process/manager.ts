@@ -76,7 +76,7 @@ function leftBehind(): boolean {
   return own !== undefined && own.group !== own.pid && !isThere(own.group)
 }
 
-const isThere = (pid: number): boolean => {
+function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -86,7 +86,7 @@ const isThere = (pid: number): boolean => {
 }
 
 /** The same process still runs. */
-const stillThere = ({ pid, facts }: Manager): boolean => {
+function stillThere({ pid, facts }: Manager): boolean {
   if (facts === undefined) return isThere(pid)
   const now = processFacts(pid)
   return now !== undefined && now.started === facts.started && now.state !== 'Z'

@@ -2,14 +2,14 @@
 import { Connection } from '../fastcgi/server/connection.js'
 import type { HttpAcceptor } from '../http/server/server.js'
 import { ScgiConnection } from '../scgi/server/connection.js'
-import { STAYS, silentSince } from '../serve/pressure.js'
+import { silentSince, stays } from '../serve/pressure.js'
 import type { ServedConnection, Service } from '../serve/service.js'
 import type { Wire, WireOwner } from '../socket/wire.js'
 
 export type Protocol = 'fastcgi' | 'scgi' | 'http'
 
 /** FastCGI begins with its version, SCGI with a length, HTTP with a method. */
-const protocolOf = (byte: number): Protocol | null => {
+function protocolOf(byte: number): Protocol | null {
   if (byte === 1) return 'fastcgi'
   if (byte >= 0x31 && byte <= 0x39) return 'scgi'
   return byte > 0x20 && byte < 0x7f ? 'http' : null
@@ -60,7 +60,7 @@ class Silent implements ServedConnection, WireOwner {
   }
 
   orderOfLeaving(now: number): number {
-    return this.#given ? STAYS : silentSince(this.#since, now)
+    return this.#given ? stays : silentSince(this.#since, now)
   }
 
   giveWay(): void {

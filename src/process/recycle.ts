@@ -21,10 +21,10 @@ export interface Renewal {
   stop(): void
 }
 
-const MEMORY_EVERY_MS = 1000
+const memoryEveryMs = 1000
 
 /** The longest time that a timer of Node takes. */
-const MOST_MS = 2 ** 31 - 1
+const mostMs = 2 ** 31 - 1
 
 /** Watches the limits of a process. Costs a request nothing but the counting, and that only with `maxRequests`. */
 export function renewal(handler: Handler, options: RenewalOptions): Renewal {
@@ -41,9 +41,9 @@ export function renewal(handler: Handler, options: RenewalOptions): Renewal {
   const every = (ms: number, check: () => void) => void timers.push(setInterval(check, ms).unref())
 
   if (maxAgeMs !== undefined)
-    every(Math.min(maxAgeMs, MOST_MS), () => due(`it is ${maxAgeMs} ms old (maxAgeMs)`))
+    every(Math.min(maxAgeMs, mostMs), () => due(`it is ${maxAgeMs} ms old (maxAgeMs)`))
   if (maxMemory !== undefined)
-    every(MEMORY_EVERY_MS, () => {
+    every(memoryEveryMs, () => {
       const rss = process.memoryUsage.rss()
       if (rss >= maxMemory) due(`it uses ${megabytes(rss)} of memory (maxMemory: ${megabytes(maxMemory)})`)
     })

@@ -1,7 +1,7 @@
 /** Signals that come before there is anything to end: the process still loads the app. */
 
 /** How long loading may take after the signal, in milliseconds. */
-const LOADING_MS = 5000
+const loadingMs = 5000
 
 const signals = ['SIGTERM', 'SIGUSR2'] as const
 type EarlySignal = (typeof signals)[number]
@@ -23,7 +23,7 @@ function endLater(signal: EarlySignal): void {
   // The app's own handler decides.
   if (told === 'SIGTERM' || process.listenerCount(signal) > 1) return
   told = signal
-  late ??= setTimeout(() => process.exit(0), LOADING_MS).unref()
+  late ??= setTimeout(() => process.exit(0), loadingMs).unref()
 }
 
 /** The signal that has come; from now on somebody else looks after them. */

@@ -20,7 +20,7 @@ export interface ChildEvents {
 }
 
 /** What a worker may take longer than its grace before it is killed, in milliseconds. */
-const LATE_MS = 500
+const lateMs = 500
 
 export interface WorkerStart {
   readonly facts: WorkerFacts
@@ -99,7 +99,7 @@ export class WorkerChild {
       return
     }
     this.answer({ cgiup: 'end', successor })
-    this.#late ??= setTimeout(() => this.kill(), this.serving.graceMs + LATE_MS)
+    this.#late ??= setTimeout(() => this.kill(), this.serving.graceMs + lateMs)
   }
 
   kill(): void {

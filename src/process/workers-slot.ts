@@ -2,13 +2,13 @@
 import type { WorkerChild } from './workers-child.js'
 
 /** A worker without a request that lives shorter than this crashed at its start, in milliseconds. */
-const YOUNG_MS = 5000
+const youngMs = 5000
 
 /** Time after which one that has not come to serve is named, in milliseconds. */
-const LATE_MS = 30_000
+const lateMs = 30_000
 
 /** The longest pause of the first slot while no worker serves, in milliseconds. */
-const URGENT_MS = 5000
+const urgentMs = 5000
 
 /**
  * Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s.
@@ -67,7 +67,7 @@ export class Slot {
     })
     const child = this.#crew.spawn(this, spare)
     this.next = child
-    const late = setTimeout(() => this.#crew.log(`${this.#name(child)} does not serve yet`), LATE_MS).unref()
+    const late = setTimeout(() => this.#crew.log(`${this.#name(child)} does not serve yet`), lateMs).unref()
     void this.#started.then(() => clearTimeout(late))
     return this.#started
   }
@@ -120,7 +120,7 @@ export class Slot {
    * once, for the requests of others wait. Only workers that never come so far are given pauses.
    */
   #failed(child: WorkerChild, how: string, wasNext: boolean): void {
-    const young = wasNext || performance.now() - child.startedAt < YOUNG_MS
+    const young = wasNext || performance.now() - child.startedAt < youngMs
     this.#failures = child.asked ? 0 : young ? this.#failures + 1 : 1
     const when = wasNext ? 'before it served' : 'while it served'
     if (this.next !== null) this.#say(child, how, when, 'the next one is already starting')
@@ -138,7 +138,7 @@ export class Slot {
 
   #pause(): number {
     const pause = pauseAfter(this.#failures)
-    return this.number === 1 && !this.#crew.serves ? Math.min(pause, URGENT_MS) : pause
+    return this.number === 1 && !this.#crew.serves ? Math.min(pause, urgentMs) : pause
   }
 
   #name(child: WorkerChild): string {

@@ -5,7 +5,7 @@
 import type { WorkerChild } from './workers-child.js'
 
 /** How long after the last crash it is kept, in milliseconds: it costs the memory of a process. */
-const SPARE_MS = 60_000
+const spareMs = 60_000
 
 export class Spare {
   readonly #spawn: () => WorkerChild
@@ -27,7 +27,7 @@ export class Spare {
       )
     this.#wanted = true
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.stop(), SPARE_MS).unref()
+    this.#timer = setTimeout(() => this.stop(), spareMs).unref()
   }
 
   /** All workers serve: this one may take the processor. */

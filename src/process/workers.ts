@@ -13,7 +13,7 @@ import { WorkersSocket } from './workers-socket.js'
 import { Spare } from './workers-spare.js'
 
 /** How long workers have, when this process exits, to end replies that are open; in milliseconds. */
-const EXIT_MS = 60
+const exitMs = 60
 
 export interface WorkersOptions {
   /** How many. */
@@ -136,7 +136,7 @@ export class Workers implements Crew {
   /** Ends all workers at once; what they may say to their peers they say within some milliseconds. */
   kill(): void {
     for (const child of this.#children) child.answer({ cgiup: 'exit' })
-    if (this.#children.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_MS)
+    if (this.#children.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, exitMs)
     for (const child of this.#children) child.kill()
   }
 

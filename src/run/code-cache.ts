@@ -37,17 +37,17 @@ export interface CodePlace {
 }
 
 /** A draft this old belongs to a process that was killed, in milliseconds. */
-const STALE_MS = 60_000
+const staleMs = 60_000
 /** How long nobody tries again after a write that failed, or one that V8 refused, in milliseconds. */
-const RETRY_MS = 600_000
+const retryMs = 600_000
 /** Files that are kept for other versions of Node and other flags; beyond it the oldest goes. */
-const MAX_FILES = 16
+const maxFiles = 16
 
 /** First word of each copy. */
-const MAGIC = 0x63676970
-const HEADER_BYTES = 8
+const magic = 0x63676970
+const headerBytes = 8
 /** What a disk writes or loses at a time is a multiple of this. */
-const SECTOR_BYTES = 512
+const sectorBytes = 512
 
 /**
  * Called after a request, when what a request needs has been compiled. The file appears whole or not at
@@ -65,7 +65,7 @@ function keep(script: { createCachedData(): Uint8Array }, place: CodePlace): voi
   const { directory, folder, cache, found } = place
   accessSync(directory, constants.W_OK)
   // Flags that the app sets at run time make V8 refuse what others wrote: the two would replace each other's.
-  if (found === 'refused' && Date.now() - statSync(cache).mtimeMs < RETRY_MS) return
+  if (found === 'refused' && Date.now() - statSync(cache).mtimeMs < retryMs) return
   // Not as umask has it: the web server's user reads what the owner of the files wrote.
   if (mkdirSync(folder, { recursive: true }) !== undefined)
     chmodSync(folder, statSync(directory).mode & 0o755)
@@ -89,7 +89,7 @@ function keep(script: { createCachedData(): Uint8Array }, place: CodePlace): voi
 }
 
 function failedLately({ mtimeMs, ctimeMs }: Stats): boolean {
-  return mtimeMs === 0 && Date.now() - ctimeMs < RETRY_MS
+  return mtimeMs === 0 && Date.now() - ctimeMs < retryMs
 }
 
 /** Null while another process writes. */
@@ -99,7 +99,7 @@ function openDraft(draft: string): number | null {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
-  if (Date.now() - statSync(draft).mtimeMs < STALE_MS) return null
+  if (Date.now() - statSync(draft).mtimeMs < staleMs) return null
   unlinkSync(draft)
   return openSync(draft, 'wx', 0o600)
 }
@@ -121,20 +121,20 @@ function writeDraft(fd: number, bytes: Uint8Array, mode: number): void {
  * copy is a sector of the other, so that holes of a pattern do not look alike in both.
  */
 function cacheFile(data: Uint8Array): Uint8Array {
-  let length = HEADER_BYTES + Math.ceil(data.length / 8) * 8
-  if (length % SECTOR_BYTES === 0) length += 8
+  let length = headerBytes + Math.ceil(data.length / 8) * 8
+  if (length % sectorBytes === 0) length += 8
   const bytes = Buffer.alloc(2 * length)
   for (const at of [0, length]) {
-    bytes.writeUInt32LE(MAGIC, at)
+    bytes.writeUInt32LE(magic, at)
     bytes.writeUInt32LE(data.length, at + 4)
-    bytes.set(data, at + HEADER_BYTES)
+    bytes.set(data, at + headerBytes)
   }
   return bytes
 }
 
 function removeOldest(folder: string): void {
   const files = readdirSync(folder).map((name) => `${folder}/${name}`)
-  if (files.length <= MAX_FILES) return
+  if (files.length <= maxFiles) return
   const byAge = files.map((file) => ({ file, time: statSync(file).mtimeMs })).sort((a, b) => a.time - b.time)
-  for (const { file } of byAge.slice(0, files.length - MAX_FILES)) unlinkSync(file)
+  for (const { file } of byAge.slice(0, files.length - maxFiles)) unlinkSync(file)
 }

@@ -26,11 +26,11 @@ import type { RunPlan } from './resolve.js'
 import { handlerFor } from './roles.js'
 
 /** mod_fcgid sends SIGKILL about 8 s after its first SIGTERM. */
-const FCGID_GRACE_MS = 7000
-const GRACE_MS = 30_000
+const fcgidGraceMs = 7000
+const defaultGraceMs = 30_000
 
 /** How often the files of the app are checked: a person reloads the page half a second after saving. */
-const CHANGED_EVERY_MS = { development: 250, production: 1000 }
+const checkEveryMs = { development: 250, production: 1000 }
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE; AppError APP_SHAPE */
 export async function startDaemon(app: App, plan: RunPlan, found: Detected): Promise<Running> {
@@ -51,7 +51,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
   const renewed = renewal(worker?.handlerOf(handler) ?? handler, {
     recycle: plan.life.recycle,
     changed: changesOf(plan, development && (worker !== undefined || manager?.renews === true)),
-    changedEveryMs: CHANGED_EVERY_MS[development ? 'development' : 'production'],
+    changedEveryMs: checkEveryMs[development ? 'development' : 'production'],
     due: (why) => {
       say(plan, `process ${process.pid} is recycled: ${why}`)
       ending?.end(why)
@@ -72,7 +72,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
       (daemon) => daemon.close(graceMs, handOver),
       () => {},
     )
-  const graceMs = plan.life.graceMs ?? (manager?.name === 'mod_fcgid' ? FCGID_GRACE_MS : GRACE_MS)
+  const graceMs = plan.life.graceMs ?? (manager?.name === 'mod_fcgid' ? fcgidGraceMs : defaultGraceMs)
   // Who sees the socket may send a signal: it is looked after before there is one.
   const signals = worker ? undefined : endOnSignals({ close, graceMs, managed: manager !== undefined })
   process.off('SIGUSR1', endEarly)

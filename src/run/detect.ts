@@ -72,7 +72,7 @@ export function detect(facts: StartFacts): Detected {
 }
 
 /** The first descriptor that systemd hands over (sd_listen_fds(3): SD_LISTEN_FDS_START). */
-const LISTEN_FDS_START = 3
+const listenFdsStart = 3
 
 const socketProtocols = ['fastcgi', 'scgi', 'http'] as const
 
@@ -84,7 +84,7 @@ function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
     const names = env.LISTEN_FDNAMES?.split(':') ?? []
     const sockets = Array.from({ length: count }, (_, i): HandedSocket => {
       const protocol = socketProtocols.find((name) => name === names[i]?.toLowerCase())
-      return { fd: LISTEN_FDS_START + i, ...(protocol && { protocol }) }
+      return { fd: listenFdsStart + i, ...(protocol && { protocol }) }
     })
     const what = count === 1 ? 'a listening socket' : 'listening sockets'
     return { server: 'fastcgi', why: `LISTEN_FDS=${count} passes ${what}`, sockets }

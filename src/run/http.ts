@@ -1,7 +1,7 @@
 /** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
 import { constants } from 'node:os'
+import { guardedAround } from '../app/decided-request.js'
 import { toHandler } from '../app/handler.js'
-import { guardedAround } from '../app/served.js'
 import type { App, AppOptions } from '../app/types.js'
 import { isDevelopment } from '../core/development.js'
 import type { Handler } from '../core/exchange.js'

@@ -4,8 +4,8 @@ import { type PreparedReply, prepareReply } from '../cgi/codec/head.js'
 import { textPageLines } from '../cgi/codec/page-fields.js'
 import { AppError } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
+import { needsBodyFirst, type Waiting } from './body-before-reply.js'
 import type { SocketExchange } from './exchange.js'
-import { needsBodyFirst, type Waiting } from './half-duplex.js'
 import type { ProcessEnd } from './process-end.js'
 import type { Service } from './service.js'
 import { parseVerbatimReply } from './verbatim-reply.js'
@@ -18,7 +18,7 @@ export interface AnswerLine<E> {
 }
 
 /** Bodies up to this many bytes go out in one string with their head. */
-export const SMALL_BODY = 16384
+export const smallBodyBytes = 16384
 
 /**
  * The reply, checked, when its head can go out now. Null when that is for later, or never: then `answer` or
@@ -26,14 +26,14 @@ export const SMALL_BODY = 16384
  *
  * @param change makes another reply of it first
  */
-export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange & Waiting>(
+export function prepareAnswer<L extends AnswerLine<E>, E extends SocketExchange & Waiting>(
   line: L,
   exchange: E,
   reply: Reply,
   answer: (line: L, exchange: E, reply: Reply) => void,
   fail: (line: L, exchange: E, error: unknown) => void,
   change: ((reply: Reply) => Reply) | null = null,
-): PreparedReply | null => {
+): PreparedReply | null {
   // Another one came first: the app's own, or the page of an error that it did not wait for.
   if (exchange.headSent || exchange.finished) {
     dropBody(reply.body)
@@ -71,7 +71,7 @@ export const prepareAnswer = <L extends AnswerLine<E>, E extends SocketExchange 
   return prepared
 }
 
-const dropBody = (body: Reply['body'] | undefined): void => {
+function dropBody(body: Reply['body'] | undefined): void {
   if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
   body[Symbol.asyncIterator]()
     .return?.()
@@ -79,14 +79,14 @@ const dropBody = (body: Reply['body'] | undefined): void => {
 }
 
 /** A small body as Latin-1 text of its bytes; null for a large one. */
-export const smallBody = (body: string | Uint8Array | null): string | null => {
+export function smallBody(body: string | Uint8Array | null): string | null {
   if (body === null) return ''
-  if (body.length > SMALL_BODY) return null
+  if (body.length > smallBodyBytes) return null
   if (typeof body !== 'string') return latin1(body)
   return Buffer.byteLength(body) === body.length ? body : Buffer.from(body, 'utf8').toString('latin1')
 }
 
-export const latin1 = (bytes: Uint8Array): string => {
+export function latin1(bytes: Uint8Array): string {
   const buffer =
     bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return buffer.toString('latin1')
@@ -97,28 +97,28 @@ export const wrongLength = (length: number, got: string): AppError =>
   new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
 
 /** The whole CGI output for a request that the end of the process leaves without a reply. */
-export const abandonedText = ({ status }: ProcessEnd, method: string | undefined): string => {
+export function abandonedText({ status }: ProcessEnd, method: string | undefined): string {
   const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
   const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
   return `Status: ${status} ${reason}\r\n${textPageLines}\r\n${body}`
 }
 
 /** nginx: fastcgi_buffer_size and scgi_buffer_size, one page. */
-export const NGINX_HEAD = 4096
+export const nginxHead = 4096
 
 /** Apache: one line of a head. */
-export const APACHE_LINE = 8190
+export const apacheLine = 8190
 
 /** Null for a head that all take, else a sentence. */
-export const bigHeadWarning = (head: string): string | null => {
-  if (head.length <= NGINX_HEAD) return null
-  const long = head.split('\r\n').find((line) => line.length > APACHE_LINE)
+export function bigHeadWarning(head: string): string | null {
+  if (head.length <= nginxHead) return null
+  const long = head.split('\r\n').find((line) => line.length > apacheLine)
   const line =
     long === undefined
       ? ''
-      : ` Apache rejects lines of more than ${APACHE_LINE}; ${long.slice(0, long.indexOf(':'))} has ${long.length}.`
+      : ` Apache rejects lines of more than ${apacheLine}; ${long.slice(0, long.indexOf(':'))} has ${long.length}.`
   return (
-    `The reply head has ${head.length} bytes; nginx rejects more than ${NGINX_HEAD} unless ` +
+    `The reply head has ${head.length} bytes; nginx rejects more than ${nginxHead} unless ` +
     `fastcgi_buffer_size (scgi_buffer_size) is raised.${line}`
   )
 }

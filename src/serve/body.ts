@@ -6,7 +6,7 @@ import type { Body } from '../core/exchange.js'
 import type { Spool } from './spool.js'
 
 /** Smaller pieces share their memory with others. */
-const REUSED = 16384
+const reused = 16384
 
 interface Waiting {
   resolve(piece: Uint8Array | null): void
@@ -14,10 +14,10 @@ interface Waiting {
 }
 
 /** No pieces: most requests have no body. Never changed. */
-const NONE: Uint8Array[] = []
+const none: Uint8Array[] = []
 
 /** Never changed. */
-const NO_WAITERS: (() => void)[] = []
+const noWaiters: (() => void)[] = []
 
 /** Whom a body tells that the app asks for more than there is, or cancels. */
 export interface BodySource {
@@ -40,7 +40,7 @@ export class PushedBody implements Body {
   /** The variable that announced it. */
   readonly #name: string
   readonly #source: BodySource
-  #queue: Uint8Array[] = NONE
+  #queue: Uint8Array[] = none
   #waiting: Waiting | null = null
   #error: unknown = null
   #spool: Spool | null = null
@@ -48,7 +48,7 @@ export class PushedBody implements Body {
   #spooling: Promise<void> | null = null
   /** Bytes behind the queue: in the spool, or on their way to it. */
   #behind = 0
-  #settled: (() => void)[] = NO_WAITERS
+  #settled: (() => void)[] = noWaiters
 
   /**
    * @param announced CONTENT_LENGTH where it is a number above 0, else null.
@@ -84,7 +84,7 @@ export class PushedBody implements Body {
       return
     }
     this.queued += piece.length
-    if (this.#queue === NONE) this.#queue = []
+    if (this.#queue === none) this.#queue = []
     if (this.#spool === null) this.#queue.push(piece)
     else this.#spill(this.#spool, piece)
   }
@@ -114,7 +114,7 @@ export class PushedBody implements Body {
       .then(() => (this.cancelled ? false : spool.append(piece)))
       .then((written) => {
         // Without this, memory grows by what is read between two collections.
-        if (written && this.owned && piece.byteLength >= REUSED) reuse(piece)
+        if (written && this.owned && piece.byteLength >= reused) reuse(piece)
       })
       .catch((error: Error) => this.fail(error))
       .then(() => {
@@ -158,7 +158,7 @@ export class PushedBody implements Body {
   settled(): Promise<void> {
     if (this.ended || this.cancelled) return Promise.resolve()
     return new Promise((resolve) => {
-      if (this.#settled === NO_WAITERS) this.#settled = []
+      if (this.#settled === noWaiters) this.#settled = []
       this.#settled.push(resolve)
     })
   }
@@ -166,7 +166,7 @@ export class PushedBody implements Body {
   /** Whoever waits for all of it goes on. */
   settle(): void {
     const waiters = this.#settled
-    this.#settled = NO_WAITERS
+    this.#settled = noWaiters
     for (const go of waiters) go()
   }
 
@@ -204,7 +204,7 @@ export class PushedBody implements Body {
     this.cancelled = true
     this.settle()
     for (const piece of this.#queue) this.queued -= piece.length
-    this.#queue = NONE
+    this.#queue = none
     this.#behind = 0
     const spool = this.#spool
     if (spool !== null) void (this.#spooling ?? Promise.resolve()).then(() => spool.close())

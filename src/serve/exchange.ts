@@ -157,7 +157,7 @@ export abstract class SocketExchange implements Exchange {
  * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
  * variables believe it. repair: httpoxy
  */
-const withoutProxy = (env: Environment, isAscii: boolean): Environment => {
+function withoutProxy(env: Environment, isAscii: boolean): Environment {
   // The look-up knows the index of all names, and will be asked for others.
   if (env.get('HTTP_PROXY') === undefined) return env
   return new Environment(

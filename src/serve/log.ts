@@ -1,15 +1,15 @@
 /** The lines of a process on stderr: said once where once is enough, and never a flood. */
 
 /** Lines about bad peers that may come together; then one a second. */
-const BURST = 20
+const burst = 20
 /** Different lines that are kept so that each is logged only once. */
-const MOST_KNOWN = 100
+const mostKnown = 100
 
 export class Log {
   readonly #write: (text: string) => void
   readonly #now: () => number
   readonly #said = new Set<string>()
-  #tokens = BURST
+  #tokens = burst
   #filledAt = 0
   #left = 0
   #leftSince = 0
@@ -31,12 +31,12 @@ export class Log {
   once(text: string): void {
     if (this.#said.has(text)) return
     // Texts with a value in them are no longer told from new ones: said again rather than not at all.
-    if (this.#said.size >= MOST_KNOWN) this.#said.clear()
+    if (this.#said.size >= mostKnown) this.#said.clear()
     this.#said.add(text)
     this.line(text)
   }
 
-  /** A line that any peer can cause as often as it likes: {@link BURST} of them, then one a second. */
+  /** A line that any peer can cause as often as it likes: {@link burst} of them, then one a second. */
   complaint(text: string): void {
     this.#fill()
     if (this.#tokens >= 1) {
@@ -62,7 +62,7 @@ export class Log {
 
   #fill(): void {
     const now = this.#now()
-    this.#tokens = Math.min(BURST, this.#tokens + (now - this.#filledAt) / 1000)
+    this.#tokens = Math.min(burst, this.#tokens + (now - this.#filledAt) / 1000)
     this.#filledAt = now
   }
 }

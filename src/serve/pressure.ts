@@ -6,30 +6,29 @@
 import type { Log } from './log.js'
 
 /** A connection just accepted may have bytes that nobody has read yet; in milliseconds. */
-const SILENT_MS = 100
+const silentMs = 100
 
 /** How long a kept connection has been without a request, or a request has been on its way; in milliseconds. */
-const IDLE_MS = 5000
+const idleMs = 5000
 
-const UNFINISHED = 1e12
-const IDLE = 2e12
+const unfinished = 1e12
+const idle = 2e12
 
 /** The connection stays: it is at work, or has been just now. */
-export const STAYS = Number.POSITIVE_INFINITY
+export const stays = Number.POSITIVE_INFINITY
 
 /** Order of a connection that has never sent a byte. @param since clock of its beginning, in milliseconds */
-export const silentSince = (since: number, now: number): number => (now - since < SILENT_MS ? STAYS : since)
+export const silentSince = (since: number, now: number): number => (now - since < silentMs ? stays : since)
 
 /** Order of one on which a request has begun and is not all there. @param since clock of its first byte */
 export const unfinishedSince = (since: number, now: number): number =>
-  now - since < IDLE_MS ? STAYS : UNFINISHED + since
+  now - since < idleMs ? stays : unfinished + since
 
 /** Order of one that has served. @param since clock of the end of its last request */
-export const idleSince = (since: number, now: number): number =>
-  now - since < IDLE_MS ? STAYS : IDLE + since
+export const idleSince = (since: number, now: number): number => (now - since < idleMs ? stays : idle + since)
 
 export interface GivesWay {
-  /** The lowest goes first; {@link STAYS} for none. */
+  /** The lowest goes first; {@link stays} for none. */
   orderOfLeaving(now: number): number
   /** It is closed. */
   giveWay(): void
@@ -41,16 +40,16 @@ export interface GivesWay {
  * @param others how many there are besides it
  * @param now a clock in milliseconds
  */
-export const makeRoom = (
+export function makeRoom(
   all: Iterable<GivesWay>,
   others: number,
   maxConnections: number,
   now: number,
   log: Pick<Log, 'complaint'>,
-): boolean => {
+): boolean {
   if (others < maxConnections) return true
   let first: GivesWay | null = null
-  let lowest = STAYS
+  let lowest = stays
   for (const one of all) {
     const order = one.orderOfLeaving(now)
     if (order >= lowest) continue
@@ -67,8 +66,8 @@ export const makeRoom = (
 
 /** What it had done, for the log. */
 const whyItLeft = (order: number): string =>
-  order < UNFINISHED
+  order < unfinished
     ? 'that had never sent anything'
-    : order < IDLE
+    : order < idle
       ? 'whose request did not arrive completely'
       : 'without a request for 5 s or more'

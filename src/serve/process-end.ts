@@ -22,7 +22,7 @@ export interface ProcessEnd extends Cause {
 }
 
 /** How long all peers together may be waited for, in milliseconds: nothing else happens meanwhile. */
-const ALL_MS = 500
+const allMs = 500
 
 /** The reply that the app has given by now, where no promise will bring it. */
 export const lastReply = (exchange: Exchange, { isLast }: ProcessEnd): Reply | null =>
@@ -46,7 +46,7 @@ export type Abandon = (end: ProcessEnd) => readonly (() => void)[]
  * Between the last data and a reset, in milliseconds: programs on libuv take a reset for an end when it comes
  * together with data.
  */
-const RESET_MS = 20
+const resetMs = 20
 
 const open = new Set<Abandon>()
 let told: string | undefined
@@ -74,10 +74,10 @@ export function endProcess(why: string): never {
 
 /** Ends open requests now, and resets what has to be reset. */
 export function abandonNow(all: Iterable<Abandon>, cause: Cause): void {
-  const end = { ...cause, deadline: Date.now() + ALL_MS }
+  const end = { ...cause, deadline: Date.now() + allMs }
   const resets = [...all].flatMap((abandon) => abandon(end))
   if (resets.length === 0) return
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RESET_MS)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, resetMs)
   for (const reset of resets) reset()
 }
 

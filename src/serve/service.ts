@@ -30,10 +30,10 @@ export interface ServedConnection extends Member, GivesWay {
   abandon(end: ProcessEnd): (() => void) | null
 }
 
-const SWEEP_MS = 500
+const sweepEveryMs = 500
 
 /** How long an idle connection is kept when the process ends, in milliseconds: a request may be on its way. */
-const IDLE_GRACE_MS = 500
+const idleWaitMs = 500
 
 const text503: Reply = {
   status: 503,
@@ -55,7 +55,7 @@ const text500: Reply = {
 }
 
 export class Service {
-  static readonly idleGraceMs = IDLE_GRACE_MS
+  static readonly idleGraceMs = idleWaitMs
   readonly limits: Limits
   readonly lines: Log
   /** Other processes may serve the same app. */
@@ -89,7 +89,7 @@ export class Service {
       const now = this.now()
       for (const connection of this.connections) connection.sweep(now)
       this.lines.sweep()
-    }, SWEEP_MS)
+    }, sweepEveryMs)
     this.#timer.unref()
   }
 
@@ -264,7 +264,7 @@ export class Service {
 
   async #stop(graceMs: number): Promise<void> {
     this.stopping = true
-    const idle = setTimeout(() => this.#closeIdle(), Math.min(IDLE_GRACE_MS, graceMs))
+    const idle = setTimeout(() => this.#closeIdle(), Math.min(idleWaitMs, graceMs))
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<void>((resolve) => {
       late = setTimeout(() => {

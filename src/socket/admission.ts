@@ -17,7 +17,7 @@ export interface AdmissionOptions {
 export type Admission = (peer: Pick<Wire, 'remoteAddress' | 'remoteFamily'>) => string | null
 
 /** @throws UsageError USAGE for an entry that is not an address */
-export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admission => {
+export function admission({ allow, webServerAddrs }: AdmissionOptions): Admission {
   const allowed = allow === undefined ? null : listOf(allow, 'allow')
   // 3.2: "a comma separated list of valid IP addresses for the Web server", checked at each connection.
   const servers = webServerAddrs ? listOf(webServerAddrs.split(','), 'FCGI_WEB_SERVER_ADDRS') : null
@@ -35,7 +35,7 @@ export const admission = ({ allow, webServerAddrs }: AdmissionOptions): Admissio
   }
 }
 
-const listOf = (entries: readonly string[], name: string): BlockList => {
+function listOf(entries: readonly string[], name: string): BlockList {
   const list = new BlockList()
   for (const entry of entries) {
     const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry.trim()) ?? []

@@ -13,7 +13,7 @@ export async function groupId(group: string | number): Promise<number> {
   return id
 }
 
-const numberOf = (group: string, text: string): number | undefined => {
+function numberOf(group: string, text: string): number | undefined {
   for (const line of text.split('\n')) {
     const [name, , id] = line.split(':')
     if (name === group && id !== undefined) return Number(id)

@@ -10,7 +10,7 @@ import type { HandOver, Wire, WireOwner } from './wire.js'
 import { type Pending, writeNow } from './write-now.js'
 
 /** The buffer that all connections share: a buffer for every read costs a fifth of a small request. */
-const SIZE = 65536
+const bufferBytes = 65536
 let shared: Buffer | null = null
 
 /** For tests: what is only good during a call is overwritten after it, so that a view that was kept shows. */
@@ -20,7 +20,7 @@ const poisonsReads = process.env.CGIUP_TEST_POISON_READS === '1'
 export const poison = 0xdb
 
 /** Smaller pieces are copied out of the shared buffer: memory of their own costs more. */
-const OWN = 16384
+const own = 16384
 
 const wireOf = Symbol('cgiup.wire')
 
@@ -47,12 +47,12 @@ let spare: Request | null = null
 
 const tellClosed = (wire: HandleWire): void => wire.tellClosed()
 
-const OPEN = 0
+const openState = 0
 /** To be closed once all is written. */
-const CLOSING = 1
+const closing = 1
 /** The peer was notified that nothing more comes. */
-const ENDED = 2
-const CLOSED = 3
+const ended = 2
+const closed = 3
 
 export class HandleWire implements Wire {
   queued = 0
@@ -60,7 +60,7 @@ export class HandleWire implements Wire {
   readonly #native: Native
   readonly #handle: Handle
   #owner: WireOwner | null = null
-  #state: number = OPEN
+  #state: number = openState
   /** It was closed because it broke. */
   #broken = false
   #waiting: (() => void)[] | null = null
@@ -81,11 +81,11 @@ export class HandleWire implements Wire {
   }
 
   get destroyed(): boolean {
-    return this.#state === CLOSED
+    return this.#state === closed
   }
 
   get writable(): boolean {
-    return this.#state === OPEN
+    return this.#state === openState
   }
 
   get taken(): number {
@@ -107,7 +107,7 @@ export class HandleWire implements Wire {
   #peername(): Partial<AddressInfo> {
     if (this.#peer === undefined) {
       this.#peer = {}
-      if (this.#state !== CLOSED) this.#handle.getpeername?.(this.#peer)
+      if (this.#state !== closed) this.#handle.getpeername?.(this.#peer)
     }
     return this.#peer
   }
@@ -121,8 +121,8 @@ export class HandleWire implements Wire {
 
   open(owner: WireOwner): void {
     this.#owner = owner
-    if (this.#current === null && this.#state !== CLOSED) {
-      shared ??= Buffer.allocUnsafeSlow(SIZE)
+    if (this.#current === null && this.#state !== closed) {
+      shared ??= Buffer.allocUnsafeSlow(bufferBytes)
       this.#current = shared
       this.#handle.useUserBuffer(shared)
     }
@@ -131,7 +131,7 @@ export class HandleWire implements Wire {
 
   pause(): void {
     this.paused = true
-    if (this.#state === CLOSED || !this.#handle.reading) return
+    if (this.#state === closed || !this.#handle.reading) return
     this.#handle.reading = false
     this.#handle.readStop()
   }
@@ -143,7 +143,7 @@ export class HandleWire implements Wire {
 
   #readStart(): void {
     const handle = this.#handle
-    if (this.#state === CLOSED || handle.reading) return
+    if (this.#state === closed || handle.reading) return
     handle.reading = true
     if (handle.readStart() !== 0) this.#break()
   }
@@ -152,7 +152,7 @@ export class HandleWire implements Wire {
   read(buffer: ArrayBuffer | undefined): Uint8Array | undefined {
     const { state, readBytesOrError, arrayBufferOffset } = this.#native
     const length = state[readBytesOrError] as number
-    if (length === 0 || this.#state === CLOSED) return undefined
+    if (length === 0 || this.#state === closed) return undefined
     if (length < 0) {
       this.#handle.reading = false
       this.#owner?.gone()
@@ -177,7 +177,7 @@ export class HandleWire implements Wire {
     const bytes = this.#owner?.ahead ?? 0
     let next: Buffer
     if (bytes === 0) next = whole
-    else if (bytes < OWN) next = whole.subarray(0, bytes)
+    else if (bytes < own) next = whole.subarray(0, bytes)
     else if (this.#ownsCurrent && current.length >= bytes) {
       this.#current = current.subarray(0, bytes)
       return this.#current
@@ -196,13 +196,13 @@ export class HandleWire implements Wire {
   // --- bytes out ---
 
   text(text: string): void {
-    if (this.#state !== OPEN) return
+    if (this.#state !== openState) return
     const request = this.#request()
     this.#sent(request, this.#handle.writeLatin1String(request, text), text, undefined)
   }
 
   bytes(pieces: readonly Uint8Array[], done?: () => void): void {
-    if (this.#state !== OPEN) {
+    if (this.#state !== openState) {
       done?.()
       return
     }
@@ -251,18 +251,18 @@ export class HandleWire implements Wire {
     request.buffer = null
     request.done = undefined
     done?.()
-    if (this.#state === CLOSED) return
+    if (this.#state === closed) return
     if (status < 0) {
       this.#break()
       return
     }
     if (this.queued > 0) return
-    if (this.#state === CLOSING) this.destroy()
+    if (this.#state === closing) this.destroy()
     else this.#tellWaiting()
   }
 
   whenWritten(then: () => void): void {
-    if (this.queued === 0 || this.#state === CLOSED) then()
+    if (this.queued === 0 || this.#state === closed) then()
     else {
       this.#waiting ??= []
       this.#waiting.push(then)
@@ -279,8 +279,8 @@ export class HandleWire implements Wire {
   // --- its end ---
 
   end(): void {
-    if (this.#state !== OPEN) return
-    this.#state = ENDED
+    if (this.#state !== openState) return
+    this.#state = ended
     const request = new this.#native.ShutdownWrap()
     request.oncomplete = () => {}
     // libuv waits for what is still to be written. A peer that has closed is seen when it is read.
@@ -288,31 +288,31 @@ export class HandleWire implements Wire {
   }
 
   destroySoon(): void {
-    if (this.#state === CLOSED) return
+    if (this.#state === closed) return
     if (this.queued === 0) this.destroy()
-    else this.#state = CLOSING
+    else this.#state = closing
   }
 
   destroy(): void {
-    if (this.#state === CLOSED) return
+    if (this.#state === closed) return
     this.#close()
     this.#handle.close()
   }
 
   reset(): void {
-    if (this.#state === CLOSED) return
+    if (this.#state === closed) return
     this.#close()
     if (this.#handle.reset?.() !== 0) this.#handle.close()
   }
 
   #break(): void {
-    if (this.#state === CLOSED) return
+    if (this.#state === closed) return
     this.#broken = true
     this.destroy()
   }
 
   #close(): void {
-    this.#state = CLOSED
+    this.#state = closed
     this.#handle.reading = false
     process.nextTick(tellClosed, this)
   }
@@ -326,7 +326,7 @@ export class HandleWire implements Wire {
   }
 
   lastText(text: string, deadline: number): boolean {
-    if (this.#state === CLOSED) return false
+    if (this.#state === closed) return false
     if (this.queued === 0) {
       this.text(text)
       if (this.queued === 0) return true
@@ -345,7 +345,7 @@ export class HandleWire implements Wire {
   // --- to somebody else ---
 
   handOver(to: HandOver): boolean {
-    if (this.#state !== OPEN) return false
+    if (this.#state !== openState) return false
     this.pause()
     // The other process has a descriptor of its own by then: closing this one is not an end of the connection.
     to(this.#handle, () => this.destroy())
@@ -354,7 +354,7 @@ export class HandleWire implements Wire {
 
   toSocket(first: Buffer | null): Socket {
     this.pause()
-    this.#state = CLOSED
+    this.#state = closed
     this.#owner = null
     const socket = socketOn(this.#handle)
     if (first !== null) socket.unshift(first)

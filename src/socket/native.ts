@@ -40,7 +40,7 @@ export interface Native {
   readonly lastWriteWasAsync: number
 }
 
-const METHODS = [
+const methods = [
   'readStart',
   'readStop',
   'useUserBuffer',
@@ -60,28 +60,28 @@ let known: Native | null | undefined
 export const newestTestedMajor = 26
 
 /** Null where connections have to be net.Sockets. */
-export const native = (): Native | null => {
+export function native(): Native | null {
   if (known === undefined) known = find()
   return known
 }
 
 /** For tests: `null` makes all connections net.Sockets, `undefined` looks again. */
-export const setNative = (value: null | undefined): void => {
+export function setNative(value: null | undefined): void {
   known = value === null ? null : find()
 }
 
 /** Classes of handles that have all it takes: there are two. */
 const checked = new Set<unknown>()
 
-export const isHandle = (handle: unknown): handle is Handle => {
+export function isHandle(handle: unknown): handle is Handle {
   if (typeof handle !== 'object' || handle === null) return false
   if (checked.has(handle.constructor)) return true
-  const fits = METHODS.every((name) => typeof (handle as Record<string, unknown>)[name] === 'function')
+  const fits = methods.every((name) => typeof (handle as Record<string, unknown>)[name] === 'function')
   if (fits) checked.add(handle.constructor)
   return fits
 }
 
-const find = (): Native | null => {
+function find(): Native | null {
   // On Windows a read is under way in its buffer before the bytes are there: it cannot be shared.
   if (process.platform === 'win32' || !allowed() || warnsOfBinding()) return null
   try {
@@ -106,7 +106,7 @@ const find = (): Native | null => {
 }
 
 /** `CGIUP_NET_SOCKET`: `0` allows handles on any Node, any other value forbids them. */
-const allowed = (): boolean => {
+function allowed(): boolean {
   const wish = process.env.CGIUP_NET_SOCKET
   if (wish) return wish === '0'
   return Number.parseInt(process.versions.node, 10) <= newestTestedMajor

@@ -17,14 +17,14 @@ interface Counts {
  * @param handle of a socket; another number that changes with progress where it does not tell
  * @param otherwise what to give then
  */
-export const takenBytes = (handle: unknown, otherwise: number): number => {
+export function takenBytes(handle: unknown, otherwise: number): number {
   const { bytesWritten, writeQueueSize } = (handle ?? {}) as Counts
   if (typeof bytesWritten !== 'number' || typeof writeQueueSize !== 'number') return otherwise
   return bytesWritten - writeQueueSize
 }
 
 /** The descriptor of a socket, where Node tells it. */
-export const descriptorOf = (handle: unknown): number | undefined => {
+export function descriptorOf(handle: unknown): number | undefined {
   const { fd } = (handle ?? {}) as Counts
   return typeof fd === 'number' ? fd : undefined
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { descriptorOf, takenBytes } from './progress.js'
 import type { HandOver, SocketHandle, Wire, WireOwner } from './wire.js'
 
-const NOTHING = new Uint8Array(0)
+const nothing = new Uint8Array(0)
 
 export class SocketWire implements Wire {
   readonly #socket: Socket
@@ -92,14 +92,14 @@ export class SocketWire implements Wire {
     socket.cork()
     for (const piece of pieces) socket.write(piece)
     // Behind the last piece: when this was written, or has failed, all were.
-    if (done !== undefined) socket.write(NOTHING, done)
+    if (done !== undefined) socket.write(nothing, done)
     socket.uncork()
   }
 
   whenWritten(then: () => void): void {
     const socket = this.#socket
     if (socket.destroyed || socket.writableLength === 0) then()
-    else if (socket.writable) socket.write(NOTHING, () => then())
+    else if (socket.writable) socket.write(nothing, () => then())
     else socket.once('close', then)
   }
 

@@ -11,7 +11,7 @@ interface ServerHandle {
 }
 
 /** @param take gets each connection; nothing of it has been read */
-export const createWireServer = (take: (wire: Wire) => void): Server => {
+export function createWireServer(take: (wire: Wire) => void): Server {
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
     take(new SocketWire(socket)),
   )
@@ -29,7 +29,7 @@ export const createWireServer = (take: (wire: Wire) => void): Server => {
 }
 
 /** A connection that another process has given away. */
-export const wireOn = (handle: object): Wire => {
+export function wireOn(handle: object): Wire {
   const inside = native()
   if (inside !== null && isHandle(handle)) return new HandleWire(handle, inside)
   return new SocketWire(socketOn(handle).pause())

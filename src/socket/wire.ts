@@ -26,7 +26,7 @@ export interface SocketHandle {
 export type HandOver = (handle: SocketHandle, done: () => void) => void
 
 /** Bytes that may wait to be written before a source should pause. */
-export const HIGH_WATER = 65536
+export const highWater = 65536
 
 export interface Wire {
   /** It is closed; nothing happens any more. */

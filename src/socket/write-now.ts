@@ -2,9 +2,9 @@
 import { writeSync } from 'node:fs'
 
 /** How long one reader may take altogether, in milliseconds. */
-const MOST_MS = 200
+const mostMs = 200
 
-const PAUSE_MS = 2
+const pauseMs = 2
 
 /** What waits to be written: in its order, as it was given. */
 export type Pending = readonly (string | readonly Uint8Array[])[]
@@ -17,7 +17,7 @@ export type Pending = readonly (string | readonly Uint8Array[])[]
  * @param most `Date.now()` at which the reader is not waited for any longer, in any case
  */
 export function writeNow(fd: number, pending: Pending, left: number, text: string, most: number): boolean {
-  const deadline = Math.min(most, Date.now() + MOST_MS)
+  const deadline = Math.min(most, Date.now() + mostMs)
   return [...tail(pending, left), Buffer.from(text, 'latin1')].every((bytes) => write(fd, bytes, deadline))
 }
 
@@ -41,7 +41,7 @@ function write(fd: number, bytes: Uint8Array, deadline: number): boolean {
       at += writeSync(fd, bytes, at)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() >= deadline) return false
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
     }
   }
   return true

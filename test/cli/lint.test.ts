@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { lintOutput } from '../../src/lint/output.js'
 import { outputRules } from '../../src/lint/output-rules.js'
-import type { ScriptRun } from '../../src/lint/output-subject.js'
+import type { OutputSubject } from '../../src/lint/output-subject.js'
 
-type Run = Partial<Omit<ScriptRun, 'output'>> & { output: string | Uint8Array }
+type Run = Partial<Omit<OutputSubject, 'output'>> & { output: string | Uint8Array }
 
 const ok = 'Content-Type: text/plain; charset=utf-8\n\nhello'
 
@@ -118,7 +118,7 @@ const fine: [string, Run | string][] = [
   ['an empty field', 'Content-Type: text/plain; charset=utf-8\nX-A:\n\nhello'],
 ]
 
-const runOf = (run: Run | string): ScriptRun => {
+const runOf = (run: Run | string): OutputSubject => {
   const facts = typeof run === 'string' ? { output: run } : run
   const { output } = facts
   return {

@@ -197,7 +197,7 @@ const endsWell = async (
     const answers = readAnswers(line.got)
     checkReplies(requests, answers.replies)
     assert.deepEqual([answers.open, answers.rest], [[], 0])
-    // One that nobody has asked for may be behind the last reply (src/fastcgi/server/finish.ts).
+    // One that nobody has asked for may be behind the last reply (src/fastcgi/server/end-reply.ts).
     const unasked = answers.management.length - management
     assert.ok(unasked === 0 || (unasked === 1 && keep && isNginx(requests)), `${unasked} unasked records`)
   }

@@ -1,11 +1,11 @@
 /** What was scheduled runs before a process ends: log lines of frameworks come after their reply. */
 
 /** How long callbacks that schedule further ones may go on, in milliseconds. */
-const CALLBACKS_MS = 100
+const callbacksMs = 100
 
 /** As Node names them: what threads do with files; writes to pipes and sockets. */
-const FILES = /^FSReq/
-const WRITES = /WriteWrap$|^ShutdownWrap$/
+const fileRequests = /^FSReq/
+const writeRequests = /WriteWrap$|^ShutdownWrap$/
 
 export interface SettleOptions {
   /** How long writes may take, in milliseconds. */
@@ -34,7 +34,7 @@ export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<
     const elapsed = Date.now() - started
     const files = now.files - ours()
     const writing = files + now.writes > 0 && elapsed < writesMs
-    const calling = (now.immediates > 0 || (now.timers > 0 && now.timers < timers)) && elapsed < CALLBACKS_MS
+    const calling = (now.immediates > 0 || (now.timers > 0 && now.timers < timers)) && elapsed < callbacksMs
     if (!writing && !calling) return files <= 0
     if (!told) waits()
     told = true
@@ -52,8 +52,8 @@ function activity() {
   for (const name of process.getActiveResourcesInfo()) {
     if (name === 'Immediate') count.immediates++
     else if (name === 'Timeout') count.timers++
-    else if (FILES.test(name)) count.files++
-    else if (WRITES.test(name)) count.writes++
+    else if (fileRequests.test(name)) count.files++
+    else if (writeRequests.test(name)) count.writes++
   }
   return count
 }

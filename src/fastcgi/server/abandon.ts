@@ -5,16 +5,16 @@ import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
 import type { Wire } from '../../socket/wire.js'
 import { RecordType } from '../codec/record.js'
 import { abortText, streamText } from '../codec/stdout.js'
-import { answer } from './answer.js'
+import { answerFastcgi } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
-import type { Line } from './line.js'
+import type { FastcgiLine } from './line.js'
 
 /** Puts the app's reply, ours, or what shows that it is broken into the output of the connection. */
-const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd): void => {
+function abandonExchange(line: FastcgiLine, exchange: FastcgiExchange, end: ProcessEnd): void {
   const { env, request } = exchange
   const reply = lastReply(exchange, end)
   line.service.report(exchange, exchange.headSent ? `the reply was cut off: ${end.why}` : end.why)
-  if (reply !== null && !exchange.headSent) answer(line, exchange, reply)
+  if (reply !== null && !exchange.headSent) answerFastcgi(line, exchange, reply)
   if (exchange.finished) return
   if (exchange.headSent) {
     exchange.step('cut')
@@ -27,12 +27,12 @@ const abandonExchange = (line: Line, exchange: FastcgiExchange, end: ProcessEnd)
 }
 
 /** Ends all of a connection; returns what resets it, where its peer cannot be notified in another way. */
-export const abandonAll = (
-  line: Line,
+export function abandonAll(
+  line: FastcgiLine,
   exchanges: readonly FastcgiExchange[],
   wire: Wire,
   end: ProcessEnd,
-): (() => void) | null => {
+): (() => void) | null {
   for (const exchange of exchanges) if (!exchange.replyEnded) abandonExchange(line, exchange, end)
   // A socket of the file system has no reset.
   return line.output.last(end.deadline) || wire.remoteAddress === undefined ? null : () => wire.reset()

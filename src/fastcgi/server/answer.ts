@@ -9,15 +9,15 @@ import { withCapitalNames } from '../codec/authorizer.js'
 import { maxAligned, RecordType } from '../codec/record.js'
 import { Role } from '../codec/responder.js'
 import { streamText } from '../codec/stdout.js'
+import { endReply } from './end-reply.js'
 import type { FastcgiExchange } from './exchange.js'
-import { finish } from './finish.js'
-import type { Line } from './line.js'
+import type { FastcgiLine } from './line.js'
 import { Outflow } from './outflow.js'
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
-export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): void => {
+export function answerFastcgi(line: FastcgiLine, exchange: FastcgiExchange, reply: Reply): void {
   const change = exchange.request.role === Role.AUTHORIZER ? withCapitalNames : null
-  const prepared = prepareAnswer(line, exchange, reply, answer, answerError, change)
+  const prepared = prepareAnswer(line, exchange, reply, answerFastcgi, answerFastcgiError, change)
   if (prepared === null) return
   const { body } = prepared
   const head = headFor(exchange, prepared)
@@ -33,19 +33,19 @@ export const answer = (line: Line, exchange: FastcgiExchange, reply: Reply): voi
 }
 
 /** HAProxy 2.6 makes a 302 of every status before a Location field; a Status after it is kept. */
-const headFor = (exchange: FastcgiExchange, prepared: PreparedReply): string => {
+function headFor(exchange: FastcgiExchange, prepared: PreparedReply): string {
   const head = encodeHead(prepared)
   if (!prepared.headers.includes('Location') || !serverOf(exchange.env).overridesStatus) return head
   const end = head.indexOf('\r\n') + 2
   return `${head.slice(end, -2)}${head.slice(0, end)}\r\n`
 }
 
-const whole = (
-  line: Line,
+function whole(
+  line: FastcgiLine,
   exchange: FastcgiExchange,
   head: string,
   body: string | Uint8Array | null,
-): void => {
+): void {
   const { id } = exchange.request
   const small = smallBody(body)
   if (small !== null) sendText(line, id, head + small)
@@ -53,10 +53,10 @@ const whole = (
     sendText(line, id, head)
     line.output.bytes(id, typeof body === 'string' ? Buffer.from(body, 'utf8') : (body as Uint8Array))
   }
-  finish(line, exchange)
+  endReply(line, exchange)
 }
 
-const sendText = (line: Line, id: number, text: string): void => {
+function sendText(line: FastcgiLine, id: number, text: string): void {
   if (text.length <= maxAligned) line.output.send(streamText(RecordType.STDOUT, id, text))
   else
     for (let at = 0; at < text.length; at += maxAligned)
@@ -64,13 +64,13 @@ const sendText = (line: Line, id: number, text: string): void => {
 }
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
-export const answerError = (line: Line, exchange: FastcgiExchange, error: unknown): void => {
+export function answerFastcgiError(line: FastcgiLine, exchange: FastcgiExchange, error: unknown): void {
   if (exchange.replyEnded) line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
-  else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
+  else void line.service.errorReply(error, exchange).then((reply) => answerFastcgi(line, exchange, reply))
 }
 
-const cutOff = (line: Line, exchange: FastcgiExchange, error: unknown, sent: number | null): void => {
+function cutOff(line: FastcgiLine, exchange: FastcgiExchange, error: unknown, sent: number | null): void {
   if (!exchange.clientLeft) line.service.report(exchange, cutOffText(error, sent))
   line.cut(exchange)
 }

@@ -6,7 +6,7 @@
 import { next } from '../../core/states.js'
 import { serverOf } from '../../env/server.js'
 import type { PushedBody } from '../../serve/body.js'
-import { idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
+import { idleSince, silentSince, stays, unfinishedSince } from '../../serve/pressure.js'
 import type { ProcessEnd } from '../../serve/process-end.js'
 import { bodyTooLarge, type ServedConnection, type Service } from '../../serve/service.js'
 import { Spool } from '../../serve/spool.js'
@@ -16,19 +16,19 @@ import { ById } from '../codec/by-id.js'
 import { Responder, type ResponderEvents, type ResponderRequest, Role } from '../codec/responder.js'
 import { abortText, endText, endTextWithStderr, stderrText } from '../codec/stdout.js'
 import { abandonAll } from './abandon.js'
-import { answer, answerError } from './answer.js'
+import { answerFastcgi, answerFastcgiError } from './answer.js'
+import { BodyPieces } from './body-pieces.js'
 import { FastcgiExchange } from './exchange.js'
-import { Gather } from './gather.js'
-import type { Line } from './line.js'
+import type { FastcgiLine } from './line.js'
 import { Output } from './output.js'
 import { Reading } from './reading.js'
 import { type ConnectionEvent, type ConnectionState, connectionStates } from './states.js'
 import { checkTimes, takesNothing } from './time-limits.js'
 
 /** How long a request without an announced body waits to see whether it has one, in milliseconds. */
-const UNDECIDED_MS = 100
+const undecidedMs = 100
 
-export class Connection implements ResponderEvents, Line, ServedConnection, WireOwner {
+export class Connection implements ResponderEvents, FastcgiLine, ServedConnection, WireOwner {
   readonly service: Service
   place = -1
   readonly open = new ById<FastcgiExchange>()
@@ -40,7 +40,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   #fresh: FastcgiExchange[] = []
   state: ConnectionState = 'silent'
   readonly #reading: Reading
-  readonly #gather = new Gather()
+  readonly #gather = new BodyPieces()
   /** It came when there were maxConnections others: its requests get 503 while that is so. */
   #surplus: boolean
   /** Clock since which a request's parameters are half read; 0 when none are. */
@@ -210,7 +210,7 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
   }
 
   orderOfLeaving(now: number): number {
-    if (this.open.size > 0 || this.#isGone) return STAYS
+    if (this.open.size > 0 || this.#isGone) return stays
     if (this.#pendingSince > 0) return unfinishedSince(this.#pendingSince, now)
     return this.state === 'silent' ? silentSince(this.lastActive, now) : idleSince(this.lastActive, now)
   }
@@ -291,14 +291,14 @@ export class Connection implements ResponderEvents, Line, ServedConnection, Wire
     let before = this.open.size - fresh.length
     for (const exchange of fresh) {
       if (exchange.reply !== 'unserved') continue
-      if (exchange.undecided && now - exchange.began < UNDECIDED_MS) {
+      if (exchange.undecided && now - exchange.began < undecidedMs) {
         this.#fresh.push(exchange)
         continue
       }
       this.service.serve(
         exchange,
-        (reply) => answer(this, exchange, reply),
-        (error) => answerError(this, exchange, error),
+        (reply) => answerFastcgi(this, exchange, reply),
+        (error) => answerFastcgiError(this, exchange, error),
         this.#surplus
           ? 'maxConnections'
           : before++ >= maxRequestsPerConnection

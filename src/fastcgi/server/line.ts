@@ -4,7 +4,7 @@ import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
 
 /** What an answer needs of its connection. */
-export interface Line extends AnswerLine<FastcgiExchange> {
+export interface FastcgiLine extends AnswerLine<FastcgiExchange> {
   readonly output: Output
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void

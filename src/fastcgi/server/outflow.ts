@@ -1,15 +1,15 @@
 /** A streamed reply on its way to STDOUT, as its source pushes it or as it is pulled from an iterator. */
 import { type Flowing, type FlowSink, type FlowSource, flow, isFlowing } from '../../core/push-body.js'
-import { latin1, SMALL_BODY, wrongLength } from '../../serve/answer.js'
+import { latin1, smallBodyBytes, wrongLength } from '../../serve/answer.js'
 import type { Service } from '../../serve/service.js'
 import { RecordType } from '../codec/record.js'
 import { streamText } from '../codec/stdout.js'
+import { endReply } from './end-reply.js'
 import type { FastcgiExchange } from './exchange.js'
-import { finish } from './finish.js'
 import type { Output } from './output.js'
 
 /** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
-const SMALL_PIECE = 4096
+const smallPiece = 4096
 
 /** What it needs of the connection. */
 interface Line {
@@ -92,7 +92,7 @@ export class Outflow implements FlowSink {
       this.fail(wrongLength(this.#length, `${this.#sent}`))
     else {
       this.#over = true
-      finish(this.#line, this.#exchange)
+      endReply(this.#line, this.#exchange)
     }
   }
 
@@ -124,8 +124,8 @@ export class Outflow implements FlowSink {
 }
 
 /** A small piece as Latin-1 text of its bytes, which fits one record; null for a large one. */
-const smallText = (piece: Uint8Array | string): string | null => {
-  if (typeof piece !== 'string') return piece.length <= SMALL_PIECE ? latin1(piece) : null
-  if (piece.length > SMALL_BODY) return null
+function smallText(piece: Uint8Array | string): string | null {
+  if (typeof piece !== 'string') return piece.length <= smallPiece ? latin1(piece) : null
+  if (piece.length > smallBodyBytes) return null
   return Buffer.byteLength(piece) === piece.length ? piece : Buffer.from(piece, 'utf8').toString('latin1')
 }

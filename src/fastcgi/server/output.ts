@@ -1,13 +1,13 @@
 /** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
 import { giveBack, isLent } from '../../core/buffers.js'
-import { HIGH_WATER, type Wire } from '../../socket/wire.js'
+import { highWater, type Wire } from '../../socket/wire.js'
 import { writeRecords } from '../codec/stdout.js'
 import type { ConnectionState } from './states.js'
 
 /** Those that have something to write; one tick serves all, as where one event goes to many clients. */
 let waiting: Output[] = []
 
-const flushAll = (): void => {
+function flushAll(): void {
   const all = waiting
   waiting = []
   for (const output of all) output.release()
@@ -58,12 +58,12 @@ export class Output {
     this.#text = ''
     writeRecords(id, bytes, (piece) => pieces.push(piece))
     this.#wire.bytes(pieces, isLent(bytes) ? () => giveBack(bytes) : undefined)
-    return this.#wire.queued < HIGH_WATER
+    return this.#wire.queued < highWater
   }
 
   /** More waits to be written than the socket likes. */
   get full(): boolean {
-    return this.#wire.queued + this.#text.length >= HIGH_WATER
+    return this.#wire.queued + this.#text.length >= highWater
   }
 
   /** Resolves true when more can be written, false when the connection is closed. */

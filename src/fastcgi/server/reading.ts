@@ -10,10 +10,10 @@ import type { FastcgiExchange } from './exchange.js'
 import { type ConnectionState, type ReadingEvent, type ReadingState, readingStates } from './states.js'
 
 /** How long a body that no app reads may block a kept connection, in milliseconds. */
-const PAUSE_MS = 500
+const pauseMs = 500
 
 /** Answers that may be pending for a peer that reads only when it has sent all. */
-const MOST_ANSWERS = 100
+const mostAnswers = 100
 
 /** What it needs of the connection. */
 interface ReadConnection {
@@ -76,7 +76,7 @@ export class Reading {
    * @param unread replies are pending for the peer
    */
   sweep(now: number, unread: boolean): void {
-    if (!this.#appIsBehind || now - this.#behindSince <= PAUSE_MS) return
+    if (!this.#appIsBehind || now - this.#behindSince <= pauseMs) return
     const responder = this.#responder
     // mod_fcgid reads nothing of a reply before it has sent all of the body: the app goes on only then.
     if (unread) responder.multiplexed = true
@@ -115,7 +115,7 @@ export class Reading {
       this.#answers = 0
       return
     }
-    if (this.#peerIsBehind || wire.destroyed || (this.#answers < MOST_ANSWERS && readsLate())) return
+    if (this.#peerIsBehind || wire.destroyed || (this.#answers < mostAnswers && readsLate())) return
     this.#step('peerBehind')
     wire.whenWritten(() => this.#step('peerReads'))
   }

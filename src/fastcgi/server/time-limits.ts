@@ -3,24 +3,24 @@ import { RequestError } from '../../core/errors.js'
 import { bodyTimeout } from '../../serve/limits.js'
 import type { Progress } from '../../socket/progress.js'
 import type { Wire } from '../../socket/wire.js'
-import { answerError } from './answer.js'
+import { answerFastcgiError } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
-import type { Line } from './line.js'
+import type { FastcgiLine } from './line.js'
 
 /** How long data may follow an empty STDIN record that came too early, in milliseconds. */
-const EMPTY_STDIN_MS = 1000
+const emptyStdinMs = 1000
 
 /** What it does to the connection. */
-interface Timed extends Line {
+interface Timed extends FastcgiLine {
   readonly lastActive: number
   stdinEnded(exchange: FastcgiExchange): void
   /** @param why what the peer did, for the log */
   breakOff(why: string): void
 }
 
-export const checkTimes = (connection: Timed, exchange: FastcgiExchange, now: number): void => {
+export function checkTimes(connection: Timed, exchange: FastcgiExchange, now: number): void {
   const { requestTimeoutMs, discardTimeoutMs, bodyTimeoutMs } = connection.service.limits
-  if (exchange.emptyStdinAt > 0 && now - exchange.emptyStdinAt >= EMPTY_STDIN_MS) {
+  if (exchange.emptyStdinAt > 0 && now - exchange.emptyStdinAt >= emptyStdinMs) {
     exchange.emptyStdinAt = 0
     connection.stdinEnded(exchange)
   }
@@ -33,7 +33,7 @@ export const checkTimes = (connection: Timed, exchange: FastcgiExchange, now: nu
       `The request took longer than ${requestTimeoutMs} ms (requestTimeoutMs).`,
     )
     exchange.abort(error)
-    answerError(connection, exchange, error)
+    answerFastcgiError(connection, exchange, error)
   } else if (now - exchange.began > bodyTimeoutMs) {
     const { stdin, data, request } = exchange
     if (!request.stdinEnded) stdin.fail(bodyTimeout(stdin.received, bodyTimeoutMs))

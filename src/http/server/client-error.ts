@@ -16,7 +16,7 @@ const statusLines: Readonly<Record<string, string>> = {
  * @param code of the error
  * @param begun a part of a reply has been sent: more text would become a part of that reply
  */
-export function refuse(socket: Socket, code: string | undefined, begun: boolean, error?: Error): void {
+export function refuseRequest(socket: Socket, code: string | undefined, begun: boolean, error?: Error): void {
   if (socket.writable && !begun)
     socket.write(`HTTP/1.1 ${statusLines[code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
   socket.destroy(error)

@@ -1,19 +1,19 @@
 /** One connection of the HTTP server: its requests one at a time, and a client that leaves or takes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type GivesWay, idleSince, STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
+import { type GivesWay, idleSince, silentSince, stays, unfinishedSince } from '../../serve/pressure.js'
 import { descriptorOf, Progress, takenBytes } from '../../socket/progress.js'
-import { headTimeout, refuse } from './client-error.js'
+import { headTimeout, refuseRequest } from './client-error.js'
 import type { HttpExchange } from './exchange.js'
 
 /** Requests that wait behind the current one before no more of the connection is read. */
-const AHEAD = 32
+const mostWaiting = 32
 
 /**
  * A client with so many of them waits for no answer: more than Node parses in one go (64 KiB, 18 bytes the
  * shortest request), so that whoever is only fast is slowed down instead.
  */
-const MOST_AHEAD = 4000
+const mostAhead = 4000
 
 /** A request that Node has parsed. */
 export interface Turn {
@@ -78,8 +78,8 @@ export class HttpConnection implements GivesWay {
     this.#headLate = false
     if (this.#over) turn.req.resume()
     else if (!this.#busy) void this.#work(turn)
-    else if (this.#waiting.push(turn) > MOST_AHEAD) this.#flooded()
-    else if (this.#waiting.length >= AHEAD) this.socket.pause()
+    else if (this.#waiting.push(turn) > mostAhead) this.#flooded()
+    else if (this.#waiting.length >= mostWaiting) this.socket.pause()
   }
 
   async #work(first: Turn): Promise<void> {
@@ -92,7 +92,7 @@ export class HttpConnection implements GivesWay {
       this.#res = null
       this.exchange = null
       if (!goesOn) this.#end()
-      if (this.#waiting.length < AHEAD && this.socket.isPaused()) this.socket.resume()
+      if (this.#waiting.length < mostWaiting && this.socket.isPaused()) this.socket.resume()
     }
     this.#busy = false
     this.#since = performance.now()
@@ -106,7 +106,7 @@ export class HttpConnection implements GivesWay {
       return
     }
     const begun = this.#res?.headersSent === true || this.exchange?.verbatimBegun === true
-    refuse(this.socket, error.code, begun, error)
+    refuseRequest(this.socket, error.code, begun, error)
   }
 
   /** Node gives the connection to the next reply when the last one is out. False when it is gone before. */
@@ -125,13 +125,13 @@ export class HttpConnection implements GivesWay {
   }
 
   #flooded(): void {
-    this.#owner.complaint(`the client ${this.#name} sent more than ${MOST_AHEAD} pipelined requests`)
+    this.#owner.complaint(`the client ${this.#name} sent more than ${mostAhead} pipelined requests`)
     this.socket.destroy()
   }
 
   orderOfLeaving(now: number): number {
     const { destroyed, bytesRead } = this.socket
-    if (this.#busy || destroyed) return STAYS
+    if (this.#busy || destroyed) return stays
     if (this.#asked) return idleSince(this.#since, now)
     return bytesRead === 0 ? silentSince(this.#since, now) : unfinishedSince(this.#since, now)
   }
@@ -145,11 +145,11 @@ export class HttpConnection implements GivesWay {
     const { socket, exchange } = this
     exchange?.stdin.sweep(now)
     if (this.#headLate && !this.#busy && now - this.#since > this.#owner.headersTimeoutMs) {
-      refuse(socket, headTimeout, false)
+      refuseRequest(socket, headTimeout, false)
       return
     }
     // A connection that is not read does not show that its client has left: one look.
-    if (this.#waiting.length >= AHEAD) socket.resume()
+    if (this.#waiting.length >= mostWaiting) socket.resume()
     const { sendTimeoutMs } = this.#owner
     const handle = (socket as unknown as { readonly _handle?: unknown })._handle
     const taken = takenBytes(handle, -socket.writableLength)

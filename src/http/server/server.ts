@@ -26,10 +26,10 @@ import { cutOff, type Sent, sendReply } from './reply.js'
 export type { AccessEntry, CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
 
 /** How often the time of request heads is checked, in milliseconds. */
-const CHECK_MS = 5000
+const checkMs = 5000
 
 /** How often connections are checked, in milliseconds. */
-const SWEEP_MS = 2000
+const sweepEveryMs = 2000
 
 /**
  * Serves a handler over HTTP/1.1. Resolves when it listens.
@@ -89,7 +89,7 @@ class Service implements ConnectionOwner {
     this.#server = createServer({
       maxHeaderSize: limits.maxHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs || CHECK_MS, CHECK_MS),
+      connectionsCheckingInterval: Math.min(limits.headersTimeoutMs || checkMs, checkMs),
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       requestTimeout: 0,
       // Node answers 400 and goes on with what follows; ours does not (head-check.ts).
@@ -211,7 +211,7 @@ class Service implements ConnectionOwner {
   #sweepMs(): number {
     const { sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs } = this.#limits
     const limits = [sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
-    return Math.min(SWEEP_MS, ...limits)
+    return Math.min(sweepEveryMs, ...limits)
   }
 
   #sweep(): void {

@@ -4,11 +4,11 @@ import { encodeHead } from '../../cgi/codec/head.js'
 import { giveBack, isLent } from '../../core/buffers.js'
 import type { Reply } from '../../core/exchange.js'
 import { type AnswerLine, bigHeadWarning, prepareAnswer, smallBody, wrongLength } from '../../serve/answer.js'
-import { HIGH_WATER, type Wire } from '../../socket/wire.js'
+import { highWater, type Wire } from '../../socket/wire.js'
 import type { ScgiExchange } from './exchange.js'
 
 /** What an answer needs of its connection. */
-export interface Line extends AnswerLine<ScgiExchange> {
+export interface ScgiLine extends AnswerLine<ScgiExchange> {
   readonly wire: Wire
   /** The reply is out. */
   finish(exchange: ScgiExchange): void
@@ -17,8 +17,8 @@ export interface Line extends AnswerLine<ScgiExchange> {
 }
 
 /** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
-export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void => {
-  const prepared = prepareAnswer(line, exchange, reply, answer, answerError)
+export function answerScgi(line: ScgiLine, exchange: ScgiExchange, reply: Reply): void {
+  const prepared = prepareAnswer(line, exchange, reply, answerScgi, answerScgiError)
   if (prepared === null) return
   const head = encodeHead(prepared)
   const warning = bigHeadWarning(head)
@@ -33,7 +33,7 @@ export const answer = (line: Line, exchange: ScgiExchange, reply: Reply): void =
   }
 }
 
-const whole = (wire: Wire, head: string, body: string | Uint8Array | null): void => {
+function whole(wire: Wire, head: string, body: string | Uint8Array | null): void {
   const small = smallBody(body)
   if (small !== null) {
     wire.text(head + small)
@@ -43,12 +43,12 @@ const whole = (wire: Wire, head: string, body: string | Uint8Array | null): void
   wire.bytes([Buffer.from(head, 'latin1'), bytes], isLent(bytes) ? () => giveBack(bytes) : undefined)
 }
 
-const stream = async (
-  line: Line,
+async function stream(
+  line: ScgiLine,
   exchange: ScgiExchange,
   body: AsyncIterable<Uint8Array>,
   length: number | null,
-): Promise<void> => {
+): Promise<void> {
   const { wire } = line
   let sent = 0
   try {
@@ -58,7 +58,7 @@ const stream = async (
       sent += piece.length
       if (length !== null && sent > length) throw wrongLength(length, 'more than that')
       wire.bytes([piece])
-      if (wire.queued >= HIGH_WATER) await new Promise<void>((resolve) => wire.whenWritten(resolve))
+      if (wire.queued >= highWater) await new Promise<void>((resolve) => wire.whenWritten(resolve))
       if (exchange.replyEnded) return
     }
     if (length !== null && sent < length) throw wrongLength(length, String(sent))
@@ -69,13 +69,13 @@ const stream = async (
 }
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
-export const answerError = (line: Line, exchange: ScgiExchange, error: unknown): void => {
+export function answerScgiError(line: ScgiLine, exchange: ScgiExchange, error: unknown): void {
   if (exchange.replyEnded) line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
-  else void line.service.errorReply(error, exchange).then((reply) => answer(line, exchange, reply))
+  else void line.service.errorReply(error, exchange).then((reply) => answerScgi(line, exchange, reply))
 }
 
-const cutOff = (line: Line, exchange: ScgiExchange, error: unknown, sent: number | null): void => {
+function cutOff(line: ScgiLine, exchange: ScgiExchange, error: unknown, sent: number | null): void {
   line.service.report(exchange, cutOffText(error, sent))
   line.cut(exchange)
 }

@@ -3,23 +3,23 @@
 import { RequestError } from '../../core/errors.js'
 import { abandonedText } from '../../serve/answer.js'
 import { bodyTimeout } from '../../serve/limits.js'
-import { STAYS, silentSince, unfinishedSince } from '../../serve/pressure.js'
+import { silentSince, stays, unfinishedSince } from '../../serve/pressure.js'
 import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
 import type { ServedConnection, Service } from '../../serve/service.js'
 import { Spool } from '../../serve/spool.js'
 import { Progress } from '../../socket/progress.js'
-import { HIGH_WATER, type Wire, type WireOwner } from '../../socket/wire.js'
+import { highWater, type Wire, type WireOwner } from '../../socket/wire.js'
 import { NetstringReader, type ScgiHead } from '../codec/netstring.js'
-import { answer, answerError, type Line } from './answer.js'
+import { answerScgi, answerScgiError, type ScgiLine } from './answer.js'
 import { ScgiExchange } from './exchange.js'
 
 /** How long what was sent is left to the peer before a reset, in milliseconds. */
-const RESET_MS = 20
+const resetMs = 20
 
 /** Bytes of a body that are worth a read of their own. */
-const LARGE = 65536
+const large = 65536
 
-export class ScgiConnection implements ServedConnection, Line, WireOwner {
+export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   readonly service: Service
   place = -1
   readonly wire: Wire
@@ -54,7 +54,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
   }
 
   orderOfLeaving(now: number): number {
-    if (this.#exchange !== null) return STAYS
+    if (this.#exchange !== null) return stays
     return this.#reader.idle ? silentSince(this.#openedAt, now) : unfinishedSince(this.#openedAt, now)
   }
 
@@ -90,10 +90,10 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
         `The request took longer than ${requestTimeoutMs} ms (requestTimeoutMs).`,
       )
       exchange.abort(error)
-      answerError(this, exchange, error)
+      answerScgiError(this, exchange, error)
     } else if (exchange.left > 0 && now - exchange.began > bodyTimeoutMs) {
       exchange.stdin.fail(bodyTimeout(exchange.stdin.received, bodyTimeoutMs))
-    } else if (this.wire.paused && this.wire.queued >= HIGH_WATER && !exchange.stdin.spilling) {
+    } else if (this.wire.paused && this.wire.queued >= highWater && !exchange.stdin.spilling) {
       // mod_proxy_scgi reads nothing of a reply before it has sent all of the body: the app goes on only then.
       exchange.stdin.spill(new Spool(0))
       this.wants()
@@ -128,8 +128,8 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     if (this.#tooMany) this.#tooMany = !this.service.hasRoom(this)
     this.service.serve(
       exchange,
-      (reply) => answer(this, exchange, reply),
-      (error) => answerError(this, exchange, error),
+      (reply) => answerScgi(this, exchange, reply),
+      (error) => answerScgiError(this, exchange, error),
       this.#tooMany ? 'maxConnections' : null,
     )
   }
@@ -141,7 +141,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
 
   get ahead(): number {
     const left = this.#exchange?.finished ? 0 : (this.#exchange?.left ?? 0)
-    return left < LARGE ? 0 : Math.min(left, LARGE)
+    return left < large ? 0 : Math.min(left, large)
   }
 
   #body(exchange: ScgiExchange, chunk: Uint8Array, from: number, own: boolean): void {
@@ -170,7 +170,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     if (exchange.finished || exchange.headSent) this.service.lines.complaint(`scgi: ${error.message}`)
     else {
       exchange.abort(error)
-      answerError(this, exchange, error)
+      answerScgiError(this, exchange, error)
     }
   }
 
@@ -221,7 +221,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     const { wire } = this
     exchange.step('cut')
     if (wire.remoteAddress === undefined) wire.destroy()
-    else setTimeout(() => wire.reset(), RESET_MS)
+    else setTimeout(() => wire.reset(), resetMs)
   }
 
   abandon(end: ProcessEnd): (() => void) | null {
@@ -231,7 +231,7 @@ export class ScgiConnection implements ServedConnection, Line, WireOwner {
     const { headSent } = exchange
     const reply = lastReply(exchange, end)
     this.service.report(exchange, headSent ? `the reply was cut off: ${end.why}` : end.why)
-    if (reply !== null && !headSent) answer(this, exchange, reply)
+    if (reply !== null && !headSent) answerScgi(this, exchange, reply)
     if (exchange.finished) {
       wire.lastText('', end.deadline)
       return null

@@ -9,7 +9,7 @@ const alone: Gateway = { protocol: 'scgi', role: 'responder', runOnce: false, mu
 const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
 /** Pieces below this may share memory with others (Body.owned). */
-const OWNED = 4096
+const owned = 4096
 
 export class ScgiExchange extends SocketExchange {
   readonly stdin: PushedBody
@@ -31,7 +31,7 @@ export class ScgiExchange extends SocketExchange {
     this.left -= length
     if (own) this.stdin.push(length === chunk.length ? chunk : chunk.subarray(from, from + length))
     else if (!this.stdin.cancelled) {
-      const copy = length < OWNED ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
+      const copy = length < owned ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
       copy.set(length === chunk.length ? chunk : chunk.subarray(from, from + length))
       this.stdin.push(copy)
     }

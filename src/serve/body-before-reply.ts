@@ -15,7 +15,7 @@ export interface Waiting {
  * Whether a reply has to wait until all of the body is here: an app that writes what it reads (an echo, a
  * proxy, a transformation) would wait forever for the rest. Replies in one piece need no more of it.
  */
-export const needsBodyFirst = (exchange: Waiting, body: Reply['body']): boolean => {
+export function needsBodyFirst(exchange: Waiting, body: Reply['body']): boolean {
   const { stdin } = exchange
   if (stdin.ended || stdin.cancelled || exchange.bodyAwaited) return false
   if (body === null || typeof body === 'string' || body instanceof Uint8Array) return false

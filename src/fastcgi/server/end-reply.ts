@@ -20,7 +20,7 @@ const unasked = headerText(RecordType.GET_VALUES_RESULT, 0, 0, 0)
  * it sees the connection closed, and nginx sends no POST again. It keeps no connection, though, on which
  * something comes after END_REQUEST.
  */
-export const finish = (line: Line, exchange: FastcgiExchange): void => {
+export function endReply(line: Line, exchange: FastcgiExchange): void {
   line.finish(exchange, 0)
   const { stopping, handOver } = line.service
   if (

@@ -5,14 +5,14 @@
  */
 import type { PushedBody } from '../../serve/body.js'
 
-const EMPTY = Buffer.alloc(0)
+const noBytes = Buffer.alloc(0)
 
-export class Gather {
+export class BodyPieces {
   /** The chunk that is being read has memory of its own, which may be kept. */
   own = false
   /** Whose pieces are being copied, and where to. */
   #body: PushedBody | null = null
-  #bytes: Buffer = EMPTY
+  #bytes: Buffer = noBytes
   #used = 0
 
   add(body: PushedBody, chunk: Uint8Array, start: number, end: number): void {
@@ -37,7 +37,7 @@ export class Gather {
     if (body === null) return
     const piece = this.#bytes.subarray(0, this.#used)
     this.#body = null
-    this.#bytes = EMPTY
+    this.#bytes = noBytes
     this.#used = 0
     body.push(piece)
   }

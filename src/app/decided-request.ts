@@ -108,7 +108,7 @@ let own: { file: string; real: string; name: string } | undefined
 
 /** Answers for paths: which file a path leads to is looked up once for each. */
 const known = new Map<string, boolean>()
-const MAX_KNOWN = 100
+const maxKnown = 100
 
 /** @param file a path, or the name of a file alone; one character per byte */
 function isOwnFile(file: string): boolean {
@@ -119,7 +119,7 @@ function isOwnFile(file: string): boolean {
     const text = bytesToText(file)
     answer = text === own.file || realPath(text) === own.real
     // Behind nginx each path of a client is such a file.
-    if (known.size >= MAX_KNOWN) known.clear()
+    if (known.size >= maxKnown) known.clear()
     known.set(file, answer)
   }
   return answer

@@ -80,7 +80,7 @@ class ReceivedRequest extends Request {
   }
 
   set ip(value: unknown) {
-    own(this, 'ip', value)
+    setOwn(this, 'ip', value)
   }
 
   get waitUntil(): FetchContext['waitUntil'] {
@@ -88,13 +88,13 @@ class ReceivedRequest extends Request {
   }
 
   set waitUntil(value: unknown) {
-    own(this, 'waitUntil', value)
+    setOwn(this, 'waitUntil', value)
   }
 }
 
 Object.defineProperty(ReceivedRequest.prototype, 'constructor', { value: Request })
 
-export const own = (target: object, name: string | symbol, value: unknown): void => {
+export function setOwn(target: object, name: string | symbol, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, configurable: true })
 }
 

@@ -1,12 +1,12 @@
 /** The platform's Request with what a light one that was received has. */
 import { afterwards, type Exchange, inFlight } from '../core/exchange.js'
-import { keeper, own } from './received.js'
+import { keeper, setOwn } from './fetch-request.js'
 import { wholeBodyLimit, wholeBodyTooLarge } from './whole-body.js'
 
 /** Adds `ip` and `waitUntil`, the end of the exchange, and the limit of bodies that are read whole. */
 export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
-  own(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
-  own(request, 'waitUntil', keeper(exchange))
+  setOwn(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
+  setOwn(request, 'waitUntil', keeper(exchange))
   bind(request, exchange)
   if (exchange[afterwards] === undefined) return
   // new Request(request) carries nothing over.
@@ -18,8 +18,8 @@ export function addServerProperties(request: globalThis.Request, exchange: Excha
 const whole = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const
 
 function bind(request: globalThis.Request, exchange: Exchange): void {
-  own(request, afterwards, (task: () => void) => exchange[afterwards]?.(task))
-  own(request, 'clone', function (this: globalThis.Request) {
+  setOwn(request, afterwards, (task: () => void) => exchange[afterwards]?.(task))
+  setOwn(request, 'clone', function (this: globalThis.Request) {
     const copy = globalThis.Request.prototype.clone.call(this)
     bind(copy, exchange)
     return copy
@@ -27,7 +27,7 @@ function bind(request: globalThis.Request, exchange: Exchange): void {
   if (exchange.stdin.length === 0) return
   for (const name of whole) {
     // Node 20 has no bytes().
-    if ((request as Methods)[name] !== undefined) own(request, name, () => take(request, exchange, name))
+    if ((request as Methods)[name] !== undefined) setOwn(request, name, () => take(request, exchange, name))
   }
 }
 
