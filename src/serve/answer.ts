@@ -104,10 +104,10 @@ export function abandonedText({ status }: ProcessEnd, method: string | undefined
 }
 
 /** nginx: fastcgi_buffer_size and scgi_buffer_size, one page. */
-export const nginxHead = 4096
+const nginxHead = 4096
 
 /** Apache: one line of a head. */
-export const apacheLine = 8190
+const apacheLine = 8190
 
 /** Null for a head that all take, else a sentence. */
 export function bigHeadWarning(head: string): string | null {

@@ -159,10 +159,10 @@ function withoutFraming(given: HeadersArgument): HeadersArgument {
   return given.filter((_, i) => !isFraming(given[i - (i % 2)]))
 }
 
-export type HeadersDistinct = Record<string, string[]>
+type HeadersDistinct = Record<string, string[]>
 
 /** `req.headers`: lower-case names; Set-Cookie, which no client should send, as an array. */
-export function headersObject(list: HeaderList): Record<string, string | string[]> {
+function headersObject(list: HeaderList): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {}
   for (let i = 0; i < list.length; i += 2) {
     const name = list[i] as string
@@ -173,7 +173,7 @@ export function headersObject(list: HeaderList): Record<string, string | string[
 }
 
 /** `req.headersDistinct`: each value in an array, without a prototype, as Node has it. */
-export function headersDistinct(list: HeaderList): HeadersDistinct {
+function headersDistinct(list: HeaderList): HeadersDistinct {
   const headers: HeadersDistinct = Object.create(null)
   for (let i = 0; i < list.length; i += 2) headers[list[i] as string] = [list[i + 1] as string]
   return headers

@@ -190,7 +190,7 @@ export function quote(latin1: string): string {
 }
 
 /** The four responses of RFC 3875 section 6.2. */
-export type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
+type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
 
 /** What a program said before its body. */
 export interface ProgramHead {

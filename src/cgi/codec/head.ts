@@ -210,13 +210,13 @@ function guessType(body: Reply['body'], notes: string[]): string {
   return type
 }
 
-export const looked = 512
+const looked = 512
 
 /**
  * RFC 3875 section 6.3.1 wants a Content-Type with every body. Text and whole HTML pages are recognized
  * apart from other bytes by their beginning; of a streamed body nothing is known yet.
  */
-export function guessContentType(body: Reply['body']): string {
+function guessContentType(body: Reply['body']): string {
   if (typeof body === 'string') return textType(body.slice(0, looked))
   if (!(body instanceof Uint8Array)) return 'application/octet-stream'
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
@@ -224,7 +224,7 @@ export function guessContentType(body: Reply['body']): string {
   return /[^\t-\r -~\x80-\xff]/.test(start) ? 'application/octet-stream' : textType(start)
 }
 
-export function textType(start: string): string {
+function textType(start: string): string {
   return /^\s*<(?:!doctype html|html)[\s>]/i.test(start)
     ? 'text/html; charset=utf-8'
     : 'text/plain; charset=utf-8'
