@@ -7,10 +7,10 @@ const file = fileURLToPath(import.meta.url)
 const directory = fileURLToPath(new URL('.', import.meta.url))
 
 const wrong: [CgiBinOptions | object, string][] = [
-  [{ headTimeoutMs: '5s' }, 'takes a number of milliseconds, 0 or more, not "5s". Write 5000.'],
-  [{ idleTimeoutMs: -1 }, 'takes a number of milliseconds, 0 or more, not -1.'],
-  [{ maxSpoolBytes: '1G' }, 'takes a number of bytes, 0 or more, not "1G". Write 1073741824.'],
-  [{ maxStderrLine: Number.NaN }, 'takes a number of characters, 0 or more, not NaN.'],
+  [{ headTimeoutMs: '5s' }, 'must be a number of milliseconds, 0 or more, not "5s". Write 5000.'],
+  [{ idleTimeoutMs: -1 }, 'must be a number of milliseconds, 0 or more, not -1.'],
+  [{ maxSpoolBytes: '1G' }, 'must be a number of bytes, 0 or more, not "1G". Write 1073741824.'],
+  [{ maxStderrLine: Number.NaN }, 'must be a number of characters, 0 or more, not NaN.'],
   [{ maxScript: 3 }, 'Did you mean maxScripts?'],
 ]
 
@@ -44,13 +44,13 @@ describe('cgiBin() and script()', () => {
 describe('serve()', () => {
   test.each<[object, string]>([
     [{ maxHeader: 3 }, 'serve() has no option "maxHeader". It has: '],
-    [{ maxHeaders: '3' }, 'The option maxHeaders of serve() takes a number of 0 or more, not "3". Write 3.'],
-    [{ maxHeaderBytes: 1.5 }, 'takes a whole number of bytes, 0 or more, not 1.5.'],
-    [{ headersTimeoutMs: '30s' }, 'takes a whole number of milliseconds, 0 or more, not "30s". Write 30000.'],
-    [{ maxRequests: 0 }, 'The option maxRequests of serve() takes a number above 0, not 0.'],
-    [{ port: 70_000 }, 'The option port takes a whole number from 0 to 65535, not 70000.'],
-    [{ backlog: 0 }, 'The option backlog takes a whole number above 0, not 0.'],
-    [{ socketMode: '660' }, 'The option socketMode takes a number such as 0o660, not "660".'],
+    [{ maxHeaders: '3' }, 'The option maxHeaders of serve() must be a number of 0 or more, not "3". Write 3.'],
+    [{ maxHeaderBytes: 1.5 }, 'must be a whole number of bytes, 0 or more, not 1.5.'],
+    [{ headersTimeoutMs: '30s' }, 'must be a whole number of milliseconds, 0 or more, not "30s". Write 30000.'],
+    [{ maxRequests: 0 }, 'The option maxRequests of serve() must be a number above 0, not 0.'],
+    [{ port: 70_000 }, 'The option port must be a whole number from 0 to 65535, not 70000.'],
+    [{ backlog: 0 }, 'The option backlog must be a whole number above 0, not 0.'],
+    [{ socketMode: '660' }, 'The option socketMode must be a number such as 0o660, not "660".'],
   ])('%j is refused', async (options, message) => {
     await expect(
       serve(() => ({ status: 204, headers: [], body: null }), options as ServeOptions),
