@@ -12,6 +12,7 @@ import { type Limits, limitsFrom, type ServiceOptions } from './limits.js'
 import { Log } from './log.js'
 import { type GivesWay, makeRoom } from './pressure.js'
 import { type Abandon, abandonNow, lateEnd, type ProcessEnd } from './process-end.js'
+import { parseVerbatimReply } from './verbatim-reply.js'
 
 /** A connection, as the service sees it. */
 export interface ServedConnection extends Member, GivesWay {
@@ -191,8 +192,8 @@ export class Service {
     if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
     try {
       const reply = await this.#onError(error, exchange)
-      prepareReply(reply, 'GET')
-      return markExplained(reply)
+      const { verbatim } = prepareReply(reply, 'GET')
+      return markExplained(verbatim ? await parseVerbatimReply(reply) : reply)
     } catch (second) {
       if (second !== error) this.report(exchange, `The error page failed: ${textOf(second)}`)
       return markExplained(text500)

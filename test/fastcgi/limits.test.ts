@@ -229,6 +229,41 @@ describe('limits of time', () => {
     expect(reason).toMatchObject({ code: 'REQUEST_TIMEOUT' })
   })
 
+  test('requestTimeoutMs: one error page and one line, though the app fails too and the page takes its time', async () => {
+    let pages = 0
+    const { peer, log } = await serve(
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      {
+        requestTimeoutMs: 1,
+        onError: async () => {
+          pages++
+          // Longer than two looks at the time limits.
+          await new Promise((resolve) => setTimeout(resolve, 1200))
+          return text('page', 503)
+        },
+      },
+    )
+    const p = peer()
+    p.send(get(1))
+    expect(await p.ended(1)).toMatchObject({ status: '503', body: 'page' })
+    expect(pages).toBe(1)
+    expect(log.join('').match(/requestTimeoutMs/g)).toHaveLength(1)
+  })
+
+  test('an error page that is a whole HTTP response, and invalid: a plain 500', async () => {
+    const { peer, log } = await serve(
+      () => {
+        throw new Error('the app failed')
+      },
+      { onError: () => ({ ...text('no HTTP'), verbatim: true }) },
+    )
+    const p = peer()
+    p.send(get(1))
+    expect((await p.ended(1)).status).toBe('500')
+    expect(log.join('')).toContain('The error page failed')
+  })
+
   test('requestTimeoutMs in the middle of a reply: it is cut off', async () => {
     const { peer, log } = await serve(
       () =>

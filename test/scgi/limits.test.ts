@@ -101,6 +101,25 @@ test('requestTimeoutMs: 503, and the signal aborts', async () => {
   expect(reason).toMatchObject({ code: 'REQUEST_TIMEOUT' })
 })
 
+test('requestTimeoutMs: one error page and one line, though the app fails too and the page takes its time', async () => {
+  let pages = 0
+  const { open, log } = await serveScgi(
+    ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    {
+      requestTimeoutMs: 1,
+      onError: async () => {
+        pages++
+        // Longer than two looks at the time limits.
+        await new Promise((resolve) => setTimeout(resolve, 1200))
+        return { ...textReply('page'), status: 503 }
+      },
+    },
+  )
+  expect(await ask(open(), scgiRequest())).toMatch(/^Status: 503 .*page$/s)
+  expect(pages).toBe(1)
+  expect(log.join('').match(/requestTimeoutMs/g)).toHaveLength(1)
+})
+
 test('maxRequests, maxConnections: a real 503', async () => {
   const { open, service } = await serveScgi(never, { maxRequests: 1 })
   open().write(scgiRequest())

@@ -266,6 +266,11 @@ const scenes: Readonly<Record<string, readonly Step[]>> = {
     ...[peer('get', 1, false), then('stall'), then('text', 0)],
     ...[peer('now', 1, false), peer('upload', 2, false), then('text', 1), then('stop')],
   ],
+  'a request too late before the app has it': [peer('undecided'), then('muchLater')],
+  'an abort before the page of an error': [peer('get'), then('holdPages'), then('fails'), peer('abort')],
+  'a connection lost before the page of an error': [
+    ...[peer('get'), then('holdPages'), then('fails'), then('destroy')],
+  ],
   'a reply that breaks off': [peer('get'), then('stream'), then('piece'), then('bodyBreaks')],
   'the end of the process before the app has a request': [peer('undecided'), then('abandon')],
   'an abort before the app has a request': [peer('undecided'), peer('abort')],

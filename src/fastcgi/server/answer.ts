@@ -65,9 +65,13 @@ function sendText(line: FastcgiLine, id: number, text: string): void {
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export function answerFastcgiError(line: FastcgiLine, exchange: FastcgiExchange, error: unknown): void {
-  if (exchange.replyEnded) line.service.lateError(error, exchange)
+  // One failure brings the next, as when the app stops because its time is over: one page is enough.
+  if (exchange.replyEnded || exchange.reply === 'failing') line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
-  else void line.service.errorReply(error, exchange).then((reply) => answerFastcgi(line, exchange, reply))
+  else {
+    exchange.step('fail')
+    void line.service.errorReply(error, exchange).then((reply) => answerFastcgi(line, exchange, reply))
+  }
 }
 
 function cutOff(line: FastcgiLine, exchange: FastcgiExchange, error: unknown, sent: number | null): void {

@@ -70,9 +70,13 @@ async function stream(
 
 /** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
 export function answerScgiError(line: ScgiLine, exchange: ScgiExchange, error: unknown): void {
-  if (exchange.replyEnded) line.service.lateError(error, exchange)
+  // One failure brings the next, as when the app stops because its time is over: one page is enough.
+  if (exchange.replyEnded || exchange.reply === 'failing') line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
-  else void line.service.errorReply(error, exchange).then((reply) => answerScgi(line, exchange, reply))
+  else {
+    exchange.step('fail')
+    void line.service.errorReply(error, exchange).then((reply) => answerScgi(line, exchange, reply))
+  }
 }
 
 function cutOff(line: ScgiLine, exchange: ScgiExchange, error: unknown, sent: number | null): void {
