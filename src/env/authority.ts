@@ -3,7 +3,7 @@ import { isRepairOn } from './repairs.js'
 import { serverOf } from './server.js'
 import { byteSet, hexValue, isDigits } from './text.js'
 
-/** Length of the host in `host[:port]`; an IPv6 address is in brackets. -1 when it has no such form. */
+/** Length of the host in `host[:port]`, brackets of an IPv6 address included; -1 if the text is malformed. */
 function hostLength(authority: string): number {
   if (authority.charCodeAt(0) === 91) {
     const end = authority.indexOf(']') + 1
@@ -28,11 +28,11 @@ export function portOf(authority: string): string {
 let lastValid = ''
 
 /**
- * Whether `host[:port]` can appear in a URL: RFC 3986 section 3.2 without userinfo and escapes, and what
- * WHATWG's parser refuses too (a number that is not an address).
+ * Whether `host[:port]` can appear in a URL: RFC 3986 section 3.2 without userinfo and escapes, and without
+ * hosts that WHATWG's parser rejects (a number that is not an address).
  */
 export function isAuthority(authority: string): boolean {
-  // The same few hosts come again and again.
+  // Most requests name one of a few hosts.
   if (authority === lastValid) return authority !== ''
   const end = hostLength(authority)
   if (end <= 0) return false
@@ -56,7 +56,7 @@ function isName(host: string): boolean {
   return bare !== '' && (endsInNumber(last) ? isIPv4(bare) : true)
 }
 
-/** WHATWG URL, "ends in a number": such a host has to be an IPv4 address. */
+/** WHATWG URL, "ends in a number": such a host must be an IPv4 address. */
 function endsInNumber(label: string): boolean {
   return isDigits(label) || /^0x[0-9a-f]*$/i.test(label)
 }
@@ -90,19 +90,22 @@ function isHexGroup(part: string): boolean {
   return true
 }
 
-/** An address as a URL has it: IPv6 in brackets (RFC 3875 section 4.1.14 asks that of SERVER_NAME too). */
+/**
+ * An address as written in a URL: IPv6 in brackets, which RFC 3875 section 4.1.14 also requires in
+ * SERVER_NAME.
+ */
 export function bracketed(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
-/** An address as a socket has it: without brackets. */
+/** An address as sockets use it: without brackets. */
 export function unbracketed(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
 }
 
 /**
- * `host[:port]` of the request: the target's own (RFC 9112 section 3.2.2: it replaces Host), else Host,
- * else SERVER_NAME and SERVER_PORT. What is not allowed in a URL is ignored.
+ * `host[:port]` of the request: from the target (RFC 9112 section 3.2.2: it replaces Host), else from Host,
+ * else from SERVER_NAME and SERVER_PORT. Values that a URL cannot contain are ignored.
  */
 export function effectiveAuthority(target: string, env: Env, scheme: string): string {
   if (target !== '' && isAuthority(target)) return target
@@ -117,7 +120,7 @@ export function effectiveAuthority(target: string, env: Env, scheme: string): st
 export function requestHost(env: Env): string | undefined {
   const host = env.get('HTTP_HOST')
   if (host !== 'default' || env.get('SERVER_NAME') !== 'default') return host
-  // h2o sends that where the client sent no Host.
+  // h2o sends `default` if the client sent no Host.
   return isRepairOn('h2o-default-host') ? undefined : host
 }
 
@@ -137,9 +140,9 @@ export function serverName(env: Env): string {
 }
 
 /**
- * Debian's fastcgi_params and scgi_params end in `HTTP_HOST $host`, which has no
- * port; the client must have sent one when the server listens elsewhere than on 80 and 443. From 1.30 on
- * nginx has `$is_request_port`, and a host without a port is one that was sent so.
+ * Debian's fastcgi_params and scgi_params end in `HTTP_HOST $host`, which has no port. If the server listens
+ * on a port other than 80 and 443, the client must have sent one. nginx 1.30 and later has
+ * `$is_request_port`: there, a host without a port was sent without one.
  */
 function isPortMissing(host: string, env: Env): boolean {
   if (!serverOf(env).dropsHostPort || !isRepairOn('nginx-host-port')) return false
@@ -148,7 +151,7 @@ function isPortMissing(host: string, env: Env): boolean {
   return hostLength(host) === host.length && isStockHost(env.list)
 }
 
-/** HTTP_HOST is where those two files have it, and not where the Host header line itself would. */
+/** Whether HTTP_HOST is at its position in those two files, not where the Host header itself would be. */
 function isStockHost(list: readonly string[]): boolean {
   for (let i = 2; i < list.length; i += 2) {
     if (list[i] !== 'HTTP_HOST') continue

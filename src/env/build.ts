@@ -4,7 +4,7 @@ import { joinValues } from './environment.js'
 import { parseTarget } from './target.js'
 import { isAlnum, percentDecode } from './text.js'
 
-/** What an HTTP server knows of a request. Strings are Latin-1, one character per byte. */
+/** What an HTTP server knows about a request. Strings are Latin-1, one character per byte. */
 export interface HttpFacts {
   readonly method: string
   /** The request target as received. */
@@ -24,10 +24,10 @@ export interface HttpFacts {
 
 /**
  * The meta-variables of an HTTP request whose app is mounted at the root, as a flat list for
- * `new Environment()`: SCRIPT_NAME is empty and PATH_INFO the whole path, decoded once.
+ * `new Environment()`: SCRIPT_NAME is empty, and PATH_INFO is the whole path, decoded once.
  *
- * Dropped are header fields that would be another one's double: names with characters other than
- * letters, digits and "-" (`X_Forwarded_For` would become HTTP_X_FORWARDED_FOR), and Proxy (httpoxy).
+ * Header fields that could be mistaken for others are dropped: names with characters other than letters,
+ * digits and "-" (`X_Forwarded_For` would become HTTP_X_FORWARDED_FOR), and Proxy (httpoxy).
  */
 export function buildEnv(facts: HttpFacts): string[] {
   const { form, path, query, authority } = parseTarget(facts.target, facts.method)
@@ -84,7 +84,7 @@ function headerVariables(headers: HeaderList): Map<string, string> {
   return fields
 }
 
-/** The variable of a header field; '' when it gets none. */
+/** The variable for a header field; '' if the field is dropped. */
 export function variableOf(header: string): string {
   for (let i = 0; i < header.length; i++) {
     const code = header.charCodeAt(i)
@@ -96,15 +96,15 @@ export function variableOf(header: string): string {
 }
 
 /**
- * Section 4.1.14: the name of the server host to which the request is directed: no port, and an IPv6
- * address in brackets.
+ * Section 4.1.14: the name of the server host to which the request is directed, without a port; an IPv6
+ * address is in brackets.
  */
 function serverNameFor(host: string | undefined, serverAddress: string | undefined): string {
   if (host !== undefined && isAuthority(host)) return hostOf(host)
   return bracketed(plainAddress(serverAddress ?? '')) || 'localhost'
 }
 
-/** An IPv4 address that arrived on an IPv6 socket, in its own form. */
+/** An IPv4 address that arrived on an IPv6 socket (`::ffff:…`), in IPv4 form. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

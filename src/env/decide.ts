@@ -1,4 +1,4 @@
-/** From the meta-variables to the request that the server decided to serve, and whether it may be served. */
+/** Determines from the meta-variables which request the server decided to serve, and whether to allow it. */
 import type { Env } from '../core/exchange.js'
 import { type FactOptions, Facts, programName, redirectsOf } from './facts.js'
 import { hasDotSegment, isPlainTarget, isReadAsOne } from './reading.js'
@@ -12,25 +12,25 @@ import { endsIn, walk } from './walk.js'
 
 export interface DecideOptions extends TranslateOptions, FactOptions {}
 
-/** Why an app is not called, and what the client gets instead. */
+/** Why the app is not called, and what the client gets instead. */
 interface Refusal {
   readonly status: 400 | 401 | 403 | 404
-  /** What was seen, one or two sentences. */
+  /** What was seen, in one or two sentences. */
   readonly why: string
 }
 
-/** Which request an app is asked for. */
+/** The request that the app receives. */
 export interface Decision {
-  /** Name of the row of the table that decided (rows.ts). */
+  /** Name of the table row that matched (rows.ts). */
   readonly row: string
   readonly request: CgiRequest
-  /** Null where the app may be called. */
+  /** Null if the app may be called. */
   readonly refused: Refusal | null
-  /** What a reply of 200 goes out with instead: the status of an error document. 0 for none. */
+  /** The status of an error document, which replaces a reply status of 200. 0: no replacement. */
   readonly status: number
 }
 
-/** Reads the meta-variables of a request as the one that the server decided to serve. Never throws. */
+/** Determines from the meta-variables which request the server decided to serve. Never throws. */
 export function decide(env: Env, options: DecideOptions = {}): Decision {
   const plain = options.target === 'script' || options.isAuthorizer ? null : plainRow(env)
   if (plain !== null) return { row: plain, request: new CgiRequest(env, options), refused: null, status: 0 }
@@ -47,14 +47,14 @@ export function decide(env: Env, options: DecideOptions = {}): Decision {
 }
 
 /**
- * Nearly every request, without the table: nothing can be read in two ways, nothing was redirected, and the
- * server's variables are the target as it was sent, or name a front controller. Null for all others.
+ * Handles nearly every request without the table: the target is unambiguous, nothing was redirected, and the
+ * server's variables match the target as sent, or name a front controller. Null for all others.
  */
 function plainRow(env: Env): 'as-sent' | 'front-controller' | null {
   const sent = env.get('REQUEST_URI')
   if (sent === undefined || !isPlainTarget(sent) || env.get('SERVER_PROTOCOL') === 'INCLUDED') return null
   const status = env.get('REDIRECT_STATUS')
-  // nginx and lighttpd send 200 always.
+  // nginx and lighttpd always send 200.
   if (status !== undefined && (status !== '200' || redirectsOf(env) > 0)) return null
   const mark = sent.indexOf('?')
   const length = mark < 0 ? sent.length : mark
@@ -72,22 +72,22 @@ function plainRow(env: Env): 'as-sent' | 'front-controller' | null {
   return sent.slice(0, length).endsWith(script.slice(script.lastIndexOf('/'))) ? null : 'front-controller'
 }
 
-/** The target that takes the place of REQUEST_URI; null where that is used. */
+/** The target that replaces REQUEST_URI; null if REQUEST_URI is used. */
 function targetOf({ takes }: Row, facts: Facts): string | null {
   if (takes === 'refused' || facts.sent === '') return null
   if (takes === 'sent') return sentTarget(facts)
   const query = facts.env.get('QUERY_STRING') ?? ''
   if (takes === 'redirected' && facts.redirects > 1) {
     const url = facts.env.get('REDIRECT_URL') ?? ''
-    // With QualifyRedirectURL it is a whole URL, encoded.
+    // With QualifyRedirectURL it is an absolute URL, already encoded.
     const isWhole = /^https?:\/\//.test(url)
     const path = isWhole ? parseTarget(url, 'GET').path : url
-    // Else the rewrite leads to a path of the app's own.
+    // Otherwise the rewrite leads to a path within the app.
     if (path !== '' && (facts.info === '' || endsIn(walk(path, isWhole), walk(facts.info, false)))) {
       return isWhole ? withQuery(path, query) : encodeTarget(path, query)
     }
   }
-  // SSI of Apache: SCRIPT_NAME ends in PATH_INFO.
+  // Apache SSI: SCRIPT_NAME ends in PATH_INFO.
   const { script, info } = facts
   if (facts.env.get('SERVER_PROTOCOL') === 'INCLUDED' && info !== '' && script.endsWith(info)) {
     return encodeTarget(script, query)
@@ -95,7 +95,10 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
   return encodeTarget(facts.served || '/', query)
 }
 
-/** A program that is served for itself is the mount path, whatever its server tells; but a host is at home everywhere. */
+/**
+ * The path of a program that is served directly is its mount path, whatever the server sends; but not under
+ * a local host, which sends the right one.
+ */
 function servedOptions({ takes }: Row, facts: Facts, target: string, options: DecideOptions): DecideOptions {
   const { mount, resolvesDots } = options
   if (
@@ -110,7 +113,7 @@ function servedOptions({ takes }: Row, facts: Facts, target: string, options: De
   return { ...options, servedTarget: target, mount: target.split('?', 1)[0] }
 }
 
-/** REQUEST_URI, with the query that a rewrite rule made of its own. */
+/** REQUEST_URI, with the query that a rewrite rule set. */
 function sentTarget({ env, sent, parts }: Facts): string | null {
   const query = env.get('QUERY_STRING') ?? ''
   if (query === '' || isSameQuery(query, parts.query ?? '')) return null
@@ -118,7 +121,7 @@ function sentTarget({ env, sent, parts }: Facts): string | null {
   return withQuery(mark < 0 ? sent : sent.slice(0, mark), query)
 }
 
-/** The same query, but for its escapes. */
+/** Whether two queries are equal once their escapes are decoded. */
 function isSameQuery(one: string, other: string): boolean {
   if (one === other || !isRepairOn('lighttpd-query-rewritten')) return one === other
   const pairs = (query: string) => query.split('&').map(percentDecode)
@@ -143,13 +146,13 @@ function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideO
   if (row.takes !== 'sent') return servedRefusal(row, facts, request.path, options)
   const shows = row.name === 'as-sent' && (facts.isSamePath || facts.endsInInfo)
   if (shows || options.resolvesDots || !hasDotSegment(request.path)) return null
-  // A front controller's variables do not show it.
+  // The variables of a front controller do not show it.
   if (serverOf(facts.env).resolvesDots) return null
   const why = `The path ${pathOf(facts)} has a dot segment, and the server in front is not known to have resolved it.`
   return { status: 400, why }
 }
 
-/** The server's own path has to be read in one way, too. */
+/** The server's own path must be unambiguous, too. */
 function servedRefusal(
   row: Row,
   facts: Facts,
@@ -165,7 +168,7 @@ function servedRefusal(
   return { status: 400, why }
 }
 
-/** Caddy's handle_path /app* leaves `admin` of /appadmin; its split may lie within a name (CVE-2026-27590). */
+/** Caddy's handle_path /app* leaves `admin` of /appadmin; its split may fall inside a name (CVE-2026-27590). */
 function isCutInName({ served, script, info }: Facts): boolean {
   if (served.charCodeAt(0) !== 47) return true
   return info !== '' && info.charCodeAt(0) !== 47 && !script.endsWith('/')

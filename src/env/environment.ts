@@ -3,20 +3,20 @@ import { type Layout, layoutOf } from './layout.js'
 import { bytesToText, textToBytes } from './text.js'
 
 /**
- * The meta-variables of one request: a flat list, an index built at the first look-up, and the plain
- * object for apps built only when one asks for it.
+ * The meta-variables of one request: a flat list. The index is built at the first lookup, the plain object
+ * for apps only on demand.
  */
 export class Environment implements Env {
   readonly list: readonly string[]
   #layout: Layout | undefined
-  /** Only where names are repeated. */
+  /** Only if names are repeated. */
   #index: Map<string, string> | undefined
   #object: Record<string, string> | undefined
   readonly #isAscii: boolean
 
   /**
    * @param list `name, value, name, value, …`; values are Latin-1 strings, one character per byte.
-   * @param isAscii all of them are known to be ASCII, so that {@link toObject} need not look. Default false.
+   * @param isAscii all values are known to be ASCII, so {@link toObject} skips the check. Default false.
    */
   constructor(list: readonly string[], isAscii = false) {
     this.list = list
@@ -24,8 +24,8 @@ export class Environment implements Env {
   }
 
   /**
-   * From a record of variables as Node decoded them (`process.env`): text, taken back to UTF-8 bytes.
-   * Bytes that were not UTF-8 are lost there; where /proc is, use {@link Environment.fromBytes}.
+   * From a record of variables as Node decoded them (`process.env`), converted back to UTF-8 bytes. Bytes
+   * that were not valid UTF-8 are lost; if /proc exists, use {@link Environment.fromBytes}.
    */
   static fromObject(record: Readonly<Record<string, string | undefined>>): Environment {
     const list: string[] = []
@@ -36,7 +36,7 @@ export class Environment implements Env {
     return new Environment(list)
   }
 
-  /** From a block of NUL-terminated `NAME=value`, as /proc/self/environ has it. */
+  /** From a block of NUL-terminated `NAME=value` entries, as in /proc/self/environ. */
   static fromBytes(block: Uint8Array): Environment {
     const text = Buffer.from(block.buffer, block.byteOffset, block.byteLength).toString('latin1')
     const list: string[] = []
@@ -47,7 +47,7 @@ export class Environment implements Env {
       if (equals > from && equals < end) list.push(text.slice(from, equals), text.slice(equals + 1, end))
       from = end + 1
     }
-    // One native call for all: as many bytes in UTF-8 as characters.
+    // One native call checks all values: ASCII text has as many UTF-8 bytes as characters.
     return new Environment(list, Buffer.byteLength(text) === text.length)
   }
 
@@ -58,7 +58,7 @@ export class Environment implements Env {
     return place === undefined ? undefined : this.list[place]
   }
 
-  /** A name appears more than once in the list. */
+  /** Whether a name appears more than once in the list. */
   get hasRepeats(): boolean {
     this.#layout ??= layoutOf(this.list)
     return this.#layout.hasRepeats
@@ -67,7 +67,8 @@ export class Environment implements Env {
   toObject(): Readonly<Record<string, string>> {
     if (this.#object !== undefined) return this.#object
     const object = this.#isAscii && !this.hasRepeats ? this.#filled() : this.#decoded()
-    // repair: httpoxy. Apps copy variables to process.env, where it is the proxy of their own requests.
+    // repair: httpoxy. Apps copy variables to process.env, where HTTP_PROXY sets the proxy for their own
+    // requests.
     if (object.HTTP_PROXY !== undefined) delete object.HTTP_PROXY
     this.#object = object
     return object
@@ -98,8 +99,8 @@ export class Environment implements Env {
 }
 
 /**
- * One value a name. "If multiple header fields with the same field-name are received then the server
- * MUST rewrite them as a single value" (RFC 3875 section 4.1.18): nginx and h2o do not.
+ * One value per name. "If multiple header fields with the same field-name are received then the server MUST
+ * rewrite them as a single value" (RFC 3875 section 4.1.18): nginx and h2o do not.
  * repair: repeated-variables
  */
 function joinedIndex(list: readonly string[]): Map<string, string> {
@@ -114,9 +115,9 @@ function joinedIndex(list: readonly string[]): Map<string, string> {
 }
 
 /**
- * Two values of one variable: cookies with "; " (RFC 9113 section 8.2.3), other request headers with
- * ", " (RFC 9110 section 5.3); of everything else the last one wins, as where nginx sends SCRIPT_NAME
- * twice because a configuration line overrides an included one.
+ * Combines two values of one variable: cookies with "; " (RFC 9113 section 8.2.3), other request headers with
+ * ", " (RFC 9110 section 5.3). For all other variables the last value wins: nginx sends SCRIPT_NAME twice if
+ * a configuration line overrides an included one.
  */
 export function joinValues(name: string, earlier: string, later: string): string {
   if (!name.startsWith('HTTP_')) return later

@@ -1,4 +1,4 @@
-/** What the rows of the table (rows.ts) ask of a request. Worked out when it is asked for. */
+/** What the rows of the table (rows.ts) check about a request. Computed on demand. */
 import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import { readingFault } from './reading.js'
@@ -7,13 +7,15 @@ import { serverOf } from './server.js'
 import { authorizedPath, parseTarget, servedPath, type Target } from './target.js'
 import { endsIn, sameSegments, standsAt, type Walk, walk } from './walk.js'
 
-/** Which of the server's variables tell the path: the table, REQUEST_URI, or SCRIPT_NAME with PATH_INFO. */
+/**
+ * Which of the server's variables determine the path: the table, REQUEST_URI, or SCRIPT_NAME with PATH_INFO.
+ */
 export type TargetMode = 'auto' | 'request-uri' | 'script'
 
 export interface FactOptions {
   /** Default 'auto'. */
   readonly target?: TargetMode | undefined
-  /** Whether a path of the file system is the app's own file. Default: it is not. */
+  /** Whether a file system path is the app's own file. Default: it is not. */
   readonly isOwnFile?: ((file: string) => boolean) | undefined
   /** CGI: the server has started this process for SCRIPT_FILENAME. Default false. */
   readonly isCgi?: boolean | undefined
@@ -23,22 +25,22 @@ export interface FactOptions {
   readonly resolvesDots?: boolean | undefined
 }
 
-/** Names of programs: a last segment like these is a front controller, not the path that was asked for. */
+/** File names of programs: a last segment of this form is a front controller, not the requested path. */
 export const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
 
 /**
  * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for the
- * last one, more when rewrites followed; 0 for none. Only those two set the method again, and each redirect
- * puts another REDIRECT_ before it.
+ * last one, more if rewrites followed, 0 for none. Only those two set the method again, and each redirect
+ * adds another REDIRECT_ prefix to it.
  */
 export function redirectsOf(env: Env): number {
   if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
-  // Where Apache has redirected, it says from where.
+  // Apache sets it on every internal redirect.
   if (env.get('REDIRECT_URL') === undefined) return 0
   let prefix = 'REDIRECT_'
   for (let count = 2; ; count++) {
     prefix += 'REDIRECT_'
-    // There is one for each redirect (10 of them, LimitInternalRecursion).
+    // One per redirect (at most 10, LimitInternalRecursion).
     if (env.get(`${prefix}STATUS`) === undefined) return 0
     if (env.get(`${prefix}REQUEST_METHOD`) !== undefined) return count
   }
@@ -74,13 +76,13 @@ export class Facts {
     this.status = /^\d{3}$/.test(status) ? Number(status) : 0
   }
 
-  /** REQUEST_URI, taken apart. */
+  /** REQUEST_URI, parsed. */
   get parts(): Target {
     this.#parts ??= parseTarget(this.sent, this.env.get('REQUEST_METHOD') || 'GET')
     return this.#parts
   }
 
-  /** What forbids REQUEST_URI to be given to an app. */
+  /** Why REQUEST_URI must not be passed to an app; null if it may be. */
   get fault(): string | null {
     if (this.#fault === undefined) {
       this.#fault = readingFault(this.sent, this.parts.path, this.env, this.#options.resolvesDots === true)
@@ -88,7 +90,10 @@ export class Facts {
     return this.#fault
   }
 
-  /** SCRIPT_NAME + PATH_INFO; nginx' scgi_params have the path in DOCUMENT_URI alone, Authorizers get it in others. */
+  /**
+   * SCRIPT_NAME + PATH_INFO. nginx's scgi_params send the path only in DOCUMENT_URI, Authorizers get it in
+   * other variables.
+   */
   get served(): string {
     this.#served ??= servedPath(this.env) || (this.isAuthorizer ? authorizedPath(this.env) : '')
     return this.#served
@@ -103,7 +108,7 @@ export class Facts {
     return this.#sentWalk
   }
 
-  /** The server serves the path that was asked for, by its segments. */
+  /** Whether the server serves the requested path, compared by segments. */
   get isSamePath(): boolean {
     this.#matches ??= this.#equals(this.served) || this.#isCutAtSlash
     return this.#matches
@@ -120,10 +125,10 @@ export class Facts {
     return sameSegments(this.#sentPath, walk(path, false)) || sameSegments(this.#sentPath, walk(path, true))
   }
 
-  /** PATH_INFO is an end of the path that was asked for: the server has cut a mount path off. */
+  /** Whether PATH_INFO is the end of the requested path: the server has cut off a mount path. */
   get endsInInfo(): boolean {
     const { info } = this
-    // Caddy's handle_path /app* cuts in the middle of a segment, too.
+    // Caddy's handle_path /app* also cuts in the middle of a segment.
     if (info.charCodeAt(0) !== 47) return false
     return endsIn(this.#sentPath, walk(info, false)) || endsIn(this.#sentPath, walk(info, true))
   }
@@ -140,7 +145,7 @@ export class Facts {
     return standsAt(behind, { segments: rest, ends: [], slash: false }, behind.segments.length - rest.length)
   }
 
-  /** HAProxy writes what it decides into REQUEST_URI itself (set-path, replace-path). */
+  /** HAProxy changes REQUEST_URI itself (set-path, replace-path). */
   get isSentRewritten(): boolean {
     return serverOf(this.env).rewritesRequestUri && isRepairOn('haproxy-request-uri')
   }
@@ -151,7 +156,7 @@ export class Facts {
     return isPart && isRepairOn('h2o-absolute-path-info')
   }
 
-  /** The server runs a program file for whatever path was asked for: a front controller. */
+  /** Whether the server runs one program file for any requested path: a front controller. */
   get isProgram(): boolean {
     this.#program ??= this.info === '' && this.#isProgram()
     return this.#program
@@ -161,20 +166,21 @@ export class Facts {
     const { isCgi, isOwnFile } = this.#options
     if (isCgi && this.served !== '' && !serverOf(this.env).configuresScript && !this.isSamePath) return true
     const name = lastSegment(this.served)
-    // `/v2/lib.js` for `/lib.js` is a rewrite; a front controller answers for other names than its own.
+    // `/v2/lib.js` for `/lib.js` is a rewrite; a front controller serves paths that do not end in its own
+    // name.
     if (name === '' || name === this.#sentPath.segments.at(-1)) return false
     if (programName.test(name)) return true
     const filename = this.env.get('SCRIPT_FILENAME') ?? ''
     const file = filename.startsWith('proxy:') ? proxyPath(filename) : filename
-    // nginx sends what was configured there, for each path the same.
+    // nginx sends the configured value, the same for every path.
     const isNamed = lastSegment(file) === name
     if (isCgi) return isNamed
     return isOwnFile !== undefined && (isOwnFile(name) || (isNamed && isOwnFile(file)))
   }
 
   /**
-   * repair: nginx-document-uri. nginx has not left the path that was asked for (DOCUMENT_URI); what is configured there as SCRIPT_NAME is a
-   * mount path without the rest, or REQUEST_URI is configured as PATH_INFO.
+   * repair: nginx-document-uri. nginx has not rewritten the requested path (DOCUMENT_URI). The configured
+   * SCRIPT_NAME is a mount path without the rest, or REQUEST_URI is configured as PATH_INFO.
    */
   get isSentByNginx(): boolean {
     const uri = this.env.get('DOCUMENT_URI')
@@ -184,8 +190,8 @@ export class Facts {
   }
 
   /**
-   * repair: authorizer-path. Apache tells an Authorizer the file: the path without what would be PATH_INFO, or with a DirectoryIndex.
-   * A SCRIPT_NAME that a configuration adds is without it, too.
+   * repair: authorizer-path. Apache sends an Authorizer the file: the path without what would be PATH_INFO,
+   * or with a DirectoryIndex added. A SCRIPT_NAME added by the configuration lacks PATH_INFO, too.
    */
   get isAuthorizedFile(): boolean {
     if (!this.isAuthorizer || (this.script === '' && !serverOf(this.env).authorizesFiles)) return false
@@ -194,7 +200,7 @@ export class Facts {
     return sent.slash && file.segments.length === sent.segments.length + 1 && standsAt(file, sent, 0)
   }
 
-  /** Error documents; with the mode 'request-uri' only those of requests that the server has denied. */
+  /** Error documents; in 'request-uri' mode only those of requests that the server denied. */
   get isErrorPage(): boolean {
     return this.status >= 400 && !this.isAuthorizer && (this.mode !== 'request-uri' || this.isDenied)
   }
@@ -207,7 +213,7 @@ export class Facts {
     return redirectsOf(this.env)
   }
 
-  /** Such a path is answered with 404 by Apache before its access rules are applied (AllowEncodedSlashes). */
+  /** Apache answers such a path with 404 before it applies its access rules (AllowEncodedSlashes). */
   get isUnruled(): boolean {
     const { env } = this
     if (!/%(?:2f|5c|00)/i.test(this.parts.path)) return false

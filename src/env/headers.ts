@@ -6,16 +6,16 @@ import { serverOf } from './server.js'
 import { isDigits, isToken } from './text.js'
 
 /**
- * The length of the request body as CONTENT_LENGTH tells it: null when it tells nothing and a body may
- * follow, 0 when there is none.
+ * The length of the request body according to CONTENT_LENGTH: null if it is unknown and a body may follow, 0
+ * if there is no body.
  *
  * RFC 3875 section 4.1.2: "The server MUST set this meta-variable if and only if the request is
- * accompanied by a message-body entity." None does just that.
+ * accompanied by a message-body entity." No server does exactly that.
  */
 export function contentLengthOf(env: Env): number | null {
   const length = announcedLength(env)
   if (length === 0 || env.get('REDIRECT_REQUEST_METHOD') === undefined) return length
-  // What had a body was the request before the redirect.
+  // The body belonged to the request before the redirect.
   return isRepairOn('error-document-body') ? 0 : length
 }
 
@@ -23,18 +23,18 @@ function announcedLength(env: Env): number | null {
   const text = env.get('CONTENT_LENGTH') ?? ''
   if (text !== '') return numberOf(text)
   if (env.get('CONTENT_LENGTH') === '' && !isRepairOn('empty-content-variables')) return null
-  // Apache hands chunked uploads on without a length, nginx unbuffered with ''.
+  // Apache passes chunked uploads on without a length; nginx without request buffering sends ''.
   if (env.get('HTTP_TRANSFER_ENCODING') && isRepairOn('length-unknown')) return null
   return mayHaveBody(env) || isUnknownToGo(env) ? null : 0
 }
 
-/** Null for what is not a number, or none that can be exact: Caddy sends -1 for a length that it does not know. */
+/** Null for text that is not a number or too large to be exact: Caddy sends -1 for an unknown length. */
 function numberOf(text: string): number | null {
   if (isDigits(text) && Number(text) <= Number.MAX_SAFE_INTEGER) return Number(text)
   return text.startsWith('-') && !isRepairOn('caddy-minus-one') ? 0 : null
 }
 
-/** Go says nothing of a body whose length it does not know, nor of HTTP/2. */
+/** Go sends no sign of a body of unknown length, nor of HTTP/2. */
 function isUnknownToGo(env: Env): boolean {
   if (!serverOf(env).hidesUnknownLength || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
   if (!isRepairOn('go-unknown-length')) return false
@@ -59,8 +59,8 @@ export function contentTypeOf(env: Env): string | undefined {
 }
 
 /**
- * Caddy gives every method but GET and HEAD a form's Content-Type; the one
- * that the client sent comes as HTTP_CONTENT_TYPE as well.
+ * Caddy adds a form's Content-Type to every method but GET and HEAD; a type that the client sent also appears
+ * as HTTP_CONTENT_TYPE.
  */
 function isInventedType(env: Env): boolean {
   return (
@@ -71,11 +71,11 @@ function isInventedType(env: Env): boolean {
   )
 }
 
-/** The Authorization header, from wherever the server or its configuration has put it. */
+/** The Authorization header, from any variable in which servers or configurations pass it. */
 function authorizationOf(env: Env): string | undefined {
   const value = env.get('HTTP_AUTHORIZATION')
   if (value || !isRepairOn('redirect-authorization')) return value || undefined
-  // Apache puts REDIRECT_ before it at each internal redirect.
+  // Apache adds a REDIRECT_ prefix at each internal redirect.
   return (
     env.get('REDIRECT_HTTP_AUTHORIZATION') ||
     env.get('REDIRECT_REDIRECT_HTTP_AUTHORIZATION') ||
@@ -86,8 +86,8 @@ function authorizationOf(env: Env): string | undefined {
 }
 
 /**
- * Content-Length as a header. Not for GET and HEAD (lighttpd, mod_fcgid, Caddy and SCGI send 0 for
- * requests without a body; body parsers take it for one).
+ * Content-Length as a header. Omitted for a length of 0 with GET and HEAD: lighttpd, mod_fcgid, Caddy and
+ * SCGI send 0 for requests without a body, and body parsers would expect one.
  */
 function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
   if (bodyLength === null) return undefined
@@ -99,29 +99,29 @@ function lengthHeader(env: Env, bodyLength: number | null): string | undefined {
 }
 
 /**
- * Variable name -> header name, '' for those that become none. Only names that are not another name's double
- * (capitals, digits, `_`), and not without end: names come from clients.
+ * Variable name -> header name, '' for variables that are not headers. Holds only unambiguous names
+ * (capitals, digits, `_`), and a limited number, since clients choose the names.
  */
 const headerNames = new Map<string, string>()
 const maxKnownNames = 500
 
-/** Variables that are not header fields of the request, though they look like some. */
+/** Variables that look like header fields of the request but are not. */
 const never = new Set([
-  // httpoxy, CVE-2016-5385: a client could choose the proxy of our own requests. repair: httpoxy
+  // httpoxy, CVE-2016-5385: a client could choose the proxy for our own requests. repair: httpoxy
   'HTTP_PROXY',
-  // CONTENT_LENGTH and CONTENT_TYPE are what the server has checked; these doubles may be the client's
+  // The server has checked CONTENT_LENGTH and CONTENT_TYPE; these duplicates may come from the client's
   // `Content_Length`. repair: content-doubles
   'HTTP_CONTENT_LENGTH',
   'HTTP_CONTENT_TYPE',
   // "As transfer-codings are not supported on the request-body, the server MUST remove any such codings"
   // (RFC 3875 section 4.2). repair: decoded-transfer-encoding
   'HTTP_TRANSFER_ENCODING',
-  // Come first in the list, by rules of their own.
+  // These come first in the list, by separate rules.
   'HTTP_HOST',
   'HTTP_AUTHORIZATION',
 ])
 
-/** The header name of a variable; '' when it becomes none. */
+/** The header name of a variable; '' if it is not a header. */
 function headerName(variable: string): string {
   const name = variable.slice(5).toLowerCase().replaceAll('_', '-')
   const header = never.has(variable) || !isToken(name) ? '' : name
@@ -129,7 +129,7 @@ function headerName(variable: string): string {
   return header
 }
 
-/** Capitals, digits and `_` only: no other such name gives the same header. */
+/** Capitals, digits and `_` only, so that no other such name maps to the same header. */
 function isPlain(variable: string): boolean {
   for (let i = 5; i < variable.length; i++) {
     const code = variable.charCodeAt(i)
@@ -139,8 +139,8 @@ function isPlain(variable: string): boolean {
 }
 
 /**
- * The header fields of the request: lower-case names, each once, in the order of the environment after
- * Host, Authorization, Content-Type and Content-Length.
+ * The header fields of the request: lower-case names, each once. Host, Authorization, Content-Type and
+ * Content-Length come first, the others in the order of the environment.
  */
 export function headerList(env: Env, bodyLength: number | null): HeaderList {
   const out: string[] = []
@@ -167,7 +167,7 @@ export function headerList(env: Env, bodyLength: number | null): HeaderList {
   return isOnce ? out : joined(out, first)
 }
 
-/** Each name once, at its first place. */
+/** Each name once, at its first position. */
 function joined(fields: readonly string[], first: number): HeaderList {
   const out = fields.slice(0, first)
   const places = new Map<string, number>()
@@ -196,8 +196,8 @@ function spacedCookies(value: string, env: Env): string {
 }
 
 /**
- * nginx and h2o keep blanks at the end. "A field value does not include leading or trailing
- * whitespace" (RFC 9110 section 5.5).
+ * nginx and h2o keep trailing whitespace. "A field value does not include leading or trailing whitespace"
+ * (RFC 9110 section 5.5).
  */
 function trimmed(value: string): string {
   let end = value.length
@@ -210,7 +210,7 @@ function isBlank(code: number): boolean {
   return code === 32 || code === 9
 }
 
-/** Go sends an empty User-Agent where the client sent none. */
+/** Go sends an empty User-Agent if the client sent none. */
 function isInventedEmpty(name: string, env: Env): boolean {
   return name === 'user-agent' && serverOf(env).inventsUserAgent && isRepairOn('caddy-empty-user-agent')
 }

@@ -1,14 +1,14 @@
 /**
- * Where each meta-variable appears in its list. A server sends the same names in the same order again and
- * again, so that requests share these.
+ * The position of each meta-variable in its list. A server sends the same names in the same order with each
+ * request, so requests share layouts.
  */
 import { maxKnownName, uniqueName } from './names.js'
 
 export class Layout {
   readonly names: readonly string[]
-  /** Name -> place of its value in the list; of the last one, where a name is repeated. */
+  /** Name -> position of its value in the list; the last position if the name is repeated. */
   readonly places: ReadonlyMap<string, number>
-  /** A name appears more than once. */
+  /** Whether a name appears more than once. */
   readonly hasRepeats: boolean
   #copies = 0
   #template: Record<string, string> | undefined
@@ -20,18 +20,20 @@ export class Layout {
   }
 
   /**
-   * A new object that has all the names, to be filled in: it is there in a third of the time of one that
-   * grows.
+   * A new object that has all the names, to be filled in: a third of the time of adding them one by one.
    */
   blank(): Record<string, string> {
-    // A process that has one request, or many that differ, does without.
+    // Not worth it in a process that has one request, or many that differ.
     if (this.#template === undefined && ++this.#copies < 3) return {}
     this.#template ??= templateOf(this.names)
     return { ...this.#template }
   }
 }
 
-/** JSON.parse() makes objects of a fixed shape, which an object of so many names would not get otherwise. */
+/**
+ * JSON.parse() creates objects of a fixed shape, which an object with this many names would not get
+ * otherwise.
+ */
 const templateOf = (names: readonly string[]): Record<string, string> =>
   JSON.parse(
     JSON.stringify(
@@ -39,11 +41,11 @@ const templateOf = (names: readonly string[]): Record<string, string> =>
     ),
   )
 
-/** Lists that are kept in mind, at the place that their names give. */
+/** Number of cached layouts, indexed by a hash of the names. */
 const mostLayouts = 64
 const kept: (Layout | undefined)[] = new Array(mostLayouts).fill(undefined)
 
-/** Longer lists are not kept: names come from clients. */
+/** Longer lists are not cached: clients choose names. */
 const maxKeptNames = 100
 
 /** @param list `name, value, …` */

@@ -9,23 +9,22 @@ import { sameEnd, standsAt, type Walk, walk } from './walk.js'
 /**
  * Finds how much of the raw path is the mount path: the part that led to this app.
  *
- * SCRIPT_NAME cannot be stripped as text: `//app`, `/%61pp` and `/x/../app` all reach `/app`, and after
- * an internal rewrite SCRIPT_NAME is the file of the script, which the client never asked for. So the
- * path is resolved as the server did, and SCRIPT_NAME is the mount path only where
- * SCRIPT_NAME + PATH_INFO is what comes out.
- * @returns length of the raw prefix; 0 at the root, and where nothing fits.
+ * SCRIPT_NAME cannot be stripped as text: `//app`, `/%61pp` and `/x/../app` all reach `/app`, and after an
+ * internal rewrite SCRIPT_NAME is the script file, which the client never requested. So the path is resolved
+ * as the server did, and SCRIPT_NAME is the mount path only if SCRIPT_NAME + PATH_INFO is the result.
+ * @returns length of the raw prefix; 0 at the root, and if nothing matches.
  */
 export function mountLength(path: string, env: Env): number {
   const script = withoutSlash(env.get('SCRIPT_NAME') ?? '')
   const info = env.get('PATH_INFO') ?? ''
   if (info === '' && isHaproxyUnsplit(env)) return 0
   if (script === '') {
-    // Caddy's handle_path has taken the whole path away, DOCUMENT_URI too.
+    // Caddy's handle_path has removed the whole path, from DOCUMENT_URI too.
     const isStripped = info === '' && env.get('PATH_INFO') === '' && env.get('DOCUMENT_URI') === ''
     if (isStripped && isRepairOn('caddy-stripped-path')) return path === '/' ? 0 : path.length
     if (info === '' || info === path) return 0
   } else if (info !== '' && path.length === script.length + info.length) {
-    // Nearly every request: nothing in it to decode, nothing rewritten.
+    // Nearly every request: nothing to decode, nothing rewritten.
     if (info.charCodeAt(0) === 47 && path.startsWith(script) && path.endsWith(info)) return script.length
   } else if (info === '' && script === path && !/[%#]/.test(path) && isUnsplit(env)) {
     // The same behind nginx without fastcgi_split_path_info.
@@ -33,21 +32,21 @@ export function mountLength(path: string, env: Env): number {
   }
   const found = resolve(path, script, info, env)
   if (found > 0 || path.indexOf('#') < 0 || !isRepairOn('fragment-in-target')) return found
-  // nginx and lighttpd resolve only what comes before it.
+  // nginx and lighttpd resolve only the part before the "#".
   const length = resolve(path.slice(0, path.indexOf('#')), script, info, env)
   return path.charCodeAt(length) === 47 ? length : 0
 }
 
 /**
- * How much of the raw path the configured mount path covers; 0 when the path is not below it.
- * @param mount as a person writes it, escapes or not.
+ * How much of the raw path the configured mount path covers; 0 if the path is not below it.
+ * @param mount as a person writes it, with or without escapes.
  */
 export function configuredMountLength(path: string, mount: string): number {
   const text = textToBytes(withoutSlash(mount))
   if (text === '') return 0
   const isBelow =
     path.startsWith(text) && (path.length === text.length || path.charCodeAt(text.length) === 47)
-  // `/app/../app/x` is below the second one.
+  // `/app/../app/x` is below the second `/app`.
   if (isBelow && !hasDotSegment(path)) {
     return text.length
   }
@@ -72,7 +71,7 @@ function resolve(path: string, script: string, info: string, env: Env): number {
   }
   if (!isRepairOn('rewritten-script-name')) return 0
   // A front controller without PATH_INFO (`RewriteRule ^ app.cgi`, FallbackResource, DirectoryIndex,
-  // try_files): the app is mounted where its file lies, when the client's path leads through there.
+  // try_files): the app is mounted at the directory of its file if the client's path leads through there.
   const directory = name.segments.length - 1
   const folder: Walk = { segments: name.segments.slice(0, directory), ends: [], slash: false }
   return directory > 0 && standsAt(whole, folder, 0) ? endOf(whole, directory) : 0
@@ -84,16 +83,16 @@ function withInfo(whole: Walk, script: Walk, info: Walk): number {
     if (standsAt(whole, script, 0) && standsAt(whole, info, mounted)) return endOf(whole, mounted)
   }
   if (!isRepairOn('rewritten-script-name')) return 0
-  // PATH_INFO is still what the server left for the app, so the mount path is what comes
-  // before it (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
+  // PATH_INFO is still what the server left for the app, so the mount path is what precedes it
+  // (`RewriteRule ^(.*)$ app.cgi/$1`, Action, Caddy's handle_path).
   const before = whole.segments.length - info.segments.length
   return whole.slash === info.slash && standsAt(whole, info, before) ? endOf(whole, before) : 0
 }
 
 /**
- * With ProxyPass the whole path is SCRIPT_NAME and the rest is
- * only in SCRIPT_FILENAME, as `proxy:fcgi://host:port/rest`, or behind the script that the ProxyPass names.
- * @returns -1 where it tells nothing
+ * With ProxyPass, SCRIPT_NAME is the whole path. The rest is only in SCRIPT_FILENAME: as
+ * `proxy:fcgi://host:port/rest`, or after the script that ProxyPass names.
+ * @returns -1 if SCRIPT_FILENAME does not show it
  */
 function proxiedMount(path: string, whole: Walk, env: Env): number {
   const filename = env.get('SCRIPT_FILENAME') ?? ''
@@ -103,7 +102,7 @@ function proxiedMount(path: string, whole: Walk, env: Env): number {
   const target = marked ? proxyPath(filename) : filename
   if (target === '') return 0
   const root = env.get('DOCUMENT_ROOT') ?? ''
-  // SetHandler: a file, below the document root or an Alias.
+  // SetHandler: a file below the document root or an Alias.
   if ((root.length > 1 && target.startsWith(root)) || env.get('CONTEXT_PREFIX')) return -1
   const rest = walk(target, true)
   const same = sameEnd(whole, rest)
@@ -114,8 +113,8 @@ function proxiedMount(path: string, whole: Walk, env: Env): number {
 }
 
 /**
- * `ProxyFCGIBackendType GENERIC`: the same without the mark. Files that Apache runs lie below the document
- * root or an Alias.
+ * `ProxyFCGIBackendType GENERIC`: the same without the `proxy:` prefix. Files that Apache runs are below the
+ * document root or an Alias.
  */
 function isGeneric(filename: string, env: Env): boolean {
   return filename.startsWith('/') && env.get('PATH_INFO') === undefined && serverOf(env).sendsBareProxyPath
@@ -131,9 +130,9 @@ export function proxyPath(filename: string): string {
 }
 
 /**
- * Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME and
- * no PATH_INFO: that names no script. DOCUMENT_URI is its mark (Caddy has it too, but always with a
- * PATH_INFO). Under fcgiwrap the name was found as a file, and is a script.
+ * Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME, which then names no script, and
+ * no PATH_INFO. DOCUMENT_URI identifies nginx (Caddy sends it too, but always with a PATH_INFO). fcgiwrap has
+ * found SCRIPT_NAME as a file, so there it is a script.
  */
 function isUnsplit(env: Env): boolean {
   return (
@@ -145,8 +144,8 @@ function isUnsplit(env: Env): boolean {
 }
 
 /**
- * Where no `path-info` fits, HAProxy sends the whole path as SCRIPT_NAME,
- * behind a slash with its `index` added.
+ * If no `path-info` matches, HAProxy sends the whole path as SCRIPT_NAME; if it ends in a slash, its `index`
+ * is appended.
  */
 function isHaproxyUnsplit(env: Env): boolean {
   return (
@@ -157,7 +156,7 @@ function isHaproxyUnsplit(env: Env): boolean {
   )
 }
 
-/** The raw offset behind the first `count` segments; 0 where they end inside an escape. */
+/** The raw offset after the first `count` segments; 0 if they end inside an escape. */
 function endOf(whole: Walk, count: number): number {
   return count === 0 ? 0 : Math.max(0, whole.ends[count - 1] as number)
 }

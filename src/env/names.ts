@@ -1,23 +1,23 @@
 /**
- * Names of meta-variables seen before. The same few come with every request: taken from here they need
- * no memory, compare as one word, and objects made of them are cheap.
+ * Cache of meta-variable names. The same few come with every request: cached strings need no new memory,
+ * compare by pointer, and make building objects cheap.
  */
 
-/** Places in the table. */
+/** Size of the table. */
 const places = 1024
 
-/** A name at the place that its letters give, or ''. Another name of the same place takes it over. */
+/** A name at the index given by its letters, or ''. A new name with the same index replaces it. */
 const known: string[] = new Array(places).fill('')
-/** The same names as bytes: comparing them takes a third of what `startsWith` takes. */
+/** The same names as bytes: comparing bytes takes a third of the time of `startsWith`. */
 const knownBytes: Uint8Array[] = new Array(places).fill(new Uint8Array(0))
 
-/** Longer names are not kept: names come from clients. */
+/** Longer names are not cached: clients choose names. */
 export const maxKnownName = 64
 
 const placeOf = (length: number, first: number, middle: number, last: number): number =>
   (length + 31 * last + 61 * middle + 7 * first) & (places - 1)
 
-/** The part of a text as a name: the one string of its kind, if it is known. */
+/** A substring as a name; returns the cached string if there is one. */
 export function nameAt(text: string, start: number, end: number): string {
   const length = end - start
   if (length === 0 || length > maxKnownName) return text.slice(start, end)
@@ -28,7 +28,7 @@ export function nameAt(text: string, start: number, end: number): string {
   return remember(place, text.slice(start, end))
 }
 
-/** The same for bytes, which are also there as Latin-1 text, from `at` on. */
+/** The same for bytes, which are also available as Latin-1 text, starting at `at`. */
 export function nameOf(bytes: Uint8Array, start: number, end: number, text: string, at: number): string {
   const length = end - start
   if (length === 0 || length > maxKnownName) return text.slice(at, at + length)
@@ -50,7 +50,7 @@ function remember(place: number, text: string): string {
   return name
 }
 
-/** The same text as the one string of its kind, which holds no larger text as slices do. */
+/** An equal string that V8 has only once, and that does not keep a larger text in memory as a slice does. */
 export function uniqueName(name: string): string {
   const object = Object.create(null)
   object[name] = true

@@ -1,13 +1,13 @@
 /**
- * The repairs of the translator: what servers do to the meta-variables, and what an app gets instead. Data:
- * docs/environment.md lists it, CGIUP_REPAIRS is checked against it, tests go through it.
+ * The repairs of the translator: what servers do to the meta-variables, and what an app gets instead.
+ * docs/environment.md lists this data, CGIUP_REPAIRS is checked against it, tests iterate over it.
  */
 import type { OptionalRepair, RepairName, SecurityRepair } from './repairs.js'
 
 interface Row {
-  /** Servers that were seen to do it. */
+  /** Servers on which this was observed. */
   readonly servers: string
-  /** Where that is known from: a recording in test/fixtures/captures, a test with the real server, a text. */
+  /** The evidence: a recording in test/fixtures/captures, a test with the real server, or a document. */
   readonly source: string
   /** What arrives. */
   readonly seen: string
@@ -17,7 +17,7 @@ interface Row {
 
 export interface Repair extends Row {
   readonly name: RepairName
-  /** What could happen without it: such a repair cannot be switched off. Null for one that can be. */
+  /** What could happen without it; such a repair cannot be switched off. Null if it can be. */
   readonly security: string | null
 }
 
@@ -25,20 +25,20 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
   'lighttpd-query-rewritten': {
     servers: 'lighttpd',
     source: 'recording lighttpd-fcgi-root',
-    seen: 'QUERY_STRING has other escapes than the query that was sent',
-    done: 'the query is that of REQUEST_URI; its absence and its emptiness are told apart too',
+    seen: 'the escapes in QUERY_STRING differ from those in the query that was sent',
+    done: 'the query is that of REQUEST_URI, which also distinguishes an empty query from none',
   },
   'fragment-in-target': {
     servers: 'nginx, lighttpd',
     source: 'recording nginx-fcgi-split-app',
-    seen: 'a "#" in REQUEST_URI; SCRIPT_NAME and PATH_INFO end before it',
-    done: 'the path keeps it; the mount path is found without it',
+    seen: 'REQUEST_URI contains a "#"; SCRIPT_NAME and PATH_INFO end before it',
+    done: 'the path keeps the "#"; it is ignored in finding the mount path',
   },
   'rewritten-script-name': {
     servers: 'Apache with .htaccess, Action, FallbackResource or DirectoryIndex; try_files, php_fastcgi',
     source: 'recording apache-cgid-event-rewrite-subdir',
-    seen: 'SCRIPT_NAME is the file of the script, which the client never asked for',
-    done: 'the mount path is what comes before PATH_INFO, or else the folder of that file',
+    seen: 'SCRIPT_NAME is the script file, which the client never requested',
+    done: 'the mount path is what precedes PATH_INFO; without PATH_INFO, the directory of that file',
   },
   'nginx-whole-path': {
     servers: 'nginx without fastcgi_split_path_info',
@@ -47,22 +47,22 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     done: 'the mount path is the root',
   },
   'haproxy-whole-path': {
-    servers: 'HAProxy where no path-info fits',
+    servers: 'HAProxy if no path-info matches',
     source: 'test/servers/haproxy.test.ts',
-    seen: 'SCRIPT_NAME is the whole path, with the index behind a slash, and there is no PATH_INFO',
+    seen: 'SCRIPT_NAME is the whole path, plus the index if the path ends in a slash, and there is no PATH_INFO',
     done: 'the mount path is the root',
   },
   'haproxy-request-uri': {
     servers: 'HAProxy',
     source: 'test/servers/haproxy.test.ts',
-    seen: 'set-path and replace-path change REQUEST_URI itself, and SCRIPT_NAME is split from it by other rules',
+    seen: 'set-path and replace-path change REQUEST_URI itself, and SCRIPT_NAME is derived from it by separate rules',
     done: 'REQUEST_URI is the path that is served',
   },
   'h2o-whole-path': {
     servers: 'h2o',
     source: 'test/servers/h2o.test.ts',
-    seen: 'PATH_INFO is the whole path, and SCRIPT_NAME is empty, or what setenv says behind an empty one',
-    done: 'the SCRIPT_NAME of setenv is the mount path; without it the mount path is the root',
+    seen: 'PATH_INFO is the whole path, and SCRIPT_NAME is empty, or sent twice: empty, then the value from setenv',
+    done: 'the SCRIPT_NAME from setenv is the mount path; without setenv it is the root',
   },
   'h2o-absolute-path-info': {
     servers: 'h2o',
@@ -73,17 +73,17 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
   'caddy-stripped-path': {
     servers: 'Caddy with handle_path',
     source: 'test/servers/caddy.test.ts',
-    seen: 'SCRIPT_NAME, PATH_INFO and DOCUMENT_URI empty: all of the path was cut off',
+    seen: 'SCRIPT_NAME, PATH_INFO and DOCUMENT_URI empty: the whole path was cut off',
     done: 'the mount path is the whole path',
   },
   'apache-proxy-script-filename': {
     servers: 'Apache mod_proxy_fcgi, mod_proxy_scgi',
     source: 'recording apache-proxyfcgi-proxypass-prefix',
-    seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest (GENERIC: /rest), the whole path in SCRIPT_NAME behind ProxyPass',
-    done: 'the mount path is what comes before that rest, with or without a script in it; scriptFilename goes without proxy:fcgi://host:port',
+    seen: 'SCRIPT_FILENAME=proxy:fcgi://host:port/rest (GENERIC: /rest), and behind ProxyPass SCRIPT_NAME is the whole path',
+    done: 'the mount path is what precedes that rest, with or without a script in it; scriptFilename omits proxy:fcgi://host:port',
   },
   'https-spellings': {
-    servers: 'others than Apache, lighttpd, nginx, Caddy, h2o and Go, which send on',
+    servers: 'servers other than Apache, lighttpd, nginx, Caddy, h2o and Go, which send "on"',
     source: 'de facto: IIS, suEXEC and proxies',
     seen: 'HTTPS=1, https, true or yes; only REQUEST_SCHEME; or REDIRECT_HTTPS',
     done: 'the scheme is https',
@@ -98,19 +98,19 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'h2o',
     source: 'recording h2o-fcgi-app',
     seen: 'HTTP_HOST=default when the client sent no Host',
-    done: 'there is no Host header',
+    done: 'the Host header is absent',
   },
   'go-server-name-port': {
     servers: 'Go net/http/cgi',
     source: 'recording gohost-cgi-app',
     seen: 'SERVER_NAME with a port',
-    done: 'serverName is without it',
+    done: 'serverName has no port',
   },
   'lighttpd-bracketed-address': {
     servers: 'lighttpd',
     source: 'recording lighttpd-fcgi-root',
     seen: 'SERVER_ADDR=[::1]',
-    done: 'addresses are without brackets',
+    done: 'addresses have no brackets',
   },
   'nginx-empty-protocol': {
     servers: 'nginx',
@@ -128,13 +128,13 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'nginx, Caddy',
     source: 'recording nginx-fcgi-params-root',
     seen: 'CONTENT_LENGTH or CONTENT_TYPE empty',
-    done: 'count as absent',
+    done: 'they count as absent',
   },
   'invented-zero': {
     servers: 'lighttpd, mod_fcgid, Caddy, SCGI everywhere',
     source: 'recording lighttpd-fcgi-root',
     seen: 'CONTENT_LENGTH=0 for requests without a body',
-    done: 'no Content-Length header for GET and HEAD, nor where a body came all the same',
+    done: 'no Content-Length header for GET and HEAD, or if a body arrived nevertheless',
   },
   'length-unknown': {
     servers: 'Apache CGI and mod_proxy_fcgi; others without request buffering',
@@ -146,12 +146,12 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'Caddy',
     source: 'recording caddy-fcgi-root',
     seen: 'CONTENT_LENGTH=-1 for chunked bodies',
-    done: 'contentLength is null, as for everything that is not a plain number',
+    done: 'contentLength is null, as for anything that is not a plain number',
   },
   'go-unknown-length': {
     servers: 'Go net/http/cgi',
     source: 'recording gohost-cgi-app',
-    seen: 'neither CONTENT_LENGTH nor a sign of chunks, and a body (HTTP/2)',
+    seen: 'a body (HTTP/2), but neither CONTENT_LENGTH nor HTTP_TRANSFER_ENCODING',
     done: 'contentLength is null for POST, PUT and PATCH without HTTP_CONTENT_LENGTH',
   },
   'error-document-body': {
@@ -169,7 +169,7 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
   'h2o-cookie-crumbs': {
     servers: 'h2o',
     source: 'recording h2o-fcgi-app',
-    seen: 'cookies of HTTP/2 joined with ";" alone',
+    seen: 'HTTP/2 cookies joined with ";" and no space',
     done: 'joined with "; "',
   },
   'caddy-empty-user-agent': {
@@ -181,14 +181,14 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
   'trailing-blanks': {
     servers: 'nginx, h2o',
     source: 'recording nginx-fcgi-params-root',
-    seen: 'blanks at the end of a header value',
+    seen: 'whitespace at the end of a header value',
     done: 'removed',
   },
   'redirect-authorization': {
     servers: 'Apache with `RewriteRule . - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]` or SetEnvIf',
     source: 'Apache mod_rewrite: each internal redirect adds a prefix',
-    seen: 'REDIRECT_HTTP_AUTHORIZATION, once more REDIRECT_ for each internal redirect; or Authorization',
-    done: 'is the Authorization header',
+    seen: 'REDIRECT_HTTP_AUTHORIZATION, with one more REDIRECT_ prefix per internal redirect; or Authorization',
+    done: 'it becomes the Authorization header',
   },
 }
 
@@ -196,53 +196,53 @@ const forSecurity: Readonly<Record<SecurityRepair, Row & { readonly security: st
   'go-root-slash': {
     servers: 'Go net/http/cgi',
     source: 'Go net/http/cgi, Handler.Root',
-    seen: 'SCRIPT_NAME "/", or ending in the slash that PATH_INFO lacks',
-    done: 'counts as "" and as the path without that slash',
-    security: 'an app would get `//host/path` for `/host/path`, and read another path out of it',
+    seen: 'SCRIPT_NAME is "/", or ends in the slash that PATH_INFO lacks',
+    done: 'it counts as "", or as the path without that slash',
+    security: 'an app would get `//host/path` instead of `/host/path`, and parse a different path from it',
   },
   'nginx-document-uri': {
     servers: 'nginx',
     source: 'recording nginx-scgi-root',
-    seen: 'scgi_params have the path in DOCUMENT_URI alone; fastcgi_param SCRIPT_NAME is what a configuration says',
-    done: 'DOCUMENT_URI is the path that is served',
+    seen: 'scgi_params send the path only in DOCUMENT_URI; SCRIPT_NAME is whatever fastcgi_param sets',
+    done: 'the path is DOCUMENT_URI, which is what the server serves',
     security:
-      'an app would get the path that the client wrote, not the one that access rules were applied to',
+      'an app would get the path that the client sent, not the one that the access rules were applied to',
   },
   'merged-slashes': {
     servers: 'Apache, nginx, lighttpd',
     source: 'test/servers/targets.test.ts',
-    seen: 'REQUEST_URI begins with several slashes; the server has merged them before its access rules',
+    seen: 'REQUEST_URI begins with several slashes; the server merged them before it applied its access rules',
     done: 'the URL of a Node app begins with one',
     security:
-      'a Node app would read `//x/admin` as the path `/admin` of the host `x`, which no access rule has seen',
+      'a Node app would read `//x/admin` as the path `/admin` of the host `x`, which no access rule has checked',
   },
   'authorizer-path': {
     servers: 'Apache, lighttpd',
     source: 'test/servers/authorizer.test.ts',
     seen: 'an Authorizer gets neither SCRIPT_NAME nor PATH_INFO',
     done: 'the path is that of SCRIPT_FILENAME below CONTEXT_DOCUMENT_ROOT, or REDIRECT_URI',
-    security: 'another path would be authorized than the one that is served',
+    security: 'the authorized path would differ from the one that is served',
   },
   'unchecked-user': {
     servers: "nginx, HAProxy, Python's host",
     source: 'recording nginx-fcgi-params-root',
-    seen: 'REMOTE_USER from whatever credentials were sent, nobody checked them; HAProxy sets AUTH_TYPE too',
-    done: 'user is set only by nginx with AUTH_TYPE; env has REMOTE_USER as it came',
-    security: 'any client could choose the name of the user',
+    seen: 'REMOTE_USER is taken from credentials that nobody checked; HAProxy sets AUTH_TYPE too',
+    done: 'user is set only behind nginx with AUTH_TYPE; env has REMOTE_USER as received',
+    security: 'any client could choose the user name',
   },
   'content-doubles': {
     servers: 'nginx, lighttpd, Caddy, h2o, Go',
     source: 'recording lighttpd-fcgi-root',
-    seen: 'HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE besides CONTENT_LENGTH and CONTENT_TYPE',
-    done: 'dropped: the client may have made them from Content_Length',
+    seen: 'HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE in addition to CONTENT_LENGTH and CONTENT_TYPE',
+    done: 'they are dropped: they may come from a header Content_Length or Content_Type',
     security: 'a client could contradict the length and type that the server has checked',
   },
   'decoded-transfer-encoding': {
     servers: 'Apache, nginx',
     source: 'RFC 3875 4.2; recording nginx-fcgi-params-root',
-    seen: 'HTTP_TRANSFER_ENCODING=chunked although the chunks are taken apart',
-    done: 'no such header',
-    security: 'an app that forwards the request would announce chunks that are not there',
+    seen: 'HTTP_TRANSFER_ENCODING=chunked although the server has decoded the chunks',
+    done: 'the header is dropped',
+    security: 'an app that forwards the request would announce chunks that it does not send',
   },
   httpoxy: {
     servers: 'nginx, Caddy, h2o',
@@ -254,9 +254,9 @@ const forSecurity: Readonly<Record<SecurityRepair, Row & { readonly security: st
   'repeated-variables': {
     servers: 'nginx, h2o, lighttpd; fcgiwrap',
     source: 'RFC 3875 4.1.18; recording nginx-fcgi-params-root',
-    seen: 'a variable twice',
-    done: 'joined: cookies with "; ", other headers with ", "; of CGI variables the last one counts',
-    security: 'of two header lines the app would see one, and the server may have checked the other',
+    seen: 'a variable appears twice',
+    done: 'cookies are joined with "; ", other headers with ", "; for CGI variables the last one wins',
+    security: 'the app would see only one of two header lines, and the server may have checked the other',
   },
 }
 
@@ -268,5 +268,5 @@ export const repairs: readonly Repair[] = [
   ...named(forSecurity).map(([name, row]) => ({ name, ...row })),
 ]
 
-/** Names of the repairs that may be switched off. */
+/** Names of the repairs that can be switched off. */
 export const optionalRepairs = Object.keys(optional) as readonly OptionalRepair[]

@@ -1,4 +1,4 @@
-/** Which repairs have changed what an app gets of a request. For people who look at one request, not for each. */
+/** Which repairs changed what an app gets of a request. For diagnosing single requests: too slow for all. */
 import type { Env } from '../core/exchange.js'
 import { type DecideOptions, decide } from './decide.js'
 import { nodePath, resolvedPath } from './reading.js'
@@ -17,7 +17,7 @@ export function firedRepairs(env: Env, options: DecideOptions = {}): RepairName[
   return repairs.flatMap(({ name }) => (fired.has(name) ? [name] : []))
 }
 
-/** All that an app gets of a request, for a comparison. */
+/** Everything that an app gets of a request, for comparison. */
 function reading(env: Env, options: DecideOptions): string {
   const { row, request, refused, status } = decide(env, options)
   const { target, mount, rest, query, url, headers, contentLength, contentType, protocol, user } = request
@@ -27,7 +27,7 @@ function reading(env: Env, options: DecideOptions): string {
   return JSON.stringify([shape, more])
 }
 
-/** The variables that show it, for repairs that are never off. */
+/** For repairs that are always on: whether the variables show that they apply. */
 const signs: Readonly<Record<SecurityRepair, (env: Env, options: DecideOptions) => boolean>> = {
   'go-root-slash': (env) =>
     env.get('SCRIPT_NAME')?.endsWith('/') === true && env.get('PATH_INFO')?.startsWith('/') === true,

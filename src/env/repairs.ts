@@ -1,6 +1,6 @@
 /**
- * Which repairs of the translator are in force. repair-table.ts says what each one is for; what is switched
- * off holds for the whole process.
+ * Which repairs of the translator are active. repair-table.ts describes each one. Switching one off affects
+ * the whole process.
  */
 
 /** Repairs that a user may switch off. */
@@ -34,7 +34,7 @@ export type OptionalRepair =
   | 'trailing-blanks'
   | 'redirect-authorization'
 
-/** Repairs without which a request leads past access rules, or a client sets what it must not. */
+/** Repairs without which a request could bypass access rules, or a client could set protected values. */
 export type SecurityRepair =
   | 'go-root-slash'
   | 'nginx-document-uri'
@@ -48,10 +48,10 @@ export type SecurityRepair =
 
 export type RepairName = OptionalRepair | SecurityRepair
 
-/** Null while all are in force, which is nearly always. */
+/** Null while all are active, which is nearly always. */
 let off: ReadonlySet<RepairName> | null = null
 
-/** Whether a repair is in force. */
+/** Whether a repair is active. */
 export const isRepairOn = (name: OptionalRepair): boolean => off === null || !off.has(name)
 
 /** Switches these repairs off, and all others on. */
@@ -59,7 +59,7 @@ export function switchOffRepairs(names: readonly OptionalRepair[]): void {
   off = names.length === 0 ? null : new Set(names)
 }
 
-/** What `work` gives with one more repair off; it must not wait for anything. */
+/** The result of `work` with one more repair off; `work` must be synchronous. */
 export function withoutRepair<Result>(name: OptionalRepair, work: () => Result): Result {
   const before = off
   off = new Set([...(off ?? []), name])

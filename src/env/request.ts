@@ -9,29 +9,29 @@ import { isDigits, percentEncode } from './text.js'
 
 export interface TranslateOptions {
   /**
-   * The mount path, as clients write it (`/app`; `''` for the root), where the environment does not tell
-   * it or tells it wrong (docs/environment.md). A request that is not below it counts as one at the root.
-   * Default: found in the environment.
+   * The mount path, as clients write it (`/app`; `''` for the root), if the environment does not show it or
+   * shows a wrong one (docs/environment.md). A request that is not below it is treated as one at the root.
+   * Default: derived from the environment.
    */
   readonly mount?: string | undefined
   /**
-   * Length of the request body in bytes where the adapter knows it better than CONTENT_LENGTH: 0 for
-   * none, null for unknown. `exchange.stdin.length` is such a value.
+   * Length of the request body in bytes, if the adapter knows it better than CONTENT_LENGTH: 0 for none, null
+   * for unknown. `exchange.stdin.length` is suitable.
    */
   readonly bodyLength?: number | null
-  /** The request target that takes the place of REQUEST_URI: the one that the server decided to serve. */
+  /** The request target that replaces REQUEST_URI: the one that the server decided to serve. */
   readonly servedTarget?: string | undefined
 }
 
-/** Reads the meta-variables of a request as the HTTP request they were made from. */
+/** Converts the meta-variables of a request back to the HTTP request they were made from. */
 export function translate(env: Env, options?: TranslateOptions): CgiRequest {
   return new CgiRequest(env, options)
 }
 
 /**
- * An HTTP request, read from meta-variables when a property is asked for. Nothing throws: what is
- * missing or contradicts itself gets the most harmless reading (docs/environment.md has the rules).
- * Strings are Latin-1, one character per byte.
+ * An HTTP request, whose properties are derived from meta-variables on demand. Never throws: missing or
+ * contradictory variables get the most harmless interpretation (docs/environment.md has the rules). Strings
+ * are Latin-1, one character per byte.
  */
 export class CgiRequest {
   readonly env: Env
@@ -53,7 +53,9 @@ export class CgiRequest {
     return this.env.get('REQUEST_METHOD') || 'GET'
   }
 
-  /** The request target as the client sent it, as far as the server kept it (REQUEST_URI); or the one given. */
+  /**
+   * The request target as the client sent it, as far as the server kept it (REQUEST_URI); or `servedTarget`.
+   */
   get target(): string {
     this.#target ??= this.#options?.servedTarget || this.env.get('REQUEST_URI') || rebuildTarget(this.env)
     return this.#target
@@ -69,7 +71,7 @@ export class CgiRequest {
     return this.#split.form
   }
 
-  /** Raw path: begins with `/`, but for `*` and the `host:port` of CONNECT. */
+  /** Raw path: begins with `/`, except for `*` and the `host:port` of CONNECT. */
   get path(): string {
     return this.#split.path
   }
@@ -89,7 +91,7 @@ export class CgiRequest {
     return this.#mountLength
   }
 
-  /** The part of {@link path} that led to this app, raw; '' at the root. Never ends in a slash of its own. */
+  /** The part of {@link path} that led to this app, raw; '' at the root. Never ends in an extra slash. */
   get mount(): string {
     return this.path.slice(0, this.#prefix)
   }
@@ -104,21 +106,21 @@ export class CgiRequest {
     return isHttps(this.env) ? 'https' : 'http'
   }
 
-  /** `host[:port]`, fit for a URL: from the target, else Host, else SERVER_NAME and SERVER_PORT. */
+  /** `host[:port]`, valid in a URL: from the target, else Host, else SERVER_NAME and SERVER_PORT. */
   get authority(): string {
     this.#authority ??= effectiveAuthority(this.#split.authority, this.env, this.scheme)
     return this.#authority
   }
 
   /**
-   * The absolute URL. Bytes that are not allowed in a URL are encoded, nothing else is touched: slashes,
-   * dot segments and escapes are as the client sent them.
+   * The absolute URL. Bytes that are not allowed in a URL are encoded, nothing else is changed: slashes, dot
+   * segments and escapes are as the client sent them.
    */
   get url(): string {
     return this.#absolute(this.#split.path)
   }
 
-  /** {@link url} without the mount path, as the app would see it at the root. */
+  /** {@link url} without the mount path: the URL as if the app were at the root. */
   get relativeUrl(): string {
     return this.#absolute(this.rest || '/')
   }
@@ -126,15 +128,15 @@ export class CgiRequest {
   #absolute(path: string): string {
     const { form, query } = this.#split
     const origin = `${this.scheme}://${this.authority}`
-    // RFC 9110 section 7.1: the asterisk stands for the whole server; CONNECT names no path.
+    // RFC 9110 section 7.1: the asterisk stands for the whole server; CONNECT has no path.
     if (form === 'asterisk' || form === 'authority') return origin
     const url = origin + percentEncode(path, urlBytes)
     return query === null ? url : `${url}?${percentEncode(query, urlBytes)}`
   }
 
   /**
-   * The header fields: lower-case names, each once, values as they came. Without `Proxy`,
-   * `Transfer-Encoding` and names that are not tokens.
+   * The header fields: lower-case names, each once, values as received. Without `Proxy`, `Transfer-Encoding`
+   * and names that are not tokens.
    */
   get headers(): HeaderList {
     this.#headers ??= headerList(this.env, this.contentLength)
@@ -162,12 +164,12 @@ export class CgiRequest {
     return contentTypeOf(this.env)
   }
 
-  /** A body follows, or may follow. */
+  /** Whether a body follows, or may follow. */
   get hasBody(): boolean {
     return this.contentLength !== 0
   }
 
-  /** REMOTE_ADDR: the client, or the proxy that is next to the server. */
+  /** REMOTE_ADDR: the client, or the proxy that connected to the server. */
   get remoteAddress(): string | undefined {
     return address(this.env.get('REMOTE_ADDR'))
   }
@@ -176,7 +178,7 @@ export class CgiRequest {
     return port(this.env.get('REMOTE_PORT'))
   }
 
-  /** SERVER_ADDR: where the connection arrived. */
+  /** SERVER_ADDR: the server address of the connection. */
   get serverAddress(): string | undefined {
     return address(this.env.get('SERVER_ADDR'))
   }
@@ -187,7 +189,7 @@ export class CgiRequest {
     return name || undefined
   }
 
-  /** SERVER_PORT: the port that the client named on some servers, the real one on others. */
+  /** SERVER_PORT: on some servers the port that the client named, on others the real one. */
   get serverPort(): number | undefined {
     return port(this.env.get('SERVER_PORT'))
   }
@@ -201,16 +203,16 @@ export class CgiRequest {
   }
 
   /**
-   * REMOTE_USER, when the server has authenticated the client.
-   * repair: unchecked-user (nginx, HAProxy and Python's host set it from any credentials sent; believed
-   * only of nginx with AUTH_TYPE, which a configuration sets beside `auth_basic`).
+   * REMOTE_USER, if the server has authenticated the client.
+   * repair: unchecked-user (nginx, HAProxy and Python's server set it from unverified credentials; only nginx
+   * with AUTH_TYPE is trusted, which a configuration sets next to `auth_basic`).
    */
   get user(): string | undefined {
     const user = this.env.get('REMOTE_USER') || this.env.get('REDIRECT_REMOTE_USER')
     return user && !isUncheckedUser(this.env) ? user : undefined
   }
 
-  /** SCRIPT_FILENAME as a path of the file system. */
+  /** SCRIPT_FILENAME as a file system path. */
   get scriptFilename(): string | undefined {
     const filename = this.env.get('SCRIPT_FILENAME')
     if (!filename?.startsWith('proxy:') || !isRepairOn('apache-proxy-script-filename'))

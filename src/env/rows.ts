@@ -1,15 +1,16 @@
 /**
- * Which request an app is asked for: the first row that fits decides. REQUEST_URI is what the client wrote;
- * the server's own variables say what it decided to serve, and to that its access rules were applied. Data:
- * docs/environment.md lists it, the lint names the row, a test holds it to recorded environments.
+ * Which request an app receives: the first matching row decides. REQUEST_URI is what the client sent; the
+ * server's own variables show what it decided to serve, and its access rules were applied to that.
+ * docs/environment.md lists this data, the lint names the row, a test checks it against recorded
+ * environments.
  */
 import type { Facts } from './facts.js'
 
 export interface Row {
   readonly name: string
-  /** When it fits, for the docs. */
+  /** When the row matches, for the docs. */
   readonly when: string
-  /** Path and query that an app gets, for the docs. */
+  /** Path and query that the app gets, for the docs. */
   readonly gets: string
   readonly fits: (facts: Facts) => boolean
   /**
@@ -17,7 +18,7 @@ export interface Row {
    * QUERY_STRING. `refused`: the app is not called.
    */
   readonly takes: 'sent' | 'served' | 'redirected' | 'refused'
-  /** A reply of 200 goes out with the status of the error document. */
+  /** A reply status of 200 is replaced by the status of the error document. */
   readonly keepsStatus?: true
 }
 
@@ -31,14 +32,14 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'no-path',
-    when: 'a target without a path: an asterisk, or host:port (CONNECT)',
+    when: 'the target has no path: an asterisk, or host:port (CONNECT)',
     gets: 'REQUEST_URI',
     fits: ({ parts: { form } }) => form === 'asterisk' || form === 'authority',
     takes: 'sent',
   },
   {
     name: 'refused',
-    when: 'the target can be read in two ways',
+    when: 'the target is ambiguous',
     gets: 'nothing: 400',
     fits: (facts) => facts.fault !== null,
     takes: 'refused',
@@ -53,21 +54,21 @@ export const rows: readonly Row[] = [
   {
     name: 'error-page-rewritten',
     when: 'REDIRECT_STATUS >= 400, and the error document was rewritten (REDIRECT_REDIRECT_REQUEST_METHOD)',
-    gets: 'REDIRECT_URL, or SCRIPT_NAME + PATH_INFO where PATH_INFO is not an end of it; QUERY_STRING',
+    gets: 'REDIRECT_URL, or SCRIPT_NAME + PATH_INFO if REDIRECT_URL does not end in PATH_INFO; QUERY_STRING',
     fits: (facts) => facts.isErrorPage && facts.redirects > 1,
     takes: 'redirected',
     keepsStatus: true,
   },
   {
     name: 'denied',
-    when: 'REDIRECT_STATUS is 401 or 403, and SCRIPT_NAME + PATH_INFO is still the path that was refused, or empty, or PATH_INFO is an end of that path',
+    when: 'REDIRECT_STATUS is 401 or 403, and SCRIPT_NAME + PATH_INFO is still the path that was denied, or empty, or that path ends in PATH_INFO',
     gets: 'nothing: that status',
     fits: (facts) => facts.isDenied && !facts.isProgram && isStillRefused(facts),
     takes: 'refused',
   },
   {
     name: 'error-page-below',
-    when: 'REDIRECT_STATUS >= 400 and PATH_INFO',
+    when: 'REDIRECT_STATUS >= 400, and there is a PATH_INFO',
     gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
     fits: (facts) => facts.isErrorPage && facts.info !== '',
     takes: 'served',
@@ -75,29 +76,29 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'not-found-controller',
-    when: 'REDIRECT_STATUS=404 and a program: a front controller for what is not found',
-    gets: 'REQUEST_URI; but 404 where its path has `%2F`, `%5C` or `%00` behind Apache, which applies no access rules to it',
+    when: 'REDIRECT_STATUS=404, and the error page is a program: a front controller for paths that do not exist',
+    gets: 'REQUEST_URI; but 404 if its path has `%2F`, `%5C` or `%00` behind Apache, which applies no access rules to it',
     fits: (facts) => facts.status === 404 && facts.mode !== 'script' && facts.isProgram,
     takes: 'sent',
   },
   {
     name: 'error-page',
     when: 'REDIRECT_STATUS >= 400',
-    gets: 'SCRIPT_NAME, QUERY_STRING: the page itself, or the home of a program',
+    gets: 'SCRIPT_NAME, QUERY_STRING: the page itself, or the root of a program',
     fits: (facts) => facts.isErrorPage && facts.served !== '',
     takes: 'served',
     keepsStatus: true,
   },
   {
     name: 'local-redirect',
-    when: 'REDIRECT_REQUEST_METHOD, behind any number of REDIRECT_, and REDIRECT_STATUS=200 (Location of a script)',
-    gets: 'SCRIPT_NAME + PATH_INFO; or REDIRECT_URL, where a rewrite followed; QUERY_STRING',
+    when: 'REDIRECT_REQUEST_METHOD, with any number of REDIRECT_ prefixes, and REDIRECT_STATUS=200 (Location field of a script)',
+    gets: 'SCRIPT_NAME + PATH_INFO; or REDIRECT_URL, if a rewrite followed; QUERY_STRING',
     fits: (facts) => facts.mode !== 'request-uri' && facts.status === 200 && facts.redirects > 0,
     takes: 'redirected',
   },
   {
     name: 'as-sent',
-    when: 'SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI, or PATH_INFO an end of it, or neither is there; or DOCUMENT_URI of nginx is that path, and SCRIPT_NAME its beginning',
+    when: 'SCRIPT_NAME + PATH_INFO is the path of REQUEST_URI, or that path ends in PATH_INFO, or neither is set; or nginx sends that path as DOCUMENT_URI, and it begins with SCRIPT_NAME',
     gets: 'REQUEST_URI',
     fits: (facts) =>
       facts.mode === 'request-uri' || facts.served === '' || (facts.mode === 'auto' && agrees(facts)),
@@ -105,14 +106,14 @@ export const rows: readonly Row[] = [
   },
   {
     name: 'rewritten',
-    when: 'PATH_INFO, which appears nowhere in REQUEST_URI (rewrite rules)',
+    when: 'PATH_INFO does not appear in REQUEST_URI (rewrite rules)',
     gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
     fits: (facts) => facts.info !== '',
     takes: 'served',
   },
   {
     name: 'front-controller',
-    when: 'a program, and the path of REQUEST_URI does not end in its name',
+    when: 'the server runs a program, and the path of REQUEST_URI does not end in its name',
     gets: 'REQUEST_URI',
     fits: (facts) => facts.mode === 'auto' && facts.isProgram,
     takes: 'sent',

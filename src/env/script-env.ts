@@ -1,36 +1,37 @@
 import type { Env } from '../core/exchange.js'
 import { metaVariable } from './table.js'
 
-/** Where a request goes, as a host of CGI scripts has found out. */
+/** Where a request leads, as determined by the host of CGI scripts. */
 export interface ScriptFacts {
   /** SCRIPT_NAME: the URL path that leads to the script, decoded; '' or `/…`. */
   readonly scriptName: string
   /** PATH_INFO: the rest of the path, decoded once; '' when there is none. */
   readonly pathInfo: string
-  /** PATH_TRANSLATED: where PATH_INFO would lie below the document root. Left out without PATH_INFO. */
+  /** PATH_TRANSLATED: the file path of PATH_INFO below the document root. Omitted without PATH_INFO. */
   readonly pathTranslated?: string | undefined
   /** SCRIPT_FILENAME: absolute path of the script. */
   readonly scriptFilename: string
   readonly documentRoot?: string | undefined
-  /** QUERY_STRING; the request's own when absent. */
+  /** QUERY_STRING; taken from the request if absent. */
   readonly queryString?: string | undefined
   /** Bytes of the body after its transfer coding was removed; 0 for none, null when unknown. */
   readonly contentLength: number | null
   /**
-   * Hand Authorization and Proxy-Authorization to the script. Default: false, as RFC 3875 section 4.1.18
-   * advises: with them any script sees passwords.
+   * Pass Authorization and Proxy-Authorization to the script. Default false, as RFC 3875 section 4.1.18
+   * advises: otherwise any script sees passwords.
    */
   readonly passAuthorization?: boolean | undefined
-  /** Further variables (configuration, PATH). They never replace what the server has computed. */
+  /** Further variables (configuration, PATH). They never replace variables that the server computed. */
   readonly extra?: Readonly<Record<string, string | undefined>> | undefined
-  /** Variables that do replace it. */
+  /** Variables that replace computed ones. */
   readonly override?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /**
- * The environment of a CGI script (RFC 3875 section 4.1): from the variables of the request, only what
- * the table lets pass; never what this process has of its own.
- * @returns `name, value, …`; values are Latin-1 strings, but those of `extra` and `override` as given
+ * The environment of a CGI script (RFC 3875 section 4.1): the request variables that the table allows, and
+ * nothing from the environment of this process.
+ * @returns `name, value, …`; values are Latin-1 strings, except those of `extra` and `override`, which stay
+ * as given
  */
 export function scriptEnv(request: Env, facts: ScriptFacts): string[] {
   const env = new Map<string, string>()
@@ -57,7 +58,7 @@ function isPassed(name: string, facts: ScriptFacts): boolean {
   return row.script === 'passed' || (row.script === 'withheld' && facts.passAuthorization === true)
 }
 
-/** A header name without characters that make it another one's double. */
+/** Whether a header name has no characters that would let it be mistaken for another. */
 function isPlainName(name: string): boolean {
   for (let i = 5; i < name.length; i++) {
     const code = name.charCodeAt(i)
@@ -72,13 +73,14 @@ function compute(env: Map<string, string>, request: Env, facts: ScriptFacts): vo
   env.set('SCRIPT_NAME', facts.scriptName)
   env.set('SCRIPT_FILENAME', facts.scriptFilename)
   env.set('QUERY_STRING', facts.queryString ?? request.get('QUERY_STRING') ?? '')
-  // php-cgi built with force-cgi-redirect refuses to run without it. A web server in front may have its own.
+  // php-cgi built with force-cgi-redirect refuses to run without it. A web server in front may have set its
+  // own.
   const status = request.get('REDIRECT_STATUS') ?? ''
   env.set('REDIRECT_STATUS', /^[1-5]\d\d$/.test(status) ? status : '200')
   if (facts.documentRoot !== undefined) env.set('DOCUMENT_ROOT', facts.documentRoot)
   if (facts.pathInfo !== '') {
     env.set('PATH_INFO', facts.pathInfo)
-    // Section 4.1.6: with PATH_INFO only.
+    // Section 4.1.6: only with PATH_INFO.
     if (facts.pathTranslated !== undefined) env.set('PATH_TRANSLATED', facts.pathTranslated)
   }
   // "The server MUST set this meta-variable if and only if the request is accompanied by a message-body
@@ -86,6 +88,6 @@ function compute(env: Map<string, string>, request: Env, facts: ScriptFacts): vo
   if (facts.contentLength !== null && facts.contentLength > 0) {
     env.set('CONTENT_LENGTH', String(facts.contentLength))
   }
-  // Section 4.1.3: left out when the request has no type.
+  // Section 4.1.3: omitted if the request has no type.
   if (env.get('CONTENT_TYPE') === '') env.delete('CONTENT_TYPE')
 }

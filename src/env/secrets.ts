@@ -1,11 +1,11 @@
 /**
- * What pages and reports never show, whoever looks at them: people send screenshots of them, and scripts of the
- * page can read them. One rule for all pages.
+ * What pages and reports never show to anyone: people send screenshots of them, and scripts on the page can
+ * read them. One rule for all pages.
  */
 
 import { percentDecode, textToBytes } from './text.js'
 
-/** A part of a name that makes its value a secret of the client or of this machine. */
+/** A part of a name that marks its value as a secret of the client or of this machine. */
 const word =
   'AUTHORIZATION|COOKIE|PASS(?:WD|WORD|PHRASE|CODE)|SECRET|TOKEN|JWT|API[_-]?KEY|ACCESS[_-]?KEY|PRIVATE|' +
   'CREDENTIAL|SESSION|SIGNATURE|CSRF|XSRF|SALT'
@@ -13,13 +13,13 @@ const secretName = new RegExp(`${word}|(?:^|[_-])(?:PWD|PW|PASS|DSN|AUTH|KEY|SIG
 /** `PWD` and `OLDPWD` are directories. */
 const plainNames = new Set(['PWD', 'OLDPWD'])
 
-/** `postgres://me:password@host`: the password, or the whole of what comes before the `@`. */
+/** `postgres://me:password@host`: the password, or everything before the `@`. */
 const userinfo = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#"'<>@:]{0,200}):?[^\s/?#"'<>]{0,500}@/gi
 /** `[a]`, `%5Ba%5D`: PHP's arrays. */
 const brackets = '(?:\\[[^\\]\\s]{0,40}\\]|%5B[\\w%.-]{0,40}%5D)?'
 /**
- * `?token=…`, `password=…` in a query, a form, or a connection string; and names that are secrets only when
- * nothing else is in them, in a query.
+ * `?token=…`, `password=…` in a query, a form, or a connection string; in a query also names that count as
+ * secret only as a whole.
  */
 const parameter = new RegExp(
   `((?:(?:^|[?&;=\\s"'])[\\w.-]{0,40}(?:${word}|[_.-](?:PWD|KEY|SIG|OTP))[\\w.-]{0,20}|` +
@@ -27,12 +27,12 @@ const parameter = new RegExp(
   'gi',
 )
 
-/** Shorter values are part of too many other words to be searched for. */
+/** Shorter values occur within too many other words to search for them. */
 const minSearched = 6
-/** Fewer characters of one tell nothing. */
+/** Fewer characters of a secret reveal nothing. */
 const minPiece = 3
 
-/** A variable or header field whose value is not shown. */
+/** Whether the value of a variable or header field must not be shown. */
 export function isSecret(name: string): boolean {
   return secretName.test(name) && !plainNames.has(name)
 }
@@ -45,18 +45,18 @@ export function shownValue(name: string, value: string): string {
   return withoutPasswords(value)
 }
 
-/** Passwords in URLs and secret parameters masked. */
+/** Masks passwords in URLs and secret parameters. */
 function withoutPasswords(text: string): string {
   return text
     .replace(userinfo, (_, scheme: string, user: string) => `${scheme}${user}:(not shown)@`)
     .replace(parameter, (_, start: string, value: string) => start + masked(value))
 }
 
-/** Secrets that may turn up in other text: what a program has printed, an error's message. */
+/** Secrets that may appear in other text: the output of a program, an error message. */
 export class Secrets {
   readonly #values = new Set<string>()
 
-  /** Adds the values of secret names, and those of secret parameters of a query. @param list `name, value, …` */
+  /** Adds the values of secret names, and of secret parameters in a query. @param list `name, value, …` */
   addAll(list: readonly string[]): void {
     for (let i = 0; i + 1 < list.length; i += 2) {
       const [name, value] = [list[i] as string, list[i + 1] as string]
@@ -71,7 +71,7 @@ export class Secrets {
     }
   }
 
-  /** Adds a value whatever its name is, with the parts that are secrets by themselves. */
+  /** Adds a value whatever its name is, and each part that is a secret by itself. */
   add(value: string): void {
     this.#addPart(value)
     // Cookies, `Bearer xyz`, `Basic …`, `user:password`.
@@ -87,14 +87,17 @@ export class Secrets {
     this.#addPart(text.slice(text.indexOf(':') + 1))
   }
 
-  /** In the forms that programs print: as it is, without quotes (`sid="…"`), decoded, in a message with escapes. */
+  /**
+   * In the forms that programs print: unchanged, without quotes (`sid="…"`), decoded, or escaped in a
+   * message.
+   */
   #addPart(value: string): void {
     const bare = value.replace(/^"(.*)"$/s, '$1')
     for (const form of [value, bare, percentDecode(bare), JSON.stringify(value).slice(1, -1)])
       if (form.length >= minSearched) this.#values.add(form)
   }
 
-  /** The text with all of them masked, the longest first: one may be a part of another. */
+  /** The text with all secrets masked, the longest first: one may be part of another. */
   masked(text: string): string {
     let out = text
     for (const value of [...this.#values].sort((a, b) => b.length - a.length)) {
@@ -103,7 +106,7 @@ export class Secrets {
     return withoutPasswords(this.#withoutPieces(out))
   }
 
-  /** Where a text was cut, half a secret may be: before an ellipsis. */
+  /** Truncated text may contain part of a secret before its ellipsis. */
   #withoutPieces(text: string): string {
     if (!text.includes('…')) return text
     const parts = text.split('…')

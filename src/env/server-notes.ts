@@ -4,7 +4,7 @@ import type { Traits } from './server.js'
 interface TraitNote {
   /** What the server does. */
   readonly seen: string
-  /** How cgiup treats it for that. */
+  /** How cgiup handles it. */
   readonly done: string
 }
 
@@ -15,78 +15,78 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
   },
   resolvesDots: {
     seen: 'removes dot segments before it applies its access rules',
-    done: 'a front controller gets such a path, resolved; behind other servers the reply is 400',
+    done: 'a front controller gets such a path resolved; behind other servers the reply is 400',
   },
   refusesEncodedSlash: {
     seen: 'answers paths with `%2F`, `%5C` or `%00` with 404, before its access rules',
-    done: 'a front controller that is its 404 page is not called for them',
+    done: 'a front controller that is the 404 page is not called for such paths',
   },
   checksUser: {
     seen: 'may set REMOTE_USER without having checked a password',
-    done: 'the user is believed only where the server has checked it: always, with AUTH_TYPE, or never',
+    done: 'the user name is trusted only if the server has verified it: always, with AUTH_TYPE, or never',
   },
   configuresScript: {
-    seen: 'sends as SCRIPT_NAME what its configuration says, and the path that it serves as DOCUMENT_URI',
-    done: 'DOCUMENT_URI tells which path is served',
+    seen: 'sends a configured SCRIPT_NAME, and the path that it serves as DOCUMENT_URI',
+    done: 'the path that is served is taken from DOCUMENT_URI',
   },
   dropsHostPort: {
-    seen: 'HTTP_HOST of its stock parameter files has no port (nginx before 1.30)',
-    done: 'the port is put back, where the variables are in the order of those files',
+    seen: 'its stock parameter files send HTTP_HOST without the port (nginx before 1.30)',
+    done: 'the port is restored if the variables are in the order of those files',
   },
   sendsBareProxyPath: {
     seen: 'with `ProxyFCGIBackendType GENERIC`, SCRIPT_FILENAME is the path at the back end',
-    done: 'the mount path is what comes before it',
+    done: 'the mount path is what precedes it',
   },
   authorizesFiles: {
     seen: 'asks an Authorizer about a file (SCRIPT_FILENAME), not about a path',
     done: 'the path is that file below CONTEXT_DOCUMENT_ROOT',
   },
   wholePathIn: {
-    seen: 'has the whole path in one variable where its configuration does not split it',
-    done: 'that variable does not tell the mount path',
+    seen: 'sends the whole path in one variable if its configuration does not split it',
+    done: 'that variable is not used to find the mount path',
   },
   rewritesRequestUri: {
     seen: 'changes REQUEST_URI itself when it rewrites a path',
     done: 'REQUEST_URI is the path that is served',
   },
   hidesUnknownLength: {
-    seen: 'sends neither a length nor a sign of a body whose length it does not know',
+    seen: 'sends no sign of a body whose length it does not know',
     done: 'POST, PUT and PATCH are read to the end',
   },
   inventsContentType: {
-    seen: 'sends the Content-Type of a form where the client sent none',
-    done: 'that type is dropped, unless HTTP_CONTENT_TYPE shows that it was sent',
+    seen: 'sends the Content-Type of a form if the client sent no Content-Type',
+    done: 'that type is dropped, unless HTTP_CONTENT_TYPE shows that the client sent it',
   },
   inventsUserAgent: {
-    seen: 'sends an empty User-Agent where the client sent none',
+    seen: 'sends an empty User-Agent if the client sent none',
     done: 'an empty one is dropped',
   },
   joinsCookiesBare: {
-    seen: 'joins cookies of HTTP/2 with ";" and no space',
+    seen: 'joins HTTP/2 cookies with ";" and no space',
     done: 'the space is added',
   },
   knowsNph: {
-    seen: 'may run a script named `nph-…` as one that writes whole HTTP responses',
-    done: 'such a script does, unless the server is one that parses all output',
+    seen: 'may treat a script named `nph-…` as one that writes whole HTTP responses',
+    done: 'such a script writes them, unless the server parses all output',
   },
   isHalfDuplex: {
-    seen: 'sends no more of a request body once the reply has begun',
+    seen: 'stops sending the request body once the reply has begun',
     done: 'a streamed reply waits until the whole body has arrived',
   },
   reusesClosingConnection: {
     seen: 'sends requests on a kept FastCGI connection that is about to close, and does not repeat a POST',
-    done: 'a process that ends sends one more record, which makes it open a new connection',
+    done: 'before a process ends, it sends one more record, which makes the server open a new connection',
   },
   needsTornRecord: {
     seen: 'takes the end of a FastCGI connection for the end of the reply',
-    done: 'a reply that broke ends in half a record, which it logs as an error',
+    done: 'a broken reply ends in half a record, which the server logs as an error',
   },
   crashesAtStderr: {
     seen: 'crashes at FastCGI STDERR records (HAProxy 2.6)',
-    done: 'none are sent: the text goes to the log of the process',
+    done: 'no STDERR records are sent: the text goes to the log of the process',
   },
   overridesStatus: {
     seen: 'answers 302 for every Status before a Location field (HAProxy 2.6)',
-    done: 'Status is sent behind it',
+    done: 'Status is sent after it',
   },
 }

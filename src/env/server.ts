@@ -1,6 +1,6 @@
 /**
- * Which web server is in front, by SERVER_SOFTWARE, and how it has to be treated. The one place that reads
- * that variable for a decision; server-notes.ts says in words what each trait means.
+ * Which web server is in front, by SERVER_SOFTWARE, and how to treat it. No other module reads that variable
+ * for a decision; server-notes.ts describes each trait.
  */
 import type { Env } from '../core/exchange.js'
 
@@ -12,37 +12,37 @@ export interface Traits {
   readonly resolvesDots: boolean
   /** Answers paths with an encoded slash itself, before it applies its access rules. */
   readonly refusesEncodedSlash: boolean
-  /** REMOTE_USER is a name that was checked: always, where AUTH_TYPE is set, or never. */
+  /** Whether the server has verified the name in REMOTE_USER: always, if AUTH_TYPE is set, or never. */
   readonly checksUser: 'always' | 'with-auth-type' | 'never'
-  /** Has no notion of a script: SCRIPT_NAME is what its configuration says, DOCUMENT_URI the path served. */
+  /** Does not know about scripts: SCRIPT_NAME is configured, DOCUMENT_URI is the path served. */
   readonly configuresScript: boolean
-  /** HTTP_HOST of its stock parameter files lacks the port. */
+  /** Its stock parameter files send HTTP_HOST without the port. */
   readonly dropsHostPort: boolean
-  /** SCRIPT_FILENAME may be the path at the back end, without a mark (ProxyFCGIBackendType GENERIC). */
+  /** SCRIPT_FILENAME may be the path at the back end, without a prefix (ProxyFCGIBackendType GENERIC). */
   readonly sendsBareProxyPath: boolean
-  /** An Authorizer is asked by file, in SCRIPT_FILENAME, not by path. */
+  /** Asks an Authorizer about a file, in SCRIPT_FILENAME, not about a path. */
   readonly authorizesFiles: boolean
-  /** The whole path is in this variable where the configuration does not split it. */
+  /** The variable that holds the whole path if the configuration does not split it. */
   readonly wholePathIn: 'SCRIPT_NAME' | 'PATH_INFO' | null
   /** REQUEST_URI is the path after rewriting. */
   readonly rewritesRequestUri: boolean
-  /** Says nothing of a body whose length it does not know. */
+  /** Sends no sign of a body whose length it does not know. */
   readonly hidesUnknownLength: boolean
-  /** Sends a CONTENT_TYPE where the client sent none. */
+  /** Sends a CONTENT_TYPE if the client sent none. */
   readonly inventsContentType: boolean
-  /** Sends an empty User-Agent where the client sent none. */
+  /** Sends an empty User-Agent if the client sent none. */
   readonly inventsUserAgent: boolean
   /** Joins cookies with ";" and no space. */
   readonly joinsCookiesBare: boolean
-  /** Runs a script named `nph-…` as one that writes whole HTTP responses. */
+  /** Treats a script named `nph-…` as one that writes whole HTTP responses. */
   readonly knowsNph: boolean
-  /** Sends no more of a request body once the reply has begun. */
+  /** Stops sending the request body once the reply has begun. */
   readonly isHalfDuplex: boolean
   /** FastCGI: sends requests on a kept connection that is about to close, and does not repeat a POST. */
   readonly reusesClosingConnection: boolean
-  /** FastCGI: a reply is seen as broken only at a record that is cut off in its header. */
+  /** FastCGI: detects a broken reply only by a record that is cut off in its header. */
   readonly needsTornRecord: boolean
-  /** FastCGI: crashes at STDERR records. */
+  /** FastCGI: crashes on STDERR records. */
   readonly crashesAtStderr: boolean
   /** Answers 302 for every Status that is sent before a Location. */
   readonly overridesStatus: boolean
@@ -75,7 +75,7 @@ const ordinary: Traits = {
   overridesStatus: false,
 }
 
-/** Every server that is not in the table: nothing is known of it. */
+/** Any server that is not in the table: nothing is known about it. */
 export const unknownServer: Server = { ...ordinary, name: 'other' }
 
 const nginx: Server = {
@@ -95,7 +95,7 @@ export const oldNginx: Server = { ...nginx, dropsHostPort: true }
 
 const python: Server = { ...ordinary, name: 'Python', checksUser: 'never', knowsNph: false }
 
-/** By the product of SERVER_SOFTWARE (RFC 9110 section 10.2.4: product ["/" version]) in lower case. */
+/** By the product name in SERVER_SOFTWARE (RFC 9110 section 10.2.4: product ["/" version]), in lower case. */
 export const servers: Readonly<Record<string, Server>> = {
   apache: {
     ...ordinary,
@@ -135,18 +135,18 @@ export const servers: Readonly<Record<string, Server>> = {
 let lastSoftware = ''
 let lastServer = unknownServer
 
-/** The server that made these variables; {@link unknownServer} for one that the table does not have. */
+/** The server that sent these variables; {@link unknownServer} if the table does not have it. */
 export function serverOf(env: Pick<Env, 'get'>): Server {
   const software = env.get('SERVER_SOFTWARE')
   if (software === undefined) return isNginxScgi(env) ? oldNginx : unknownServer
-  // It is the same server every time.
+  // It is nearly always the same server.
   if (software === lastSoftware) return lastServer
   lastSoftware = software
   lastServer = identify(software)
   return lastServer
 }
 
-/** The scgi_params of nginx name no software, but DOCUMENT_URI. */
+/** nginx's scgi_params do not send SERVER_SOFTWARE; DOCUMENT_URI identifies nginx. */
 function isNginxScgi(env: Pick<Env, 'get'>): boolean {
   return env.get('SCGI') !== undefined && env.get('DOCUMENT_URI') !== undefined
 }

@@ -1,23 +1,23 @@
 /**
- * Every meta-variable: what RFC 3875 defines and what servers send besides. Data: the script
- * environment, the lint, the tests and docs/environment.md go by it.
+ * Every meta-variable: those that RFC 3875 defines and those that servers send besides. The script
+ * environment, the lint, the tests and docs/environment.md use this data.
  */
 export interface MetaVariable {
-  /** A trailing `*` stands for any ending. */
+  /** A trailing `*` matches any ending. */
   readonly name: string
-  /** Section that defines it: of RFC 3875 where only a number is given. */
+  /** Section that defines it; a number alone means RFC 3875. */
   readonly clause: string
-  /** What the defining text asks of the server. */
+  /** What the defining text requires of the server. */
   readonly level: 'must' | 'should' | 'may'
   /** Who sends it, in words. */
   readonly sent: string
-  /** What becomes of repeats: the last one wins, or they are joined. */
+  /** How repeats are handled: the last one wins, or they are joined. */
   readonly repeats: 'last' | ', ' | '; '
-  /** What an app sees of it in the request; '' for nothing but the variable itself. */
+  /** What the request object derives from it; '' if only the variable itself is available. */
   readonly request: string
   /**
-   * What a script under the local host gets of it: computed by the host; passed on from the request;
-   * withheld unless asked for; dropped.
+   * What happens to it for a script under the local host: computed by the host; passed on from the request;
+   * withheld unless requested; dropped.
    */
   readonly script: 'computed' | 'passed' | 'withheld' | 'dropped'
 }
@@ -55,7 +55,7 @@ const standard: readonly Row[] = [
     'PATH_INFO',
     '4.1.5',
     'should',
-    'decoded; absent behind nginx and ProxyPass',
+    'all, decoded; absent behind nginx and ProxyPass',
     'mount and rest',
     'computed',
   ],
@@ -73,7 +73,7 @@ const standard: readonly Row[] = [
   ['REMOTE_IDENT', '4.1.10', 'may', 'Caddy, empty', '', 'dropped'],
   ['REMOTE_USER', '4.1.11', 'must', 'with authentication; nginx without too', 'user', 'passed'],
   ['REQUEST_METHOD', '4.1.12', 'must', 'all', 'method', 'passed'],
-  ['SCRIPT_NAME', '4.1.13', 'must', 'all but SCGI of nginx; often no mount path', 'mount', 'computed'],
+  ['SCRIPT_NAME', '4.1.13', 'must', 'all but SCGI of nginx; often not the mount path', 'mount', 'computed'],
   ['SERVER_NAME', '4.1.14', 'must', 'Host, or a configured name', 'serverName; authority', 'passed'],
   ['SERVER_PORT', '4.1.15', 'must', 'the real port, or that of Host', 'serverPort; authority', 'passed'],
   ['SERVER_PROTOCOL', '4.1.16', 'must', 'all', 'protocol', 'passed'],
@@ -81,7 +81,7 @@ const standard: readonly Row[] = [
   ['HTTP_*', '4.1.18', 'should', 'all', 'the header of that name', 'passed'],
 ]
 
-/** Request headers with rules of their own. */
+/** Request headers with special rules. */
 const headers: readonly Row[] = [
   ['HTTP_AUTHORIZATION', '4.1.18', 'may', 'all but Apache', 'authorization', 'withheld'],
   ['HTTP_CONNECTION', '4.1.18', 'may', 'all but Caddy', 'connection', 'dropped'],
@@ -106,7 +106,7 @@ const headers: readonly Row[] = [
   ['HTTP_UPGRADE', '4.1.18', 'may', 'most', 'upgrade', 'dropped'],
 ]
 
-/** What no RFC defines and servers send all the same. */
+/** Variables that no RFC defines but servers send. */
 const deFacto: readonly Row[] = [
   ['REQUEST_URI', 'de facto', 'may', 'all but Python and IIS', 'target, and so path and query', 'passed'],
   ['REQUEST_SCHEME', 'de facto', 'may', 'Apache, lighttpd, nginx, Caddy', 'scheme', 'passed'],
@@ -119,7 +119,7 @@ const deFacto: readonly Row[] = [
     'mount, behind ProxyPass',
     'computed',
   ],
-  ['DOCUMENT_URI', 'de facto', 'may', 'nginx, Caddy', 'path, where nothing else tells it', 'dropped'],
+  ['DOCUMENT_URI', 'de facto', 'may', 'nginx, Caddy', 'path, if no other variable has it', 'dropped'],
   [
     'SCRIPT_FILENAME',
     'de facto',
@@ -213,7 +213,7 @@ export const metaVariables: readonly MetaVariable[] = [...standard, ...headers, 
 const exact = new Map(metaVariables.map((row) => [row.name, row]))
 const prefixes = metaVariables.filter((row) => row.name.endsWith('*'))
 
-/** The row of a variable: its own, else that of its prefix; undefined for a variable nobody defines. */
+/** The row of a variable: an exact match, else its prefix; undefined for an unknown variable. */
 export function metaVariable(name: string): MetaVariable | undefined {
   return exact.get(name) ?? prefixes.find((row) => name.startsWith(row.name.slice(0, -1)))
 }

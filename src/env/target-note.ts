@@ -1,11 +1,11 @@
-/** What a person should know where the variables do not tell enough (SECURITY.md, "Error pages and subrequests"). */
+/** Hints for people if the variables are ambiguous (SECURITY.md, "Error pages and subrequests"). */
 import type { Env } from '../core/exchange.js'
 import { proxyPath } from './mount.js'
 import type { CgiRequest } from './request.js'
 import { parseTarget } from './target.js'
 import { sameEnd, walk } from './walk.js'
 
-/** Where a row of the table had to guess; null where it had not. */
+/** A hint if a row of the table had to guess; otherwise null. */
 export function targetNote(row: string, { env, target }: CgiRequest): string | null {
   const sent = quoted(env.get('REQUEST_URI') ?? '')
   if (row === 'other-path' && env.get('FCGI_ROLE') === undefined) {
@@ -18,8 +18,8 @@ export function targetNote(row: string, { env, target }: CgiRequest): string | n
 }
 
 /**
- * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: the path at the back end is not the end of the one that was
- * asked for, as behind ProxyPass, and what the two share is taken for the rest. Null where it is not such a rule.
+ * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: unlike with ProxyPass, the requested path does not end in
+ * the path at the back end, and their common end is taken for the rest. Null for other rules.
  */
 export function proxyNote(env: Env): string | null {
   const filename = env.get('SCRIPT_FILENAME') ?? ''

@@ -6,7 +6,7 @@ import { byteSet, isAlnum, percentDecode, percentEncode } from './text.js'
 /** Forms of the request target (RFC 9112 section 3.2). */
 export type TargetForm = 'origin' | 'absolute' | 'asterisk' | 'authority'
 
-/** A request target, taken apart. Nothing in it is decoded. */
+/** A request target, parsed. Nothing in it is decoded. */
 export interface Target {
   readonly form: TargetForm
   /** `/…`; the target itself in asterisk- and authority-form. */
@@ -17,7 +17,7 @@ export interface Target {
   readonly authority: string
 }
 
-/** Takes a request target apart (RFC 9112 section 3.2). Never throws: what fits no form becomes a path. */
+/** Parses a request target (RFC 9112 section 3.2). Never throws: text that matches no form becomes a path. */
 export function parseTarget(target: string, method: string): Target {
   if (target.charCodeAt(0) === 47) return splitQuery('origin', target, '')
   if (target === '*') return { form: 'asterisk', path: target, query: null, authority: '' }
@@ -54,28 +54,30 @@ function isScheme(text: string, end: number): boolean {
 }
 
 /**
- * The target of a server that sends no REQUEST_URI (RFC 3875 section 3.3: the Script-URI): SCRIPT_NAME
- * and PATH_INFO, encoded again, and QUERY_STRING. What decoding destroyed (`%2F`, merged slashes, an
- * empty query) stays lost.
+ * The target for a server that sends no REQUEST_URI (RFC 3875 section 3.3: the Script-URI): SCRIPT_NAME and
+ * PATH_INFO, encoded again, and QUERY_STRING. Details that decoding destroyed (`%2F`, merged slashes, an
+ * empty query) cannot be restored.
  */
 export function rebuildTarget(env: Env): string {
   return encodeTarget(servedPath(env) || '/', env.get('QUERY_STRING') ?? '')
 }
 
-/** The path that the server serves, decoded: SCRIPT_NAME and PATH_INFO. '' where it says none. */
+/** The path that the server serves, decoded: SCRIPT_NAME and PATH_INFO. '' if the server sends neither. */
 export function servedPath(env: Env): string {
   const script = env.get('SCRIPT_NAME') ?? ''
   const info = env.get('PATH_INFO') ?? ''
-  // repair: nginx-document-uri. nginx's scgi_params name the path only here; Caddy has it besides, for the whole of what is left of a path.
+  // repair: nginx-document-uri. nginx's scgi_params send the path only here; Caddy sends it too, with what
+  // handle_path left of the path.
   if (script === '' && info === '') return env.get('DOCUMENT_URI') ?? ''
   if (info !== '' && isH2oTold(script, env)) return info
-  // repair: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should)
+  // repair: go-root-slash (SCRIPT_NAME ends in the slash that PATH_INFO begins with, or should begin with)
   return (script.endsWith('/') && info.startsWith('/') ? script.slice(0, -1) : script) + info
 }
 
 /**
- * repair: authorizer-path. What an Authorizer is asked about, decoded; '' where nothing says it. lighttpd says what a rewrite has made
- * of REQUEST_URI; of Apache's variables only the file tells where rewrites and subrequests lead.
+ * repair: authorizer-path. The path that an Authorizer is asked about, decoded; '' if no variable has it.
+ * lighttpd sends REQUEST_URI as rewritten; with Apache only the file shows where rewrites and subrequests
+ * lead.
  */
 export function authorizedPath(env: Env): string {
   if (!serverOf(env).authorizesFiles) return percentDecode(env.get('REDIRECT_URI')?.split('?', 1)[0] ?? '')
@@ -88,8 +90,8 @@ export function authorizedPath(env: Env): string {
 }
 
 /**
- * Where it has looked for no file, h2o sends the whole path as PATH_INFO, and a
- * SCRIPT_NAME only where its configuration says one (`setenv`): that is the mount path.
+ * If h2o has not looked for a file, it sends the whole path as PATH_INFO, and a SCRIPT_NAME only if its
+ * configuration sets one (`setenv`): that is the mount path.
  */
 export function isH2oTold(script: string, env: Env): boolean {
   return (
@@ -100,7 +102,7 @@ export function isH2oTold(script: string, env: Env): boolean {
   )
 }
 
-/** A request target of a decoded path and a query; '' for none. */
+/** A request target made from a decoded path and a query; '' for none. */
 export function encodeTarget(path: string, query: string): string {
   return withQuery(percentEncode(path.startsWith('/') ? path : `/${path}`, pathBytes), query)
 }
@@ -111,8 +113,8 @@ export function withQuery(path: string, query: string): string {
 }
 
 /**
- * What may appear in the path or query of a URL as it is: the characters of RFC 3986 section 2 without
- * "#". "[" and "]" may stay, WHATWG's parser leaves them alone.
+ * What may appear unescaped in the path or query of a URL: the characters of RFC 3986 section 2 without "#".
+ * "[" and "]" may stay: WHATWG's parser does not change them.
  */
 export const urlBytes = byteSet("!$%&'()*+,-./:;=?@[]_~")
 

@@ -1,13 +1,13 @@
-/** Small text tools of the translator. Strings are Latin-1: one character per byte. */
+/** Text helpers of the translator. Strings are Latin-1: one character per byte. */
 
-/** The value of a hexadecimal digit's character code; -1 when it is not one. */
+/** The value of a hexadecimal digit's character code; -1 if it is not one. */
 export function hexValue(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   const letter = code | 32
   return letter >= 97 && letter <= 102 ? letter - 87 : -1
 }
 
-/** Decodes `%XX` once, byte by byte; what is not a valid escape stays as it is. */
+/** Decodes `%XX` once, byte by byte; invalid escapes stay unchanged. */
 export function percentDecode(text: string): string {
   let at = text.indexOf('%')
   if (at < 0) return text
@@ -42,7 +42,7 @@ export function percentEncode(text: string, keep: Uint8Array): string {
   return from === 0 ? text : out + text.slice(from)
 }
 
-/** A table of character codes: the marks given, and letters and digits of ASCII. */
+/** A lookup table of character codes: the given characters, and ASCII letters and digits. */
 export function byteSet(marks: string): Uint8Array {
   const set = new Uint8Array(256)
   for (let code = 48; code < 123; code++) if (isAlnum(code)) set[code] = 1
@@ -50,7 +50,7 @@ export function byteSet(marks: string): Uint8Array {
   return set
 }
 
-/** Letter or digit of ASCII. */
+/** ASCII letter or digit. */
 export function isAlnum(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
 }
@@ -84,11 +84,11 @@ function isAscii(text: string): boolean {
 export function bytesToText(bytes: string): string {
   if (isAscii(bytes)) return bytes
   const text = Buffer.from(bytes, 'latin1').toString('utf8')
-  // Decoding never fails, it puts U+FFFD: valid is what encodes back to the same bytes.
+  // Decoding never fails, it inserts U+FFFD: the text is valid if it encodes back to the same bytes.
   return textToBytes(text) === bytes ? text : bytes
 }
 
-/** Text as the Latin-1 byte string of its UTF-8 form. */
+/** Text as a Latin-1 byte string of its UTF-8 encoding. */
 export function textToBytes(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 }

@@ -1,22 +1,22 @@
 import { percentDecode } from './text.js'
 
-/** A path as a web server resolves it, with the way back into the text it came from. */
+/** A path as a web server resolves it, with each segment's position in the original text. */
 export interface Walk {
   /** Decoded segments, without empty and dot segments. */
   readonly segments: readonly string[]
-  /** For each segment the offset behind it in the text; -1 where it ended inside an escape (`%2F`). */
+  /** For each segment the offset after it in the text; -1 if it ended inside an escape (`%2F`). */
   readonly ends: readonly number[]
-  /** The path ends in a slash or a dot segment. */
+  /** Whether the path ends in a slash or a dot segment. */
   readonly slash: boolean
 }
 
 /**
- * Resolves a path segment by segment: decoded once, slashes merged, dot segments removed
- * (RFC 3986 section 5.2.4), and remembers where each segment ended in the raw text.
+ * Resolves a path segment by segment: decodes once, merges slashes, removes dot segments (RFC 3986 section
+ * 5.2.4), and records where each segment ended in the raw text.
  *
- * `%2F` counts as a slash after decoding too: some servers hand it on encoded (Apache with
- * AllowEncodedSlashes NoDecode), some decoded, and a comparison has to accept both.
- * @param raw true for a path as sent; false for one that is decoded already (PATH_INFO).
+ * `%2F` counts as a slash after decoding too: some servers pass it on encoded (Apache with
+ * AllowEncodedSlashes NoDecode), some decoded, and a comparison must accept both.
+ * @param raw true for a path as sent; false for one that is already decoded (PATH_INFO).
  */
 export function walk(path: string, raw: boolean): Walk {
   const segments: string[] = []
@@ -32,7 +32,7 @@ export function walk(path: string, raw: boolean): Walk {
   return { segments, ends, slash }
 }
 
-/** Takes one raw segment; true when it leaves the path with a slash at its end. */
+/** Processes one raw segment; true if the path then ends in a slash. */
 function step(text: string, raw: boolean, end: number, segments: string[], ends: number[]): boolean {
   const decoded = raw ? percentDecode(text) : text
   if (decoded.indexOf('/') < 0 && decoded.indexOf('%2') < 0) return put(decoded, end, segments, ends)
@@ -65,7 +65,7 @@ export function standsAt(whole: Walk, part: Walk, at: number): boolean {
   return true
 }
 
-/** How many segments at their ends are the same. */
+/** How many trailing segments are the same. */
 export function sameEnd(one: Walk, other: Walk): number {
   const a = one.segments
   const b = other.segments
@@ -74,12 +74,14 @@ export function sameEnd(one: Walk, other: Walk): number {
   return count
 }
 
-/** Both have the same segments. */
+/** Whether both have the same segments. */
 export function sameSegments(one: Walk, other: Walk): boolean {
   return one.segments.length === other.segments.length && standsAt(one, other, 0)
 }
 
-/** The last segments of `whole` are those of `part`, which has one at least, or both end in a slash. */
+/**
+ * Whether the last segments of `whole` are those of `part`; if `part` has none, whether both end in a slash.
+ */
 export function endsIn(whole: Walk, part: Walk): boolean {
   if (part.segments.length === 0) return whole.slash && part.slash
   return standsAt(whole, part, whole.segments.length - part.segments.length)
