@@ -1,5 +1,5 @@
 /**
- * `cgiup/cgi`: one CGI request over given streams, without touching the process.
+ * `cgiup/cgi`: answers one CGI request over streams you pass in, without touching the process.
  *
  * @module
  */

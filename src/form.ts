@@ -1,5 +1,5 @@
 /**
- * `cgiup/form`: the fields and files of an HTML form, from a fetch Request, a Node request or an
+ * `cgiup/form`: reads the fields and files of an HTML form from a fetch Request, a Node request or an
  * Exchange, under every server, with limits.
  *
  * @module

@@ -1,5 +1,6 @@
 /**
- * The local CGI host: handlers that run CGI scripts in any language, and what belongs around them.
+ * `cgiup/host`: a local CGI host. Handlers that run CGI scripts in any language, static files, and a server
+ * for them.
  *
  * ```js
  * import { accessLog, cgiBin, files, mount, serve } from 'cgiup/host'

@@ -1,9 +1,9 @@
 /**
- * For programs that start their own server and know nothing of gateways:
- * `node --import cgiup/listen app.js`, or `import 'cgiup/listen'` before anything else.
+ * `cgiup/listen`: for programs that start their own server and know nothing of gateways: `node --import
+ * cgiup/listen app.js`, or `import 'cgiup/listen'` before anything else.
  *
- * Under a gateway the first HTTP server that is told to listen does not, and answers through the
- * gateway. Without one nothing changes.
+ * Under a gateway, the first HTTP server that calls `listen()` opens no port and answers through the gateway
+ * instead. Without a gateway nothing changes.
  *
  * @module
  */

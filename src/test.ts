@@ -1,5 +1,5 @@
 /**
- * `cgiup/test`, the test kit: an app without sockets, and scripts as a web server would start them.
+ * `cgiup/test`, the test kit: calls an app without sockets, and runs scripts as a web server would.
  *
  * @module
  */

@@ -1,4 +1,6 @@
-/** Command lines: one table of options a command gives its parser, its help text and its "did you mean". */
+/**
+ * Command-line parsing: one table of options per command gives the parser, the help text and "did you mean".
+ */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearest } from '../core/did-you-mean.js'
@@ -6,7 +8,7 @@ import { UsageError } from '../core/errors.js'
 
 interface Option {
   readonly short?: string
-  /** What stands for the value in the help, such as `ADDR`; a switch without. */
+  /** Placeholder of the value in the help, such as `ADDR`; absent for a switch. */
   readonly value?: string
   /** May be given more than once. */
   readonly many?: boolean
@@ -16,22 +18,22 @@ interface Option {
 export interface Command {
   /** The lines after `Usage:`. */
   readonly usage: readonly string[]
-  /** A paragraph or two about what it does. */
+  /** One or two paragraphs about what the command does. */
   readonly about: string
   readonly options: Readonly<Record<string, Option>>
-  /** What follows the options in the help: examples, notes. */
+  /** Text after the options in the help: examples, notes. */
   readonly more?: string
 }
 
 export interface Parsed {
-  /** A switch is true, an option its value, a repeated one all values in order. */
+  /** True for a switch, the value for an option, all values in order for a repeated option. */
   readonly values: Readonly<Record<string, string | boolean | string[] | undefined>>
   readonly positionals: readonly string[]
 }
 
 const help: Option = { short: 'h', help: 'Show this text.' }
 
-/** @throws UsageError USAGE that names the option, with the nearest known one */
+/** @throws UsageError USAGE that names the unknown option and suggests the nearest known one */
 export function parse(args: readonly string[], command: Command): Parsed {
   const table: Readonly<Record<string, Option>> = { ...command.options, help }
   const options: NonNullable<ParseArgsConfig['options']> = {}
@@ -51,7 +53,7 @@ export function parse(args: readonly string[], command: Command): Parsed {
   }
 }
 
-/** What `parseArgs` says of a value that is missing or not wanted, in a sentence. */
+/** Rewords the message of `parseArgs` about a missing or unexpected value as a sentence. */
 function plain(message: string): string {
   const [first = ''] = message.split(/\.\s/)
   const [, option = '', fault = ''] = /^Option '(?:-\w, )?(--[\w-]+)[^']*' (.*)$/.exec(first) ?? []
@@ -96,7 +98,7 @@ export function helpText({ usage, about, options, more }: Command): string {
   return `${parts.join('\n\n')}\n`
 }
 
-/** The one value of an option, or undefined. */
+/** The value of an option that may appear once, or undefined. */
 export function one(parsed: Parsed, name: string): string | undefined {
   const value = parsed.values[name]
   return typeof value === 'string' ? value : undefined
@@ -109,11 +111,11 @@ export function all(parsed: Parsed, name: string): readonly string[] {
 }
 
 /**
- * @param form how it is written, for the message
- * @throws UsageError USAGE for one without a name or without "="
+ * @param form how a pair is written, for the message
+ * @throws UsageError USAGE for a value without a name or without "="
  */
 export function pairs(texts: readonly string[], form: string): Record<string, string> {
-  // Without a prototype: `__proto__=x` is a name as any other.
+  // No prototype, so that `__proto__=x` is a name like any other.
   const found: Record<string, string> = Object.create(null)
   for (const text of texts) {
     const at = text.indexOf('=')

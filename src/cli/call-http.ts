@@ -1,4 +1,4 @@
-/** `cgiup call --as http`: the response as a client of the HTTP server gets it. */
+/** `cgiup call --as http`: shows the response that a client of the HTTP server gets. */
 import { request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { interpreterOf } from '../cgi/script/program.js'
@@ -12,7 +12,7 @@ interface Place {
   close(): Promise<void>
 }
 
-/** Prints status line, header and body on stdout. @returns the exit code */
+/** Prints the status line, header and body on stdout. @returns the exit code */
 export async function callHttp(
   file: string,
   request: TestRequest,

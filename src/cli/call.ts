@@ -1,4 +1,4 @@
-/** `cgiup call`: one request as a web server would make it. */
+/** `cgiup call`: sends one request as a web server would. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { launch } from '../cgi/script/environment.js'
@@ -139,7 +139,7 @@ interface Finished {
   readonly exit: Exit
 }
 
-/** Runs it to its end, passing on what it writes as it comes. Null when it could not be started. */
+/** Runs the program to its end and forwards its output as it arrives. Null when it could not be started. */
 async function runProgram(
   file: string,
   command: readonly string[],

@@ -1,4 +1,4 @@
-/** `cgiup call --explain`: what breaks RFC 3875, shown at the lines of the head. */
+/** `cgiup call --explain`: shows violations of RFC 3875 beside the header lines they are in. */
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
@@ -9,8 +9,8 @@ import { headLines, lintOutput } from '../lint/output.js'
 import type { OutputSubject } from '../lint/output-subject.js'
 
 /**
- * Prints the findings on stderr: those about the variables that the script got, then those about what
- * it wrote. @returns true when one of the latter is an error
+ * Prints the findings on stderr: first those about the variables the script got, then those about its output.
+ * @returns true when one about the output is an error
  */
 export function explainRun(run: OutputSubject, environment: readonly string[]): boolean {
   process.stderr.write(targetLine(new Environment(environment)))
@@ -23,7 +23,10 @@ export function explainRun(run: OutputSubject, environment: readonly string[]): 
   return findings.some(({ level }) => level === 'error')
 }
 
-/** Which row of the table decided what the app is asked for (docs/environment.md); '' for what was sent. */
+/**
+ * The row of the table that decided the request target (docs/environment.md); '' when the target is used as
+ * sent.
+ */
 function targetLine(env: Environment): string {
   const { row, request, refused, status } = decide(env, { isCgi: true })
   if (row === 'as-sent' && refused === null) return ''
@@ -34,13 +37,13 @@ function targetLine(env: Environment): string {
   return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
 }
 
-/** Which repairs changed what the app gets; '' for none. */
+/** The repairs that changed the environment; '' for none. */
 function repairLine(env: Environment): string {
   const fired = firedRepairs(env, { isCgi: true })
   return fired.length === 0 ? '' : `repairs: ${fired.join(', ')} (docs/environment.md)\n`
 }
 
-/** The text of the report: the head line by line with its findings, then those about the whole. */
+/** The text of the report: each header line with its findings, then the findings about the whole output. */
 function report(run: OutputSubject, findings: readonly Finding[]): string {
   const out = ['', `--- ${summary(findings)}`]
   for (const { number, text } of headLines(run.output).slice(0, maxLines)) {
@@ -53,7 +56,7 @@ function report(run: OutputSubject, findings: readonly Finding[]): string {
   return `${out.join('\n')}\n`
 }
 
-/** Lines of a broken head that are checked; a script that prints no head has as many as its page. */
+/** Most lines of a broken header that are checked: without a header, the whole page counts as one. */
 const maxLines = 100
 
 function summary(findings: readonly Finding[]): string {
@@ -68,13 +71,13 @@ function told({ level, seen, fix, clause }: Finding): string[] {
   return [`  ${level}: ${seen}`, `         ${fix} (${clause})`]
 }
 
-/** A line for the terminal: control characters as escapes, not too long. */
+/** A line for the terminal: control characters are escaped, and long lines are shortened. */
 function visible(text: string): string {
   const shown = JSON.stringify(Buffer.from(text, 'latin1').toString()).slice(1, -1).replaceAll('\\"', '"')
   return shown.length > 100 ? `${shown.slice(0, 97)}...` : shown
 }
 
-/** The output has a head that a web server takes. */
+/** True when the output has a header that a web server accepts. */
 export function isReply(output: Uint8Array, nph: boolean): boolean {
   try {
     return new HeadParser({ nph, maxBytes: output.length + 1 }).push(output) !== null

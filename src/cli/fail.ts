@@ -1,8 +1,8 @@
-/** How a command ends when it fails. */
+/** How a failed command exits. */
 import { UsageError } from '../core/errors.js'
 import { failureLines } from '../run/run.js'
 
-/** Errors of the command line itself; all other failures end with 1. */
+/** Errors in the command line exit with 2; all other failures exit with 1. */
 const usageCodes: readonly string[] = [
   'USAGE',
   'ADDRESS_INVALID',

@@ -102,7 +102,10 @@ export async function runHost(args: string[]): Promise<void> {
   }
 }
 
-/** Over TCP: no requests for other hosts, and none by which pages of other sites would change something. */
+/**
+ * Over TCP, refuses requests for other hosts, and requests from pages of other sites that could change
+ * something.
+ */
 function checked(handler: Handler, parsed: Parsed, development: boolean | undefined): Handler {
   const place = addressOf(parsed)
   if (place.path !== undefined) return handler
@@ -118,7 +121,7 @@ function checked(handler: Handler, parsed: Parsed, development: boolean | undefi
   })
 }
 
-/** Without a slash at its end, but for the root. */
+/** Removes a trailing slash, except from the root. */
 function mountOf(parsed: Parsed): string {
   const path = one(parsed, 'mount') ?? (parsed.values.static === undefined ? '/' : '/cgi-bin')
   return path.replace(/(.)\/+$/, '$1')

@@ -1,4 +1,4 @@
-/** Options about who may ask, which `cgiup APP` and `cgiup host` share. */
+/** Options for access control, shared by `cgiup APP` and `cgiup host`. */
 import { all, type Command, type Parsed } from './args.js'
 
 type Option = Command['options'][string]

@@ -1,4 +1,6 @@
-/** Runs an app file: what it exports, or what it does itself. */
+/**
+ * Runs an app file: serves the app it exports, or leaves that to the file's own `run()` or `listen()` call.
+ */
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
@@ -23,12 +25,12 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   if (found === undefined) throw missing(file)
   if (found.isDirectory()) throw directory(file)
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
-  // Before the file is loaded: frameworks read it then.
+  // Before the file is loaded, because frameworks read NODE_ENV while they load.
   if (isBehindGateway(launcher)) defaultToProduction(options.development)
   const plan = resolveOptions(options)
   if (await needsWorkers(plan, launcher)) {
     await checkOptions(options)
-    // The app is loaded by the workers alone.
+    // Only the workers load the app.
     const { startWorkers } = await import('../run/workers.js')
     return startWorkers(plan, launcher)
   }
@@ -40,7 +42,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
   } catch (error) {
     trap?.release()
     if (launch.running || launcher.server !== 'cgi') throw error
-    // The web server waits for a reply: the error page, and the reason in its log.
+    // The web server waits for a reply: send the error page, and log the reason.
     const failing = handler(() => {
       throw error
     })
@@ -58,15 +60,15 @@ function startsServer(file: string): boolean {
   try {
     return mayListen(readFileSync(file, 'latin1'))
   } catch {
-    return false // Loading it says why.
+    return false // Loading the file reports why it cannot be read.
   }
 }
 
-/** A program that calls `app.listen()`: as an HTTP server it gets the port it asked for. */
+/** A program that calls `app.listen()`. As an HTTP server it gets the port it asked for. */
 async function runCaught(file: string, trap: ListenTrap, launch: Launch): Promise<Running> {
   const caught = await trap.first()
   trap.release()
-  // It has called run() after all, later than it was loaded.
+  // The file called run() after all, but only after it had loaded.
   if (launch.running) return launch.running
   if (caught === null) throw noApp(file)
   return run(caught.server, placeOf(caught))

@@ -1,4 +1,4 @@
-/** Limits on the command line: read from text by the unit of their row in the table. */
+/** Limits on the command line: each is parsed by the unit in its row of the table. */
 import { UsageError } from '../core/errors.js'
 import type { Limit } from '../core/limits/limit.js'
 import { bytesOf, millisecondsOf } from '../core/quantity.js'
@@ -12,10 +12,10 @@ interface Reading {
 const whole = (text: string): number | undefined => (/^\d{1,15}$/.test(text) ? Number(text) : undefined)
 
 /**
- * The value of the option that sets a limit; undefined where it was not given.
+ * The value of the option that sets a limit; undefined when the option is absent.
  *
  * @param bare the unit of a duration without one
- * @throws UsageError USAGE that names the option, what it takes and what it has
+ * @throws UsageError USAGE that names the option, what it accepts and the value it got
  */
 export function limitOf(parsed: Parsed, limit: Limit, bare?: 's'): number | undefined {
   const { cli = '', least = 0 } = limit
@@ -24,7 +24,7 @@ export function limitOf(parsed: Parsed, limit: Limit, bare?: 's'): number | unde
   const { takes, read } = readingOf(limit, bare)
   const value = read(text.trim())
   if (value !== undefined && value >= least) return value
-  // A size without a unit that is too small was meant in another one.
+  // A size without a unit that is too small was probably meant in another unit.
   const unit = /^\d+$/.test(text.trim()) && limit.unit === 'bytes' ? ' A number without a unit is bytes.' : ''
   throw new UsageError('USAGE', `${cli} must be ${takes}, not ${JSON.stringify(text)}.${unit}`)
 }

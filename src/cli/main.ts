@@ -1,6 +1,6 @@
 /**
- * The command `cgiup`. Only what the command asks for is loaded: a web server that starts
- * `#!/usr/bin/env cgiup` scripts comes through here for every request.
+ * The `cgiup` command. It loads only the code the command needs: a web server that starts `#!/usr/bin/env
+ * cgiup` scripts runs this for every request.
  */
 
 const commands = {
@@ -17,8 +17,8 @@ try {
 
 async function main(args: string[]): Promise<void> {
   const [first] = args
-  // Under CGI a stranger wrote the words, and a server that starts scripts by relative names (suEXEC) makes
-  // a script called `call` look like the command.
+  // Under CGI the client may have written the arguments, and a server that starts scripts by relative names
+  // (suEXEC) makes a script named `call` look like the command.
   const isCgi = Boolean(process.env.GATEWAY_INTERFACE || process.env.REQUEST_METHOD)
   if (!isCgi && first !== undefined && Object.hasOwn(commands, first) && !(await isFastcgi())) {
     return commands[first as keyof typeof commands](args.slice(1))
@@ -31,7 +31,7 @@ async function main(args: string[]): Promise<void> {
   return runAppFile(args)
 }
 
-/** A FastCGI process: a socket that listens is its descriptor 0. Commands have no use for one. */
+/** True in a FastCGI process: descriptor 0 is a listening socket, which no command uses. */
 async function isFastcgi(): Promise<boolean> {
   const { stdinKind } = await import('../run/detect.js')
   return stdinKind() === 'listening'

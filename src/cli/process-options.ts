@@ -1,4 +1,6 @@
-/** The options of `cgiup APP` about a persistent process: read from text, with errors that say what to write. */
+/**
+ * Options of `cgiup APP` for a persistent process. Invalid values give an error that shows the accepted form.
+ */
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../core/errors.js'
 import { recycleLimits } from '../core/limits/recycle.js'
@@ -45,7 +47,7 @@ export function readProcessOptions(parsed: Parsed): RunOptions {
   }
 }
 
-/** The value of an option; undefined where it was not given. */
+/** The value of an option; undefined when the option is absent. */
 function read<T>(parsed: Parsed, name: string, reader: Reader<T>): T | undefined {
   const text = one(parsed, name)
   if (text === undefined) return undefined

@@ -1,4 +1,4 @@
-/** The options of `cgiup APP`: their table for parser and help, and what they say to `run()`. */
+/** The options of `cgiup APP`: one table for the parser and the help, and the `run()` options they set. */
 
 import { UsageError } from '../core/errors.js'
 import type { ServerName } from '../run/detect.js'
@@ -52,7 +52,7 @@ function targetOf(name: string): (typeof targets)[number] {
   throw new UsageError('USAGE', `--target must be auto, request-uri or script, not ${JSON.stringify(name)}.`)
 }
 
-/** Names as `run()` takes them, which checks them. */
+/** Converts names to the form of the `repairs` option; `run()` checks the names. */
 function switchedOff(names: readonly string[]): NonNullable<RunOptions['repairs']> {
   return Object.fromEntries(names.map((name) => [name, false]))
 }

@@ -34,14 +34,17 @@ async function tooMany(file: string, extra: string): Promise<UsageError> {
   return new UsageError('USAGE', `Only one app is allowed; remove ${extra}.${hint}`)
 }
 
-/** Options that have a value; here and not asked of their table, which no CGI request need load. */
+/**
+ * Options that have a value. Listed here and not read from the table, so that a CGI request does not load the
+ * table.
+ */
 export const valued =
   /^(--(server|listen|mount|target|no-repair|allowed-host|workers|socket-mode|socket-group|allow|max-requests|max-memory|max-age)|-[slmw])$/
 
 /**
- * RFC 3875 section 4.4: a web server may append the words of the query to the command line, so that
- * under CGI everything behind the file was written by a stranger (as in CVE-2012-1823). The app does not
- * see them either.
+ * The arguments of cgiup itself. RFC 3875 section 4.4: a web server may append the words of the query to the
+ * command line, so under CGI the client wrote everything after the file (as in CVE-2012-1823). The app does
+ * not see those words either.
  */
 function ownArgs(args: string[]): string[] {
   if (!process.env.GATEWAY_INTERFACE && !process.env.REQUEST_METHOD) return args
@@ -50,12 +53,15 @@ function ownArgs(args: string[]): string[] {
     at += hasValue(args[at] as string) ? 2 : 1
   const own = args.slice(0, at + 1)
   process.argv.length = Math.min(process.argv.length, 2 + own.length)
-  // A script of that name.
+  // A script whose name begins with "-".
   if (own[at]?.startsWith('-')) own[at] = `./${own[at]}`
   return own
 }
 
-/** `--listen ADDR`, `-l ADDR`, `-ql ADDR`; not `--listen=ADDR` or `-lADDR`, which hold theirs. */
+/**
+ * True for `--listen ADDR`, `-l ADDR`, `-ql ADDR`; not for `--listen=ADDR` or `-lADDR`, which include the
+ * value.
+ */
 function hasValue(option: string): boolean {
   const [, last] = /^-[^-slmw]*([slmw])$/.exec(option) ?? []
   return valued.test(last === undefined ? option : `-${last}`)

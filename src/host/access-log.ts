@@ -1,20 +1,20 @@
-/** One line per request, for people. */
+/** The access log: one line per request. */
 import { visible } from '../cgi/script/stderr.js'
 import type { AccessEntry } from '../http/server/server.js'
 
 export interface AccessLogOptions {
-  /** Where lines go. Default: `process.stderr`. */
+  /** Receives each line. Default: writes to `process.stderr`. */
   readonly write?: (line: string) => void
-  /** Colours. Default: only when stderr is a terminal and NO_COLOR is not set. */
+  /** Use colours. Default: only when stderr is a terminal and NO_COLOR is not set. */
   readonly color?: boolean
   /**
-   * `short`: `12:30:01 127.0.0.1 GET /path 200 1.2 kB 12 ms`, with `CUT` where the client got less than
-   * the whole reply. `combined`: Apache's log format, for programs that read it. Default `short`.
+   * `short`: `12:30:01 127.0.0.1 GET /path 200 1.2 kB 12 ms`, with `CUT` when the client got only part of the
+   * reply. `combined`: Apache's log format, for log analyzers. Default `short`.
    */
   readonly format?: 'short' | 'combined'
 }
 
-/** A function for the option `log` of the HTTP server. */
+/** Makes a function for the `log` option of the HTTP server. */
 export function accessLog(options: AccessLogOptions = {}): (entry: AccessEntry) => void {
   const write = options.write ?? ((line: string) => void process.stderr.write(line))
   if (options.format === 'combined') return (entry) => write(`${combined(entry, new Date())}\n`)

@@ -1,30 +1,31 @@
-/** Names by which a development server may be asked for. */
+/** The host names that a development server answers to. */
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { UsageError } from '../core/errors.js'
 
-/** Further names, separated by commas or spaces. */
+/** Environment variable with further names, separated by commas or spaces. */
 export const hostsVariable = 'CGIUP_ALLOWED_HOSTS'
 
 export interface HostRule {
   /**
-   * A request for this host is for this server: DNS rebinding needs a name, and cannot have one of these.
+   * True when this server answers requests for this host. DNS rebinding needs a domain name that the attacker
+   * controls, and none of these is one.
    *
-   * @param authority `host[:port]`; the port does not matter
+   * @param authority `host[:port]`; the port is ignored
    */
   allows(authority: string): boolean
   /**
-   * Pages of this host are those of the person here: as {@link HostRule.allows}, but not every address, and
-   * `*` is not meant.
+   * True when pages of this host are trusted as the user's own. As {@link HostRule.allows}, but only for some
+   * addresses, and `*` adds nothing.
    */
   trusts(authority: string): boolean
 }
 
 /**
- * @param names what the options say: `app.example`, `*.example` (all names below it), `*`; the variable
+ * @param names from the options: `app.example`, `*.example` (all names below it), `*`; the variable
  *   CGIUP_ALLOWED_HOSTS adds to them
- * @param listen the host that is listened on
- * @throws UsageError USAGE for what is not a name
+ * @param listen the host that the server listens on
+ * @throws UsageError USAGE for an invalid name
  */
 export function hostRule(names: readonly string[] = [], listen?: string): HostRule {
   const more = (process.env[hostsVariable] ?? '').split(/[\s,]+/).filter((name) => name !== '')
@@ -41,7 +42,7 @@ export function hostRule(names: readonly string[] = [], listen?: string): HostRu
   return {
     allows: (authority) => {
       const host = canonical(authority)
-      // No Host (HTTP/1.0): no browser leaves it out.
+      // No Host field (HTTP/1.0): browsers always send one.
       if (host === '' || every) return true
       return host !== null && (isAddress(host) || isNamed(host))
     },
@@ -52,7 +53,7 @@ export function hostRule(names: readonly string[] = [], listen?: string): HostRu
   }
 }
 
-/** `localhost`, and this machine's own name, whole and short, with and without `.local` (multicast DNS). */
+/** `localhost` and this machine's own name, full and short, with and without `.local` (multicast DNS). */
 function machineNames(): string[] {
   const name = hostname().toLowerCase().replace(/\.$/, '')
   const names = new Set(['localhost'])
@@ -64,7 +65,7 @@ function machineNames(): string[] {
   return [...names]
 }
 
-/** @returns as {@link canonical} has it, or `*`, or `*.name` */
+/** @returns the {@link canonical} name, or `*`, or `*.name` */
 function read(text: string, where: string): string {
   const name = text.trim()
   if (name === '*') return name
@@ -79,12 +80,12 @@ function read(text: string, where: string): string {
   )
 }
 
-/** What can appear in a command line as it is; a stranger may have chosen it. */
+/** True when a name is safe to show in a suggested command line; a client may have chosen it. */
 export const isPlainName = (name: string): boolean => /^[a-z0-9._-]+$/.test(name) && !name.startsWith('-')
 
 /**
- * The host of `host[:port]` as browsers send it: small letters, numbers as an address, no dot at its end.
- * '' for an empty one; null for what cannot be a host.
+ * The host of `host[:port]` as browsers send it: lower case, addresses in their canonical form, no trailing
+ * dot. '' for an empty host; null for an invalid one.
  */
 export function canonical(authority: string): string | null {
   if (authority === '') return ''

@@ -1,4 +1,4 @@
-/** Handlers that are hosts themselves, where a web server in front may have decided to serve another path. */
+/** Handlers that are hosts themselves, for when a web server in front has decided to serve another path. */
 
 import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'
@@ -6,14 +6,19 @@ import type { CgiRequest } from '../env/request.js'
 import { percentDecode } from '../env/text.js'
 import { changeVariables, DerivedExchange } from './derived-exchange.js'
 
-/** What src/app/decided-request.ts looks for: this handler resolves dot segments, and reads the variables for itself. */
+/**
+ * Marks a handler that resolves dot segments and reads the variables itself; src/app/decided-request.ts
+ * checks for it.
+ */
 const hostMark = Symbol.for('cgiup.host')
 
 export function asHost(handler: Handler): Handler {
   return Object.defineProperty(handler, hostMark, { value: asServed })
 }
 
-/** The exchange with the variables of the request that is served, where that is not the one that was sent. */
+/**
+ * The exchange with the variables of the request that is served, when that differs from the request as sent.
+ */
 function asServed(exchange: Exchange, { target, mount, rest, query }: CgiRequest): Exchange {
   const { env } = exchange
   if (target === (env.get('REQUEST_URI') ?? target)) return exchange

@@ -1,4 +1,4 @@
-/** A directory of scripts, and a single script, as handlers. */
+/** Handlers for a directory of scripts and for a single script. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { runScript } from '../cgi/script/script.js'
@@ -29,21 +29,24 @@ import { redirectLocally } from './redirect.js'
 import { judgeFile } from './sendable.js'
 
 export interface CgiBinOptions extends HostOptions, FindOptions {
-  /** Answer for a directory with a page that lists its scripts. Default: those who may see `development`. */
+  /**
+   * Answer a request for a directory with a page that lists its scripts. Default: only for clients that may
+   * see development pages (`development`).
+   */
   readonly list?: boolean
   /**
-   * Scripts and files that answer for a directory, the first that exists. Default `index.cgi`, `index`
-   * with each extension of `handler`, and with `files` `index.html`.
+   * Index files of a directory; the first one that exists is used. Default `index.cgi`, `index` with each
+   * extension of `handler`, and with `files` also `index.html`.
    */
   readonly index?: readonly string[]
   /**
-   * Send what is neither executable nor has an interpreter as a static file, as a site of PHP pages
-   * wants it: what {@link files} sends of a directory. Default false: such files are 403.
+   * Send files that are neither executable nor have an interpreter as static files, for example beside PHP
+   * pages. The rules are those of {@link files}. Default false: such files are 403.
    */
   readonly files?: boolean | FilesOptions
 }
 
-/** Taken by script() as well, which does nothing with them: both get the options of one command line. */
+/** script() accepts these too and ignores them: both functions get the options of one command line. */
 const ownNames = namesOf<Omit<CgiBinOptions, keyof HostOptions>>({
   list: true,
   index: true,
@@ -52,12 +55,12 @@ const ownNames = namesOf<Omit<CgiBinOptions, keyof HostOptions>>({
 })
 
 /**
- * Runs the scripts of a directory, in any language. The script is the first regular file on the way
- * down the path; what follows is its PATH_INFO (RFC 3875 section 3.3).
+ * Runs the scripts of a directory, in any language. The script is the first regular file along the path; the
+ * rest of the path is its PATH_INFO (RFC 3875 section 3.3).
  *
- * Not found (404): hidden files, `node_modules` and the like, encoded slashes, anything outside the directory. Forbidden (403), with
- * the reason on stderr: files without execute permission and without interpreter. The content of a file
- * is never sent.
+ * Not found (404): hidden files, `node_modules` and similar directories, encoded slashes, anything outside
+ * the directory. Forbidden (403), with the reason on stderr: files without execute permission and without an
+ * interpreter. The content of a script is never sent.
  *
  * @throws UsageError USAGE when the directory does not exist
  */
@@ -99,7 +102,7 @@ export function cgiBin(directory: string, options: CgiBinOptions = {}): Handler 
 /**
  * Runs one script for every path: the whole path below the mount point is its PATH_INFO.
  *
- * @throws UsageError USAGE when it does not exist
+ * @throws UsageError USAGE when the script does not exist
  */
 export function script(path: string, options: HostOptions = {}): Handler {
   const file = directoryPath(path)
@@ -116,7 +119,7 @@ export function script(path: string, options: HostOptions = {}): Handler {
   return handler
 }
 
-/** Why a file of a script directory does not run. */
+/** How to make a file of a script directory run. */
 const makeRun = 'use chmod +x, or set an interpreter for its extension (--handler)'
 const notExecutable = `not executable: ${makeRun}`
 
@@ -130,7 +133,7 @@ function runAt(
   index?: string,
 ): Reply | Promise<Reply> {
   const rest = place.segments.slice(depth)
-  // A script that splits PATH_INFO must not be led out of its directory by what was hidden in it.
+  // A script that splits PATH_INFO at slashes must not follow a hidden dot segment out of its directory.
   if (hidesDotSegment(rest))
     return refuse(404, 'The path hides a dot segment behind an encoded slash.', exchange, set)
   const run = mappedInterpreter(file, set.interpreters)
@@ -158,13 +161,16 @@ function runAt(
   )
 }
 
-/** The reason is for the log, and in development for the page too: it tells of files and their paths. */
+/**
+ * Logs the reason; the development page shows it too. In production it stays off the page, because it names
+ * files and paths.
+ */
 function refuse(status: number, why: string, exchange: Exchange, { development }: HostSettings): Reply {
   logRefusal(exchange, status, why)
   return showsDevelopment(exchange, development) ? reasonReply(status, why) : plainReply(status)
 }
 
-/** How files that do not run are sent; null when they are not. */
+/** Options for sending files that are not run; null when they are not sent. */
 function filesOptions({ files, development, followSymlinks }: CgiBinOptions): SendFileOptions | null {
   if (!files) return null
   const shared = {

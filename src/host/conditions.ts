@@ -2,11 +2,11 @@
 
 export interface Version {
   readonly etag: string
-  /** Whole seconds since 1970. */
+  /** Seconds since 1970, whole. */
   readonly modified: number
 }
 
-/** True when the client's copy is still right: answer 304. */
+/** True when the client's copy is current: answer 304. */
 export function notModified(
   ifNoneMatch: string | undefined,
   ifModifiedSince: string | undefined,
@@ -26,13 +26,13 @@ function tags(list: string): string[] {
 
 export interface Range {
   readonly start: number
-  /** Offset behind the last byte. */
+  /** Offset after the last byte. */
   readonly end: number
 }
 
 /**
- * The part a client asks for; null for the whole (no Range, one that is not understood, several ranges,
- * or a copy of another version); `unsatisfiable` for 416.
+ * The range a client asks for; null for the whole file (no Range, an unsupported one, several ranges, or an
+ * outdated If-Range); `unsatisfiable` for 416.
  */
 export function rangeOf(
   header: string | undefined,

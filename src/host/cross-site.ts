@@ -1,16 +1,16 @@
 /**
- * Requests by which a page of another site would change something here. Scripts that were written for a web
- * server behind a log-in often have no defence of their own, and on a laptop any page can reach them.
+ * Cross-site requests that could change something here. Scripts written for a web server behind a login often
+ * have no defence of their own, and any web page can reach a server on the same machine as the browser.
  */
 import type { Exchange, Handler } from '../core/exchange.js'
 import { logRefusal, reasonReply } from '../pages/page.js'
 import { canonical, type HostRule, isPlainName } from './allowed-hosts.js'
 
-/** RFC 9110 section 9.2.1: they change nothing. All others may, those of WebDAV too. */
+/** RFC 9110 section 9.2.1: safe methods. All others may change something, WebDAV's included. */
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /**
- * The handler, without requests that change something and that a browser sends for a page of another site.
+ * Wraps a handler and refuses requests with an unsafe method that a browser sends for a page of another site.
  * Programs (curl, git) send neither Sec-Fetch-Site nor Origin, and pass.
  */
 export function refuseCrossSite(handler: Handler, rule: HostRule): Handler {
@@ -31,7 +31,7 @@ interface OtherSite {
 
 const passAll = 'To accept such requests from every site: --allow-cross-site.'
 
-/** Which other site's page sends this request, in words; null for none. */
+/** The other site whose page sent this request, in words; null for none. */
 function otherSite({ env, peer }: Exchange, rule: HostRule): OtherSite | null {
   if (peer === undefined || safe.has(env.get('REQUEST_METHOD') ?? '')) return null
   const origin = env.get('HTTP_ORIGIN')
@@ -40,7 +40,7 @@ function otherSite({ env, peer }: Exchange, rule: HostRule): OtherSite | null {
     const named = origin === undefined ? '' : `, Origin: ${shown(origin)}`
     return { who: `a page of another site (Sec-Fetch-Site: cross-site${named})`, fix: passAll }
   }
-  // "none": the person's own doing, such as a bookmark.
+  // "none": the user started the request, for example from a bookmark.
   if (site === 'same-origin' || site === 'same-site' || site === 'none') return null
   if (origin === undefined) return null
   // Browsers send Sec-Fetch-Site to https and to this machine only (https://www.w3.org/TR/fetch-metadata/).
@@ -56,7 +56,7 @@ function otherSite({ env, peer }: Exchange, rule: HostRule): OtherSite | null {
   }
 }
 
-/** The host of the request itself, on whatever port, or a name that is trusted. */
+/** The host of the request itself, on any port, or a trusted name. */
 function isOwn(origin: string, host: string, rule: HostRule): boolean {
   const own = canonical(host)
   return rule.trusts(origin) || (own !== '' && own !== null && own === canonical(origin))

@@ -1,4 +1,4 @@
-/** An exchange made from another one: same client, other environment. */
+/** An exchange derived from another one: same client, different environment. */
 import {
   afterwards,
   type Body,
@@ -21,7 +21,7 @@ export class DerivedExchange implements Exchange {
     this.#base = base
     this.env = env
     this.stdin = stdin
-    // Absent here where it is absent there.
+    // Absent here when it is absent in the base exchange.
     if (base[afterwards] !== undefined) this[afterwards] = (task) => base[afterwards]?.(task)
   }
 
@@ -64,11 +64,11 @@ export class DerivedExchange implements Exchange {
 
 export const emptyBody: Body = { length: 0, read: () => Promise.resolve(null), cancel: () => {} }
 
-/** How a request came to where it is: what local redirects need. */
+/** How a request reached this handler: needed for local redirects. */
 export interface Route {
   /** The outermost handler of the tree, which answers local redirects. */
   readonly root: Handler
-  /** The exchange it was given. */
+  /** The exchange that the root handler got. */
   readonly entry: Exchange
   /** Local redirects so far. */
   readonly hops: number
@@ -76,7 +76,7 @@ export interface Route {
 
 const routes = new WeakMap<Exchange, Route>()
 
-/** The route of an exchange; of a new one, which begins at this handler. */
+/** The route of an exchange. If it has none, a new route begins at this handler. */
 export function routeOf(exchange: Exchange, handler: Handler): Route {
   let route = routes.get(exchange)
   if (!route) {

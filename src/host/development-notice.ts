@@ -1,12 +1,14 @@
-/** What an HTTP server in development says of those it is not meant for. Loaded by HTTP servers alone. */
+/**
+ * Warnings of a development HTTP server about clients that should not reach it. Loaded by HTTP servers only.
+ */
 import type { AddressInfo } from 'node:net'
 import { isDevelopment } from '../core/development.js'
 import type { Handler } from '../core/exchange.js'
 import { isLoopback } from '../http/server/peer.js'
 
 /**
- * The handler, with one line on stderr for the first request that a proxy sent: a development server is
- * in public then. Nothing where the caller said what it is, or in production.
+ * Wraps a handler and logs one line for the first request from a proxy: the development server is then
+ * public. Does nothing in production, or when the caller set the `development` option.
  */
 export function noticeProxies(handler: Handler, option: boolean | undefined): Handler {
   if (option !== undefined || !isDevelopment('http', undefined)) return handler
@@ -23,7 +25,7 @@ export function noticeProxies(handler: Handler, option: boolean | undefined): Ha
   }
 }
 
-/** What to do where a request bears the mark of a proxy: for the log, and for replies that refuse it. */
+/** Advice when a request has the mark of a proxy: for the log, and for replies that refuse it. */
 export function behindProxy(mark: string): string {
   return (
     `A request came through a proxy (${mark.slice(0, 60)}). Behind a proxy set NODE_ENV=production: without it, ` +
@@ -32,7 +34,7 @@ export function behindProxy(mark: string): string {
   )
 }
 
-/** Development pages for everybody, on an address that others can reach. */
+/** Warns when development pages are shown to everybody on an address that others can reach. */
 export function warnOfPages(option: boolean | undefined, address: AddressInfo | string): void {
   if (option !== true || typeof address === 'string' || isLoopback(address.address)) return
   process.stderr.write(

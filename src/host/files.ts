@@ -17,36 +17,39 @@ import { type TypeOptions, typeOf, type Withheld } from './private-files.js'
 import { judgeFile, programText, startOf, whyWithheld } from './sendable.js'
 
 export interface FilesOptions extends FindOptions, TypeOptions {
-  /** Files that answer for a directory, the first that exists. Default `index.html`. */
+  /** Index files of a directory; the first one that exists is used. Default `index.html`. */
   readonly index?: readonly string[]
-  /** Value of Cache-Control. Default `no-cache`: always ask, get 304 when nothing changed. */
+  /**
+   * Value of Cache-Control. Default `no-cache`: the client always asks, and gets 304 when nothing changed.
+   */
   readonly cacheControl?: string
   /**
-   * Answer for a directory without index with a page that lists what is in it; in development also what of it
-   * is withheld, and why. Default: in development, for the person there alone (`development`).
+   * Answer for a directory without an index file with a page that lists its files; in development also the
+   * files that are withheld, and why. Default: only for clients that may see development pages
+   * (`development`).
    */
   readonly list?: boolean
   /**
-   * Pages say why a file is withheld, and where it is on disk. Default: over HTTP, unless NODE_ENV is
-   * `production`, for this machine only; behind a gateway only with NODE_ENV=development.
+   * Pages say why a file is withheld, and where it is on disk. Default: over HTTP, for requests from this
+   * machine unless NODE_ENV is `production`; behind a gateway only with NODE_ENV=development.
    */
   readonly development?: boolean
 }
 
-/** In a directory of scripts. */
+/** Options for files in a directory of scripts. */
 export interface SendFileOptions extends FilesOptions {
-  /** What to do where a program is to run. */
+  /** How to make a file run, for the message. */
   readonly toRun?: string
 }
 
 const pieceBytes = 64 * 1024
 
 /**
- * Serves the files of a directory: GET and HEAD, ETag, Last-Modified, 304, one range. Not found (404): hidden
- * files, `node_modules` and the like, anything outside the directory. Forbidden (403), with the reason on
- * stderr: files whose extension is not in the table of types (src/host/types.ts, and the option `types`), such
- * as programs, copies, databases and keys; files that begin as a script does; the app of this process, scripts
- * that it serves, and what they import.
+ * Serves the files of a directory: GET and HEAD, ETag, Last-Modified, 304, single ranges. Not found (404):
+ * hidden files, `node_modules` and similar directories, anything outside the directory. Forbidden (403), with
+ * the reason on stderr: files whose extension is not in the table of types (src/host/types.ts, and the option
+ * `types`), such as programs, copies, databases and keys; files that begin like a script; the app of this
+ * process, the scripts it serves, and the files they import.
  *
  * @throws UsageError USAGE when the directory does not exist
  */
@@ -61,9 +64,9 @@ export function files(directory: string, options: FilesOptions = {}): Handler {
 }
 
 /**
- * Answers with one file, which has been found.
+ * Answers with a file that was found.
  *
- * @param root real path of the directory that is served
+ * @param root real path of the served directory
  */
 export function sendFile(
   file: string,
@@ -88,7 +91,7 @@ function refuse(file: string, withheld: Withheld, exchange: Exchange, options: S
 
 function fileAt(root: string, place: PathPlace, exchange: Exchange, options: FilesOptions): string | Reply {
   const found = findFile(root, place.segments, options)
-  // A file has nothing below it, not even a slash.
+  // Nothing exists below a file, so even a trailing slash is 404.
   if (found.kind === 'file') return found.depth === place.segments.length ? found.file : plainReply(404)
   if (found.kind === 'none') return plainReply(404)
   if (place.segments.at(-1) !== '') return withSlash(exchange, place)
@@ -134,7 +137,7 @@ async function send(file: string, exchange: Exchange, options: SendFileOptions):
 
 type FileReply = Reply & { readonly range?: Range }
 
-/** Status and fields, and which part of the file is to be the body. */
+/** The status and fields, and which part of the file becomes the body. */
 function headOf(
   file: string,
   size: number,

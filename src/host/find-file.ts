@@ -1,4 +1,4 @@
-/** From a resolved URL path to a file below a directory. */
+/** Maps a resolved URL path to a file below a directory. */
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
 import { bytesToText, textToBytes } from '../env/text.js'
@@ -15,8 +15,8 @@ export interface FindOptions {
 }
 
 /**
- * Walks down from a directory along the segments until a file is met. Hidden names, `node_modules` and the
- * like, encoded slashes (CVE-2014-4650) and links that lead out are not found.
+ * Walks down from a directory along the segments to the first file. Hidden names, `node_modules` and similar
+ * directories, encoded slashes (CVE-2014-4650) and links that lead outside are not found.
  *
  * @param root absolute real path.
  */
@@ -45,7 +45,7 @@ function none(why: string): Found {
   return { kind: 'none', why }
 }
 
-/** File names on disk are taken as UTF-8; anything else cannot be one that was listed. */
+/** File names on disk are read as UTF-8; other bytes cannot match a listed name. */
 function nameOf(segment: string): string | null {
   if (segment.includes('/') || (sep === '\\' && /[\\:]/.test(segment))) return null
   const text = bytesToText(segment)
@@ -60,7 +60,10 @@ function stat(path: string): Stats | null {
   }
 }
 
-/** Compares real paths, after resolving (CVE-2011-1015); exact names, also where the disk ignores case. */
+/**
+ * Compares real paths, after resolving links (CVE-2011-1015); names must match exactly, also when the file
+ * system ignores case.
+ */
 function outside(root: string, path: string, name: string, options: FindOptions): string | null {
   let real: string
   try {

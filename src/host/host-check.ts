@@ -1,6 +1,6 @@
 /**
- * Requests for another host than this server has: refused. A site that a browser has open can give its own name
- * the address of this machine (DNS rebinding), and then read every page of a development server.
+ * Refuses requests for hosts that are not this server. A site open in the browser can point its own name at
+ * this machine (DNS rebinding), and then read every page of a development server.
  */
 import { logLine } from '../cgi/codec/error-text.js'
 import { reasonPhrase } from '../cgi/codec/status.js'
@@ -10,35 +10,35 @@ import { escapeHtml, htmlReply } from '../pages/page.js'
 import { canonical, type HostRule, hostRule, hostsVariable, isPlainName } from './allowed-hosts.js'
 import { behindProxy } from './development-notice.js'
 
-/** Hosts that are logged; then no more, as a stranger chooses them. */
+/** Most hosts that are logged: clients choose them, so the number needs a limit. */
 const mostLogged = 20
 
 export interface HostCheckOptions {
   readonly allowedHosts?: readonly string[]
-  /** The name or address that is listened on. */
+  /** The name or address that the server listens on. */
   readonly host?: string
-  /** Path of the Unix socket that is listened on. */
+  /** Path of the Unix socket that the server listens on. */
   readonly path?: string
-  /** What the caller said. */
+  /** The caller's `development` option. */
   readonly development?: boolean
 }
 
-/** The handler, behind the check of hosts where this is a development server over TCP. */
+/** Adds the host check to a handler if this is a development server over TCP. */
 export function withHostCheck(handler: Handler, options: HostCheckOptions): Handler {
   const { allowedHosts, host, path, development } = options
-  // Wrong names are reported in production too.
+  // Invalid names are reported in production too.
   const rule = hostRule(allowedHosts, host)
   return path === undefined && isDevelopment('http', development) ? checkHosts(handler, rule) : handler
 }
 
 /**
- * The handler, behind a check of the host each request is for. A request that did not come to this process as
- * the HTTP server itself (from a web server in front, over a socket that was handed over) passes.
+ * Adds a check of the request's host to a handler. Requests that reach this process through a gateway or over
+ * an inherited socket pass unchecked.
  */
 function checkHosts(handler: Handler, rule: HostRule): Handler {
   const logged = new Set<string>()
   return (exchange) => {
-    // That of an absolute target, else of the Host field: one, and valid (http/head-check.ts).
+    // The host of an absolute target, else of the Host field: exactly one, and valid (http/head-check.ts).
     const host = exchange.env.get('HTTP_HOST') ?? ''
     if (exchange.peer === undefined || rule.allows(host)) return handler(exchange)
     const advice = adviceFor(host)
@@ -46,13 +46,13 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
       logged.add(host)
       exchange.stderr(logLine(exchange.env, `421: the host is ${shown(host)}. ${advice}`))
     }
-    // Its line has been logged by then (noticeProxies).
+    // noticeProxies has already logged it.
     const mark = exchange.peer.proxyMark
     return misdirected(host, mark === undefined ? [advice] : [behindProxy(mark), advice])
   }
 }
 
-/** How to allow it. */
+/** How to allow the host. */
 function adviceFor(host: string): string {
   const name = canonical(host) ?? ''
   const value = isPlainName(name) ? name : 'NAME'

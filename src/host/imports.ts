@@ -1,20 +1,22 @@
-/** What a JavaScript file imports, told from its text: nothing is run, and no loader is asked. */
+/** Finds what a JavaScript file imports from its text: no code runs, and no loader is used. */
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shortage } from '../core/errors.js'
 import { namedByPackage } from './package-imports.js'
 
-/** Files that one program may lead to; the rest is not followed. */
+/** Most files that are followed from one program. */
 const mostFiles = 5000
-/** Larger files are made by bundlers and import nothing of the site. */
+/** Larger files are bundles, which import no other file of the site. */
 const mostBytes = 4 << 20
 
 /** `from './x'`, `import './x'`, `import('./x')`, `require('./x')`, `new Worker(new URL('./x', …))`; a comment may precede. */
 const specifier =
   /(?:\bfrom|\bimport|\b(?:import|require(?:\.resolve)?)\s*\(|\bWorker\s*\(\s*(?:new\s+URL\s*\()?)\s*(?:\/\*[^*]{0,200}\*\/\s*)?(["'`])((?:\.{1,2}(?:\/[^"'`\n]*)?)|\/[^"'`\n]+|#[^"'`\n]+|file:[^"'`\n]+)\1/g
 
-/** What may be left out in `require('./x')`, or stands for a file that is compiled (`./x.js` for `x.ts`). */
+/**
+ * Endings that `require('./x')` may omit, or that replace the one in a compiled import (`./x.js` for `x.ts`).
+ */
 const endings = ['', '.js', '.json', '.node', '.mjs', '.cjs', '.ts', '/index.js', '/index.json']
 
 interface Known {
@@ -22,11 +24,11 @@ interface Known {
   readonly specifiers: readonly string[]
 }
 
-/** Files read before, with what they import: a request reads those that have changed again. */
+/** Files read before, with their imports. A request reads only changed files again. */
 const known = new Map<string, Known>()
 
 /**
- * Adds a program and all files it imports by a relative or absolute path, and what those import, to a set. Files
+ * Adds a program to a set, and all files that it imports by a relative or absolute path, recursively. Files
  * in `node_modules` are not followed.
  *
  * @param entry absolute real path
@@ -57,7 +59,7 @@ function specifiersOf(file: string): readonly string[] {
     known.set(file, { version, specifiers })
     return specifiers
   } catch (error) {
-    // What could not be read for want of descriptors would count as a file that imports nothing.
+    // A file that could not be read for lack of descriptors would count as one without imports.
     const short = shortage(error, `${file} could not be read`)
     if (short) throw short
     return []
@@ -75,20 +77,20 @@ function resolved(name: string, from: string): string | null {
   }
 }
 
-/** The real path of the file that a loader finds under this path; null where there is none. */
+/** The real path of the file that a loader finds for this path; null when there is none. */
 export function fileNamed(path: string): string | null {
   for (const ending of endings) {
     try {
       const real = realpathSync.native(path + ending)
       if (statSync(real).isFile()) return real
     } catch {
-      // Not this one.
+      // Try the next ending.
     }
   }
   return null
 }
 
-/** ES modules are named by URLs, CommonJS by paths. */
+/** ES modules are named by URL, CommonJS modules by path. */
 function decoded(text: string): string {
   return text.includes('%') ? decodeURIComponent(text) : text
 }

@@ -1,4 +1,4 @@
-/** The page that lists what is in a directory: what runs, what is sent, and what is withheld and why. */
+/** The page that lists a directory: which files run, which are sent, and which are withheld and why. */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { shortage } from '../core/errors.js'
@@ -8,16 +8,16 @@ import { escapeHtml, htmlReply } from '../pages/page.js'
 import { type FindOptions, findFile } from './find-file.js'
 import { encodeSegment, joined, type PathPlace } from './path.js'
 
-/** What a request for a file comes to. */
+/** How a request for a file is answered. */
 export type Entry = { readonly kind: 'script' | 'file' } | { readonly kind: 'withheld'; readonly why: string }
 
-/** Names that are listed; of more their number. */
+/** Most names that are listed; for the rest, only their number. */
 const mostNames = 2000
 
 /**
- * Names with links, and the first comment of each script. Nothing else of a file is shown.
+ * Names with links, and the first comment of each script. No other content is shown.
  *
- * @param all the names too that nobody gets: for the developer
+ * @param all also the names of withheld files: for the developer
  */
 export function listing(
   root: string,

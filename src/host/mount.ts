@@ -14,8 +14,8 @@ interface Entry {
 }
 
 /**
- * Routes by path: `mount({ '/cgi-bin': cgiBin('cgi-bin'), '/': files('htdocs') })`. The longest prefix
- * wins, on whole segments, compared decoded and resolved: `/%63gi-bin/x` and `/a/../cgi-bin/x` are
+ * Routes by path: `mount({ '/cgi-bin': cgiBin('cgi-bin'), '/': files('htdocs') })`. The longest prefix wins.
+ * Prefixes match whole segments of the decoded and resolved path: `/%63gi-bin/x` and `/a/../cgi-bin/x` are
  * below `/cgi-bin`. The handler sees its prefix as SCRIPT_NAME and the rest as PATH_INFO. No match: 404.
  *
  * @throws UsageError USAGE when a prefix does not begin with "/"
@@ -46,12 +46,12 @@ function prefixSegments(prefix: string): string[] {
   return path.segments.filter((segment) => segment !== '')
 }
 
-/** Void segments before the end of the prefix (`//cgi-bin`) do not hide it. */
+/** Empty segments before the end of the prefix (`//cgi-bin`) are skipped. */
 function leads(prefix: readonly string[], segments: readonly string[]): boolean {
   return taken(prefix, segments) >= 0
 }
 
-/** How many segments of the path the prefix takes; -1 when it does not lead there. */
+/** How many segments of the path the prefix covers; -1 when it does not match. */
 function taken(prefix: readonly string[], segments: readonly string[]): number {
   let at = 0
   for (const wanted of prefix) {

@@ -1,13 +1,13 @@
-/** One handler on a server of its own, but not at its root. */
+/** Mounts one handler on its own server, below the root. */
 import { textPageFields } from '../cgi/codec/page-fields.js'
 import type { Handler } from '../core/exchange.js'
 import { mount } from './mount.js'
 import { encoded } from './path.js'
 
 /**
- * Serves a handler at a path, `/` redirects there, all other paths are 404 with a hint.
+ * Serves a handler at a path. `/` redirects to it, and all other paths are 404 with a hint.
  *
- * @param path `/` for the root, or a path without a slash at its end
+ * @param path `/` for the root, or a path without a trailing slash
  * @throws UsageError USAGE when it does not begin with "/"
  */
 export function mountedAt(path: string, handler: Handler): Handler {

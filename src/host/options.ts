@@ -1,4 +1,4 @@
-/** Options of the handlers that run scripts, and what they become. */
+/** Options of the handlers that run scripts, and their resolved form. */
 import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import { type PlaceLimits, ScriptPlaces } from '../cgi/script/places.js'
@@ -12,23 +12,23 @@ import { placeLimits, scriptLimits } from '../core/limits/scripts.js'
 
 export interface HostOptions extends Omit<ScriptOptions, 'localRedirect'>, PlaceLimits {
   /**
-   * Interpreters by file extension: `{ '.py': 'python3', '.php': 'php-cgi' }`, or with arguments
-   * `{ '.pl': ['perl', '-T'] }`. Such files need no execute permission. php-cgi is given its file by
-   * SCRIPT_FILENAME, as it wants. Default: none, scripts are executed themselves.
+   * Interpreters by file extension: `{ '.py': 'python3', '.php': 'php-cgi' }`, or with arguments `{ '.pl':
+   * ['perl', '-T'] }`. Such files need no execute permission. php-cgi gets its file through SCRIPT_FILENAME,
+   * as it expects. Default: none; scripts are executed directly.
    */
   readonly handler?: Readonly<Record<string, string | readonly string[]>>
-  /** Directory that PATH_TRANSLATED and DOCUMENT_ROOT refer to. Default: the script directory. */
+  /** Directory for PATH_TRANSLATED and DOCUMENT_ROOT. Default: the script directory. */
   readonly documentRoot?: string
   /**
-   * Error pages for the author of the script, lists of scripts, and NODE_ENV=development for scripts (our own
-   * NODE_ENV when there is one). True: for everybody who can connect, so never in public. False: for nobody.
-   * Default: over HTTP, unless NODE_ENV is `production`, for requests from this machine that no proxy sent;
-   * behind a gateway only with NODE_ENV=development.
+   * Show detailed error pages and lists of scripts, and run scripts with NODE_ENV=development (or with this
+   * process's NODE_ENV if it is set). True: for every client, so never use it on a public server. False: for
+   * nobody. Default: over HTTP, unless NODE_ENV is `production`, for requests from this machine that no proxy
+   * sent; behind a gateway only with NODE_ENV=development.
    */
   readonly development?: boolean
 }
 
-/** Those that are not limits. */
+/** The options that are not limits. */
 const ownNames = namesOf<Omit<HostOptions, keyof typeof scriptLimits | keyof PlaceLimits>>({
   handler: true,
   documentRoot: true,
@@ -44,7 +44,7 @@ export type Interpreters = ReadonlyMap<string, Pick<Script, 'interpreter' | 'fil
 export interface HostSettings {
   readonly interpreters: Interpreters
   readonly documentRoot: string
-  /** What the caller said; {@link showsDevelopment} decides for each request. */
+  /** The caller's option; {@link showsDevelopment} decides for each request. */
   readonly development: boolean | undefined
   /** Without NODE_ENV, which depends on the request. */
   readonly script: ScriptOptions
@@ -52,7 +52,7 @@ export interface HostSettings {
   readonly places: ScriptPlaces
 }
 
-/** The options of one run: development is for those alone who may see its pages. */
+/** The options of one run: development mode only for clients that may see its pages. */
 export function scriptOptions({ script, development }: HostSettings, exchange: Exchange): ScriptOptions {
   const NODE_ENV =
     process.env.NODE_ENV || (developsScripts(exchange, development) ? 'development' : undefined)
@@ -61,7 +61,7 @@ export function scriptOptions({ script, development }: HostSettings, exchange: E
 
 /**
  * @param owner the function that has the options, such as `cgiBin()`
- * @param others names of options that it has besides {@link HostOptions}
+ * @param others names of its options beyond {@link HostOptions}
  * @throws UsageError USAGE
  */
 export function settings(
@@ -91,7 +91,7 @@ function interpreters(table: NonNullable<HostOptions['handler']>): Interpreters 
         `The handler ${extension}=${program} is not valid; write it as ".py=python3".`,
       )
     }
-    // A path is meant from here, not from the directory of each script.
+    // A relative path is resolved from the working directory, not from each script's directory.
     const found = program.includes('/') && !isAbsolute(program) ? resolve(program) : program
     map.set(extension, {
       interpreter: [found, ...args],
@@ -101,7 +101,10 @@ function interpreters(table: NonNullable<HostOptions['handler']>): Interpreters 
   return map
 }
 
-/** How a file is run, by the longest extension that has an interpreter; undefined when it runs itself. */
+/**
+ * The command for a file, by the longest extension with an interpreter; undefined when the file is executed
+ * directly.
+ */
 export function mappedInterpreter(
   file: string,
   map: Interpreters,
@@ -115,7 +118,7 @@ export function mappedInterpreter(
   return undefined
 }
 
-/** @throws UsageError USAGE when it does not exist */
+/** @throws UsageError USAGE when the directory does not exist */
 export function directoryPath(path: string): string {
   try {
     return realpathSync.native(path)
@@ -124,7 +127,7 @@ export function directoryPath(path: string): string {
   }
 }
 
-/** The file can be run: it has an interpreter, or we may execute it. */
+/** True when a file can be run: it has an interpreter, or this user may execute it. */
 export function runs(file: string, interpreters: Interpreters): boolean {
   if (mappedInterpreter(file, interpreters)) return true
   try {

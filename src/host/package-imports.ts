@@ -1,13 +1,16 @@
-/** Names that a package gives to its own files: `import '#db'`, by the field "imports" of its package.json. */
+/**
+ * Names that a package gives its own files, such as `import '#db'`, by the field "imports" of its
+ * package.json.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageOf } from '../core/loaded-files.js'
 
 /**
- * All files that such a name may mean, whatever the conditions: absolute paths, with the pattern's `*` put in.
+ * All files that such a name can mean under any condition: absolute paths, with `*` filled in.
  *
  * @param name begins with `#`
- * @param file the one that imports it
+ * @param file the importing file
  */
 export function namedByPackage(name: string, file: string): string[] {
   const root = packageOf(file)
@@ -24,11 +27,11 @@ function importsOf(root: string): Record<string, unknown> {
     const { imports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { imports?: unknown }
     return typeof imports === 'object' && imports !== null ? (imports as Record<string, unknown>) : {}
   } catch {
-    return {} // None, or none that can be read.
+    return {} // No package.json, or none that can be read.
   }
 }
 
-/** A target is a path, a list of targets, or targets by condition; null, and names of packages, are not files. */
+/** A target is a path, a list of targets, or targets by condition. Null and package names are not files. */
 function paths(target: unknown, root: string, star: string): string[] {
   if (typeof target === 'string')
     return target.startsWith('./') ? [join(root, target.replaceAll('*', star))] : []

@@ -1,18 +1,20 @@
-/** URL paths, decoded once, then resolved; only after that is anything compared. */
+/** URL paths: decoded once, then resolved. Nothing is compared before that. */
 
 import type { Exchange, Reply } from '../core/exchange.js'
 import { translate } from '../env/request.js'
 import { hexValue } from '../env/text.js'
 
-/** Where a handler is in the URL space, and what is left for it. Byte strings, decoded. */
+/** Where a handler is in the URL space, and the path below it. Decoded byte strings. */
 export interface PathPlace {
   /** The path that led here: `''` or `/…`. */
   readonly mount: string
-  /** What follows, segment by segment, dot segments resolved; `''` for each void one (`//`, a `/` at the end). */
+  /**
+   * The rest of the path by segment, dot segments resolved; `''` for each empty one (`//`, a trailing `/`).
+   */
   readonly segments: readonly string[]
 }
 
-/** A path that cannot be meant honestly. */
+/** A path that no honest client sends. */
 export interface Refused {
   readonly refused: string
 }
@@ -24,7 +26,7 @@ export function setPlace(exchange: Exchange, place: PathPlace): void {
   places.set(exchange, place)
 }
 
-/** Where a request goes, seen from the handler that got it. */
+/** Where a request goes, relative to the current handler. */
 export function placeOf(exchange: Exchange): PathPlace | Refused {
   const known = places.get(exchange)
   if (known) return known
@@ -38,10 +40,10 @@ export function placeOf(exchange: Exchange): PathPlace | Refused {
 }
 
 /**
- * Decodes each segment once and removes dot segments (RFC 3986 section 5.2.4), however they were
- * written: `.`, `%2e`, `.%2E` (CVE-2021-41773). What was decoded is not decoded again (CVE-2021-42013).
+ * Decodes each segment once and removes dot segments (RFC 3986 section 5.2.4) in every spelling: `.`, `%2e`,
+ * `.%2E` (CVE-2021-41773). Decoded text is not decoded again (CVE-2021-42013).
  *
- * @param path raw, `''` or beginning with `/`.
+ * @param path raw; `''` or begins with `/`.
  */
 export function resolvePath(path: string): { segments: string[] } | Refused {
   if (path === '') return { segments: [] }
@@ -84,7 +86,7 @@ export function joined(segments: readonly string[]): string {
   return segments.map((segment) => `/${segment}`).join('')
 }
 
-/** Segments as a URL path, encoded; never one that begins with `//`, which would name a host. */
+/** Segments as an encoded URL path; it never begins with `//`, which would name a host. */
 export function encoded(segments: readonly string[]): string {
   const kept = segments.filter((segment, i) => segment !== '' || i === segments.length - 1)
   const path = kept.map((segment) => `/${encodeSegment(segment)}`).join('')
@@ -98,14 +100,14 @@ export function encodeSegment(segment: string): string {
   )
 }
 
-/** A rest of a path that, split at decoded slashes, still has no dot segment: `..%2f..` has. */
+/** True when the path contains a dot segment once decoded slashes are split too, as in `..%2f..`. */
 export function hidesDotSegment(segments: readonly string[]): boolean {
   return segments.some(
     (segment) => segment.includes('/') && segment.split('/').some((part) => part === '.' || part === '..'),
   )
 }
 
-/** Relative links of a page only work from a path that ends in a slash. */
+/** Relative links on a page only work when its path ends in a slash. */
 export function withSlash(exchange: Exchange, place: PathPlace): Reply {
   const mount = place.mount.split('/').slice(1)
   const query = exchange.env.get('QUERY_STRING')

@@ -1,22 +1,22 @@
 /**
- * Which files of a directory are not for readers of a site, told by their names. Sent is only what the table
- * of types has, so that what nobody thought of is not sent.
+ * Decides by name which files of a directory are not for visitors of a site. Only types in the table are
+ * sent, so an unexpected kind of file is not.
  */
 import { extname } from 'node:path'
 import { mediaTypes } from './types.js'
 
 export interface TypeOptions {
   /**
-   * Media types by extension, before the built-in ones. Files whose extension is in neither are not sent: an
-   * entry here sends them (`{ '.bin': 'application/octet-stream' }`; `''` is for names without an extension,
-   * `.php.txt` for a copy of a program that is meant to be read).
+   * Media types by extension; they take precedence over the built-in ones. Files whose extension is in
+   * neither table are not sent, so an entry here sends them (`{ '.bin': 'application/octet-stream' }`; `''`
+   * is for names without an extension, `.php.txt` for a copy of a program to be read).
    */
   readonly types?: Readonly<Record<string, string>>
   /** Extensions that are never sent, whatever `types` says. Default none. */
   readonly refuse?: readonly string[]
 }
 
-/** Directories that are never looked into, neither for files nor for scripts: what tools keep for themselves. */
+/** Directories that are never searched for files or scripts: tools keep private data there. */
 const closedDirectories: ReadonlySet<string> = new Set([
   'node_modules',
   'bower_components',
@@ -27,13 +27,13 @@ const closedDirectories: ReadonlySet<string> = new Set([
   '_darcs',
 ])
 
-/** Why a directory below the one that is served is closed; null when it is not. */
+/** Why a directory below the served one is closed; null when it is open. */
 export function closedDirectory(name: string): string | null {
   if (name.startsWith('.')) return 'hidden files are not served'
   return closedDirectories.has(name) ? `${name} is not served` : null
 }
 
-/** What an extension outside the table of types mostly is, for the message. */
+/** What an extension outside the table of types usually is, for the message. */
 const kinds: readonly (readonly [kind: string, extensions: string])[] = [
   [
     'a program',
@@ -57,16 +57,19 @@ const kindOf: ReadonlyMap<string, string> = new Map(
   kinds.flatMap(([kind, extensions]) => extensions.split(/\s+/).map((name) => [`.${name}`, kind] as const)),
 )
 
-/** Names with an extension of the table that are about the project and not for its readers. */
+/** Names that have an extension of the table but belong to the project, not to the site. */
 const projectNames =
   /^(?:package(?:-lock)?|npm-shrinkwrap|composer|bower|deno|biome|firebase|vercel|secrets?|credentials?)\.json$|^[jt]sconfig(?:\.[^.]+)?\.json$|^appsettings(?:\.[^.]+)?\.json$|^(?:client_secret|service[-_]?account)[^.]*\.json$|\.config\.m?js$|^(?:gulpfile|gruntfile)\.js$/i
 
-/** A file that got one more extension: `wp-config.php.txt`, `dump.sql.gz`, `app.js.map`. */
+/** Extensions added to another one: `wp-config.php.txt`, `dump.sql.gz`, `app.js.map`. */
 const wrappers: ReadonlySet<string> = new Set('.txt .gz .tgz .bz2 .xz .zst .7z .zip .tar .map'.split(' '))
-/** What it may have been before, of the other kinds: `app.config.js.map` and `trace.zip` are for readers. */
+/**
+ * Inner extensions, besides programs, that keep such a file private; `app.config.js.map` and `trace.zip` are
+ * public.
+ */
 const wrappedToo: ReadonlySet<string> = new Set(['log', 'env', 'ini', 'htaccess', 'htpasswd'])
 
-/** A path without these extensions: what the file is a copy of. */
+/** A path without these extensions: the file it is a copy of. */
 export function unwrapped(file: string): string {
   const extension = extname(file)
   return wrappers.has(extension.toLowerCase()) ? unwrapped(file.slice(0, -extension.length)) : file
@@ -75,9 +78,9 @@ export function unwrapped(file: string): string {
 /** Why a file is not sent. */
 export interface Withheld {
   readonly why: string
-  /** How to send it all the same, where that is a matter of its type. */
+  /** How to send the file anyway, when only its type prevents that. */
   readonly fix?: string
-  /** A program, by its extension. */
+  /** The extension is that of a program. */
   readonly isProgram?: boolean
 }
 
@@ -109,7 +112,7 @@ function wrapped(name: string): Withheld | null {
   const parts = name.toLowerCase().split('.')
   for (let i = 1; i < parts.length - 1; i++) {
     const inner = parts[i] as string
-    // One letter or digit is a version or an initial.
+    // A single letter or digit is a version or an initial, not an extension.
     const kind = inner.length > 1 ? kindOf.get(`.${inner}`) : undefined
     if (kind === 'a program' || kind === 'a database' || kind === 'a key' || wrappedToo.has(inner))
       return { why: `.${inner} is ${kind}`, fix: fixFor(`.${parts.slice(i).join('.')}`) }
@@ -122,12 +125,12 @@ function fixFor(extension: string): string {
   return `To send such files: --type ${extension || '.'}=TYPE, or the option types.`
 }
 
-/** The type of a file by its name. */
+/** The media type for a file name. */
 export function typeOf(name: string, options: TypeOptions): string {
   return givenType(name, options) ?? mediaTypes.get(extname(name).toLowerCase()) ?? 'application/octet-stream'
 }
 
-/** The type that the caller has given, by the longest extension. */
+/** The type that the caller configured, by the longest extension. */
 export function givenType(name: string, { types }: TypeOptions): string | undefined {
   if (types === undefined) return undefined
   const lower = name.toLowerCase()

@@ -1,7 +1,6 @@
 /**
- * The programs of this process: the app it runs, scripts and directories of scripts that it serves. Their text
- * is not for readers of a site, even where they lie in a directory of static files and have the extension of
- * what browsers load.
+ * The programs of this process: its app, and the scripts and script directories that it serves. Their source
+ * is private, even in a directory of static files and with an extension that browsers load.
  */
 import { readdirSync } from 'node:fs'
 import { basename, extname, join, sep } from 'node:path'
@@ -11,30 +10,30 @@ import { addImports, fileNamed } from './imports.js'
 import { type Interpreters, mappedInterpreter, runs } from './options.js'
 import { closedDirectory, unwrapped } from './private-files.js'
 
-/** Extensions that a program in JavaScript may import. */
+/** Extensions that a JavaScript program can import. */
 const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i
-/** Extensions whose files cannot import JavaScript, so that they need not be read. */
+/** Extensions of files that cannot import JavaScript, so they are not read. */
 const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
 
-/** Names of a directory that are checked to find its programs; beyond it no JavaScript is sent. */
+/** Most names of a directory that are checked for programs; in a larger directory no JavaScript is sent. */
 const mostNames = 10_000
 
-/** What `run()` and its launchers share (run.ts). */
+/** The launch state that `run()` and its launchers share (src/run/launch-state.ts). */
 const launchKey = Symbol.for('cgiup.launch')
 
 /** Scripts, by their real paths. */
 const scripts = new Set<string>()
-/** Directories of scripts, what runs their files, and whether their other files are sent. */
+/** Directories of scripts, with their interpreters and whether their other files are sent. */
 const directories = new Map<string, { readonly interpreters: Interpreters; readonly files: boolean }>()
 
-/** @param file real path of a script that is served */
+/** @param file real path of a served script */
 export function noteScript(file: string): void {
   scripts.add(file)
 }
 
 /**
- * @param directory real path of a directory of scripts that is served
- * @param files its other files are sent as they are
+ * @param directory real path of a served directory of scripts
+ * @param files whether its other files are sent as static files
  */
 export function noteScripts(directory: string, interpreters: Interpreters, files: boolean): void {
   const before = directories.get(directory)
@@ -45,13 +44,13 @@ export function noteScripts(directory: string, interpreters: Interpreters, files
 }
 
 /**
- * Why a file is a program, or a part of one; null when it is not.
+ * Why a file is a program or part of one; null when it is not.
  *
  * @param file its real path
- * @param root real path of the directory that is served
+ * @param root real path of the served directory
  */
 export function programAt(file: string, root: string): string | null {
-  // Its source map, and copies of it: app.js.map, app.js.gz, app.js.txt.
+  // Its source map and copies too: app.js.map, app.js.gz, app.js.txt.
   const inner = unwrapped(file)
   const bare = extname(inner) === '' ? file : inner
   const own = ownFiles()
@@ -63,7 +62,7 @@ export function programAt(file: string, root: string): string | null {
     if (mappedInterpreter(bare, interpreters)) return 'its extension is used by scripts here'
   }
   if (!importable.test(bare)) return null
-  // A directory that holds no program was made for readers: what an app outside imports of it is for both.
+  // A directory without a program is public: what an app outside imports from it is shared with browsers.
   const inside = entries.filter((entry) => isBelow(entry, root))
   const scriptsThere = directories.get(root)
   if (scriptsThere !== undefined && !addScripts(root, scriptsThere.interpreters, inside))
@@ -73,13 +72,13 @@ export function programAt(file: string, root: string): string | null {
   return isLoaded(bare, root) ? 'the app of this process has loaded it' : null
 }
 
-/** How long what was found to be loaded is believed to be all, in milliseconds: a look takes about 14. */
+/** How long the list of loaded files is reused, in milliseconds: collecting it takes about 14. */
 const lookMs = 1000
 
-/** By directory: real paths of the files of this process, and when they were looked up. */
+/** By directory: real paths of this process's files, and when they were collected. */
 const loaded = new Map<string, { readonly files: ReadonlySet<string>; readonly at: number }>()
 
-/** Whether this process has loaded a file, by whatever name: `#db`, a computed path, `node --import`. */
+/** True when this process has loaded a file under any name: `#db`, a computed path, `node --import`. */
 function isLoaded(file: string, root: string): boolean {
   let found = loaded.get(root)
   if (found === undefined || (!found.files.has(file) && performance.now() - found.at > lookMs)) {
@@ -101,7 +100,7 @@ function importedBy(entries: readonly string[], file: string): string | null {
   return null
 }
 
-/** The file that this process was started with, and the app that a launcher runs. */
+/** The file that started this process, and the app that a launcher runs. */
 function ownFiles(): string[] {
   const launch = (globalThis as { [launchKey]?: { readonly file?: string } })[launchKey]
   return [launch?.file, process.argv[1]].flatMap((file) => {
@@ -110,7 +109,7 @@ function ownFiles(): string[] {
   })
 }
 
-/** Adds the scripts below a directory; false where there are too many files. */
+/** Adds the scripts below a directory; false when there are too many files. */
 function addScripts(directory: string, interpreters: Interpreters, found: string[]): boolean {
   const waiting = [directory]
   let count = 0

@@ -11,9 +11,9 @@ import { changeVariables, DerivedExchange, emptyBody, type Route, setRoute } fro
 const maxLocalRedirects = 10
 
 /**
- * "The server MUST generate the response that it would have produced in response to a request
- * containing the URL" (6.2.2): the whole handler tree is asked again, so that whatever guards the path
- * guards it here, too. The method is GET (HEAD stays HEAD), the body is gone.
+ * "The server MUST generate the response that it would have produced in response to a request containing the
+ * URL" (6.2.2): the request goes through the whole handler tree again, so that access checks on the path
+ * apply here too. The method becomes GET (HEAD stays HEAD), and the body is dropped.
  *
  * @throws ProgramError PROGRAM_REDIRECT_LOOP
  */
@@ -29,7 +29,7 @@ export async function redirectLocally(location: string, headers: HeaderList, rou
   const target = location.split('#', 1)[0] as string
   const [path, query] = split(target)
   const { mount } = first
-  // Seen from below a mount point, the rest of the server is out of reach: the client can ask there.
+  // A handler below a mount point cannot reach the rest of the server, so the client is redirected instead.
   if (mount !== '' && path !== mount && !path.startsWith(`${mount}/`)) {
     return { status: 302, headers: ['Location', location], body: null }
   }
@@ -56,7 +56,7 @@ function split(target: string): [string, string] {
   return at < 0 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
 }
 
-/** A log-in script sets its cookie and redirects: as under Apache, the cookie is not lost. */
+/** A login script sets its cookie and redirects: the cookie is kept, as under Apache. */
 function cookiesOf(headers: HeaderList): string[] {
   const cookies: string[] = []
   for (let i = 0; i < headers.length; i += 2) {

@@ -8,15 +8,15 @@ import { withHostCheck } from './host-check.js'
 
 export interface ServeOptions extends HttpOptions {
   /**
-   * Names by which this server may be asked for, besides localhost, names below it, addresses, this machine's
-   * name and `host`: `app.example`, `*.example` (all names below it), or `*` for all. Requests for others get
-   * 421. The variable CGIUP_ALLOWED_HOSTS adds to them. Not checked with NODE_ENV=production, and on a Unix
-   * socket.
+   * Host names that this server answers to, besides localhost and names below it, addresses, this machine's
+   * name and `host`: `app.example`, `*.example` (all names below it), or `*` for all. Requests for other
+   * hosts get 421. The variable CGIUP_ALLOWED_HOSTS adds to them. Not checked with NODE_ENV=production or on
+   * a Unix socket.
    */
   readonly allowedHosts?: readonly string[]
 }
 
-/** Those that are not limits. */
+/** The options that are not limits. */
 const ownNames = namesOf<Omit<ServeOptions, keyof typeof httpLimits>>({
   host: true,
   port: true,

@@ -1,6 +1,6 @@
 /**
- * Media types by file extension: what a site has, no more. Files of other extensions are not sent
- * (withheld.ts), so that a row here is a decision: what has it may be read by anybody.
+ * Media types by file extension. Files with other extensions are not sent (private-files.ts), so each row is
+ * a decision: anybody may read files of that type.
  */
 const text = 'text/plain; charset=utf-8'
 const office = 'application/vnd.openxmlformats-officedocument'
@@ -55,7 +55,7 @@ export const mediaTypes: ReadonlyMap<string, string> = new Map([
   ['.ttf', 'font/ttf'],
   ['.otf', 'font/otf'],
   ['.eot', 'application/vnd.ms-fontobject'],
-  // Sound and film
+  // Audio and video
   ['.mp3', 'audio/mpeg'],
   ['.ogg', 'audio/ogg'],
   ['.oga', 'audio/ogg'],

@@ -1,4 +1,4 @@
-/** A request whose process ends before its reply is whole. */
+/** Handles a request whose process ends before the reply is complete. */
 import type { ServerResponse } from 'node:http'
 import { logLine } from '../../cgi/codec/error-text.js'
 import { textPageLines } from '../../cgi/codec/page-fields.js'
@@ -7,14 +7,14 @@ import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
 import type { HttpExchange } from './exchange.js'
 import { sendReply } from './reply.js'
 
-/** @returns what resets the connection, where its end would look like the end of the reply */
+/** @returns a function that resets the connection, when closing it would look like the end of the reply */
 export function abandonResponse(
   exchange: HttpExchange,
   res: ServerResponse,
   end: ProcessEnd,
 ): (() => void) | null {
   const { socket } = res
-  // What the app has ended is whole, as far as it was taken.
+  // When the app has ended its reply, what was written of it is complete.
   if (res.writableEnded || exchange.aborted || !socket || socket.destroyed) return null
   const begun = res.headersSent || exchange.verbatimBegun
   exchange.stderr(logLine(exchange.env, begun ? `the reply was cut off: ${end.why}` : end.why))
@@ -24,14 +24,14 @@ export function abandonResponse(
     socket.write(responseText(end, res.req.method), 'latin1')
     return null
   }
-  // A chunked reply without its last chunk is seen as broken. A socket of the file system has no reset.
+  // A client sees that a chunked reply without its last chunk is incomplete. A Unix socket has no reset.
   if (res.chunkedEncoding || socket.remoteAddress === undefined) return null
   return () => socket.resetAndDestroy()
 }
 
-/** False where the reply cannot be sent. */
+/** False when the reply cannot be sent. */
 function sendNow(reply: Reply, exchange: HttpExchange, res: ServerResponse): boolean {
-  // All of it is done at once; what it waits for then does not come any more.
+  // Everything that can be done happens synchronously; what it awaits after that never comes.
   sendReply(reply, exchange, res, true).catch(() => {})
   while (res.socket && res.socket.writableCorked > 0) res.socket.uncork()
   return res.headersSent || exchange.verbatimBegun

@@ -1,4 +1,4 @@
-/** The body of an HTTP request as a {@link Body}: pulled, bounded, drained when it is not wanted. */
+/** The body of an HTTP request as a {@link Body}: pulled, limited, drained when it is not wanted. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RequestError } from '../../core/errors.js'
 import type { Body } from '../../core/exchange.js'
@@ -20,7 +20,7 @@ export class RequestBody implements Body {
   #maxDiscard: number
   #discardMs: number
   #timeoutMs: number
-  /** Clock at which the client could begin to send it. */
+  /** Time at which the client could begin to send the body. */
   #began: number
   #late = false
   #seen = 0
@@ -69,17 +69,17 @@ export class RequestBody implements Body {
     req.resume()
   }
 
-  /** All of it has come (or there is none). */
+  /** The body is complete, or there is none. */
   get complete(): boolean {
     return this.length === 0 || this.#req.complete
   }
 
-  /** More of it may come, and is waited for. */
+  /** More of the body is expected. */
   get coming(): boolean {
     return !this.complete && this.#error === null
   }
 
-  /** Looks at its time limit. @param now the clock of performance.now() */
+  /** Checks the time limit. @param now the clock of performance.now() */
   sweep(now: number): void {
     if (this.#timeoutMs === 0 || this.expectsContinue || !this.coming) return
     if (now - this.#began <= this.#timeoutMs) return
@@ -87,7 +87,7 @@ export class RequestBody implements Body {
     this.#settle(bodyTimeout(this.#seen, this.#timeoutMs), null)
   }
 
-  /** What is still to come is small enough to be read and thrown away after the reply. */
+  /** The rest of the body is small enough to read and discard after the reply. */
   get discardable(): boolean {
     if (this.complete) return true
     if (this.#late) return false
@@ -95,8 +95,8 @@ export class RequestBody implements Body {
   }
 
   /**
-   * Settles when the rest of a cancelled body has come, or its bound is reached. A connection closed
-   * with unread bytes in it is reset, and the reply in flight is lost (golang/go#4183).
+   * Settles when the rest of a cancelled body has arrived, or its limit is reached. Closing a connection with
+   * unread bytes resets it, and the reply in flight is lost (golang/go#4183).
    */
   discarded(): Promise<void> {
     if (this.complete || this.expectsContinue || this.#req.destroyed) return Promise.resolve()

@@ -1,7 +1,7 @@
-/** Errors of a connection that Node reports before, or instead of, a request. */
+/** Connection errors that Node reports before, or instead of, a request. */
 import type { Socket } from 'node:net'
 
-/** Code of Node's error for the head of a request that did not arrive within headersTimeoutMs. */
+/** Node's error code for a request head that did not arrive within headersTimeoutMs. */
 export const headTimeout = 'ERR_HTTP_REQUEST_TIMEOUT'
 
 const statusLines: Readonly<Record<string, string>> = {
@@ -11,10 +11,10 @@ const statusLines: Readonly<Record<string, string>> = {
 }
 
 /**
- * Answers and closes, as Node does without a listener for `clientError`.
+ * Sends an error and closes, as Node does without a listener for `clientError`.
  *
  * @param code of the error
- * @param begun a part of a reply has been sent: more text would become a part of that reply
+ * @param begun part of a reply was sent: more text would become part of that reply
  */
 export function refuseRequest(socket: Socket, code: string | undefined, begun: boolean, error?: Error): void {
   if (socket.writable && !begun)

@@ -1,4 +1,7 @@
-/** One connection of the HTTP server: its requests one at a time, and a client that leaves or takes nothing. */
+/**
+ * One connection of the HTTP server: serves its requests one at a time, and detects clients that disconnect
+ * or stop reading.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type GivesWay, idleSince, silentSince, stays, unfinishedSince } from '../../serve/pressure.js'
@@ -6,12 +9,12 @@ import { descriptorOf, Progress, takenBytes } from '../../socket/progress.js'
 import { headTimeout, refuseRequest } from './client-error.js'
 import type { HttpExchange } from './exchange.js'
 
-/** Requests that wait behind the current one before no more of the connection is read. */
+/** Most requests queued behind the current one; with more, the connection is paused. */
 const mostWaiting = 32
 
 /**
- * A client with so many of them waits for no answer: more than Node parses in one go (64 KiB, 18 bytes the
- * shortest request), so that whoever is only fast is slowed down instead.
+ * A client with this many queued requests is not waiting for answers. More than Node parses in one read (64
+ * KiB, and the shortest request has 18 bytes), so a fast client is only slowed down.
  */
 const mostAhead = 4000
 
@@ -23,40 +26,40 @@ export interface Turn {
   readonly expectsContinue: boolean
 }
 
-/** What a connection needs of its server. */
+/** The parts of the server that a connection uses. */
 export interface ConnectionOwner {
-  /** Milliseconds in which a client has to take something of a reply; Infinity for no limit. */
+  /** Time in which a client has to accept more of a reply, in milliseconds; Infinity for no limit. */
   readonly sendTimeoutMs: number
-  /** Milliseconds in which the head of a request has to arrive; Infinity for no limit. */
+  /** Time in which a request head has to arrive, in milliseconds; Infinity for no limit. */
   readonly headersTimeoutMs: number
   /**
-   * Answers a request, to the end.
-   * @returns whether the connection is there for another one
+   * Answers a request to the end.
+   * @returns whether the connection can take another request
    */
   serve(turn: Turn, connection: HttpConnection): Promise<boolean>
-  /** A line about a client that is at fault. */
+  /** Logs a line about a faulty client. */
   complaint(text: string): void
 }
 
 export class HttpConnection implements GivesWay {
   readonly socket: Socket
-  /** It came when there were maxConnections others. */
+  /** The connection exceeded maxConnections. */
   surplus: boolean
-  /** The request that is being answered. */
+  /** The request in progress. */
   exchange: HttpExchange | null = null
   readonly #owner: ConnectionOwner
   readonly #waiting: Turn[] = []
   readonly #progress = new Progress()
   #busy = false
-  /** A request has come. */
+  /** A request has arrived. */
   #asked = false
-  /** The reply at work. */
+  /** The reply in progress. */
   #res: ServerResponse | null = null
-  /** Node has given up a head behind the reply at work, and will not report it again. */
+  /** Node has given up on a head behind the current reply, and will not report it again. */
   #headLate = false
-  /** Clock of its beginning, later of the end of its last request. */
+  /** When the connection began, or when its last request ended. */
   #since = performance.now()
-  /** No further request of it is answered. */
+  /** No further request is answered. */
   #over = false
   #closed: () => void = () => {}
 
@@ -71,8 +74,8 @@ export class HttpConnection implements GivesWay {
   }
 
   /**
-   * A request was read. Node gives all that a client sends in one go at once; its replies come one after the
-   * other, so the requests are begun that way, too: who leaves has one at work, and not a thousand.
+   * Queues a parsed request. Node delivers pipelined requests all at once, but they are started one by one,
+   * in the order of their replies: a client that disconnects has one in progress, not a thousand.
    */
   take(turn: Turn): void {
     this.#headLate = false
@@ -98,9 +101,10 @@ export class HttpConnection implements GivesWay {
     this.#since = performance.now()
   }
 
-  /** The parser or the socket failed, or a head is late. */
+  /** The parser or socket failed, or a head is late. */
   fail(error: NodeJS.ErrnoException): void {
-    // A head behind a reply at work may be late because we do not read. Its time begins after the reply.
+    // A head behind the current reply may be late because we have paused reading. Its time starts after the
+    // reply.
     if (this.#busy && error.code === headTimeout) {
       this.#headLate = true
       return
@@ -109,7 +113,10 @@ export class HttpConnection implements GivesWay {
     refuseRequest(this.socket, error.code, begun, error)
   }
 
-  /** Node gives the connection to the next reply when the last one is out. False when it is gone before. */
+  /**
+   * Resolves true when Node gives the connection to this reply, after the last one is sent. False when the
+   * connection closed first.
+   */
   #turnOf(res: ServerResponse): Promise<boolean> {
     if (this.socket.destroyed) return Promise.resolve(false)
     return new Promise((resolve) => {
@@ -118,7 +125,7 @@ export class HttpConnection implements GivesWay {
     })
   }
 
-  /** Requests behind this one are not answered (RFC 9112 section 9.6). */
+  /** Drops the queued requests (RFC 9112 section 9.6). */
   #end(): void {
     this.#over = true
     this.#waiting.length = 0
@@ -140,7 +147,7 @@ export class HttpConnection implements GivesWay {
     this.socket.destroy()
   }
 
-  /** Time limits; called now and then. @param now a clock in milliseconds */
+  /** Checks the time limits; called periodically. @param now a clock in milliseconds */
   sweep(now: number): void {
     const { socket, exchange } = this
     exchange?.stdin.sweep(now)
@@ -148,12 +155,12 @@ export class HttpConnection implements GivesWay {
       refuseRequest(socket, headTimeout, false)
       return
     }
-    // A connection that is not read does not show that its client has left: one look.
+    // A paused connection does not show that its client has disconnected: read once.
     if (this.#waiting.length >= mostWaiting) socket.resume()
     const { sendTimeoutMs } = this.#owner
     const handle = (socket as unknown as { readonly _handle?: unknown })._handle
     const taken = takenBytes(handle, -socket.writableLength)
-    // Many clients read nothing of a reply before they have sent all of the body.
+    // Many clients read nothing of a reply until they have sent the whole body.
     const mark = exchange?.stdin.coming ? taken + socket.bytesRead : taken
     if (!this.#progress.overdue(socket.writableLength > 0, mark, now, sendTimeoutMs, descriptorOf(handle)))
       return

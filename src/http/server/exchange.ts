@@ -1,4 +1,4 @@
-/** One HTTP request as an {@link Exchange}. What is costly (environment, signal) is made on demand. */
+/** One HTTP request as an {@link Exchange}. Expensive parts (environment, signal) are made on demand. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -21,13 +21,13 @@ import { HttpPeer } from './peer.js'
 const alone: Gateway = { protocol: 'http', role: 'responder', runOnce: false, multiprocess: false }
 const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
-/** What the server does for its exchanges. */
+/** The parts of the server that an exchange uses. */
 export interface HttpExchangeOwner {
   /** Other processes may serve the same app. */
   readonly multiprocess: boolean
-  /** The option; undefined where it says nothing. */
+  /** The option; undefined when it is not set. */
   readonly maxBodyBytes: number | undefined
-  /** A launcher handed the socket over: a gateway is in front. */
+  /** A launcher handed the socket over, so a gateway is in front. */
   readonly handedOver: boolean
   stderr(text: string): void
   waitUntil(work: Promise<unknown>, exchange: HttpExchange): void
@@ -35,13 +35,13 @@ export interface HttpExchangeOwner {
 
 export class HttpExchange implements Exchange {
   readonly lifetime = new Lifetime();
-  /** Of a Node app. */
+  /** The pending reply of a Node app. */
   [pendingReply]: PendingReply | null = null
   readonly stdin: RequestBody
   readonly gateway: Gateway
-  /** A reply that is passed on as it is has begun: Node does not know of its head. */
+  /** A verbatim reply has begun: Node does not know of its head. */
   verbatimBegun = false
-  /** The connection ends with the reply: what the client has sent behind the request is not served. */
+  /** The connection closes after this reply; later requests on it are not served. */
   last = false
   #req: IncomingMessage
   #owner: HttpExchangeOwner
@@ -93,7 +93,7 @@ export class HttpExchange implements Exchange {
     this.lifetime.afterwards(task)
   }
 
-  /** Tells the handler to stop. @param reason why; "the client left" when absent. */
+  /** Aborts the handler. @param reason why; default: the client disconnected */
   abort(reason?: Error): void {
     this.#gone ??= reason ?? new RequestError('REQUEST_ABORTED')
     this.#abort?.abort(this.#gone)

@@ -1,14 +1,14 @@
 /**
- * Request heads that this server and a proxy in front of it could read as different requests. Node's parser
- * refuses most of them (two lengths, a length beside Transfer-Encoding, a bare CR or LF, folded lines); here is
- * what it lets pass. No IO.
+ * Rejects request heads that this server and a proxy in front could read as different requests. Node's parser
+ * refuses most of them (two lengths, a length beside Transfer-Encoding, a bare CR or LF, folded lines); this
+ * file checks the rest. No IO.
  */
 
 import { RequestError } from '../../core/errors.js'
 import { isAuthority } from '../../env/authority.js'
 import { parseTarget } from '../../env/target.js'
 
-/** What is checked; Node's IncomingMessage has it. */
+/** The parts of Node's IncomingMessage that are checked. */
 export interface RequestHead {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -17,7 +17,7 @@ export interface RequestHead {
   readonly rawHeaders: readonly string[]
 }
 
-/** Null for a head that can be served, else why not; the connection ends with the reply. */
+/** Null for a valid head, else the error; the connection closes after its reply. */
 export function headFault(head: RequestHead, maxHeaders: number): RequestError | null {
   const { rawHeaders, httpVersion } = head
   const count = rawHeaders.length / 2
@@ -48,13 +48,13 @@ function hostFault(rawHeaders: readonly string[], httpVersion: string): RequestE
   if (hosts.length === 0 && httpVersion === '1.1') return invalid('The HTTP/1.1 request has no Host field')
   if (hosts.length > 1)
     return invalid(`The request has ${hosts.length} Host fields: ${hosts.map(show).join(', ')}`)
-  // Empty: for a target without an authority.
+  // An empty Host is for a target without an authority.
   return host === '' || isHost(host) ? null : invalid(`The Host field is ${show(host)}`)
 }
 
 /**
- * RFC 3986 3.2.2: host and port. Numbers that are an address only to some, as `127.1`, are names here, and so
- * are escapes.
+ * RFC 3986 3.2.2: host and port. Numbers that only some programs read as an address, such as `127.1`, count
+ * as names here; so do escapes.
  */
 export function isHost(value: string): boolean {
   if (isAuthority(value)) return true
@@ -64,9 +64,9 @@ export function isHost(value: string): boolean {
 }
 
 /**
- * RFC 9112 6.1: "A server that receives a request message with a transfer coding it does not understand SHOULD
- * respond with 501 (Not Implemented)"; and of HTTP/1.0: "MUST treat the message as if the framing is faulty".
- * The app would get a body that is still coded, with no field that says so.
+ * RFC 9112 6.1: "A server that receives a request message with a transfer coding it does not understand
+ * SHOULD respond with 501 (Not Implemented)"; and of HTTP/1.0: "MUST treat the message as if the framing is
+ * faulty". Otherwise the app would get a body that is still encoded, with no field that says so.
  */
 function codingFault(rawHeaders: readonly string[], httpVersion: string): RequestError | null {
   const codings = valuesOf(rawHeaders, 'transfer-encoding')
@@ -85,7 +85,7 @@ function targetFault({ url = '/', method = 'GET' }: RequestHead): RequestError |
   if (url.startsWith('/') || parseTarget(url, method).form !== 'absolute') return null
   const authority = /^[^:]*:\/\/([^/?#]*)/.exec(url)?.[1] ?? ''
   if (isHost(authority)) return null
-  // The log has neither a name and password nor the query.
+  // The log must not contain the credentials or the query.
   const fault = authority.includes('@') ? 'a user name before its host' : `the host ${show(authority)}`
   return invalid(`The request target has ${fault}`)
 }

@@ -1,11 +1,11 @@
-/** Who is at the other end of an HTTP connection. */
+/** The other end of an HTTP connection. */
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Peer } from '../../core/exchange.js'
 import { proxyMark } from './proxy-marks.js'
 
-/** Found out only when somebody asks. */
+/** Each fact is looked up on first use. */
 export class HttpPeer implements Peer {
   readonly #req: IncomingMessage
 
@@ -16,7 +16,7 @@ export class HttpPeer implements Peer {
   get proxyMark(): string | undefined {
     const { socket, httpVersion, rawHeaders } = this.#req
     const mark = proxyMark(httpVersion, rawHeaders)
-    // A Unix socket of HTTP has no other use.
+    // HTTP over a Unix socket always comes from a proxy.
     return mark ?? (socket.remoteAddress === undefined && !socket.destroyed ? 'a Unix socket' : undefined)
   }
 
@@ -35,8 +35,9 @@ export function isLoopback(address: string | undefined): boolean {
 }
 
 /**
- * The account of a proxy on this machine (www-data, haproxy): not ours, nor root, who may see everything and
- * whom port forwarding of containers runs as. Under sudo the person's own account is one of ours.
+ * True for another account on this machine, such as a proxy's (www-data, haproxy). Not for root, which may
+ * see everything and which forwards ports for containers, nor for our own; under sudo the user's own account
+ * is ours too.
  */
 function isStranger(user: number | undefined): boolean {
   const own = process.getuid?.()
@@ -44,10 +45,10 @@ function isStranger(user: number | undefined): boolean {
   return user !== own && !(own === 0 && String(user) === process.env.SUDO_UID)
 }
 
-/** Who owns the other end of a connection within this machine; undefined where the system does not tell. */
+/** The user that owns the other end of a local connection; undefined when the system does not say. */
 function userOf({ remoteAddress, remotePort, localPort }: Socket): number | undefined {
   if (remoteAddress === undefined || remotePort === undefined || localPort === undefined) return undefined
-  // The client's socket: its local port is the one that is remote to us.
+  // The client's socket: its local port is our remote port.
   const ports = new RegExp(`^ *\\d+: [0-9A-F]+:${hex(remotePort)} [0-9A-F]+:${hex(localPort)} 01 `, 'm')
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const rows = read(table)

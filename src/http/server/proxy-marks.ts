@@ -1,14 +1,14 @@
 /**
- * The marks that proxies leave on a request. A development server that finds one does not sit in front of
- * the person who wrote the app, and nobody else may see its development pages.
+ * The marks that proxies leave on a request. A development server behind a proxy serves other people than its
+ * developer, and they must not see its development pages.
  */
 
-/** Fields that proxies, load balancers and tunnels add; a trailing `*` stands for any ending. */
+/** Fields that proxies, load balancers and tunnels add; a trailing `*` matches any ending. */
 export const proxyFields: readonly string[] = [
   'forwarded', // RFC 7239
   'via', // RFC 9110 7.6.3
   'x-forwarded*', // Apache, Caddy, Traefik, Envoy, AWS, ngrok
-  'x-real-ip', // nginx, by everybody's recipe
+  'x-real-ip', // nginx, in most example configurations
   'x-original-*', // nginx ingress, IIS
   'x-client-ip',
   'x-client-cert*',
@@ -16,7 +16,7 @@ export const proxyFields: readonly string[] = [
   'client-ip',
   'x-remote-*',
   'x-originating-ip',
-  // Of recipes for nginx and HAProxy, and of load balancers: where TLS ended, what was asked for
+  // Example configurations for nginx and HAProxy, and load balancers: where TLS ended, what was requested
   'x-host',
   'x-scheme',
   'x-url-scheme',
@@ -51,29 +51,29 @@ export const proxyFields: readonly string[] = [
 
 const whole = new Set(proxyFields.filter((name) => !name.endsWith('*')))
 const prefixes = proxyFields.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-/** What marked names begin with: it alone clears most fields of a browser. */
+/** First letters of the marked names: most fields of a browser have none of these. */
 const initials = new Set(proxyFields.map((name) => name.charCodeAt(0)))
 
 /**
  * The first sign that a proxy sent this request, in words for a log line: `HTTP/1.0`, or a field's name.
- * Undefined where there is none. Costs a look at the first letter of each field's name.
+ * Undefined when there is none. Cheap: most names are ruled out by their first letter.
  *
  * @param httpVersion `1.1`, as Node's `req.httpVersion`
- * @param rawHeaders `name, value, …` as they were received: in the environment of the request two fields
- *   that differ in `-` and `_` alone are gone, and a stranger could make a mark vanish
+ * @param rawHeaders `name, value, …` as received: the environment drops one of two fields that differ only in
+ *   `-` and `_`, so a client could hide a mark there
  */
 export function proxyMark(httpVersion: string, rawHeaders: readonly string[]): string | undefined {
-  // nginx' proxy_pass before 1.29.7, with "Host: localhost" and no field that tells.
+  // nginx's proxy_pass before 1.29.7: "Host: localhost" and no field that shows the proxy.
   if (httpVersion === '1.0' || httpVersion === '0.9') return `HTTP/${httpVersion}`
   let allSmall = rawHeaders.length > 0
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    // Letters differ from their small ones in this bit.
+    // Sets the bit that makes a letter lower case.
     if (initials.has(name.charCodeAt(0) | 0x20) && isMarked(name)) return name
     if (allSmall && (name === 'connection' || /[A-Z]/.test(name))) allSmall = false
   }
-  // HAProxy adds nothing, but writes all names small and removes Connection, which other clients that write
-  // them small (fetch of Node) always send.
+  // HAProxy adds no field, but writes all names in lower case and removes Connection; other clients with
+  // lower-case names (Node's fetch) always send it.
   return allSmall ? 'lower-case names, as HAProxy sends them' : undefined
 }
 

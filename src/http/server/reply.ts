@@ -1,4 +1,4 @@
-/** A {@link Reply} onto an HTTP response: framed by Node, or raw where the reply is verbatim. */
+/** Sends a {@link Reply} as an HTTP response: framed by Node, or raw when the reply is verbatim. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { cutOffText, logLine } from '../../cgi/codec/error-text.js'
@@ -8,20 +8,20 @@ import type { Reply } from '../../core/exchange.js'
 import type { RequestBody } from './body.js'
 import type { HttpExchange } from './exchange.js'
 
-/** Between the last data of a broken reply and the reset that says so, in milliseconds. */
+/** Time between the last data of a broken reply and the reset, in milliseconds. */
 const resetDelayMs = 20
 
 export interface Sent {
   status: number
-  /** Body bytes handed to the connection. */
+  /** Body bytes written to the connection. */
   bytes: number
-  /** The client got less than the whole reply. */
+  /** The client got only part of the reply. */
   cut: boolean
 }
 
 /**
- * Sends a reply to its end. Never throws for what happens on the way: a body that breaks is reported
- * on the exchange's stderr and the connection broken off, so that the client can notice.
+ * Sends a reply to its end. Errors on the way do not throw: a body that fails is reported on the exchange's
+ * stderr, and the connection is broken off so that the client notices.
  *
  * @throws AppError when the reply cannot be sent at all (bad header, bad status); nothing was sent then.
  */
@@ -47,8 +47,7 @@ export async function sendReply(
   res.writeHead(prepared.status, prepared.reason, headers)
   if (prepared.dropped) dropBody(prepared.dropped)
 
-  // Node writes the head together with a body that is text, and then both in UTF-8: bytes keep the head
-  // as it is, Latin-1.
+  // Node writes a head together with a text body, both in UTF-8. A body of bytes keeps the head in Latin-1.
   const body = typeof prepared.body === 'string' ? Buffer.from(prepared.body) : prepared.body
   if (body === null || body instanceof Uint8Array) {
     await sendPiece(body, exchange.stdin, res, sent)
@@ -58,7 +57,7 @@ export async function sendReply(
   return sent
 }
 
-/** Without it Node would frame an empty reply as chunked. RFC 9110 8.6: not with 1xx and 204. */
+/** Without a length Node would frame an empty reply as chunked. RFC 9110 8.6: not with 1xx and 204. */
 function needsLength(
   res: ServerResponse,
   reply: { status: number; headers: string[]; body: unknown },
@@ -87,9 +86,9 @@ async function sendPiece(
 }
 
 /**
- * Ends a reply to a body of which more may come. Where the connection is kept the reply ends at once: nginx
- * sends no more of the body before it has all of the reply. Else the connection closes behind the reply,
- * and all of the body has to be read before. Resolves false when the connection closed too early.
+ * Ends a reply while more of the request body may come. On a kept connection the reply ends at once: nginx
+ * sends no more of the body until it has the whole reply. Otherwise the connection closes after the reply, so
+ * the whole body has to be read first. Resolves false when the connection closed too early.
  */
 async function end(res: ServerResponse, stdin: RequestBody): Promise<boolean> {
   const { socket } = res
@@ -170,7 +169,7 @@ async function sendVerbatim(
   return sent
 }
 
-/** The response's socket, once it is its turn on the connection (pipelining). */
+/** The response's socket, when its turn comes on the connection (pipelining). */
 function ownSocket(res: ServerResponse): Promise<Socket | null> {
   if (res.socket) return Promise.resolve(res.socket)
   if (res.destroyed) return Promise.resolve(null)
@@ -181,8 +180,8 @@ function ownSocket(res: ServerResponse): Promise<Socket | null> {
 }
 
 /**
- * Ends the connection so that the client cannot take what it has for the whole. A framed message
- * shows that by itself when the connection closes; one that lasts until close only by a reset.
+ * Ends the connection so that the client cannot take a partial reply as complete. A framed message shows that
+ * when the connection closes; one that lasts until close needs a reset.
  */
 export function cutOff(res: ServerResponse, framed: boolean): void {
   const socket = res.socket
@@ -190,10 +189,11 @@ export function cutOff(res: ServerResponse, framed: boolean): void {
     res.destroy()
     return
   }
-  // What was written in this turn is still on its way through Node's buffers.
+  // What was written in this turn is still in Node's buffers.
   if (framed) setImmediate(() => socket.destroySoon())
   else if (socket.remoteAddress === undefined) setImmediate(() => socket.destroy())
-  // libuv reports a reset that comes together with data as a clean end: let the data be read first.
+  // libuv reports a reset that arrives together with data as a clean end, so let the client read the data
+  // first.
   else setTimeout(() => socket.resetAndDestroy(), resetDelayMs)
 }
 
@@ -211,10 +211,10 @@ function writable(stream: ServerResponse | Socket): Promise<boolean> {
   })
 }
 
-/** Resolves true when all was handed to the system, false when the connection closed before. */
+/** Resolves true when everything was passed to the system, false when the connection closed first. */
 function flushed(res: ServerResponse): Promise<boolean> {
   const { socket } = res.req
-  // Once the connection is destroyed Node takes for written what waits.
+  // When the connection is destroyed, Node counts pending data as written.
   if (socket.destroyed || res.destroyed) return Promise.resolve(false)
   if (res.writableFinished) return Promise.resolve(true)
   return new Promise((resolve) => {
@@ -223,13 +223,13 @@ function flushed(res: ServerResponse): Promise<boolean> {
   })
 }
 
-/** Tells a body that it is not wanted. */
+/** Cancels a body that is not wanted. */
 async function dropBody(body: Reply['body']): Promise<void> {
   if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) return
   try {
     await body[Symbol.asyncIterator]().return?.()
   } catch {
-    // Nobody waits for it any more.
+    // Nobody awaits it any more.
   }
 }
 

@@ -1,4 +1,4 @@
-/** The plain HTTP server: builds an Exchange of each request, as a web server in front would. */
+/** The plain HTTP server: turns each request into an Exchange, as a web server in front would. */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { failureText, isAbort, logLine, textOf, workFailed } from '../../cgi/codec/error-text.js'
@@ -25,7 +25,7 @@ import { cutOff, type Sent, sendReply } from './reply.js'
 
 export type { AccessEntry, CloseOptions, HttpAcceptor, HttpOptions, HttpServer } from './options.js'
 
-/** How often the time of request heads is checked, in milliseconds. */
+/** How often Node checks for late request heads, in milliseconds. */
 const checkMs = 5000
 
 /** How often connections are checked, in milliseconds. */
@@ -57,17 +57,17 @@ class Service implements ConnectionOwner {
   readonly #limits: HttpLimits
   #server: Server
   readonly #lines: Log
-  /** By their sockets; each is asked now and then whether its time is over. */
+  /** By socket; each is checked for timeouts regularly. */
   readonly #connections = new Map<Socket, HttpConnection>()
   readonly #timer: NodeJS.Timeout
   #running = new Map<HttpExchange, ServerResponse>()
   #work = new Map<Promise<unknown>, HttpExchange>()
   #idle: (() => void) | null = null
   #closed: Promise<void> | null = null
-  /** Each reply is the last one of its connection. */
+  /** Each connection closes after its current reply. */
   #retired = false
   #closingIdle = false
-  /** Connections that somebody else accepted. */
+  /** Connections that another component accepted. */
   #accepted = new Set<Socket>()
   #allGone: (() => void) | null = null
   #forgetEnd: () => void = ignore
@@ -92,17 +92,17 @@ class Service implements ConnectionOwner {
       connectionsCheckingInterval: Math.min(limits.headersTimeoutMs || checkMs, checkMs),
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       requestTimeout: 0,
-      // Node answers 400 and goes on with what follows; ours does not (head-check.ts).
+      // Node would answer 400 and serve the requests that follow; our check does not (head-check.ts).
       requireHostHeader: false,
       noDelay: true,
     })
-    // Node would drop the fields above its count without a word; ours is checked in #serve.
+    // Node would silently drop fields above its limit; our own limit is checked in #serve.
     this.#server.maxHeadersCount = 0
     this.#server.on('connection', (socket) => this.#opened(socket))
     this.#server.on('request', (req, res) => this.#take({ req, res, expectsContinue: false }))
     // RFC 9110 10.1.1: `100 Continue` is sent when, and only if, the body is read.
     this.#server.on('checkContinue', (req, res) => this.#take({ req, res, expectsContinue: true }))
-    // Node would answer 417 itself, whatever else is in the head, and go on with what follows.
+    // Node would answer 417 itself, whatever else is in the head, and serve the requests that follow.
     this.#server.on('checkExpectation', (req, res) => this.#take({ req, res, expectsContinue: false }))
     this.#server.on('clientError', (error, socket) => this.#failed(error, socket as Socket))
     this.#timer = setInterval(() => this.#sweep(), this.#sweepMs())
@@ -119,7 +119,7 @@ class Service implements ConnectionOwner {
     return { url: place.url, address: place.address, close }
   }
 
-  /** The option `allow`. Connections that somebody else accepts were checked by then. */
+  /** The option `allow`. Connections from another component were checked there. */
   #admit(): void {
     const { allow } = this.#options
     if (allow === undefined) return
@@ -133,7 +133,7 @@ class Service implements ConnectionOwner {
   }
 
   acceptor(): HttpAcceptor {
-    // Node knows the connections of a server, for its time limits and its end, from this event on.
+    // After this event Node tracks the server's connections, for timeouts and closing.
     this.#server.emit('listening')
     this.#forgetEnd = atProcessEnd(this.#abandon)
     return {
@@ -190,7 +190,7 @@ class Service implements ConnectionOwner {
     socket.once('close', () => this.#connections.delete(socket))
   }
 
-  /** @param counted 1 for a connection that is among them already */
+  /** @param counted 1 for a connection that is already counted */
   #hasRoom(counted: 0 | 1): boolean {
     const all = this.#connections
     const { maxConnections } = this.#limits
@@ -207,7 +207,7 @@ class Service implements ConnectionOwner {
     else socket.destroy(error)
   }
 
-  /** Often enough for the shortest limit of time. */
+  /** Short enough for the shortest time limit. */
   #sweepMs(): number {
     const { sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs } = this.#limits
     const limits = [sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
@@ -220,7 +220,7 @@ class Service implements ConnectionOwner {
     this.#lines.sweep()
   }
 
-  /** @returns whether the connection is there for another request */
+  /** @returns whether the connection can take another request */
   async serve({ req, res, expectsContinue }: Turn, connection: HttpConnection): Promise<boolean> {
     const started = performance.now()
     const { remoteAddress } = req.socket
@@ -228,9 +228,9 @@ class Service implements ConnectionOwner {
     const exchange = new HttpExchange(req, body, this)
     connection.exchange = exchange
     this.#running.set(exchange, res)
-    // Errors of the connection are reported by 'close'; without a listener they would end the process.
+    // 'close' reports connection errors; without this listener they would crash the process.
     res.on('error', ignore)
-    // Node says of a reply, too, that it is finished when its connection was destroyed before.
+    // Node also reports a reply as finished when its connection was destroyed first.
     let whole = false
     res.on('finish', () => {
       whole = !req.socket.destroyed
@@ -256,9 +256,9 @@ class Service implements ConnectionOwner {
   }
 
   async #answer(exchange: HttpExchange, res: ServerResponse, connection: HttpConnection): Promise<Sent> {
-    // What follows a head that could be read in two ways may be a part of it (request smuggling).
+    // After an ambiguous head, the following bytes may belong to it (request smuggling).
     const fault = headFault(res.req, this.#limits.maxHeaders)
-    // Not by onError: its page is for errors of the app, and for people whose Host was checked.
+    // Not through onError: its page is for errors of the app, and for clients whose Host was checked.
     if (fault) {
       this.stderr(logLine(exchange.env, textOf(fault)))
       return sendReply(plainError(fault), exchange, res, true)
@@ -293,14 +293,14 @@ class Service implements ConnectionOwner {
     }
   }
 
-  /** The access log has a line for it as for every request. */
+  /** The access log also has a line for the request. */
   #logFailure(exchange: HttpExchange, reply: Reply): void {
     if (this.#options.log || !(reply?.status >= 500)) return
     const failure = failureText(reply)
     if (failure !== null) this.stderr(logLine(exchange.env, failure))
   }
 
-  /** A limit of what is served at the same time is crossed. */
+  /** True when a concurrency limit is exceeded. */
   #crossed({ env }: HttpExchange, connection: HttpConnection): boolean {
     const { maxRequests, maxConnections } = this.#limits
     if (connection.surplus) connection.surplus = !this.#hasRoom(1)
@@ -334,11 +334,11 @@ class Service implements ConnectionOwner {
     if (this.#running.size > 0) await this.#quiet(1000)
   }
 
-  /** Waits until all connections that were accepted are closed, each with its next reply. */
+  /** Waits until all accepted connections are closed, each after its next reply. */
   #allClosed(ms: number): Promise<void> {
     if (this.#accepted.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
-      // Behind the next look at the sockets: after a stall requests may wait there, and timers come first.
+      // Polls the sockets once more: after a stall requests may be pending, and timers run first.
       const timer = setTimeout(() => setImmediate(resolve), ms)
       this.#allGone = () => {
         clearTimeout(timer)
@@ -347,7 +347,7 @@ class Service implements ConnectionOwner {
     })
   }
 
-  /** Waits until nothing runs, or the time is over. */
+  /** Waits until no request is running, or the time is over. */
   #quiet(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
@@ -359,7 +359,7 @@ class Service implements ConnectionOwner {
   }
 }
 
-/** A new one for each: what is sent may be changed on its way. */
+/** A new one for each request: a reply may be changed while it is sent. */
 const text503 = (): Reply => ({
   status: 503,
   headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],
