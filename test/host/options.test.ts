@@ -44,9 +44,15 @@ describe('cgiBin() and script()', () => {
 describe('serve()', () => {
   test.each<[object, string]>([
     [{ maxHeader: 3 }, 'serve() has no option "maxHeader". It has: '],
-    [{ maxHeaders: '3' }, 'The option maxHeaders of serve() must be a number of 0 or more, not "3". Write 3.'],
+    [
+      { maxHeaders: '3' },
+      'The option maxHeaders of serve() must be a number of 0 or more, not "3". Write 3.',
+    ],
     [{ maxHeaderBytes: 1.5 }, 'must be a whole number of bytes, 0 or more, not 1.5.'],
-    [{ headersTimeoutMs: '30s' }, 'must be a whole number of milliseconds, 0 or more, not "30s". Write 30000.'],
+    [
+      { headersTimeoutMs: '30s' },
+      'must be a whole number of milliseconds, 0 or more, not "30s". Write 30000.',
+    ],
     [{ maxRequests: 0 }, 'The option maxRequests of serve() must be a number above 0, not 0.'],
     [{ port: 70_000 }, 'The option port must be a whole number from 0 to 65535, not 70000.'],
     [{ backlog: 0 }, 'The option backlog must be a whole number above 0, not 0.'],
