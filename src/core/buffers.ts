@@ -1,20 +1,20 @@
 /**
- * Memory for copies of large bodies, used again once they are sent: fresh memory takes four times as long
- * to fill as the copy itself.
+ * Reuses the memory for copies of large bodies once they are sent: filling newly allocated memory takes four
+ * times as long as the copy itself.
  */
 
-/** Smaller copies take memory of their own. */
+/** Smaller copies are allocated normally. */
 const smallest = 64 * 1024
-/** Bytes that are kept at most for the next copies. */
+/** Most bytes kept for later copies. */
 const most = 16 << 20
 
-/** Copies that nobody but the reply has. */
+/** Copies that only the reply uses. */
 const lent = new WeakSet<Uint8Array>()
-/** Full collections take what is not needed again. */
+/** Weak references: full garbage collections free the buffers. */
 let free: WeakRef<Uint8Array>[] = []
 let freeBytes = 0
 
-/** A copy, in memory of its own that need not be cleared first: that takes as long as the copy. */
+/** A copy in separate memory, which is not zeroed first: that would take as long as the copy. */
 export function copyOf(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array {
   const memory = length < smallest ? Buffer.allocUnsafeSlow(length) : memoryFor(length)
   const copy = new Uint8Array(memory.buffer, 0, length)
@@ -23,13 +23,13 @@ export function copyOf(buffer: ArrayBufferLike, offset: number, length: number):
   return copy
 }
 
-/** Of this many bytes or more, not cleared, and nobody else's. */
+/** At least this many bytes, not zeroed, used by nobody else. */
 export function memoryFor(length: number): Buffer {
   const found = free.length === 0 ? undefined : taken(length)
   return found === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(found.buffer)
 }
 
-/** Memory that is not more than twice as large. */
+/** Memory that is at most twice as large. */
 function taken(length: number): Uint8Array | undefined {
   const kept: WeakRef<Uint8Array>[] = []
   let found: Uint8Array | undefined
@@ -54,16 +54,16 @@ export function keepBytes(bytes: unknown): void {
 
 export const isLent = (bytes: Uint8Array): boolean => lent.has(bytes)
 
-/** The bytes were sent, or never will be: nobody looks at them any more. */
+/** The bytes were sent or never will be: nothing uses them any more. */
 export function giveBack(bytes: Uint8Array): void {
   if (lent.delete(bytes)) reuse(bytes)
 }
 
-/** Nobody else has anything in the memory of these bytes. */
+/** Nothing else uses the memory of these bytes. */
 export function reuse(bytes: Uint8Array): void {
   const { buffer } = bytes
   if (freeBytes + buffer.byteLength > most) return
   freeBytes += buffer.byteLength
-  // The caches still know what was used last: it is taken first.
+  // What was used last is still in the CPU caches, so it is reused first.
   free.unshift(new WeakRef(new Uint8Array(buffer)))
 }

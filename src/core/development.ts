@@ -1,18 +1,18 @@
 /**
- * Development or production: the one place where it is decided, for every gateway and every page.
+ * Development or production: decided here for every gateway and every page.
  *
  * Production behind every gateway, unless the option or NODE_ENV=development says otherwise. HTTP on a laptop
- * is development; its pages are for the person there alone.
+ * is development; only the person at that machine sees its pages.
  */
 import type { Exchange, Gateway } from './exchange.js'
 
 /**
- * Whether the reply to this request may hold development pages: stacks, environment, lists.
+ * Whether the reply to this request may contain development pages: stacks, environment, lists.
  *
- * @param option what the caller said: true shows them to everybody who can connect, false to nobody.
- *   Undefined: behind a gateway (CGI, FastCGI, SCGI, a socket that was handed over) only with
- *   NODE_ENV=development; over HTTP, unless NODE_ENV is `production`, to loopback peers of this user whose
- *   request has no mark of a proxy
+ * @param option set by the caller: true shows them to everybody who can connect, false to nobody.
+ * Undefined: behind a gateway (CGI, FastCGI, SCGI, an inherited socket) only with NODE_ENV=development. Over
+ * HTTP, unless NODE_ENV is `production`, to loopback peers of this user whose request shows no sign of a
+ * proxy
  */
 export function showsDevelopment(exchange: Exchange, option: boolean | undefined): boolean {
   if (option !== undefined || !isUnmarked(exchange)) return option === true
@@ -30,21 +30,21 @@ export function showsDevelopment(exchange: Exchange, option: boolean | undefined
 let saidWithheld = false
 
 /**
- * Whether a process is in development: what it keeps for pages, how often it looks for changed files. Who
- * may see its pages is {@link showsDevelopment}.
+ * Whether a process is in development: what it keeps for pages, how often it checks for changed files. {@link
+ * showsDevelopment} decides who may see its pages.
  *
- * @param protocol what carries its requests; `http` means a server of its own, that nobody handed over
+ * @param protocol what carries its requests; `http` means a socket that this process opened itself
  */
 export function isDevelopment(protocol: Gateway['protocol'], option: boolean | undefined): boolean {
   if (option !== undefined) return option
   const { NODE_ENV } = process.env
-  // In memory there are tests only.
+  // Only tests run in memory.
   return protocol === 'http' || protocol === 'memory' ? NODE_ENV !== 'production' : NODE_ENV === 'development'
 }
 
 /**
- * As {@link showsDevelopment}, for each script that is started: cheap, and does not ask whose process the
- * client on this machine is.
+ * As {@link showsDevelopment}, for each started script: cheap, because it does not check which user owns the
+ * client's process.
  */
 export function developsScripts(exchange: Exchange, option: boolean | undefined): boolean {
   return option ?? (isUnmarked(exchange) && exchange.peer?.isLoopback !== false)
@@ -55,7 +55,7 @@ function isUnmarked({ peer, gateway }: Exchange): boolean {
   return peer?.proxyMark === undefined
 }
 
-/** HTTP without a known peer comes over a socket that a launcher handed over: a gateway is in front. */
+/** HTTP without a known peer comes over an inherited socket: a gateway is in front. */
 function gatewayOf({ protocol }: Gateway): Gateway['protocol'] {
   return protocol === 'http' ? 'fastcgi' : protocol
 }

@@ -1,7 +1,7 @@
-/** "Did you mean": the known word nearest to a mistyped one, or undefined when none is near. */
+/** "Did you mean": the known word closest to a mistyped one, or undefined if none is close. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const typed = word.toLowerCase()
-  // One wrong letter in three is a slip; more is another word.
+  // One wrong letter in three is a typo; more is a different word.
   let best = Math.max(1, Math.floor(typed.length / 3)) + 1
   let found: string | undefined
   for (const candidate of known) {
@@ -14,7 +14,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return found
 }
 
-/** Edits (insert, remove, replace, swap of neighbours) that lead from one word to the other. */
+/** Number of edits (insert, remove, replace, swap of neighbours) between two words. */
 function distance(from: string, to: string): number {
   let before: number[] = []
   let above = Array.from({ length: to.length + 1 }, (_, column) => column)

@@ -1,14 +1,14 @@
 /**
- * Errors: whose fault it is is the class; what to answer and how to fix it are fields; the code is
- * forever. One table carries them all (docs/errors.md is made from it).
+ * Errors: the class says whose fault it is; the status to answer with and the fix are fields; the code never
+ * changes. One table holds them all (docs/errors.md is generated from it).
  */
 
 interface ErrorRow {
   /** One line: what happened. */
   readonly title: string
-  /** One line: what the reader of the message does about it. */
+  /** One line: how the reader of the message can fix it. */
   readonly fix: string
-  /** The HTTP status a client gets for it, where one is still to be answered. */
+  /** The HTTP status for the client, if it can still be sent. */
   readonly status: number
 }
 
@@ -319,7 +319,7 @@ export class CgiupError extends Error {
 
   /**
    * @param detail what was seen, and where; one or two sentences. The table's title when absent.
-   * @param options `status` where it is another one than the table's.
+   * @param options `status` if it differs from the table's.
    */
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions & { readonly status?: number }) {
     const row: ErrorRow = errorTable[code]
@@ -354,9 +354,9 @@ const used: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a failed system call says of the machine, not of the file: null for anything else.
+ * The message for a system call that failed because the machine lacks resources; null for other errors.
  *
- * @param what could not be done, a sentence without its end
+ * @param what could not be done, a sentence without its full stop
  */
 export function shortage(error: unknown, what: string): SystemError | null {
   if (error instanceof SystemError) return error

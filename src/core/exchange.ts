@@ -1,47 +1,47 @@
 /**
- * What every part agrees on: CGI itself is the neutral type.
+ * The types that all parts share: CGI itself is the neutral form.
  *
- * A server adapter turns what a gateway hands over into an {@link Exchange} and writes the
- * {@link Reply} back; a {@link Handler} turns an Exchange into a Reply. No module knows both halves.
+ * A server adapter turns a gateway's request into an {@link Exchange} and writes the {@link Reply} back; a
+ * {@link Handler} turns an Exchange into a Reply. No module knows both sides.
  */
 
 /**
- * Header fields as `name, value, name, value, …`: ordered, repeats kept, as Node's `rawHeaders`.
- * Values are Latin-1 strings, one character per byte, as HTTP has them.
+ * Header fields as `name, value, name, value, …`: in order, repeats kept, as Node's `rawHeaders`. Values are
+ * Latin-1 strings, one character per byte, as in HTTP.
  */
 export type HeaderList = readonly string[]
 
 /** Read-only view of the meta-variables of one request (RFC 3875 section 4.1). */
 export interface Env {
   /**
-   * `name, value, name, value, …` as they were received: order and repeats kept, values as Latin-1
-   * strings, one character per byte.
+   * `name, value, name, value, …` as received: order and repeats kept, values as Latin-1 strings, one
+   * character per byte.
    */
   readonly list: readonly string[]
-  /** The value of a variable, repeats joined by the translator's rule; undefined when it is absent. */
+  /** The value of a variable; the translator's rule joins repeats. Undefined if it is absent. */
   get(name: string): string | undefined
   /**
-   * The plain object for apps, built once, on demand. `HTTP_*` values are Latin-1 (as header values
-   * are); all others are decoded as UTF-8 where their bytes are valid UTF-8, as `process.env` would.
+   * The plain object for apps, built once, on demand. `HTTP_*` values are Latin-1 (as header values are); all
+   * others are decoded as UTF-8 if their bytes are valid UTF-8, as `process.env` does.
    */
   toObject(): Readonly<Record<string, string>>
 }
 
 /**
- * The request body, pulled piece by piece: back-pressure is simply not asking for more.
- * One `read()` at a time.
+ * The request body, read in chunks on demand: back-pressure means not calling `read()`. One `read()` at a
+ * time.
  */
 export interface Body {
   /** Announced length in bytes; 0 when there is no body; null when a body of unknown length follows. */
   readonly length: number | null
-  /** The memory of a piece of 4096 bytes or more is the reader's alone: it may be transferred. */
+  /** The memory of a chunk of 4096 bytes or more belongs to the reader alone: it may be transferred. */
   readonly owned?: boolean
   /**
-   * The next piece (never empty), or null at the end.
-   * @throws RequestError when the body ended early, is too large, or the client left.
+   * The next chunk (never empty), or null at the end.
+   * @throws RequestError if the body ended early, is too large, or the client disconnected.
    */
   read(): Promise<Uint8Array | null>
-  /** No more of it is wanted; the adapter discards the rest (within its bound). May be called twice. */
+  /** The rest is not needed; the adapter discards it (up to its limit). May be called twice. */
   cancel(): void
 }
 
@@ -56,42 +56,46 @@ export interface Gateway {
   readonly multiprocess: boolean
 }
 
-/** Over HTTP: who is at the other end of the connection. Found out when it is asked. */
+/** Over HTTP: who is at the other end of the connection. Determined on first access. */
 export interface Peer {
-  /** The connection comes from this machine, through 127.0.0.0/8 or ::1. */
+  /** Whether the connection comes from this machine, through 127.0.0.0/8 or ::1. */
   readonly isLoopback: boolean
   /**
-   * A program of this user on this machine: loopback and, where the system tells (Linux), the other end
-   * belongs to this user or to root. It may be a proxy all the same: see `proxyMark`. Costs milliseconds.
+   * Whether the client is a program of this user on this machine: loopback and, where the system can tell
+   * (Linux), a peer that belongs to this user or to root. It may still be a proxy: see `proxyMark`. Takes
+   * milliseconds.
    */
   readonly isLocal: boolean
-  /** The first sign that a proxy sent the request, for people: `X-Forwarded-For`, `HTTP/1.0`. */
+  /** The first sign that a proxy sent the request, for log messages: `X-Forwarded-For`, `HTTP/1.0`. */
   readonly proxyMark: string | undefined
 }
 
-/** Member of an {@link Exchange}, and of the requests made of it; one for all copies of this module. */
+/** Member of an {@link Exchange}, and of requests made from it; one symbol for all copies of this module. */
 export const afterwards: unique symbol = Symbol.for('cgiup.afterwards') as never
 
-/** What ends: an exchange, or a request that came with one. */
+/** An object that has an end: an exchange, or a request made from one. */
 export interface RequestEnd {
   /**
-   * Calls back, once, when the reply has ended, or will never come, the handler has settled, and so has all
-   * `waitUntil` work. At once when that is the case already. Absent where it is the end of the process.
+   * Calls back once, when the reply has ended (or never will be sent), the handler has settled, and all
+   * `waitUntil` work has settled. Immediately if that has already happened. Absent if the process ends then.
    *
    * @param task must not throw
    */
   [afterwards]?(task: () => void): void
 }
 
-/** Member of an {@link Exchange}; one for all copies of this module. */
+/** Member of an {@link Exchange}; one symbol for all copies of this module. */
 export const pendingReply: unique symbol = Symbol.for('cgiup.pendingReply') as never
 
-/** What an app has answered and the adapter may not have yet: promises come too late in a process that ends. */
+/**
+ * What an app has answered and the adapter may not have received yet: in a process that ends, promises settle
+ * too late.
+ */
 export interface PendingReply {
   /**
-   * To be asked at the end of the process only. Pieces of a stream that flows go to its sink.
+   * Call this only at the end of the process. Chunks of a flowing stream go to its sink.
    *
-   * @returns the reply, where the app has given all of it in one piece; else null
+   * @returns the reply, if the app has given all of it in one chunk; else null
    */
   last(): Reply | null
 }
@@ -99,8 +103,8 @@ export interface PendingReply {
 const inFlightKey = Symbol.for('cgiup.inFlight')
 
 /**
- * Those whose requests may be copied without a trace of what they came with: the platform's Request is. One set
- * for all copies of this module.
+ * Ends of requests that may be copied without a link to their exchange, as the platform's Request may be. One
+ * set for all copies of this module.
  */
 export function inFlight(): Set<RequestEnd> {
   const place = globalThis as { [inFlightKey]?: Set<RequestEnd> }
@@ -113,25 +117,25 @@ export interface Exchange extends RequestEnd {
   readonly env: Env
   readonly stdin: Body
   /**
-   * FastCGI role Filter: the file to be filtered (FCGI_DATA, FastCGI 1.0 section 6.4), of
-   * FCGI_DATA_LENGTH bytes. To be read after `stdin`. Null or absent everywhere else.
+   * FastCGI role Filter: the file to filter (FCGI_DATA, FastCGI 1.0 section 6.4), of FCGI_DATA_LENGTH bytes.
+   * Read it after `stdin`. Null or absent otherwise.
    */
   readonly data?: Body | null
-  /** Aborts when the client left, the gateway gave up, or the process is to stop. */
+  /** Aborts when the client disconnects, the gateway gives up, or the process is asked to stop. */
   readonly signal: AbortSignal
   readonly gateway: Gateway
   /**
-   * Most bytes of the body that `text()`, `json()` and the like take; a body that is read in pieces has no such
-   * limit. Default 64 MiB.
+   * Most bytes of the body that `text()`, `json()` and the like accept; a body that is read in chunks has no
+   * such limit. Default 64 MiB.
    */
   readonly maxBodyBytes?: number | undefined
   /** Present where this process is the HTTP server itself; absent behind every gateway. */
   readonly peer?: Peer | undefined
-  /** Set by handlers whose apps answer by calls. */
+  /** Set by handlers whose apps answer through calls (Node apps). */
   [pendingReply]?: PendingReply | null
-  /** Diagnostics of this request: to the gateway's log, never to the client. */
+  /** Writes diagnostics of this request to the gateway's log, never to the client. */
   stderr(text: string): void
-  /** Keeps the process until the work is settled; the reply does not wait for it. */
+  /** Keeps the process alive until the work has settled; the reply does not wait for it. */
   waitUntil(work: Promise<unknown>): void
 }
 
@@ -143,9 +147,9 @@ export interface Reply {
   readonly reason?: string
   readonly headers: HeaderList
   /**
-   * The whole body in one piece (the fast path), or its pieces. A string is sent as UTF-8. A body
-   * that throws is cut off so that the server can notice, never finished as if it were whole; one
-   * that is no longer wanted gets `return()`.
+   * The whole body at once (the fast path), or its chunks. A string is sent as UTF-8. If the body throws, the
+   * reply is cut off so that the server can notice, never ended as if it were complete. If the body is no
+   * longer needed, its `return()` is called.
    */
   readonly body: Uint8Array | string | AsyncIterable<Uint8Array> | null
   /**

@@ -1,12 +1,11 @@
 /**
- * Modules that a CGI script loads when it needs them. Node remembers forever that an import has failed, be it
- * only because no file descriptor was left for a moment: a process that stays loads all of them before it
- * serves.
+ * Modules that are loaded on demand. Node remembers a failed import forever, even if only a file descriptor
+ * was missing for a moment. A long-running process therefore loads all of them before it serves.
  */
 
 interface Registry {
   readonly loaders: Set<() => Promise<unknown>>
-  /** This process is one that stays: what is registered from now on is loaded at once. */
+  /** Whether this process is long-running: modules registered from now on are loaded immediately. */
   stays: boolean
 }
 
@@ -20,10 +19,10 @@ function registry(): Registry {
 }
 
 /**
- * Makes a module one that is loaded once, on demand.
+ * Registers a module that is loaded once, on demand.
  *
  * @param load calls `import()`
- * @returns gives the module, loading it if that has not happened yet
+ * @returns a function that resolves to the module, and loads it if necessary
  */
 export function onDemand<T>(load: () => Promise<T>): () => Promise<T> {
   let loading: Promise<T> | undefined
@@ -35,12 +34,12 @@ export function onDemand<T>(load: () => Promise<T>): () => Promise<T> {
     return loading
   }
   registry().loaders.add(get)
-  // Who needs it gets the error.
+  // The caller that needs it gets the error.
   if (registry().stays) get().catch(() => {})
   return get
 }
 
-/** Loads all that may be needed on demand, and what these register in turn. */
+/** Loads all registered modules, and those that they register in turn. */
 export async function loadAhead(): Promise<void> {
   const all = registry()
   all.stays = true

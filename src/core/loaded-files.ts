@@ -1,4 +1,4 @@
-/** The code that this process has loaded, of the package that the app belongs to. */
+/** The files of the app's package that this process has loaded. */
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
@@ -12,7 +12,7 @@ export function realPath(file: string): string {
   }
 }
 
-/** The directory of the nearest package.json, else the file's own. */
+/** The directory of the nearest package.json, else that of the file. */
 export function packageOf(file: string): string {
   const own = dirname(file)
   for (let dir = own; ; dir = dirname(dir)) {
@@ -21,13 +21,13 @@ export function packageOf(file: string): string {
   }
 }
 
-/** Below a directory, and not in its node_modules. */
+/** Whether a file is below a directory and not in its node_modules. */
 export function isOwn(file: string, root: string): boolean {
   const inside = root.endsWith(sep) ? root : root + sep
   return file.startsWith(inside) && !file.slice(inside.length).split(sep).includes('node_modules')
 }
 
-/** Node lists CommonJS modules and JSON files; of ES modules only the debugger's interface knows. */
+/** Node lists CommonJS modules and JSON files; only the debugger interface lists ES modules. */
 export function loadedFiles(root: string): string[] {
   const require = createRequire(import.meta.url)
   const files = new Set(Object.keys(require.cache))
@@ -41,7 +41,7 @@ export function loadedFiles(root: string): string[] {
     session.post('Debugger.enable')
     session.disconnect()
   } catch {
-    // A Node without the inspector, or one that may not use it.
+    // Node was built without the inspector, or is not allowed to use it.
   }
   return [...files].filter((file) => isOwn(file, root))
 }

@@ -1,26 +1,26 @@
 /**
- * A streamed body that pushes its pieces, where the adapter can take it so: {@link Reply.body} as an
- * AsyncIterable costs some promises for each piece, which is more than a small piece itself.
+ * A streamed body that pushes its chunks, for adapters that support it: reading {@link Reply.body} as an
+ * AsyncIterable takes several promises per chunk, which costs more than a small chunk itself.
  */
 
-/** The method by which a body is set flowing, once, in place of its iterator. */
+/** The method that starts the flow of a body, called once, instead of its iterator. */
 export const flow: unique symbol = Symbol.for('cgiup.flow') as never
 
-/** Where the pieces go. What comes after the end of the request is dropped. */
+/** Receives the chunks. Chunks after the end of the request are dropped. */
 export interface FlowSink {
-  /** @param piece text goes out as UTF-8 @returns false when the source should wait for `ready()` */
+  /** @param piece text is sent as UTF-8 @returns false if the source should wait for `ready()` */
   write(piece: Uint8Array | string): boolean
-  /** The body is whole. */
+  /** The body is complete. */
   end(): void
-  /** The body breaks off. */
+  /** The body failed before its end. */
   fail(error: unknown): void
 }
 
-/** What a sink tells its source. */
+/** How a sink controls its source. */
 export interface FlowSource {
   /** More may be written, after `write()` returned false. */
   ready(): void
-  /** No more is wanted. */
+  /** The rest is not needed. */
   cancel(): void
 }
 

@@ -2,12 +2,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Exchange, Handler } from './exchange.js'
 
-/** How much of the output of one request is kept for the error page, in characters; the end counts. */
+/** How much output of one request is kept for the error page, in characters, counted from the end. */
 export const maxKeptOutput = 16_384
 
 class Output {
   text = ''
-  /** Inside of `exchange.stderr()`, which may write to a stream that is listened to as well. */
+  /** Set inside `exchange.stderr()`, which may write to a stream that is also recorded. */
   quiet = false
 
   add(piece: unknown): void {
@@ -24,9 +24,9 @@ const current = new AsyncLocalStorage<Output>()
 const outputs = new WeakMap<Exchange, Output>()
 let listening = false
 
-/** The handler, with everything kept that it writes to stdout, stderr or the console. */
+/** The handler, with everything recorded that it writes to stdout, stderr or the console. */
 export function recordOutput(handler: Handler): Handler {
-  // A set: under CGI both names stand for stderr.
+  // A set: under CGI both names refer to stderr.
   if (!listening) for (const stream of new Set([process.stdout, process.stderr])) listen(stream)
   listening = true
   return (exchange) => {

@@ -1,10 +1,10 @@
 /**
- * stdout and stderr of a process that serves. A log reader that has exited (EPIPE), a terminal that was closed
- * (EIO) or a full disk (ENOSPC) must not end it: Node throws what no listener takes. Nor may a reader that
- * does not read fill its memory: Node keeps what a pipe does not take.
+ * stdout and stderr of a server process. An exited log reader (EPIPE), a closed terminal (EIO) or a full disk
+ * (ENOSPC) must not end the process: without a listener, Node throws these errors. Nor may a reader that does
+ * not read fill its memory: Node buffers what a pipe does not accept.
  */
 
-/** Bytes that wait for the reader of stdout or stderr; what is written beyond them is dropped. */
+/** Bytes that may wait for the reader of stdout or stderr; further output is dropped. */
 const maxPendingOutput = 1 << 20
 
 const guarded = Symbol.for('cgiup.guarded')
@@ -12,7 +12,7 @@ const guarded = Symbol.for('cgiup.guarded')
 type Getter = (() => NodeJS.WriteStream) & { [guarded]?: true }
 type Guarded = NodeJS.WriteStream & { [guarded]?: true }
 
-/** Guards both streams, for the app's own writes too. The streams are made when somebody asks for them. */
+/** Guards both streams, for the app's own writes too. The streams are created on first use. */
 export function guardStandardStreams(): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const found = Object.getOwnPropertyDescriptor(process, name)
@@ -24,7 +24,7 @@ export function guardStandardStreams(): void {
   }
 }
 
-/** A write that fails is lost, and the next one is tried again: a named pipe may get a new reader. */
+/** A failed write is lost, and the next one is tried again: a named pipe may get a new reader. */
 function guard(stream: Guarded): NodeJS.WriteStream {
   if (stream[guarded]) return stream
   stream[guarded] = true
@@ -55,7 +55,7 @@ function guard(stream: Guarded): NodeJS.WriteStream {
   return stream
 }
 
-/** Whoever waits for the write goes on. */
+/** Calls the callback of a dropped write. */
 function callBack(args: readonly unknown[]): void {
   const last = args.at(-1)
   if (typeof last === 'function') process.nextTick(last as () => void)

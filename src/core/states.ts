@@ -1,6 +1,6 @@
 /**
- * Named states, and the events that lead from one to another, as data. An event that the table does not allow is
- * a bug in cgiup: in its own tests it is thrown; a process that serves warns once, and its state stays as it is.
+ * Named states, and the events that lead from one to another, as data. An event that the table does not allow
+ * is a bug in cgiup: its own tests throw; a server process warns once and stays in its state.
  */
 
 /** State -> event -> next state. An event that is not listed is forbidden in that state. */

@@ -1,4 +1,4 @@
-/** Waits for work, but no longer than so many milliseconds. */
+/** Waits for work, but at most this many milliseconds. */
 export async function within(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Checks options that JavaScript callers set: a misspelt limit must not be a limit that is off. */
+/** Checks options set by JavaScript callers: a misspelt limit must not silently turn the limit off. */
 import { nearest } from '../did-you-mean.js'
 import { UsageError } from '../errors.js'
 import { bytesOf, millisecondsOf } from '../quantity.js'
@@ -14,8 +14,8 @@ function isLimitValue(limit: Limit, value: unknown): boolean {
  * Checks the options of a function, or those within one option.
  *
  * @param owner `serve()` or `limits`
- * @param others names that the owner takes besides the limits
- * @throws UsageError USAGE that names the option, what it takes and what it has
+ * @param others names that the owner accepts besides the limits
+ * @throws UsageError USAGE with the name of the option, what it accepts, and its value
  */
 export function checkLimits(
   owner: string,
@@ -33,11 +33,11 @@ export function checkLimits(
   }
 }
 
-/** All names of a set of options, which a type checks to be complete. */
+/** All names of a set of options; the type ensures that the list is complete. */
 export const namesOf = <T extends object>(names: { readonly [name in keyof Required<T>]: true }): string[] =>
   Object.keys(names)
 
-/** The error for a name that an owner has no option of. */
+/** The error for an unknown option. */
 export function unknownOption(owner: string, name: string, known: readonly string[]): UsageError {
   const near = nearest(name, known)
   const did = near === undefined ? '' : ` Did you mean ${near}?`
@@ -47,13 +47,13 @@ export function unknownOption(owner: string, name: string, known: readonly strin
   return new UsageError('USAGE', `${has}. It has: ${known.join(', ')}.${did}`)
 }
 
-/** The error for a value that an option does not take. @param more what to write instead, with its full stop */
+/** The error for an invalid option value. @param more what to write instead, with its full stop */
 export function wrongValue(name: string, takes: string, value: unknown, more = ''): UsageError {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   return new UsageError('USAGE', `The option ${name} must be ${takes}, not ${shown}.${more && ` ${more}`}`)
 }
 
-/** Throws unless an option has no value, or one that fits. @throws UsageError USAGE */
+/** Throws if an option is set to an invalid value. @throws UsageError USAGE */
 export function checkOption(
   name: string,
   value: unknown,
@@ -81,7 +81,7 @@ function takes({ unit, least = 0, whole }: Limit): string {
   return least === 1 ? `${number} above 0` : `${number} of ${least} or more`
 }
 
-/** What to write instead of a text with a unit, or of a number that was meant in a larger one. */
+/** What to write instead of a text with a unit, or of a number that was probably meant in a larger unit. */
 function hint({ unit, least = 0 }: Limit, value: unknown): string {
   if (typeof value === 'number' && unit === 'bytes' && value > 0 && value < least)
     return `${value} MiB are ${Math.round(value * 2 ** 20)}.`

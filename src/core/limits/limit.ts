@@ -1,32 +1,32 @@
 /**
- * What a limit is, and how the options of a caller become values.
+ * Defines a limit, and turns the options of a caller into values.
  *
- * The files of this folder are the one table of limits. A limit is one line there: name, default, unit,
- * smallest value, command-line spelling, and a docstring that is the text of its option and of
- * docs/limits.md. Types, defaults, checks and docs are made of it.
+ * The files in this folder are the only table of limits. Each limit is one entry: name, default, unit,
+ * smallest value, command-line option, and a docstring that also appears in the option types and in
+ * docs/limits.md. Types, defaults, checks and docs are generated from it.
  */
 
 export interface Limit<V = number | boolean | undefined> {
-  /** Where the caller sets nothing. Infinity: no limit. Undefined: the docstring says what it depends on. */
+  /** The default. Infinity: no limit. Undefined: the docstring says what it depends on. */
   readonly standard: V
   readonly unit: 'bytes' | 'characters' | 'milliseconds' | 'count' | 'switch'
   /** The smallest value that makes sense. Default 0. */
   readonly least?: number
   /** Whole numbers only. Default false. */
   readonly whole?: boolean
-  /** The option of the command line that sets it. */
+  /** The command-line option that sets it. */
   readonly cli?: string
 }
 
 /** The limits of one adapter or handler, by name. */
 export type LimitTable = Readonly<Record<string, Limit>>
 
-/** A table as the options of a caller. */
+/** A table as caller options. */
 export type LimitOptions<T extends LimitTable> = {
   readonly [name in keyof T]?: Exclude<T[name]['standard'], undefined>
 }
 
-/** A table as values, each option or its default; absent where it has none. */
+/** A table as values: each option or its default; undefined if it has none. */
 export type LimitValues<T extends LimitTable> = {
   readonly [name in keyof T as undefined extends T[name]['standard'] ? never : name]: T[name]['standard']
 } & {
@@ -52,10 +52,10 @@ export const characters = inUnit('characters')
 export const milliseconds = inUnit('milliseconds')
 export const count = inUnit('count')
 
-/** The longest time that a timer of Node takes, 24.8 days; it fires at once for a longer one. */
+/** The longest delay of a Node timer, 24.8 days; a timer with a longer one fires immediately. */
 export const longestMs = 2 ** 31 - 1
 
-/** The values of a table: what the caller set, else the defaults. */
+/** The values of a table: set by the caller, or defaults. */
 export function limitValues<T extends LimitTable>(table: T, options: LimitOptions<T>): LimitValues<T> {
   const values: Record<string, Limit['standard']> = {}
   for (const name in table) {

@@ -2,11 +2,12 @@
 import { bytes, count, milliseconds, none } from './limit.js'
 
 export const recycleLimits = {
-  /** Requests after which the process ends. Default: no limit. */
+  /** Number of requests after which the process ends. Default: no limit. */
   maxRequests: count(none, { least: 1, whole: true, cli: '--max-requests' }),
   /**
-   * Resident memory (RSS) at which the process ends, in bytes; looked at once a second. At least 16 MiB, as no
-   * Node process has less: a smaller number was meant in another unit. Default: no limit.
+   * Resident memory (RSS) at which the process ends, in bytes; checked once a second. At least 16 MiB,
+   * because every Node process uses more: a smaller number was probably meant in another unit. Default: no
+   * limit.
    */
   maxMemory: bytes(none, { least: 16 << 20, whole: true, cli: '--max-memory' }),
   /** Time after which the process ends, in milliseconds. Default: no limit. */
