@@ -1,4 +1,4 @@
-/** From a handler to a reply on the wire: the part that does not care what the wire is. */
+/** From a handler to a reply on the wire: the part that is independent of the wire. */
 
 import { AppError, CgiupError, RequestError } from '../../core/errors.js'
 import type { Exchange, Handler, Reply } from '../../core/exchange.js'
@@ -18,7 +18,7 @@ export interface AnswerOptions {
   readonly onError: ((error: unknown, exchange: Exchange) => Reply | Promise<Reply>) | undefined
   /** Called as soon as the reader has closed its end, before the body is notified. */
   readonly onGone?: () => void
-  /** Rejects when the app is not to be waited for any longer. */
+  /** Rejects when the app should not be waited for any longer. */
   readonly interrupted: Promise<never>
 }
 
@@ -26,21 +26,21 @@ export interface Outcome {
   status: number
   /** Body bytes that were sent. */
   bytes: number
-  /** Something was sent: there can be no other reply. */
+  /** Something was sent: no other reply is possible. */
   started: boolean
-  /** The reply is not whole, and the reader is still there. */
+  /** The reply is incomplete, and the reader is still connected. */
   cut: boolean
-  /** The reader went away. */
+  /** The reader has closed the connection. */
   gone: boolean
-  /** The app made a mistake: it threw, or its reply was wrong. */
+  /** The app failed: it threw, or its reply was invalid. */
   failed: boolean
   /** Settles when a body that was not read to its end has been canceled. */
   released: Promise<unknown> | null
 }
 
-/** Largest reply that is put together in one piece with its head, in bytes. */
+/** Largest reply that is joined with its head into one write, in bytes. */
 const onePieceBytes = 64 * 1024
-/** A head above this is refused by nginx unless it is configured (fastcgi_buffer_size). */
+/** nginx rejects a larger head unless it is configured (fastcgi_buffer_size). */
 const bigHeadBytes = 4096
 
 /** Answers one request. Never rejects. */
@@ -63,7 +63,7 @@ export async function answerCgi(handler: Handler, options: AnswerOptions): Promi
   return outcome
 }
 
-/** Nothing has been sent yet: there is still a reply to be given for the error. */
+/** Nothing has been sent yet, so the error can be answered with a reply. */
 async function answerError(error: unknown, options: AnswerOptions, outcome: Outcome): Promise<void> {
   try {
     await sendReply(await errorReply(error, options, outcome), options, outcome)
@@ -106,7 +106,7 @@ function isStream(body: Reply['body'] | undefined): body is AsyncIterable<Uint8A
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
 
-/** Tells the log, and makes the page. RFC 3875 6.1: the answer is never empty. */
+/** Logs the error and creates its page. RFC 3875 6.1: the reply is never empty. */
 async function errorReply(error: unknown, options: AnswerOptions, outcome: Outcome): Promise<PreparedReply> {
   const { exchange, onError } = options
   const method = exchange.env.get('REQUEST_METHOD') ?? 'GET'
@@ -128,7 +128,7 @@ function plainError(error: unknown): Reply {
   return { status, headers: textPageFields, body: `${status} ${text}\n` }
 }
 
-/** @throws what stopped it; `outcome.started` tells whether anything was sent before. */
+/** @throws the error that stopped it; `outcome.started` shows whether anything was sent before. */
 async function sendReply(reply: PreparedReply, options: AnswerOptions, outcome: Outcome): Promise<void> {
   const { exchange, sink } = options
   outcome.status = reply.status
@@ -173,7 +173,7 @@ function onePiece(head: string, body: string | Uint8Array | null, length: number
   return bytes
 }
 
-/** At once what can be, the rest when it can. */
+/** Writes as much as possible immediately, the rest when the sink accepts it. */
 async function put(sink: Sink, bytes: Uint8Array): Promise<void> {
   const taken = sink.now(bytes)
   if (taken < bytes.byteLength) await sink.send(taken === 0 ? bytes : bytes.subarray(taken))
@@ -189,7 +189,8 @@ async function sendStream(
   const { sink, interrupted } = options
   const pieces = body[Symbol.asyncIterator]()
   let ended = false
-  // One reaction for all pieces: a race for each would keep memory for each as long as the stream lasts.
+  // One reaction for all chunks: a race per chunk would hold memory for each chunk as long as the stream
+  // lasts.
   let stop: (reason: unknown) => void = () => {}
   let stopped: { reason: unknown } | null = null
   interrupted.catch((reason: unknown) => {
@@ -215,7 +216,8 @@ async function sendStream(
   try {
     const first = pull()
     first.catch(() => {})
-    // Head and first piece leave together when the piece is there; the head waits for no slow one.
+    // Head and first chunk are sent together if the chunk is already available; the head does not wait for a
+    // slow one.
     if (!(await isSoon(first))) await start(null)
     for (let piece = await first; piece !== null; piece = await pull()) {
       const room = length === null ? piece.byteLength : length - outcome.bytes
@@ -224,7 +226,7 @@ async function sendStream(
       else if (part.byteLength > 0) await sink.send(part)
       outcome.bytes += part.byteLength
       if (part !== piece) {
-        // What was announced is there, and whole; the rest would be taken for another response.
+        // The announced bytes are complete; anything after them would be taken for another response.
         outcome.failed = true
         log(options.exchange, wrongLength(length, `has more than ${length}`).message)
         break
@@ -240,16 +242,16 @@ async function sendStream(
   }
 }
 
-/** A body that is not read to its end learns so. */
+/** Notifies a body that is not read to its end. */
 async function release(pieces: AsyncIterator<Uint8Array>): Promise<void> {
   try {
     await pieces.return?.()
   } catch {
-    // The reply is over; what fails in cleaning up cannot change it.
+    // The reply is over; a failed cleanup cannot change it.
   }
 }
 
-/** Settled before timers and IO get their turn. */
+/** Whether the work settles before timers and IO run. */
 function isSoon(work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
     const settled = () => resolve(true)

@@ -1,4 +1,4 @@
-/** We are the script: this process answers one request and ends. */
+/** This process is the script: it answers one request and ends. */
 
 import { RequestError, UsageError } from '../../core/errors.js'
 import type { Exchange, Gateway, Handler, Reply } from '../../core/exchange.js'
@@ -17,20 +17,20 @@ import { Stdin } from './stdin.js'
 import { isProcessExit, ProcessExit, type TakenStdio, takeStdout, writePage, writeStderr } from './stdio.js'
 
 export interface ChildOptions extends LimitOptions<typeof cgiLimits> {
-  /** Makes the reply for an error of the handler. Default: a plain page with the error's status. */
+  /** Creates the reply for an error of the handler. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /** Write whole HTTP responses (RFC 3875 section 5). Default: when the script's name begins with `nph-`. */
   readonly nph?: boolean
 }
 
-/** How long stderr stays open for `waitUntil` work, in milliseconds: mod_cgi waits for its end. */
+/** How long stderr stays open for `waitUntil` work, in milliseconds: mod_cgi waits until it is closed. */
 const lastWordsMs = 100
 
 const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true }
 
 /**
- * Answers the request that the environment of this process describes, on its stdin and stdout, and
- * ends the process: docs/cgi-script.md has the exit codes. The promise resolves just before the end.
+ * Answers the request that the environment of this process describes, on its stdin and stdout, and ends the
+ * process: docs/cgi-script.md lists the exit codes. The promise resolves just before the end.
  *
  * @throws UsageError USAGE when it is called again
  */
@@ -55,9 +55,9 @@ class Child {
   #abort: AbortController | null = null
   #gone: RequestError | null = null
   #failed = false
-  /** Clock at which writes of the app are waited for no longer; 0 before they are. */
+  /** Clock time until which pending writes of the app are waited for; 0 before the wait begins. */
   #writesUntil = 0
-  /** A thread of the app's was busy with a file for longer than settleMs. */
+  /** A thread of the app was busy with a file for longer than settleMs. */
   #stuck = false
   /** Set when the app called `process.exit()`. */
   #exitIdleMs: number | null = null
@@ -119,19 +119,19 @@ class Child {
     if (outcome.failed) this.#failed = true
     const whole = !outcome.cut && !outcome.gone
     if (outcome.released) await within(this.#exitIdleMs ?? this.#limits.terminateMs, outcome.released)
-    // A cut reply leaves unread what is unread: where stdin and stdout are one socket (mod_cgid), the
-    // web server then sees a reset instead of an end.
+    // A cut reply leaves the rest of stdin unread: if stdin and stdout are one socket (mod_cgid), the web
+    // server then sees a reset instead of an end.
     if (whole && !this.#stdin.ended) {
       detach(1)
       await this.#stdin.drain()
     }
     this.#stdin.cancel()
     this.#phase = 'settling'
-    // With the work that is about to end, such as that of each Node app, which waits for its 'close'.
+    // This includes work that is about to end, such as every Node app's wait for 'close'.
     if (this.#work.size > 0) await this.#settle(whole)
-    // After process.exit() nothing but the reply, and what was scheduled before, is waited for.
+    // After process.exit() only the reply and callbacks that were scheduled before are waited for.
     if (this.#work.size > 0 && this.#exitIdleMs === null) await this.#finishWork()
-    // After the microtasks: whoever awaits serveCgi() comes first.
+    // After the microtasks: code that awaits serveCgi() runs first.
     process.nextTick(() => void this.#end(whole, outcome.cut ? 'SIGTERM' : undefined))
   }
 
@@ -142,7 +142,7 @@ class Child {
     this.#leave(signal ?? (this.#stuck ? 'SIGTERM' : undefined))
   }
 
-  /** @param whole the web server need not wait for the end of a reply that is there */
+  /** @param whole the reply is complete, so the web server need not wait for the end */
   async #settle(whole: boolean): Promise<void> {
     this.#writesUntil ||= Date.now() + this.#limits.settleMs
     const settled = await settle({
@@ -153,7 +153,7 @@ class Child {
     this.#stuck = !settled
   }
 
-  /** The reply ends for the server before the work does: mod_cgi waits for the end of stderr, too. */
+  /** Ends the reply for the server before the work ends: mod_cgi also waits for the end of stderr. */
   async #finishWork(): Promise<void> {
     this.#phase = 'working'
     this.#stdio.exiting = null
@@ -162,7 +162,7 @@ class Child {
     this.#writesUntil = 0
     const { waitUntilMs } = this.#limits
     const deadline = Date.now() + waitUntilMs
-    // An error that comes soon can still be logged.
+    // An error that occurs soon can still be logged.
     await within(Math.min(lastWordsMs, waitUntilMs), Promise.all(this.#work))
     if (this.#work.size > 0 && isFlow(2)) detach(2)
     while (this.#work.size > 0 && Date.now() < deadline) {
@@ -196,8 +196,8 @@ class Child {
   }
 
   readonly #onTerminate = (): void => {
-    // lighttpd sends it as soon as Content-Length bytes have come, mod_cgi at the end of stdout:
-    // work after the reply goes on, until it is done or killed.
+    // lighttpd sends SIGTERM as soon as it has Content-Length bytes, mod_cgi at the end of stdout: work after
+    // the reply continues until it is done or killed.
     if (this.#phase === 'settling' || this.#phase === 'working') return
     this.#abortWith(
       new RequestError('REQUEST_ABORTED', 'The web server asked this process to stop (SIGTERM).'),
@@ -215,14 +215,14 @@ class Child {
     else setTimeout(end, this.#limits.terminateMs)
   }
 
-  /** The first of all listeners: those of the app come after it and may call `process.exit()`. */
+  /** Runs before all other listeners: those of the app run later and may call `process.exit()`. */
   readonly #onUncaught = (error: unknown): void => {
     this.#stdio.unwinding = true
     setImmediate(() => {
       this.#stdio.unwinding = false
     })
     if (isProcessExit(error)) return
-    // The app has listeners of its own: it decides.
+    // The app has listeners of its own, which decide.
     if (process.listenerCount('uncaughtException') > 1) return
     this.#failed = true
     if (this.#phase === 'answering') {
@@ -233,7 +233,7 @@ class Child {
     if (this.#phase === 'working') void this.#end(false)
   }
 
-  /** Goes on as long as the reply does; then the app's word counts. */
+  /** Continues until the reply ends; then exits as the app asked. */
   async #exitAsked(): Promise<void> {
     this.#stdio.exiting = ignore
     const idleMs = this.#options.exitIdleMs ?? 50
@@ -249,7 +249,7 @@ class Child {
     )
   }
 
-  /** The process ends and we have not asked for it: nothing is left that could still answer. */
+  /** The process ends unexpectedly: nothing is left that could still answer. */
   #ending(code: number): void {
     if (this.#phase !== 'answering') return
     if (code === 0) process.exitCode = 1
@@ -269,7 +269,7 @@ class Child {
   #leave(signal?: NodeJS.Signals): void {
     this.#stdio.exiting = null
     this.#stdio.ending = null
-    // RFC 3875 says nothing of exit codes; docs/cgi-script.md does.
+    // RFC 3875 does not define exit codes; docs/cgi-script.md does.
     process.exitCode ??= this.#failed ? 1 : 0
     // A thread that reads or writes cannot be stopped, and the process would wait for it.
     if (!signal && !this.#source.pending && !this.#wire.pending) this.#stdio.exit()

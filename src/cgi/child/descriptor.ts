@@ -1,23 +1,23 @@
-/** File descriptors: read in a thread, told apart, given up. */
+/** File descriptors: reading in a thread, finding out their type, giving them up. */
 import { closeSync, fstatSync, openSync, read } from 'node:fs'
 import type { ByteSource } from './stdin.js'
 
 const maxRetryMs = 16
 
 /**
- * Reads without a stream: one would make the descriptor non-blocking, for the reply, too, where both
- * are one socket (mod_cgid), and `process.stdin` costs an eighth of a bare start.
+ * Reads without a stream: a stream would make the descriptor non-blocking, also for the reply if both are one
+ * socket (mod_cgid), and `process.stdin` costs an eighth of a bare start.
  */
 export class DescriptorSource implements ByteSource {
   readonly #fd: number
-  /** A thread is busy reading; the process cannot end by itself before it is done. */
+  /** A thread is busy reading; the process cannot end before it is done. */
   pending = false
 
   constructor(fd: number) {
     this.#fd = fd
   }
 
-  /** A file or /dev/null takes no harm when it is left unread. */
+  /** A file or /dev/null may be left unread. */
   get drainable(): boolean {
     return isFlow(this.#fd)
   }
@@ -27,14 +27,14 @@ export class DescriptorSource implements ByteSource {
     for (let retryMs = 1; ; retryMs = Math.min(maxRetryMs, retryMs * 2)) {
       const count = await this.#readInto(buffer)
       if (count === 0) return null
-      // A small piece does not keep a large buffer alive.
+      // Copied, so that a small chunk does not keep a large buffer in memory.
       if (count > 0)
         return count * 4 < size ? Buffer.from(buffer.subarray(0, count)) : buffer.subarray(0, count)
       await new Promise((resolve) => setTimeout(resolve, retryMs))
     }
   }
 
-  /** Bytes read; 0 at the end, -1 when the descriptor is non-blocking and there are none yet. */
+  /** Bytes read; 0 at the end, -1 if the descriptor is non-blocking and there are none yet. */
   #readInto(buffer: Buffer): Promise<number> {
     this.pending = true
     return new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ export class DescriptorSource implements ByteSource {
   }
 }
 
-/** A pipe or a socket: somebody is at its other end. */
+/** Whether it is a pipe or a socket, which has another end. */
 export function isFlow(fd: number): boolean {
   try {
     const stat = fstatSync(fd)
@@ -59,8 +59,8 @@ export function isFlow(fd: number): boolean {
 }
 
 /**
- * Ends our side of a descriptor and keeps its number taken, so that no file opened later is mistaken
- * for it.
+ * Closes our side of a descriptor but keeps its number occupied, so that no file opened later is mistaken for
+ * it.
  */
 export function detach(fd: 0 | 1 | 2): void {
   try {

@@ -5,12 +5,12 @@ import { Environment } from '../../env/environment.js'
 const block = '/proc/self/environ'
 
 /**
- * `process.env` holds one value for each name, decoded as UTF-8. That is enough unless a byte was not
- * UTF-8 (it reads as U+FFFD then) or a name came twice, as from nginx through fcgiwrap. Then the true
- * bytes are read where the system shows them.
+ * `process.env` holds one value per name, decoded as UTF-8. That is enough unless a byte was not UTF-8 (it is
+ * read as U+FFFD) or a name was repeated, as by nginx through fcgiwrap. Then the original bytes are read, if
+ * the system exposes them.
  */
 export function readEnviron(env: NodeJS.ProcessEnv = process.env): Environment {
-  // Each look into process.env asks the system: once is enough.
+  // Each access to process.env is a system call: copy it once.
   const copy: NodeJS.ProcessEnv = Object.assign(Object.create(null), env)
   return (isLossy(copy) && fromBlock(copy)) || Environment.fromObject(copy)
 }
@@ -21,7 +21,7 @@ function isLossy(env: NodeJS.ProcessEnv): boolean {
   return false
 }
 
-/** The first environment of the process, with what the program has changed of it since. */
+/** The initial environment of the process, with later changes by the program applied. */
 function fromBlock(env: NodeJS.ProcessEnv): Environment | null {
   let first: Environment
   try {
@@ -33,7 +33,7 @@ function fromBlock(env: NodeJS.ProcessEnv): Environment | null {
   const seen = new Set<string>()
   for (let i = 0; i + 1 < first.list.length; i += 2) {
     const name = first.list[i] as string
-    // A name that was removed since (HTTP_PROXY) stays away; one that was set again comes below.
+    // A variable that was deleted since (HTTP_PROXY) stays deleted; one that was set again is added below.
     if (env[name] === undefined) continue
     if (!seen.has(name) && !isUnchanged(first, name, env[name])) continue
     seen.add(name)
@@ -44,7 +44,7 @@ function fromBlock(env: NodeJS.ProcessEnv): Environment | null {
   return new Environment([...list, ...Environment.fromObject(later).list])
 }
 
-/** One of the values that came under this name is what `process.env` shows. */
+/** Whether `process.env` shows one of the original values of this name. */
 function isUnchanged(first: Environment, name: string, value: string): boolean {
   const { list } = first
   for (let i = 0; i + 1 < list.length; i += 2) {

@@ -1,6 +1,6 @@
 /**
- * Writes the reply on a descriptor, without a stream: `process.stdout` costs a seventh of a bare
- * start, makes a socket that stdin shares non-blocking, and loses what it holds when the process ends.
+ * Writes the reply to a descriptor, without a stream: `process.stdout` costs a seventh of a bare start, makes
+ * a socket shared with stdin non-blocking, and loses buffered data when the process ends.
  */
 
 import { write, writeSync } from 'node:fs'
@@ -8,29 +8,31 @@ import type { Sink } from './sink.js'
 import { ReaderGone } from './sink.js'
 import type { TakenStdio } from './stdio.js'
 
-/** Largest piece that is written at once, in bytes. */
+/** Largest chunk written at once, in bytes. */
 const pieceBytes = 1024 * 1024
-/** A pipe takes as much without anybody reading (PIPE_BUF of Linux; its usual capacity is 64 KiB). */
+/** A pipe accepts this much even if nobody reads (PIPE_BUF of Linux; its usual capacity is 64 KiB). */
 const safeBytes = 4096
 const capacityBytes = 64 * 1024
-/** A write that is stuck for so long may wait for our reading: Apache mod_cgi sends the whole body first. */
+/**
+ * A write that blocks for this long may be waiting for us to read: Apache mod_cgi sends the whole body first.
+ */
 const stuckMs = 20
 const maxRetryMs = 16
 
 export interface WireOptions {
   readonly fd: number
   readonly stdio: TakenStdio
-  /** Nothing is left to be read on stdin: the web server cannot be waiting for us to read. */
+  /** Nothing is left to read on stdin: the web server cannot be waiting for us to read. */
   readonly mayBlock: () => boolean
-  /** Writing is stuck (true), or goes on (false). */
+  /** Reports that writing is blocked (true), or continues (false). */
   readonly stuck: (stuck: boolean) => void
 }
 
 export class StdoutWriter implements Sink {
   readonly #options: WireOptions
-  /** Bytes that were taken from us. */
+  /** Bytes accepted so far. */
   bytes = 0
-  /** A thread is busy writing; the process cannot end by itself before it is done. */
+  /** A thread is busy writing; the process cannot end before it is done. */
   pending = false
 
   constructor(options: WireOptions) {
@@ -38,9 +40,9 @@ export class StdoutWriter implements Sink {
   }
 
   /**
-   * One write, synchronous: the cheapest there is. Only for what cannot get stuck for long.
-   * @returns how many bytes were taken; the rest is for {@link send}.
-   * @throws ReaderGone, or what the system said
+   * One synchronous write: the cheapest kind. Only for amounts that cannot block for long.
+   * @returns how many bytes were accepted; the rest is for {@link send}.
+   * @throws ReaderGone, or the system error
    */
   now(bytes: Uint8Array): number {
     const limit = this.#options.mayBlock() ? capacityBytes : safeBytes
@@ -58,7 +60,7 @@ export class StdoutWriter implements Sink {
     return at
   }
 
-  /** @throws ReaderGone, or what the system said */
+  /** @throws ReaderGone, or the system error */
   async send(bytes: Uint8Array): Promise<void> {
     this.#options.stdio.written = true
     const timer = this.#options.mayBlock() ? undefined : setTimeout(this.#options.stuck, stuckMs, true)
@@ -68,8 +70,8 @@ export class StdoutWriter implements Sink {
       while (at < bytes.byteLength) {
         const count = await this.#write(bytes, at)
         at += count
-        // The descriptor is non-blocking: somebody opened process.stdin on the socket that mod_cgid
-        // gives for both, or the launcher made it so.
+        // The descriptor is non-blocking: the app opened process.stdin on the socket that mod_cgid uses for
+        // both, or the launcher made it so.
         retryMs = count > 0 ? 0 : Math.min(maxRetryMs, retryMs * 2 + 1)
         if (retryMs > 0) await after(retryMs)
       }

@@ -1,14 +1,15 @@
-/** Arguments of a CGI script that a stranger wrote. */
+/** Removes command-line arguments that come from the request. */
 import { percentDecode } from '../../env/text.js'
 
 /**
  * RFC 3875 section 4.4: a web server may append the words of a query without "=" to the command line
- * (CVE-2012-1823). An app that reads options would take them for its owner's: they are removed.
+ * (CVE-2012-1823). An app that parses options would trust them as if its owner had set them, so they are
+ * removed.
  *
- * Apache puts backslashes before what a shell would read; Python's server gives the query as one word.
+ * Apache escapes shell characters with backslashes; Python's server passes the query as one word.
  *
  * @param argv changed in place
- * @param first index of the first argument that may be such a word: what precedes it started the script
+ * @param first index of the first argument that may be such a word: earlier ones started the script
  */
 export function dropQueryWords(argv: string[], query: string | undefined, first = 2): void {
   if (!query || query.includes('=') || argv.length <= first) return

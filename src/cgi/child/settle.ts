@@ -1,33 +1,33 @@
-/** What was scheduled runs before a process ends: log lines of frameworks come after their reply. */
+/** Lets scheduled callbacks run before the process ends: frameworks write log lines after their reply. */
 
-/** How long callbacks that schedule further ones may go on, in milliseconds. */
+/** How long callbacks that schedule further ones may continue, in milliseconds. */
 const callbacksMs = 100
 
-/** As Node names them: what threads do with files; writes to pipes and sockets. */
+/** Node's names for file operations in threads, and for writes to pipes and sockets. */
 const fileRequests = /^FSReq/
 const writeRequests = /WriteWrap$|^ShutdownWrap$/
 
 export interface SettleOptions {
   /** How long writes may take, in milliseconds. */
   readonly writesMs: number
-  /** How many threads are busy for ourselves; they are not waited for. */
+  /** How many threads work for cgiup itself; they are not waited for. */
   readonly ours: () => number
-  /** Called once, when it takes longer than one turn of the event loop. */
+  /** Called once, if it takes longer than one turn of the event loop. */
   readonly waits: () => void
 }
 
 /**
- * Resolves when nothing is about to happen: no promise reaction, no `setImmediate`, no timer that is due
+ * Resolves when nothing is about to run: no promise reaction, no `setImmediate`, no timer that is due
  * (`setTimeout` of 0 or 1), no write to a file or pipe. Open connections, servers and later timers are not
  * waited for.
  *
- * @returns false when a thread is still busy with a file: the process would wait for it
+ * @returns false if a thread is still busy with a file: the process would wait for it
  */
 export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<boolean> {
   await immediate()
   const started = Date.now()
   let told = false
-  // Those of an app that keeps some forever do not count; a turn in which one ends does.
+  // An app may keep some timers forever: they do not count, but a turn in which one ends does.
   let timers = Number.POSITIVE_INFINITY
   for (;;) {
     const now = activity()
@@ -41,7 +41,7 @@ export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<
     if (now.immediates > 0 && !writing) await immediate()
     else {
       timers = now.timers
-      // Behind all timers that were due, as its own time is the shortest there is.
+      // Runs after all timers that were due, because it has the shortest possible delay.
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
   }

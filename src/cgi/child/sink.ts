@@ -1,10 +1,10 @@
 /** Where the bytes of a reply go. */
 export interface Sink {
-  /** Writes at once what can be written without waiting. @returns how many bytes were taken */
+  /** Writes as much as possible without waiting. @returns how many bytes were accepted */
   now(bytes: Uint8Array): number
-  /** Resolves when the sink wants more. @throws ReaderGone when nobody reads any more */
+  /** Resolves when the sink accepts more. @throws ReaderGone if the reader has closed the connection */
   send(bytes: Uint8Array): Promise<void>
 }
 
-/** The web server closed the connection before the reply was complete; the reply is not wanted any more. */
+/** The web server closed the connection before the reply was complete, so it no longer wants the reply. */
 export class ReaderGone extends Error {}

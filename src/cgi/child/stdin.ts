@@ -1,4 +1,4 @@
-/** The request body: pulled, read ahead while the reply is stuck, drained at the end. */
+/** The request body: read on demand, read ahead while the reply is blocked, drained at the end. */
 import { RequestError } from '../../core/errors.js'
 import type { Body } from '../../core/exchange.js'
 import { stdinLimits } from '../../core/limits/cgi.js'
@@ -10,9 +10,9 @@ export type StdinLimits = LimitOptions<typeof stdinLimits>
 
 /** Where the bytes of a body come from. */
 export interface ByteSource {
-  /** The next bytes, at most so many; null at the end. One call at a time. */
+  /** The next bytes, at most `size`; null at the end. One call at a time. */
   read(size: number): Promise<Uint8Array | null>
-  /** Somebody may be waiting for the bytes to be taken, or reset the connection when they are not. */
+  /** Whether a peer may wait for the bytes to be read, or reset the connection if they are not. */
   readonly drainable: boolean
 }
 
@@ -24,11 +24,11 @@ export class Stdin implements Body {
   readonly #limits: LimitValues<typeof stdinLimits>
   /** Bytes still to come; null while it is unknown. */
   #left: number | null
-  /** Nothing more is to be read from the source. */
+  /** The source must not be read any more. */
   #ended: boolean
   #error: RequestError | null = null
   #cancelled = false
-  /** Read, but not yet asked for; what the memory limit leaves out is in the spool. */
+  /** Read, but not yet requested; bytes beyond the memory limit are in the spool. */
   #memory: Uint8Array[] = []
   #inMemory = 0
   #spool: Spool | null = null
@@ -36,10 +36,10 @@ export class Stdin implements Body {
   #step: Promise<void> | null = null
   #drained = 0
   #given = 0
-  /** Called once, when reading failed: the client or the server has disconnected. */
+  /** Called once, if reading failed: the client or the server has disconnected. */
   onGone: ((error: RequestError) => void) | null = null
 
-  /** @param length what CONTENT_LENGTH says; null: up to the end. */
+  /** @param length from CONTENT_LENGTH; null: read to the end. */
   constructor(source: ByteSource, length: number | null, limits: StdinLimits = {}) {
     this.#source = source
     this.length = length
@@ -48,7 +48,7 @@ export class Stdin implements Body {
     this.#limits = limitValues(stdinLimits, limits)
   }
 
-  /** Nothing is left to be read from the source. */
+  /** Nothing is left to read from the source. */
   get ended(): boolean {
     return this.#ended
   }
@@ -64,7 +64,7 @@ export class Stdin implements Body {
         return piece
       }
       if (this.#error) throw this.#error
-      // The last piece may still be on its way into the spool.
+      // The last chunk may still be on its way into the spool.
       if (this.#ended && !this.#step) {
         this.#dropSpool()
         return null
@@ -86,7 +86,7 @@ export class Stdin implements Body {
     this.#dropSpool()
   }
 
-  /** Keeps reading while the app does not: the web server may not take the reply before. */
+  /** Keeps reading while the app does not: the web server may not read the reply before. */
   readAhead(on: boolean): void {
     const start = on && !this.#ahead
     this.#ahead = on
@@ -98,9 +98,9 @@ export class Stdin implements Body {
   }
 
   /**
-   * Throws the rest away: mod_cgid resets the connection when a script leaves bytes unread, and the
-   * reply is lost with it; fcgiwrap answers 502.
-   * @returns false when a limit (drainBytes, drainMs) came before the end.
+   * Discards the rest: if a script leaves bytes unread, mod_cgid resets the connection and the reply is lost;
+   * fcgiwrap answers 502.
+   * @returns false if a limit (drainBytes, drainMs) was reached before the end.
    */
   async drain(): Promise<boolean> {
     this.#ahead = false
@@ -115,7 +115,7 @@ export class Stdin implements Body {
     return true
   }
 
-  /** One read; shared by all who wait for it. */
+  /** One read, shared by all callers that wait for it. */
   #advance(): Promise<void> {
     this.#step ??= this.#readOnce().then(
       () => {
@@ -135,8 +135,8 @@ export class Stdin implements Body {
   }
 
   async #readOnce(): Promise<void> {
-    // RFC 3875 4.2: "the script MUST NOT attempt to read more than CONTENT_LENGTH bytes". Python's host
-    // gives the client's connection, where the next request may follow.
+    // RFC 3875 4.2: "the script MUST NOT attempt to read more than CONTENT_LENGTH bytes". Python's server
+    // passes the client's connection, on which the next request may follow.
     const size = this.#left === null ? pieceBytes : Math.min(pieceBytes, this.#left)
     const piece = await this.#source.read(size)
     if (piece === null) this.#end()

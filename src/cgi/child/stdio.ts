@@ -1,22 +1,22 @@
 /**
- * Descriptor 1 of a CGI script is the wire (RFC 3875 section 6): what the app prints goes to stderr,
- * and `process.exit()` waits for the reply. To be done before the app is loaded.
+ * Descriptor 1 of a CGI script is the wire (RFC 3875 section 6): output of the app goes to stderr instead,
+ * and `process.exit()` waits for the reply. Must be set up before the app is loaded.
  */
 import { writeSync } from 'node:fs'
 import { isNph } from '../codec/check.js'
 import { logLine } from '../codec/error-text.js'
 
-/** What this process knows of its stdio; one for all copies of the package that it loads. */
+/** What this process knows about its stdio; shared by all copies of the package that it loads. */
 export interface TakenStdio {
-  /** `process.exit` as it was. */
+  /** The original `process.exit`. */
   readonly exit: (code?: number | string | null) => never
-  /** Something was written on fd 1. */
+  /** Something was written to fd 1. */
   written: boolean
-  /** The app called `process.exit()` while a reply is owed; null when none is. */
+  /** Handles a `process.exit()` of the app while a reply is pending; null if none is. */
   exiting: (() => void) | null
-  /** The process ends, whatever the reason: the last, synchronous chance. */
+  /** Called when the process ends for any reason: the last, synchronous chance. */
   ending: ((code: number) => void) | null
-  /** An exception is on its way through the app's own listeners. */
+  /** An exception is being passed to the app's own listeners. */
   unwinding: boolean
 }
 
@@ -24,8 +24,8 @@ const key = Symbol.for('cgiup.stdio')
 const exitMark: unique symbol = Symbol.for('cgiup.ProcessExit') as never
 
 /**
- * Takes fd 1 from the app. `console.log` and `process.stdout` write to stderr from now on, HTTP_PROXY
- * leaves `process.env`, and `process.exit()` no longer cuts a reply. May be called again.
+ * Takes fd 1 away from the app. From now on `console.log` and `process.stdout` write to stderr, HTTP_PROXY is
+ * removed from `process.env`, and `process.exit()` no longer cuts off a reply. May be called again.
  */
 export function takeStdout(): TakenStdio {
   const holder = globalThis as { [key]?: TakenStdio }
@@ -38,12 +38,12 @@ export function takeStdout(): TakenStdio {
   printToStderr()
   process.exit = (code) => guardedExit(stdio, code)
   process.on('exit', (code) => lastChance(stdio, code))
-  // httpoxy, CVE-2016-5385: the client's Proxy header, and HTTP libraries believe it.
+  // httpoxy, CVE-2016-5385: it is the client's Proxy header, and HTTP libraries trust it.
   delete process.env.HTTP_PROXY
   return stdio
 }
 
-/** `console.log` and `process.stdout` write to stderr from now on: a server has no use for fd 1. */
+/** Makes `console.log` and `process.stdout` write to stderr from now on: a server has no use for fd 1. */
 export function printToStderr(): void {
   Object.defineProperty(process, 'stdout', {
     configurable: true,
@@ -53,13 +53,13 @@ export function printToStderr(): void {
 }
 
 /**
- * `process.exit()` never comes back to the app: it ends the process, or, while a reply is owed, throws
- * this. The reply is then delivered as far as the app has written it.
+ * `process.exit()` never returns to the app: it ends the process or, while a reply is pending, throws this.
+ * The reply is then sent as far as the app has written it.
  */
 export class ProcessExit extends Error {
   readonly [exitMark] = true
   override readonly name = 'ProcessExit'
-  /** One line: frameworks log what they catch, and nothing is wrong. */
+  /** One line: frameworks log exceptions that they catch, but nothing is wrong here. */
   override readonly stack = `${this.name}: ${this.message}`
 }
 
@@ -71,12 +71,12 @@ function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]
   if (stdio.exiting === null) return stdio.exit(code)
   if (code !== undefined) process.exitCode = code as number
   stdio.exiting()
-  // In a listener for uncaught exceptions: an exception from there would end the process on the spot.
+  // In a listener for uncaught exceptions, throwing would end the process immediately.
   if (stdio.unwinding) return undefined as never
   throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is sent first`)
 }
 
-/** Enough of it, where the child has not read it. */
+/** Sufficient if the child has not read the environment. */
 const environ = { get: (name: string) => process.env[name] }
 
 function lastChance(stdio: TakenStdio, code: number): void {
@@ -91,7 +91,7 @@ function lastChance(stdio: TakenStdio, code: number): void {
   }
 }
 
-/** A plain page, at once, where everything else has failed. */
+/** Writes a plain page, synchronously, after everything else has failed. */
 export function writePage(stdio: TakenStdio, nph = isNph(environ)): void {
   const status = nph
     ? 'HTTP/1.1 500 Internal Server Error\r\nConnection: close'
@@ -104,17 +104,17 @@ export function writePage(stdio: TakenStdio, nph = isNph(environ)): void {
       `${status}\r\nContent-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n\r\n${body}`,
     )
   } catch {
-    // Nobody reads it.
+    // There is no reader.
   }
 }
 
 /**
- * Diagnostics are never worth more than the reply: what cannot be written is lost.
+ * Diagnostics are less important than the reply: text that cannot be written is lost.
  *
- * @param last the process ends with this turn: what a stream would write later is lost
+ * @param last the process ends in this turn: a stream would lose text that it buffers
  */
 export function writeStderr(text: string, last = false): void {
-  // A line of the app's is half written: ours comes behind it, not into it.
+  // The app has a half-written line: our line must come after it, not inside it.
   if (!last && process.getActiveResourcesInfo().some((name) => name.endsWith('WriteWrap'))) {
     process.stderr.write(text)
     return
@@ -124,7 +124,7 @@ export function writeStderr(text: string, last = false): void {
   try {
     while (at < bytes.length) at += writeSync(2, bytes, at)
   } catch (error) {
-    // The pipe is full, and non-blocking as the app has opened process.stderr: that waits for the reader.
+    // The pipe is full, and non-blocking because the app opened process.stderr, which waits for the reader.
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') process.stderr.write(bytes.subarray(at))
   }
 }

@@ -1,10 +1,10 @@
-/** Node streams in the place of descriptors 0 and 1. */
+/** Node streams in place of descriptors 0 and 1. */
 import type { Readable, Writable } from 'node:stream'
 import type { Sink } from './sink.js'
 import { ReaderGone } from './sink.js'
 import type { ByteSource } from './stdin.js'
 
-/** Takes from a Readable only what is asked for: bytes behind the body stay in it. */
+/** Reads from a Readable only the requested bytes: bytes after the body stay in it. */
 export class StreamSource implements ByteSource {
   readonly #stream: Readable
   readonly drainable = true
@@ -45,14 +45,14 @@ function bytesOf(piece: unknown): Uint8Array {
 }
 
 export interface StreamSinkOptions {
-  /** Writing is stuck (true), or goes on (false). */
+  /** Reports that writing is blocked (true), or continues (false). */
   readonly stuck: (stuck: boolean) => void
 }
 
-/** A write that is stuck for so long may wait for our reading. */
+/** A write that blocks for this long may be waiting for us to read. */
 const stuckMs = 20
 
-/** Writes on a Writable and waits until it wants more. */
+/** Writes to a Writable and waits until it accepts more. */
 export class StreamSink implements Sink {
   readonly #stream: Writable
   readonly #stuck: (stuck: boolean) => void
@@ -83,7 +83,7 @@ export class StreamSink implements Sink {
     if (!this.#stream.write(bytes)) await this.#drained()
   }
 
-  /** The reply is whole. Resolves when the stream has taken it. @throws ReaderGone */
+  /** The reply is complete. Resolves when the stream has accepted it. @throws ReaderGone */
   async end(): Promise<void> {
     if (this.#stream.destroyed || this.#error) throw this.#gone()
     await new Promise<void>((resolve, reject) => {

@@ -1,11 +1,11 @@
-/** What a script needs to know of a request before it can answer it. No IO. */
+/** What a script must check in a request before it can answer. No IO. */
 
 import { RequestError } from '../../core/errors.js'
 import type { Env } from '../../core/exchange.js'
 import { contentLengthOf } from '../../env/headers.js'
 import { serverOf } from '../../env/server.js'
 
-/** What is wrong with the variables of a request; null when it can be answered. */
+/** What is wrong with the variables of a request; null if it can be answered. */
 export function checkRequest(env: Env): RequestError | null {
   const method = env.get('REQUEST_METHOD')
   // RFC 3875 4.1.12: REQUEST_METHOD is always set; 4.3: "The script ... SHOULD reject unsupported methods".
@@ -35,8 +35,8 @@ export function checkRequest(env: Env): RequestError | null {
 }
 
 /**
- * RFC 3875 section 5.1 leaves it to the server how a script says that it writes whole HTTP responses:
- * Apache and cgiup know it by a file name that begins with `nph-`; fcgiwrap, Go and Python do not.
+ * RFC 3875 section 5.1 leaves it to the server how it recognizes a script that writes whole HTTP responses:
+ * for Apache and cgiup its file name begins with `nph-`; fcgiwrap, Go and Python have no such scripts.
  */
 export function isNph(env: Pick<Env, 'get'>): boolean {
   const path = env.get('SCRIPT_FILENAME') || env.get('SCRIPT_NAME') || ''

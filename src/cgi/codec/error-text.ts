@@ -1,9 +1,9 @@
-/** What the log of a request says of an error, and of every reply that says there was one. */
+/** The text that logs show for an error, and for every reply that reports one. */
 import { CgiupError, RequestError, SystemError } from '../../core/errors.js'
 import type { Env, Reply } from '../../core/exchange.js'
 import { reasonPhrase } from './status.js'
 
-/** With its stack where it is a defect of the app; a fault of the request or the machine needs none. */
+/** Includes the stack for bugs in the app; faults of the request or the machine need none. */
 export function textOf(error: unknown): string {
   if (error instanceof RequestError) return `${error.message} (${error.code})`
   if (error instanceof SystemError) return `${error.message}\n${error.fix}`
@@ -11,20 +11,20 @@ export function textOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }
 
-/** A line about a request, ended by a line feed. Further lines of the text are indented. */
+/** A line about a request, with a line feed at its end. Further lines of the text are indented. */
 export function logLine(env: Pick<Env, 'get'>, text: string): string {
-  // No line breaks of the client's in the log.
+  // The client must not be able to insert line breaks into the log.
   const line = `${env.get('REQUEST_METHOD') ?? '-'} ${pathOf(env)}`.replace(/[^ -~]/g, '?').slice(0, 200)
   return `cgiup: ${line}: ${harmless(text)}\n`
 }
 
-/** Without the query, and without a name and password before the host: both may be secrets. */
+/** Without the query, and without user name and password before the host: both may be secrets. */
 function pathOf(env: Pick<Env, 'get'>): string {
   const target = env.get('REQUEST_URI') || `${env.get('SCRIPT_NAME') ?? ''}${env.get('PATH_INFO') ?? ''}`
   return target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*/s, '')
 }
 
-/** What clients send comes back in messages of errors: it begins no line, and changes no terminal. */
+/** Error messages may quote the client: the text must not begin a line or send terminal escapes. */
 function harmless(text: string): string {
   return text
     .replace(/[^\P{Cc}\n\t]/gu, (c) =>
@@ -33,17 +33,18 @@ function harmless(text: string): string {
     .replace(/\n(?=\S)/g, '\n    ')
 }
 
-/** Of a reply whose head is out. @param sent bytes of body before the break; null when that is not known */
+/** For a reply whose head was sent. @param sent bytes of body before the break; null if unknown */
 export function cutOffText(error: unknown, sent: number | null): string {
   return `The reply was cut off${sent === null ? '' : ` after ${sent} bytes of its body`}: ${textOf(error)}`
 }
 
-/** What Node's streams say of a request or response that was destroyed; with `aborted`, ECONNRESET does, too. */
+/** Node's errors for a request or response stream that was destroyed; ECONNRESET too, with `aborted`. */
 const destroyed = /^ERR_STREAM_(PREMATURE_CLOSE|DESTROYED)$/
 
 /**
- * What a handler may well fail with when its client has left: our own error of the request, what
- * `fetch(url, { signal })` and its like make of the signal, what streams make of their end. Everything else is a defect.
+ * Whether an error only reflects that the client disconnected: our own error of the request, the abort error
+ * of `fetch(url, { signal })` and the like, or the stream error of a closed connection. Any other error is a
+ * bug.
  */
 export function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -56,18 +57,18 @@ export function workFailed(env: Env, error: unknown): string {
   return logLine(env, `work after the reply failed: ${textOf(error)}`)
 }
 
-/** Replies whose reason is in the log. */
+/** Replies whose cause is already logged. */
 const explained = new WeakSet<Reply>()
 
-/** The log says already, with method and path, why the answer is this reply. */
+/** Marks a reply whose cause the log already shows, with method and path. */
 export function markExplained<R extends Reply>(reply: R): R {
   explained.add(reply)
   return reply
 }
 
 /**
- * What {@link logLine} says of a reply of 500 or above: whoever made it, the log of every gateway has it once.
- * Null for all others, and where {@link markExplained} was called for it.
+ * The {@link logLine} text for a reply with status 500 or above, so that every gateway logs it once, whoever
+ * created it. Null for other replies, and for those marked with {@link markExplained}.
  */
 export function failureText(reply: Reply): string | null {
   if (reply.status < 500 || explained.delete(reply)) return null

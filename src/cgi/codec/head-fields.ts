@@ -1,4 +1,4 @@
-/** The header fields of a reply: checked, sorted by what CGI says of them. No IO. */
+/** The header fields of a reply: checked, and sorted by their meaning in CGI. No IO. */
 import { AppError } from '../../core/errors.js'
 import type { HeaderList } from '../../core/exchange.js'
 
@@ -10,7 +10,7 @@ const locationField = 3
 const connectionField = 4
 const dropped = 5
 
-/** A Map: an object has `constructor` and `__proto__` without being asked. */
+/** A Map: an object would inherit `constructor` and `__proto__`. */
 const special: ReadonlyMap<string, number> = new Map([
   ['content-type', contentTypeField],
   ['content-length', contentLengthField],
@@ -38,7 +38,7 @@ export interface Fields {
   notes: string[]
 }
 
-/** Names seen before, with their kind: the same few come with every reply. */
+/** Cache of the kind of each name: the same few names come with every reply. */
 const kinds = new Map<string, number>()
 const maxKinds = 512
 

@@ -1,4 +1,4 @@
-/** The lines of a program's head, one after the other, and what they make together. No IO. */
+/** Parses the lines of a program's head one by one, and combines them. No IO. */
 
 import { ProgramError } from '../../core/errors.js'
 import type { HeaderList } from '../../core/exchange.js'
@@ -166,7 +166,7 @@ export class HeadReader {
   }
 }
 
-/** The end of a string without white space around it; other than trim(), 0xA0 is a byte like others. */
+/** The rest of a string, trimmed; unlike trim(), it keeps 0xA0, which is an ordinary byte here. */
 function withoutWhiteSpace(text: string, from: number): string {
   let end = text.length
   let at = from
@@ -179,7 +179,7 @@ function isWhiteSpace(code: number): boolean {
   return code === 32 || code === 9
 }
 
-/** Bytes made readable: a JSON string of their beginning, all but printable ASCII escaped. */
+/** The beginning of the bytes in readable form: a JSON string with everything but printable ASCII escaped. */
 export function quote(latin1: string): string {
   const cut = latin1.length > shownBytes
   const text = JSON.stringify(latin1.slice(0, shownBytes)).replace(
@@ -192,17 +192,17 @@ export function quote(latin1: string): string {
 /** The four responses of RFC 3875 section 6.2. */
 type HeadKind = 'document' | 'local-redirect' | 'client-redirect' | 'client-redirect-document'
 
-/** What a program said before its body. */
+/** The head of a program's output. */
 export interface ProgramHead {
   readonly kind: HeadKind
   /** 200 to 599; 302 for a redirect without Status. */
   readonly status: number
   /** As the program wrote it; absent when it wrote none. */
   readonly reason?: string
-  /** Fields as written, in order, repeats kept; without Status, and without fields of no value. */
+  /** Fields as written, in order, repeats kept; without Status, and without fields that have no value. */
   readonly headers: HeaderList
   /** Value of the Location field. For a local redirect, the path (and query) of this server. */
   readonly location?: string
-  /** The program writes whole HTTP responses; they are to be passed on unmodified. */
+  /** The program writes whole HTTP responses, which must be passed on unmodified. */
   readonly nph: boolean
 }

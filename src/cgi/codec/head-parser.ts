@@ -1,6 +1,6 @@
 /**
- * The way back from a program's output to a reply head (RFC 3875 section 6). No IO: feed it what the
- * program wrote, in any pieces.
+ * Parses a program's output into a reply head (RFC 3875 section 6). No IO: the caller pushes the output, in
+ * chunks of any size.
  */
 
 import { ProgramError } from '../../core/errors.js'
@@ -8,21 +8,21 @@ import type { ProgramHead } from './head-lines.js'
 import { HeadReader, quote } from './head-lines.js'
 
 export interface HeadParserOptions {
-  /** Largest head in bytes, line ends included. Default 65,536. Crossed: PROGRAM_HEAD_TOO_LARGE. */
+  /** Largest head in bytes, line ends included. Default 65,536. Above it: PROGRAM_HEAD_TOO_LARGE. */
   readonly maxBytes?: number
   /** The output is a whole HTTP response (RFC 3875 section 5). Default false. */
   readonly nph?: boolean
 }
 
-/** Bytes of the output's beginning that are kept for messages. */
+/** Bytes from the beginning of the output that are kept for messages. */
 const kept = 101
-/** So much is checked in one go: a head is small, and what follows it is not ours to decode. */
+/** How many bytes are decoded at a time: heads are small, and the body after them must not be decoded. */
 const windowBytes = 4096
 
 export class HeadParser {
   readonly #maxBytes: number
   readonly #reader: HeadReader
-  /** The line that has begun but not ended. */
+  /** The unfinished last line. */
   #partial = ''
   #bytes = 0
   #start = ''
@@ -38,9 +38,9 @@ export class HeadParser {
   }
 
   /**
-   * Takes the next piece of output. Null until the head is complete; then the head and what follows
-   * it in this piece. Not to be called again after that, nor after an error.
-   * @throws ProgramError PROGRAM_HEAD_INVALID as soon as a line is wrong, PROGRAM_HEAD_TOO_LARGE
+   * Parses the next chunk of output. Null until the head is complete; then the head, and the rest of this
+   * chunk. Do not call it again after that, nor after an error.
+   * @throws ProgramError PROGRAM_HEAD_INVALID as soon as a line is invalid, PROGRAM_HEAD_TOO_LARGE
    */
   push(chunk: Uint8Array): { head: ProgramHead; rest: Uint8Array } | null {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)

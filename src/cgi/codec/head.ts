@@ -1,6 +1,6 @@
 /**
- * The reply head as a script writes it (RFC 3875 section 6), from a {@link Reply} to bytes on the
- * wire. No IO. The way back, from a program's output to a head, is head-parser.ts.
+ * Encodes the head of a {@link Reply} as a script writes it (RFC 3875 section 6). No IO. head-parser.ts does
+ * the reverse: it parses a program's output.
  */
 
 import { AppError } from '../../core/errors.js'
@@ -11,30 +11,30 @@ import { isNullBodyStatus, reasonPhrase } from './status.js'
 
 export { reasonPhrase } from './status.js'
 
-/** A reply that has been checked: what is in it may go on the wire as it is. */
+/** A reply that has been checked: its contents may be sent unchanged. */
 export interface PreparedReply {
   readonly status: number
   readonly reason: string
-  /** `name, value, …`: CGI fields first (RFC 3875 section 8.2), nothing about the connection. */
+  /** `name, value, …`: CGI fields first (RFC 3875 section 8.2), no connection fields. */
   readonly headers: string[]
-  /** What to send; null when the reply has no content, or may not have any (HEAD, 204, 205, 304). */
+  /** What to send; null if the reply has no content, or must not have any (HEAD, 204, 205, 304). */
   readonly body: Reply['body']
-  /** Bytes of `body` that must follow the head; null when it is not known before the end. */
+  /** Bytes of `body` that must follow the head; null if unknown before the end. */
   readonly length: number | null
-  /** A streamed body that may not be sent: the adapter calls `return()` on its iterator. */
+  /** A streamed body that must not be sent: the adapter calls `return()` on its iterator. */
   readonly dropped: AsyncIterable<Uint8Array> | null
-  /** What had to be corrected, one sentence each, for the log; null when nothing had to be. */
+  /** Corrections, one sentence each, for the log; null if there were none. */
   readonly notes: readonly string[] | null
-  /** `body` is the whole HTTP response (see {@link Reply.verbatim}); no head is to be written. */
+  /** `body` is the whole HTTP response (see {@link Reply.verbatim}); no head is written. */
   readonly verbatim: boolean
 }
 
 /**
- * Checks a reply and gives it the fields a gateway needs: Content-Type and Content-Length right,
- * fields about the connection removed, no content where none is allowed.
+ * Checks a reply and adds the fields that a gateway needs: corrects Content-Type and Content-Length, removes
+ * connection fields, and drops content where it is not allowed.
  *
  * @param method the request method; only `HEAD` matters.
- * @param gateway a web server reads the reply as CGI output. False when it goes out as HTTP.
+ * @param gateway whether a web server parses the reply as CGI output. False if it is sent as HTTP.
  * @throws AppError HEADER_INVALID, STATUS_INVALID, CONTENT_LENGTH_INVALID, REPLY_INVALID.
  */
 export function prepareReply(reply: Reply, method: string, gateway = true): PreparedReply {
@@ -65,7 +65,7 @@ export function prepareReply(reply: Reply, method: string, gateway = true): Prep
   let contentLength = fields.contentLength
 
   if (isNullBodyStatus(status)) {
-    // RFC 9110 8.6: no Content-Length with 204; of a 304 it would describe another response.
+    // RFC 9110 8.6: no Content-Length with 204; with 304 it would describe another response.
     contentLength = status === 205 ? '0' : null
     send = null
   } else {
@@ -86,8 +86,8 @@ export function prepareReply(reply: Reply, method: string, gateway = true): Prep
   if (send === null) sendLength = 0
 
   if (fields.location !== null) {
-    // Apache makes a redirect of every Location with status 200 and throws the body away
-    // (RFC 3875 6.2.2 and 6.2.3 have no other use for it): the two cannot go together.
+    // Apache turns every Location with status 200 into a redirect and drops the body (RFC 3875 6.2.2 and
+    // 6.2.3 have no other use for it): the two must not be combined.
     if (status === 200 && gateway)
       notes.push('Location was removed: with status 200, web servers would redirect and drop the body.')
     else headers.push('Location', fields.location)
@@ -114,14 +114,14 @@ export interface EncodeOptions {
   readonly nph?: boolean
   /** SERVER_PROTOCOL of the request; NPH only. `HTTP/1.0` gets a 1.0 status line, all others 1.1. */
   readonly protocol?: string
-  /** Value of the Date field; NPH only, when the reply has none of its own. */
+  /** Value of the Date field; NPH only, if the reply has none of its own. */
   readonly date?: string
 }
 
 /**
- * The head with its empty line, as a Latin-1 string (one character per byte), lines ended by CR LF.
- * `Status` is always there, first and with a reason: without it Apache mod_proxy_fcgi, Caddy and h2o
- * answer a redirect with 200.
+ * The head with its empty line, as a Latin-1 string (one character per byte), with CR LF line ends. `Status`
+ * is always present, first and with a reason: without it Apache mod_proxy_fcgi, Caddy and h2o answer a
+ * redirect with 200.
  */
 export function encodeHead(reply: PreparedReply, options?: EncodeOptions): string {
   let head = options?.nph ? statusLine(reply, options) : `Status: ${reply.status} ${reply.reason}\r\n`
@@ -134,7 +134,7 @@ function statusLine(reply: PreparedReply, options: EncodeOptions): string {
   const version = options.protocol === 'HTTP/1.0' ? 'HTTP/1.0' : 'HTTP/1.1'
   let line = `${version} ${reply.status} ${reply.reason}\r\n`
   if (options.date && !hasField(reply.headers, 'date')) line += `Date: ${options.date}\r\n`
-  // RFC 3875 5.2: an NPH script takes part in no persistent connection.
+  // RFC 3875 5.2: an NPH script does not use persistent connections.
   return `${line}Connection: close\r\n`
 }
 
@@ -143,7 +143,7 @@ function hasField(headers: readonly string[], name: string): boolean {
   return false
 }
 
-/** Bytes of a body in one piece; null for a streamed one. */
+/** Size of a body that is not streamed, in bytes; null for a streamed one. */
 function onePiece(body: Reply['body']): number | null {
   if (body === null) return 0
   if (typeof body === 'string') return Buffer.byteLength(body)
@@ -188,7 +188,7 @@ function checkReason(reason: string): string {
   )
 }
 
-/** RFC 9110 8.6: Content-Length is right or absent. `actual` is null when it cannot be known yet. */
+/** RFC 9110 8.6: Content-Length must be right or absent. `actual` is null if it is not known yet. */
 function checkLength(value: string | null, actual: number | null, notes?: string[]): string | null {
   if (actual === null) {
     if (value === null || /^[0-9]{1,15}$/.test(value)) return value
@@ -213,8 +213,8 @@ function guessType(body: Reply['body'], notes: string[]): string {
 const looked = 512
 
 /**
- * RFC 3875 section 6.3.1 wants a Content-Type with every body. Text and whole HTML pages are recognized
- * apart from other bytes by their beginning; of a streamed body nothing is known yet.
+ * RFC 3875 section 6.3.1 requires a Content-Type with every body. Text and complete HTML pages are recognized
+ * by their beginning; a streamed body has not produced any data yet.
  */
 function guessContentType(body: Reply['body']): string {
   if (typeof body === 'string') return textType(body.slice(0, looked))

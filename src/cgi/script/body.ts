@@ -1,8 +1,8 @@
-/** The body of a script's reply: complete, or broken, never cut short without notice. */
+/** The body of a script's reply: either complete or visibly broken, never truncated without notice. */
 import { ProgramError } from '../../core/errors.js'
 import type { ScriptRun } from './run.js'
 
-/** How long the last announced piece is held back to see whether more follows it, in milliseconds. */
+/** How long the last announced chunk is held back to see whether more follows, in milliseconds. */
 const surplusMs = 100
 
 export class ScriptBody implements AsyncIterableIterator<Uint8Array> {
@@ -13,8 +13,8 @@ export class ScriptBody implements AsyncIterableIterator<Uint8Array> {
   #done = false
 
   /**
-   * @param first what has already come.
-   * @param length bytes the script announced; null when it announced none.
+   * @param first the chunks received so far.
+   * @param length bytes the script announced; null if it announced none.
    */
   constructor(run: ScriptRun, first: Uint8Array[], length: number | null) {
     this.#run = run
@@ -40,7 +40,7 @@ export class ScriptBody implements AsyncIterableIterator<Uint8Array> {
     }
   }
 
-  /** The reply is not wanted any more. */
+  /** The reply is not needed any more. */
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (!this.#done) this.#run.abandon()
     this.#done = true
@@ -55,8 +55,8 @@ export class ScriptBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   /**
-   * All announced bytes are here. More of them, or a death by signal, and this piece is never sent, so
-   * that the client sees a broken reply. A script that keeps its output open after that is left alone.
+   * All announced bytes have arrived. If more follow, or the script dies by a signal, this chunk is never
+   * sent, so that the client sees a broken reply. A script that then keeps its output open is left alone.
    */
   async #last(): Promise<void> {
     if (this.#seen > (this.#length as number)) throw this.#wrongLength('at least')

@@ -1,4 +1,4 @@
-/** From a list of meta-variables (byte strings) to the environment of a process. */
+/** Converts a list of meta-variables (byte strings) to the environment of a process. */
 import { isUtf8 } from 'node:buffer'
 import { masked, shownValue } from '../../env/secrets.js'
 
@@ -8,12 +8,12 @@ export interface ScriptLaunch {
 }
 
 /**
- * Node writes the environment of a child as UTF-8, so a value that is not UTF-8 (`/caf%E9`, a Latin-1
- * header) cannot pass. Those few are set by a POSIX shell that then becomes the script; it is given
- * octal numbers only, nothing of the request is ever read as a command.
+ * Node writes the environment of a child as UTF-8, so values that are not UTF-8 (`/caf%E9`, a Latin-1 header)
+ * cannot be passed. A POSIX shell sets those few and then executes the script. It gets only octal numbers: no
+ * part of the request is interpreted as a command.
  */
 export function launch(command: readonly string[], list: readonly string[]): ScriptLaunch {
-  // Without a prototype: a variable may be called `__proto__`.
+  // No prototype: a variable may be called `__proto__`.
   const env: Record<string, string> = Object.create(null)
   let raw = ''
   for (let i = 0; i < list.length; i += 2) {
@@ -27,7 +27,7 @@ export function launch(command: readonly string[], list: readonly string[]): Scr
   return { command: ['/bin/sh', '-c', `${raw}unset PWD OLDPWD SHLVL; exec "$0" "$@"`, ...command], env }
 }
 
-/** The text that Node encodes back to these bytes; null when there is none. */
+/** The text that Node encodes back to these bytes; null if there is none. */
 export function decode(latin1: string): string | null {
   if (latin1.includes('\0')) return null
   if (!/[\x80-\xff]/.test(latin1)) return latin1
@@ -35,7 +35,7 @@ export function decode(latin1: string): string | null {
   return isUtf8(bytes) ? bytes.toString('utf8') : null
 }
 
-/** A command substitution drops line ends at the end of its output: the x keeps them. */
+/** A command substitution removes trailing line ends: the x protects them. */
 function assignment(name: string, latin1: string): string {
   return `${name}=$(printf '${octal(latin1)}x'); ${name}=\${${name}%x}; export ${name}; `
 }
@@ -47,7 +47,7 @@ function octal(latin1: string): string {
 /** A byte string as one word of a POSIX shell, safe to copy and paste. */
 export function shellWord(latin1: string): string {
   const text = decode(latin1)
-  // A control character would do something to the terminal it is pasted into, '!' to an interactive bash.
+  // A control character could affect the terminal it is pasted into; '!' could affect an interactive bash.
   if (text === null || /\p{Cc}/u.test(text)) return `"$(printf '${octal(latin1)}')"`
   return /^[A-Za-z0-9/._:,@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
@@ -55,7 +55,7 @@ export function shellWord(latin1: string): string {
 /**
  * A command line that runs the script by hand as it was run for the request.
  *
- * @param hides the value of that name is a secret: it is taken from a variable of the reader's shell
+ * @param hides whether the value of a name is a secret: it is replaced by a variable of the reader's shell
  */
 export function commandLine(
   command: readonly string[],
@@ -74,7 +74,7 @@ export function commandLine(
     else lines.push(`  ${name}=${shellWord(masked(value))}`)
   }
   const words = command.map((word) => shellWord(bytes(word))).join(' ')
-  // The body is not kept: the reader puts it into a file.
+  // The body is not kept: the reader must put it into a file.
   lines.push(`  ${words} < ${body > 0 ? `body # ${body} bytes` : '/dev/null'}`)
   return lines.join(' \\\n')
 }

@@ -1,9 +1,9 @@
-/** What went wrong with a script, with all that helps its author. */
+/** Errors of a script, with everything that helps its author. */
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { type ErrorCode, ProgramError } from '../../core/errors.js'
 import type { Exit } from './process.js'
 
-/** What was seen of the script, without secrets; for its author, never for a client in production. */
+/** What was observed of the script, without secrets; for its author, never for a client in production. */
 export interface ScriptReport {
   readonly file: string
   /** Its first bytes on standard output, as Latin-1. */
@@ -12,7 +12,7 @@ export interface ScriptReport {
   readonly stderr: string
   /** How it ended, in words. */
   readonly exit: string
-  /** A command line that runs it by hand with the same environment; secrets are variables of your shell. */
+  /** A command line that runs it by hand with the same environment; secrets are shell variables. */
   readonly command: string
 }
 
@@ -31,7 +31,7 @@ export function exitText(exit: Exit | null): string {
   return exit.code === null ? 'was not started' : `exited with code ${exit.code}`
 }
 
-/** Why the system could not start a script, in words its author can act on. */
+/** Why the system could not start a script, in words that its author can act on. */
 export function startFailure(error: NodeJS.ErrnoException, file: string, command: readonly string[]): string {
   const program = command[0] as string
   if (error.code === 'E2BIG') return 'the request makes the environment larger than the system allows (E2BIG)'
@@ -53,8 +53,8 @@ export function startFailure(error: NodeJS.ErrnoException, file: string, command
 const magics = ['2321', '7f454c46', 'feedface', 'feedfacf', 'cefaedfe', 'cffaedfe', 'cafebabe', '4d5a']
 
 /**
- * A file that is neither a script with a first line `#!` nor a binary would be run by /bin/sh
- * (execvp does so), whatever it is.
+ * A file that is neither a script with a first line `#!` nor a binary would be run by /bin/sh (as execvp
+ * does), whatever its contents.
  */
 export function isProgram(file: string): boolean {
   const start = Buffer.alloc(4)

@@ -9,8 +9,8 @@ import { Spool } from '../../serve/spool.js'
 export type SpoolLimits = LimitOptions<typeof spoolLimits>
 
 /**
- * A body of unknown length, read to its end. RFC 3875 4.2: the server removes the transfer-coding
- * and has to know CONTENT_LENGTH before it starts the script.
+ * Buffers a body of unknown length to its end. RFC 3875 4.2: the server removes the transfer-coding and must
+ * know CONTENT_LENGTH before it starts the script.
  *
  * @throws RequestError REQUEST_TOO_LARGE
  */
@@ -35,16 +35,16 @@ export async function spoolBody(body: Body, limits: SpoolLimits): Promise<Spool>
   }
 }
 
-/** Where the feed takes the body from: the client, or a spool that holds all of it. */
+/** Where the feed reads the body from: the client, or a spool that holds all of it. */
 export interface InputSource {
   read(): Promise<Uint8Array | null>
   cancel(): void
 }
 
 export interface FeedOptions extends SpoolLimits {
-  /** The script cannot go on because nobody takes its output. */
+  /** The script is blocked because nobody reads its output. */
   readonly outputBlocked: () => boolean
-  /** Called for every piece the script's pipe has taken. */
+  /** Called for every chunk that the script's pipe has accepted. */
   readonly onProgress: () => void
 }
 
@@ -52,9 +52,9 @@ export interface FeedOptions extends SpoolLimits {
 const lookMs = 50
 
 /**
- * Writes the body into the script's standard input, as fast as the script reads. When the script
- * cannot read because it waits to get rid of its output, and the client does not take that before it
- * has sent its body, the body is read ahead into a spool: both directions always move.
+ * Writes the body to the script's standard input, as fast as the script reads. Deadlock is possible: the
+ * script waits until its output is read, and the client reads only after it has sent its body. Then the body
+ * is read ahead into a spool.
  */
 export class Feed {
   #body: InputSource
@@ -71,7 +71,7 @@ export class Feed {
     this.#spool = new Spool(options.spoolMemoryBytes ?? spoolLimits.spoolMemoryBytes.standard)
   }
 
-  /** Resolves when the script has all of it, or wants no more. @throws RequestError of the body */
+  /** Resolves when the script has read all of it, or has closed its input. @throws RequestError of the body */
   async run(): Promise<void> {
     const pipe = this.#pipe
     try {
@@ -93,7 +93,7 @@ export class Feed {
     return this.#pipe.destroyed ? null : this.#spool.take()
   }
 
-  /** Brings the next piece of the body into the spool; one at a time, whoever asks. */
+  /** Reads the next chunk of the body into the spool; one call at a time, shared by all callers. */
   #fetch(): Promise<void> {
     if (!this.#fetching) {
       this.#fetching = this.#fetchOne().finally(() => {
@@ -110,7 +110,7 @@ export class Feed {
     else await this.#spool.append(piece)
   }
 
-  /** A client that is slow to send must not hold up a script that wants no more. */
+  /** A slow client must not delay a script that has closed its input. */
   #orClosed(reading: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const closed = () => resolve()
@@ -119,7 +119,9 @@ export class Feed {
     })
   }
 
-  /** Waits until the pipe takes more, reading ahead when nothing else would ever move. */
+  /**
+   * Waits until the pipe accepts more; reads ahead if client and script would otherwise wait for each other.
+   */
   async #room(): Promise<void> {
     const pipe = this.#pipe
     let ready = false

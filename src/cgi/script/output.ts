@@ -1,4 +1,4 @@
-/** What a script writes to standard output, taken piece by piece; back-pressure by not taking. */
+/** A script's standard output, read in chunks; back-pressure by not reading. */
 import type { Readable } from 'node:stream'
 
 const highWater = 64 * 1024
@@ -10,7 +10,7 @@ export class ScriptOutput {
   #ended = false
   #waiting: ((piece: Uint8Array | null) => void) | null = null
   #fullSince = 0
-  /** Called for every piece that comes. */
+  /** Called for every chunk that arrives. */
   onData: (() => void) | null = null
 
   constructor(stream: Readable) {
@@ -20,7 +20,7 @@ export class ScriptOutput {
     stream.on('end', () => this.end())
   }
 
-  /** The next piece, or null at the end. One call at a time. */
+  /** The next chunk, or null at the end. One call at a time. */
   take(): Promise<Uint8Array | null> {
     const piece = this.#queue.shift()
     if (piece) {
@@ -35,7 +35,7 @@ export class ScriptOutput {
     })
   }
 
-  /** Someone waits for the next piece. */
+  /** A caller waits for the next chunk. */
   get wanted(): boolean {
     return this.#waiting !== null
   }
@@ -44,26 +44,26 @@ export class ScriptOutput {
     return this.#ended && this.#queued === 0
   }
 
-  /** More is there, but not read, as nobody takes what has come. */
+  /** More output is available, but not read, because nobody has taken the earlier chunks. */
   get paused(): boolean {
     return this.#fullSince !== 0
   }
 
-  /** Nobody has taken what is here for so many milliseconds, and no more of it is read. */
+  /** Whether nobody has taken the available output for this long, and reading has paused. */
   blockedFor(ms: number): boolean {
     return this.#fullSince !== 0 && performance.now() - this.#fullSince >= ms
   }
 
-  /** What has come is all there is. */
+  /** No more output follows. */
   end(): void {
     this.#ended = true
     this.#give(null)
   }
 
   /**
-   * Reads on, to nowhere, so that the script can go on to its end.
+   * Reads and discards the rest, so that the script can run to its end.
    *
-   * @param most bytes of it, after which `over` is called, once
+   * @param most bytes to discard; then `over` is called, once
    */
   discard(most = Number.POSITIVE_INFINITY, over = () => {}): void {
     let left = most - this.#queued

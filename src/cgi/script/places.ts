@@ -1,4 +1,4 @@
-/** Places for scripts that run at the same time, and the queue before them. */
+/** Slots for scripts that run at the same time, and the queue for them. */
 import { availableParallelism } from 'node:os'
 import { RequestError } from '../../core/errors.js'
 import { type LimitOptions, limitValues } from '../../core/limits/limit.js'
@@ -6,7 +6,7 @@ import { placeLimits } from '../../core/limits/scripts.js'
 
 export type PlaceLimits = LimitOptions<typeof placeLimits>
 
-/** @returns gives the place back; may be called twice */
+/** Releases a slot; may be called twice. */
 export type Leave = () => void
 
 export class ScriptPlaces {
@@ -14,7 +14,7 @@ export class ScriptPlaces {
   readonly #maxQueue: number
   readonly #timeoutMs: number
   #taken = 0
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #queue = new Set<() => void>()
 
   constructor(limits: PlaceLimits = {}) {
@@ -26,9 +26,9 @@ export class ScriptPlaces {
   }
 
   /**
-   * Resolves when there is a place.
+   * Resolves when a slot is free.
    *
-   * @param signal of the request that waits
+   * @param signal of the waiting request
    * @throws RequestError SCRIPTS_BUSY; the reason of the signal when it aborts
    */
   async take(signal: AbortSignal): Promise<Leave> {
@@ -46,7 +46,7 @@ export class ScriptPlaces {
     }
   }
 
-  /** Whoever waits longest gets the place: it stays taken. */
+  /** The longest-waiting request gets the slot, which stays occupied. */
   #free(): void {
     const [first] = this.#queue
     if (first === undefined) this.#taken--

@@ -1,11 +1,11 @@
-/** The process group of a script: how it is stopped, and that it ends with this process. */
+/** The process group of a script: stops it, and ends it with this process. */
 import { next } from '../../core/states.js'
 import { type GroupEvent, type GroupState, groupStates } from './states.js'
 
 /** Groups that may still run: they end with this process. */
 const running = new Set<ProcessGroup>()
 
-/** Signals that end a process which does not listen for them, without an 'exit' event. */
+/** Signals that end a process without a listener for them, and without an 'exit' event. */
 const deadly = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR2'] as const
 
 export class ProcessGroup {
@@ -15,7 +15,7 @@ export class ProcessGroup {
   #killTimer: NodeJS.Timeout | undefined
 
   /**
-   * @param signal sends a signal to all of the group; false when there is nobody to get it
+   * @param signal sends a signal to the whole group; false if it has no members left
    * @param killGraceMs from SIGTERM to SIGKILL, in milliseconds
    */
   constructor(signal: (signal: NodeJS.Signals | 0) => boolean, killGraceMs: number) {
@@ -24,10 +24,10 @@ export class ProcessGroup {
     watch(this)
   }
 
-  /** Stops all of it: SIGTERM now, SIGKILL after the grace to whoever is left. */
+  /** Stops the whole group: SIGTERM now, SIGKILL after the grace period to all that remain. */
   stop(): void {
     const { state } = this
-    // The id of a group that has ended may be that of another one by now.
+    // The id of a group that has ended may have been reused.
     if (state !== 'running' && state !== 'left' && state !== 'daemon') return
     if (!this.#signal('SIGTERM')) {
       this.#step('nobody')
@@ -40,9 +40,9 @@ export class ProcessGroup {
     }, this.#killGraceMs)
   }
 
-  /** The script, which leads it, has ended. */
+  /** The script, which is the leader of the group, has ended. */
   leaderExited(): void {
-    // A group whose leader is gone keeps its id only as long as it has members: look once, now.
+    // Once its leader has exited, a group keeps its id only while it has members: check now, once.
     if (this.#signal(0)) this.#step('exited')
     else {
       clearTimeout(this.#killTimer)
@@ -51,8 +51,8 @@ export class ProcessGroup {
   }
 
   /**
-   * The output is closed. What a script leaves behind when it has ended, and that has closed its output, is a
-   * daemon: it may outlive us, unless the group is being stopped.
+   * The output is closed. A process that a script leaves behind, and that has closed the output, is a daemon:
+   * it may outlive us, unless the group is being stopped.
    */
   outputClosed(): void {
     if (this.state === 'left') this.#step('closed')
@@ -69,18 +69,18 @@ export class ProcessGroup {
   }
 }
 
-/** From now on the group ends when this process does, however that comes about (but by SIGKILL). */
+/** From now on the group ends when this process does, for whatever reason (except SIGKILL). */
 function watch(group: ProcessGroup): void {
   running.add(group)
   if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)
-  // Where somebody listens already, he ends the process, and 'exit' tells us.
+  // If there is another listener, it ends the process, and 'exit' notifies us.
   for (const signal of deadly) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
 }
 
 function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return
   killAll()
-  // As if nobody had listened: what started us sees which signal it was.
+  // As if there had been no listener, so that our parent process sees which signal it was.
   process.off(signal, onSignal)
   process.kill(process.pid, signal)
 }

@@ -34,10 +34,10 @@ export class ScriptProcess {
   /** @throws NodeJS.ErrnoException why it could not be started: ENOENT, EACCES, EMFILE, E2BIG, … */
   static async start(options: StartOptions): Promise<ScriptProcess> {
     const [file, ...args] = options.command as [string, ...string[]]
-    // Node opens every descriptor close-on-exec: the script gets these three and no other.
+    // Node opens every descriptor close-on-exec: the script gets only these three.
     const stdio: StdioOptions = [options.stdin, 'pipe', 'pipe']
     checkDescriptors(options.stdin === 'pipe' ? 3 : 2)
-    // A group of its own, so that what it starts can be stopped with it (fcgiwrap#19).
+    // A separate group, so that processes started by the script can be stopped with it (fcgiwrap#19).
     const child = spawn(file, args, {
       cwd: options.cwd,
       env: options.env,
@@ -45,7 +45,7 @@ export class ScriptProcess {
       detached: true,
       windowsHide: true,
     })
-    // Node reports most failures a moment later, and has made no pipes when the cause is EMFILE.
+    // Node reports most failures asynchronously, and has created no pipes if the cause is EMFILE.
     if (child.pid === undefined) {
       child.stdin?.on('error', ignore)
       return new Promise((_, reject) => child.once('error', reject))
@@ -69,7 +69,7 @@ export class ScriptProcess {
     this.stderr.once('close', () => this.#closed())
   }
 
-  /** Calls back when the process has ended, at once when it has. */
+  /** Calls back when the process has ended; immediately if it has already. */
   onExit(callback: () => void): void {
     if (this.exit) callback()
     else this.#onExit.push(callback)
@@ -79,7 +79,7 @@ export class ScriptProcess {
   ended(ms: number): Promise<boolean> {
     if (this.exit) return Promise.resolve(true)
     return new Promise((resolve) => {
-      // In a late loop timers come before what has already happened: look at that first.
+      // If the event loop is late, timers run before events that have already happened: check those first.
       const timer = setTimeout(() => setImmediate(() => resolve(this.exit !== null)), ms)
       this.onExit(() => {
         clearTimeout(timer)
@@ -88,12 +88,12 @@ export class ScriptProcess {
     })
   }
 
-  /** Stops the whole group: SIGTERM now, SIGKILL after the grace to whoever is left. */
+  /** Stops the whole group: SIGTERM now, SIGKILL after the grace period to all that remain. */
   stop(): void {
     this.#group.stop()
   }
 
-  /** Reads no more: whoever still writes gets SIGPIPE. */
+  /** Stops reading: processes that still write get SIGPIPE. */
   closeOutput(): void {
     this.stdout.destroy()
     this.stderr.destroy()
@@ -110,12 +110,12 @@ export class ScriptProcess {
     if (this.stdout.closed && this.stderr.closed) this.#group.outputClosed()
   }
 
-  /** False when there is nobody to get it. */
+  /** False if the group has no members left. */
   #signal(signal: NodeJS.Signals | 0): boolean {
     try {
       return process.kill(-this.pid, signal)
     } catch {
-      // Windows has no groups.
+      // Windows has no process groups.
       return process.platform === 'win32' && !this.exit && this.#child.kill(signal)
     }
   }

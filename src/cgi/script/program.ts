@@ -7,9 +7,9 @@ const bin = fileURLToPath(new URL('../../../bin/cgiup.js', import.meta.url))
 const appExtensions = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts']
 
 /**
- * The interpreter of a script or an app file; undefined for a program that is executed itself.
- * A `#!/usr/bin/env cgiup` line, and a JavaScript file that is not executable, mean this package,
- * which need not be on the PATH.
+ * The interpreter of a script or an app file; undefined for a program that is executed directly. A
+ * `#!/usr/bin/env cgiup` line, and a JavaScript file that is not executable, select this package, which need
+ * not be on the PATH.
  */
 export function interpreterOf(file: string): readonly string[] | undefined {
   const first = firstLine(file)

@@ -1,4 +1,4 @@
-/** One run of a script: process, pipes, limits and verdict, from its start to its last byte. */
+/** One run of a script: process, pipes, limits and result, from its start to its last byte. */
 import { basename } from 'node:path'
 import { CgiupError, type ErrorCode, ProgramError, RequestError, shortage } from '../../core/errors.js'
 import type { Exchange } from '../../core/exchange.js'
@@ -33,15 +33,15 @@ export interface RunContext {
   readonly options: ScriptOptions
 }
 
-/** Output ends when the process does, a moment before its exit is known. In milliseconds. */
+/** The output ends when the process does, a moment before its exit is reported. In milliseconds. */
 const exitNoticeMs = 100
-/** How long a script that failed is given to end and to say why. In milliseconds. */
+/** How long a failed script may take to end and report the cause. In milliseconds. */
 const lastWordsMs = 500
-/** First bytes of the output that error pages show. */
+/** How many bytes of the output error pages show. */
 const shownBytes = 512
-/** Output that nobody wants, in bytes: a script that writes more of it is stopped. */
+/** How much unwanted output a script may write before it is stopped, in bytes. */
 const discardedBytes = 64 * 1024
-/** How long a client may leave output untaken before the request body is read ahead, in milliseconds. */
+/** How long a client may leave output unread before the request body is read ahead, in milliseconds. */
 const blockedMs = 50
 
 export class ScriptRun {
@@ -59,7 +59,7 @@ export class ScriptRun {
   outputState: OutputState = 'running'
   #taking: Promise<Uint8Array | null> | null = null
   #over = () => {}
-  /** Resolves when the process has ended and all it wrote was read. */
+  /** Resolves when the process has ended and all its output was read. */
   readonly finished: Promise<void>
 
   /** @throws SystemError NO_RESOURCES; ScriptError PROGRAM_NOT_STARTED */
@@ -102,14 +102,14 @@ export class ScriptRun {
     this.#watch()
     void this.#feed()
     process.onExit(() => this.#exited())
-    // The run may outlast the reply; whoever runs us may not end before it.
+    // The run may outlast the reply; its owner must not end before it.
     this.finished = new Promise<void>((resolve) => {
       this.#over = resolve
     })
     exchange.waitUntil(this.finished)
   }
 
-  /** The next piece of output; null at its end, and when the run failed (see `verdict`). */
+  /** The next chunk of output; null at its end, and if the run failed (see `verdict`). */
   take(): Promise<Uint8Array | null> {
     const waiting = this.#taking ?? this.#output.take()
     this.#taking = null
@@ -117,13 +117,13 @@ export class ScriptRun {
     return waiting
   }
 
-  /** The next piece when it comes within the time; null when none did. */
+  /** The next chunk if it arrives within the time; null otherwise. */
   async takeWithin(ms: number): Promise<Uint8Array | null> {
     const taking = this.#output.take()
     this.#taking = taking
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<null>((resolve) => {
-      // In a late loop timers come before what has already arrived: look at that first.
+      // If the event loop is late, timers run before events that have already happened: check those first.
       timer = setTimeout(() => setImmediate(resolve, null), ms)
     })
     const piece = await Promise.race([taking, late])
@@ -136,7 +136,7 @@ export class ScriptRun {
     return this.#output.ended
   }
 
-  /** The head has come: from now on silence is limited, not the time to the head. */
+  /** The head is complete: from now on pauses are limited, not the time to the head. */
   headDone(): void {
     this.#step('head')
     this.#endSilence()
@@ -144,7 +144,7 @@ export class ScriptRun {
       this.#limitSilence(this.#context.options.idleTimeoutMs ?? scriptLimits.idleTimeoutMs.standard)
   }
 
-  /** After the end of the output: @throws what made it end, if it was not the script's own wish. */
+  /** Call it after the end of the output. @throws the error that ended it, unless the script ended by itself */
   async verdict(): Promise<void> {
     if (!this.#failure) await this.#process.ended(exitNoticeMs)
     if (this.#failure) throw this.#failure
@@ -157,7 +157,7 @@ export class ScriptRun {
     }
   }
 
-  /** No more of the output is wanted; the script may go on to its end, within its limits. */
+  /** The rest of the output is not needed; the script may run to its end, within its limits. */
   discard(): void {
     this.#step('discard')
     this.#endSilence()
@@ -168,8 +168,8 @@ export class ScriptRun {
   }
 
   /**
-   * The reply has no body, but the script may write one (HEAD of an endless stream): it may go on for as
-   * long as it may be silent in a body, or until it has written more than a page.
+   * The reply has no body, but the script may write one (HEAD of an endless stream): it may run on until it
+   * pauses for as long as a body may, or has written more than a page.
    */
   discardBody(): void {
     this.discard()
@@ -179,14 +179,13 @@ export class ScriptRun {
     this.#process.onExit(() => clearTimeout(timer))
   }
 
-  /** The reply is not wanted any more: the script is stopped. */
+  /** The reply is not needed any more: the script is stopped. */
   abandon(): void {
     this.#stop(new RequestError('REQUEST_ABORTED'))
   }
 
   /**
-   * The error to throw for a run that went wrong: says which script, how it ended, and what was seen.
-   * Stops the script.
+   * The error to throw for a failed run: names the script, how it ended, and what was seen. Stops the script.
    */
   async fail(cause: unknown, raw: readonly Uint8Array[] = []): Promise<Error> {
     const error = this.#failure ?? cause
@@ -194,7 +193,7 @@ export class ScriptRun {
       this.#stop(error as Error)
       return error as Error
     }
-    // How it ended, and its last words, are part of the report: they come a moment later.
+    // The report includes the exit and the last output, which arrive a moment later.
     if (!this.#failure) {
       this.#output.discard()
       await this.#closed(lastWordsMs)
@@ -202,7 +201,7 @@ export class ScriptRun {
     const exit = exitText(this.#process.exit)
     this.#stop(error)
     const secrets = secretsOf(this.#context)
-    // Masked before it is cut: half a secret would not be found.
+    // Masked before it is truncated: part of a secret would not be recognized.
     const output = secrets.masked(Buffer.concat(raw).toString('latin1')).slice(0, shownBytes)
     const seen = { output, stderr: secrets.masked(this.#stderr.tail) }
     const report = { ...reportOf(this.#context), ...seen, exit }
@@ -214,7 +213,7 @@ export class ScriptRun {
     return new ScriptError(error.code as ErrorCode, detail, report, origin)
   }
 
-  /** Resolves when the process has ended and all it wrote was read, or after the time. */
+  /** Resolves when the process has ended and all its output was read, or after the time. */
   #closed(ms: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
@@ -235,7 +234,7 @@ export class ScriptRun {
     this.#process.onExit(() => exchange.signal.removeEventListener('abort', left))
   }
 
-  /** One timer for both limits: before the head it always counts, in the body only while we wait. */
+  /** One timer for both limits: before the head it always runs, in the body only while we wait. */
   #limitSilence(ms: number): void {
     if (ms === 0) return
     this.#silence = setTimeout(() => {
@@ -245,7 +244,7 @@ export class ScriptRun {
     }, ms)
   }
 
-  /** Whoever has the reply takes nothing of it, and does not leave either: the script would wait forever. */
+  /** The consumer of the reply neither reads nor disconnects: the script would wait forever. */
   #limitUntaken(ms: number): void {
     if (ms === 0) return
     this.#untaken = setInterval(() => {
@@ -318,15 +317,15 @@ export class ScriptRun {
   }
 
   /**
-   * The script has ended, but another process it left behind may still hold its output: what that
-   * writes belongs to the reply, as long as it does not fall silent.
+   * The script has ended, but another process that it left behind may still hold its output open: that output
+   * belongs to the reply, until it pauses for too long.
    */
   #waitForOutput(): void {
     const { stdout, stderr } = this.#process
     const done = () => {
       if (!stdout.closed || !stderr.closed || this.outputState === 'closed') return
       this.#outputStep('closed')
-      // A timer left behind would keep the process of a test, or of a short program, from ending.
+      // A remaining timer would keep a test or a short program from ending.
       clearInterval(this.#untaken)
       this.#endSilence()
       clearTimeout(this.#linger)
@@ -348,8 +347,8 @@ export class ScriptRun {
 }
 
 /**
- * A connection of ours knows better: whether its client takes the reply slowly, or sends its body first. Under
- * CGI it is the web server's to say.
+ * Connections that cgiup manages detect a client that reads slowly or sends its body first. Under CGI the web
+ * server does that.
  */
 export function untakenMs({ sendTimeoutMs }: ScriptOptions, { gateway }: Pick<Exchange, 'gateway'>): number {
   return sendTimeoutMs ?? (gateway.protocol === 'memory' ? 120_000 : 0)
@@ -362,18 +361,18 @@ function reportOf(context: RunContext): Pick<ScriptReport, 'file' | 'command'> {
   return { file, command: commandLine(command, cwd, list, length, hides) }
 }
 
-/** Configuration may hold passwords whatever it is called; NODE_ENV is ours. */
+/** Whether a value comes from the configuration, which may hold passwords under any name; NODE_ENV is ours. */
 function isConfigured(name: string, { env = {} }: ScriptOptions): boolean {
   return name !== 'NODE_ENV' && Object.hasOwn(env, name)
 }
 
-/** What a script may have printed of its environment, and nobody is to see. */
+/** Secrets of its environment that a script may have printed, and nobody must see. */
 function secretsOf({ list, exchange, options }: RunContext): Secrets {
   const secrets = new Secrets()
   secrets.addAll(list)
   secrets.addAll(exchange.env.list)
   for (const [name, value] of Object.entries(options.env ?? {})) {
-    // Paths are not secrets, and messages are full of them.
+    // Paths are not secrets, and messages contain many.
     if (isConfigured(name, options) && value.length >= 8 && !value.startsWith('/'))
       secrets.add(textToBytes(value))
   }

@@ -21,12 +21,12 @@ import type { Script, ScriptOptions } from './types.js'
 const defaultInherit = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'TZ', 'SystemRoot']
 
 /**
- * Runs a script for one request. Resolves when its head has come; the body follows as it is written.
+ * Runs a script for one request. Resolves when its head is complete; the body follows as it is written.
  *
- * @param places where it waits for its turn; without them it runs at once
- * @throws ScriptError (502, 504) when the script gave no usable head
- * @throws RequestError when the body is too large, the client left, or all places stay taken (503)
- * @throws SystemError (503) when the machine has nothing left to run it with
+ * @param places where it waits for a slot; without them it runs immediately
+ * @throws ScriptError (502, 504) if the script produced no usable head
+ * @throws RequestError if the body is too large, the client disconnected, or no slot became free (503)
+ * @throws SystemError (503) if the machine lacks the resources to run it
  */
 export async function runScript(
   exchange: Exchange,
@@ -39,11 +39,11 @@ export async function runScript(
   let leave: Leave | undefined
   try {
     spool = stdin.length === null ? await spoolBody(stdin, options) : null
-    // A client that is slow to send a body of unknown length takes no place meanwhile.
+    // A client that sends a body of unknown length slowly does not occupy a slot meanwhile.
     leave = await places?.take(exchange.signal)
     const list = environment(exchange, script, options, spool ? spool.size : stdin.length)
     const run = await start(exchange, script, list, spool, options)
-    // The run owns the spool and the place from here.
+    // From here on, the run owns the spool and the slot.
     spool = null
     if (leave) void run.finished.then(leave)
     leave = undefined
@@ -89,7 +89,7 @@ function start(
   options: ScriptOptions,
 ): Promise<ScriptRun> {
   const { file, interpreter } = script
-  // RFC 3875 4.4 would pass query words as arguments; none are given (CVE-2012-1823).
+  // RFC 3875 4.4 allows passing query words as arguments; none are passed (CVE-2012-1823).
   const command = interpreter ? [...interpreter, ...(script.fileFromEnv ? [] : [file])] : [file]
   const context = { exchange, file, command, list, cwd: dirname(file), spool, options }
   if (!interpreter && !isProgram(file)) {
@@ -103,9 +103,9 @@ function start(
 
 interface FirstOutput {
   head: ProgramHead
-  /** All that came up to the end of the piece that ended the head. */
+  /** Everything up to the end of the chunk that completed the head. */
   raw: Uint8Array[]
-  /** What followed the head in that piece. */
+  /** The rest of that chunk, after the head. */
   rest: Uint8Array
 }
 
@@ -115,7 +115,7 @@ async function readHead(
   exchange: Exchange,
   options: ScriptOptions,
 ): Promise<FirstOutput> {
-  // RFC 3875 5.1: how a script is told to be NPH is the server's affair; here, as everywhere, by name.
+  // RFC 3875 5.1 leaves it to the server how it recognizes an NPH script; here it is the name, as everywhere.
   const nph = /(^|\/)nph-[^/]*$/.test(script.file)
   const parser = new HeadParser({ nph, maxBytes: options.maxHeadBytes ?? scriptLimits.maxHeadBytes.standard })
   const raw: Uint8Array[] = []
@@ -136,15 +136,15 @@ async function readHead(
   }
 }
 
-/** What no client may get, whatever else is right. */
+/** Rejects what no client must receive, even if the rest is valid. */
 function checkHead(head: ProgramHead, rest: Uint8Array, isHead: boolean): void {
   if (head.nph) return
   const { headers } = head
   for (let i = 0; i < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase()
     const value = headers[i + 1] as string
-    // RFC 3875 6.3.4 forbids it; framing that a script made and a server framed again is how requests
-    // and replies get mixed up.
+    // RFC 3875 6.3.4 forbids it; if both the script and the server frame the body, requests and replies can
+    // get mixed up (response smuggling).
     if (name === 'transfer-encoding') {
       throw new ProgramError(
         'PROGRAM_HEAD_INVALID',

@@ -1,23 +1,23 @@
-/** The states of a script's run: what its reply has come to, whether all it wrote is there, and its process group. */
+/** The states of a script's run: its reply, its output, and its process group. */
 import type { Transitions } from '../../core/states.js'
 
 export type RunState = 'head' | 'body' | 'unwanted' | 'stopped'
 
 /**
- * - `head`: the head is whole
- * - `discard`: no more of the output is wanted
- * - `stop`: the run has failed, or is not wanted any more
+ * - `head`: the head is complete
+ * - `discard`: the rest of the output is not needed
+ * - `stop`: the run has failed, or is not needed any more
  */
 export type RunEvent = 'head' | 'discard' | 'stop'
 
 export const runStates: Transitions<RunState, RunEvent> = {
-  // The head is awaited. It may end with the output.
+  // Waiting for the head. The output may end with it.
   head: { head: 'body', discard: 'unwanted', stop: 'stopped' },
   // The output goes to the client.
   body: { discard: 'unwanted', stop: 'stopped' },
-  // The output goes nowhere; the script may go on to its end.
+  // The output is discarded; the script may run to its end.
   unwanted: { stop: 'stopped' },
-  // The script is stopped. What has already come may still be read.
+  // The script is stopped. Output received earlier may still be read.
   stopped: { head: 'stopped', discard: 'stopped', stop: 'stopped' },
 }
 
@@ -40,25 +40,25 @@ export type GroupState = 'running' | 'stopping' | 'killed' | 'left' | 'daemon' |
 
 /**
  * - `stop`: the group got SIGTERM
- * - `nobody`: there was nobody to get it
- * - `kill`: the grace is over, the group got SIGKILL
+ * - `nobody`: the group had no members left
+ * - `kill`: the grace period is over, the group got SIGKILL
  * - `exited`: the script has ended, others of its group have not
- * - `emptied`: the script has ended, and nobody is left
+ * - `emptied`: the script has ended, and the group has no members left
  * - `closed`: the script has ended, and its output is closed
  */
 export type GroupEvent = 'stop' | 'nobody' | 'kill' | 'exited' | 'emptied' | 'closed'
 
 export const groupStates: Transitions<GroupState, GroupEvent> = {
   running: { stop: 'stopping', nobody: 'killed', exited: 'left', emptied: 'ended' },
-  // It has its grace.
+  // The grace period is running.
   stopping: { kill: 'killed', exited: 'finishing', emptied: 'ended' },
-  // Its end is only to be noticed.
+  // Only its end is awaited.
   killed: { exited: 'ended', emptied: 'ended' },
-  // What the script left behind may still write.
+  // Processes that the script left behind may still write.
   left: { stop: 'finishing', nobody: 'ended', closed: 'daemon' },
-  // What the script left behind may outlive us.
+  // Processes that the script left behind may outlive us.
   daemon: { stop: 'finishing', nobody: 'ended' },
-  // What the script left behind has its grace.
+  // Processes that the script left behind have the grace period to end.
   finishing: { kill: 'ended' },
   ended: {},
 }

@@ -1,10 +1,10 @@
-/** What a script writes to standard error: line by line, marked with its name, bounded. */
+/** A script's standard error: line by line, prefixed with its name, limited. */
 import type { LimitOptions } from '../../core/limits/limit.js'
 import { stderrLimits } from '../../core/limits/scripts.js'
 
 export type StderrLimits = LimitOptions<typeof stderrLimits>
 
-/** Characters of the end that are kept for error pages. */
+/** Characters kept from the end for error pages. */
 const tailLength = 4096
 
 export class StderrLines {
@@ -39,7 +39,7 @@ export class StderrLines {
     if (this.#line !== '') this.#endLine()
   }
 
-  /** The last that was written, whole lines where there are some. */
+  /** The last output, in whole lines if possible. */
   get tail(): string {
     if (this.#tail.length < tailLength) return this.#tail
     return this.#tail.slice(this.#tail.indexOf('\n') + 1)
@@ -63,7 +63,7 @@ export class StderrLines {
   }
 }
 
-/** A log is read on terminals: control characters (but tabs) must not steer them. */
+/** Logs are read on terminals: control characters (except tabs) must not affect them. */
 export function visible(line: string): string {
   return line.replace(/[^\P{Cc}\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
