@@ -1,6 +1,6 @@
 /**
- * Content-Type, read once: the media type, the boundary and the charset of a form all come from here. Two
- * readers that see different parameters disagree about where the parts of a form begin.
+ * Content-Type, parsed once: the media type, boundary and charset of a form all come from here. Two parsers
+ * that read different parameters would disagree about where the parts of a form begin.
  */
 import { FormError, malformed } from './error.js'
 
@@ -15,11 +15,14 @@ export interface ContentType {
 interface Parameter {
   readonly name: string
   readonly value: string
-  /** It had a backslash: some readers take it for an escape, others as it is. */
+  /** The value contained a backslash: some readers treat it as an escape, others literally. */
   readonly escaped: boolean
 }
 
-/** RFC 9110 section 5.6.6: parameter-name "=" ( token / quoted-string ). Sticky: read from where the last one ended. */
+/**
+ * RFC 9110 section 5.6.6: parameter-name "=" ( token / quoted-string ). Sticky: continues where the last
+ * match ended.
+ */
 const namePattern = /[ \t]*([^\s;,="]*)/y
 const quotedPattern = /"((?:[^"\\]|\\.)*)"[ \t]*/y
 const blank = /[ \t]*/y
@@ -29,11 +32,10 @@ export const multipartType = 'multipart/form-data'
 const urlencoded = 'application/x-www-form-urlencoded'
 
 /**
- * The Content-Type of a form. A header that was sent twice arrives as `one, two` (RFC 9110 section 5.3): both
- * have to mean the same.
+ * Parses the Content-Type of a form. A header that was sent twice arrives as `one, two` (RFC 9110 section
+ * 5.3): both must mean the same.
  *
- * @throws FormError FORM_TYPE for another media type; FORM_MALFORMED for what cannot be read, or has two
- *   meanings
+ * @throws FormError FORM_TYPE for another media type; FORM_MALFORMED for a value that is invalid or ambiguous
  */
 export function readContentType(text: string): ContentType {
   const [first, ...others] = new Reader(text).all()
@@ -47,7 +49,7 @@ export function readContentType(text: string): ContentType {
   return first as ContentType
 }
 
-/** The value of a parameter that may be there once; undefined where it is not. @throws FormError */
+/** The value of a parameter that may appear once; undefined when absent. @throws FormError */
 function only({ parameters }: ContentType, name: string): Parameter | undefined {
   const [first, ...others] = parameters.filter((parameter) => parameter.name === name)
   if (others.some(({ value }) => value !== first?.value))
@@ -56,14 +58,14 @@ function only({ parameters }: ContentType, name: string): Parameter | undefined 
 }
 
 /**
- * RFC 2046 section 5.1.1: a boundary has 1 to 70 characters. More of them are taken than the RFC lists, as
- * clients send `*` and `}`; but none that would have to be escaped.
+ * RFC 2046 section 5.1.1: a boundary has 1 to 70 characters. More characters than the RFC lists are accepted,
+ * because clients send `*` and `}`, but none that would need escaping.
  *
  * @throws FormError FORM_MALFORMED
  */
 export function boundaryOf(type: ContentType): string {
   const found = only(type, 'boundary')
-  // RFC 2231 sections 3 and 4; RFC 7578 has no use for it, and readers that know it find another boundary.
+  // RFC 2231 sections 3 and 4; RFC 7578 does not use it, and readers that support it find another boundary.
   if (type.parameters.some(({ name }) => name.startsWith('boundary*')))
     throw malformed('The boundary in the Content-Type is encoded or split (RFC 2231); send boundary=… .')
   if (found === undefined) {
@@ -80,7 +82,7 @@ export function boundaryOf(type: ContentType): string {
   return value
 }
 
-/** UTF-8 where none is given. @throws FormError */
+/** UTF-8 by default. @throws FormError */
 export function charsetOf(type: ContentType): string {
   return only(type, 'charset')?.value || 'utf-8'
 }
@@ -116,10 +118,10 @@ class Reader {
     return { media, parameters }
   }
 
-  /** Null for an empty one, as in `a/b;` (RFC 9110 section 5.6.6 allows it). */
+  /** Null for an empty parameter, as in `a/b;` (RFC 9110 section 5.6.6 allows it). */
   #parameter(): Parameter | null {
     const name = (this.#match(namePattern)[1] as string).toLowerCase()
-    // RFC 9110 section 5.6.6: no blank around "=".
+    // RFC 9110 section 5.6.6: no whitespace around "=".
     if (!this.#next('=')) {
       if (name !== '') this.#fail()
       this.#match(bare)

@@ -1,8 +1,8 @@
-/** What `form()` gives: fields and files in the order in which the form had them. */
+/** The result of `form()`: fields and files in the order of the form. */
 import { onDemand } from '../core/load-ahead.js'
 import type { FormDirectory } from './directory.js'
 
-/** Loaded with the first file that is read or moved, or ahead. */
+/** Loaded when the first file is read or moved, or preloaded. */
 export const onDisk = onDemand(() => import('./move-file.js'))
 
 /** A field that is not a file. */
@@ -15,23 +15,23 @@ interface FileFacts {
   /** The name of the form control. */
   readonly field: string
   /**
-   * The client's file name without path and control characters: for showing, never for a path of its
-   * own accord. May be empty, is not unique.
+   * The client's file name without path and control characters. For display only: never build a path from it.
+   * May be empty, and is not unique.
    */
   readonly name: string
-  /** The media type that the client claims, lower case, without parameters: a claim, not a fact. */
+  /** The media type that the client claims, in lower case, without parameters. Not verified. */
   readonly type: string
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number
 }
 
 /**
- * A file that was taken whole. On disk it is there until the request has ended and its `waitUntil` work is done,
- * as in PHP, or the form is disposed of; {@link move} keeps it.
+ * A complete uploaded file. On disk it exists until the request has ended and its `waitUntil` work is done,
+ * as in PHP, or until the form is disposed of; {@link move} keeps it.
  */
 export interface FormFile extends FileFacts {
   /**
-   * Where it lies (`store: 'disk'`, or after {@link move}); undefined in memory.
+   * Path of the file (`store: 'disk'`, or after {@link move}); undefined in memory.
    * @throws UsageError FORM_ENDED after it was removed
    */
   readonly path: string | undefined
@@ -40,17 +40,17 @@ export interface FormFile extends FileFacts {
   /** The content as UTF-8 text. @throws UsageError FORM_ENDED (a rejection) after it was removed */
   text(): Promise<string>
   /**
-   * Keeps the file under a path of the app's choice, replacing what is there. After that it no
-   * longer belongs to the form, and lasts.
+   * Keeps the file: moves it to a path and replaces any file there. It then no longer belongs to the form and
+   * is not removed.
    * @param options.mode permissions of the file; default 0o600
-   * @throws UsageError FORM_ENDED (a rejection) after it was removed; what the file system says
+   * @throws UsageError FORM_ENDED (a rejection) after it was removed; errors of the file system
    */
   move(path: string, options?: { mode?: number }): Promise<void>
-  /** The same under its older name. @deprecated use {@link move} */
+  /** Older name of {@link move}. @deprecated use {@link move} */
   save(path: string, options?: { mode?: number }): Promise<void>
 }
 
-/** The fields and files of one form, in their order; repeated names are kept. */
+/** The fields and files of one form, in order; repeated names are kept. */
 export class Form {
   readonly fields: readonly FormField[]
   readonly files: readonly FormFile[]
@@ -62,35 +62,35 @@ export class Form {
     this.#dispose = dispose
   }
 
-  /** The value of the first field of this name. */
+  /** The value of the first field with this name; undefined when there is none. */
   get(name: string): string | undefined {
     return this.fields.find((field) => field.name === name)?.value
   }
 
-  /** The values of all fields of this name, in their order. */
+  /** The values of all fields with this name, in order. */
   getAll(name: string): string[] {
     return this.fields.filter((field) => field.name === name).map((field) => field.value)
   }
 
-  /** True where a field of this name was sent: an unchecked checkbox is not. */
+  /** True when a field with this name was sent. Browsers do not send unchecked checkboxes. */
   has(name: string): boolean {
     return this.fields.some((field) => field.name === name)
   }
 
-  /** The first file of this control; undefined where none was chosen. */
+  /** The first file of this control; undefined when none was chosen. */
   file(field: string): FormFile | undefined {
     return this.files.find((file) => file.field === field)
   }
 
-  /** All files of this control (`<input type="file" multiple>`), in their order. */
+  /** All files of this control (`<input type="file" multiple>`), in order. */
   filesOf(field: string): FormFile[] {
     return this.files.filter((file) => file.field === field)
   }
 
   /**
-   * Removes the files that were not moved elsewhere. May be called twice. Done by itself when the request has
-   * ended and its `waitUntil` work is done, when the process ends, and where `form()` throws; `await using data
-   * = await form(request)` calls it too.
+   * Removes the files that were not moved. May be called twice. Happens automatically when the request has
+   * ended and its `waitUntil` work is done, when the process ends, when `form()` throws, and at the end of
+   * the scope with `await using data = await form(request)`.
    */
   dispose(): Promise<void> {
     return this.#dispose()
@@ -154,7 +154,7 @@ export class MemoryFile extends StoredFile {
 
 export class DiskFile extends StoredFile {
   #path: string
-  /** Null once the file is the app's. */
+  /** Null once the app owns the file. */
   #room: FormDirectory | null
 
   constructor(facts: FileFacts, path: string, room: FormDirectory) {

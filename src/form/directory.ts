@@ -1,4 +1,7 @@
-/** The private directory in which the files of one form lie, from the first of them to the end of the request. */
+/**
+ * The private directory for the files of one form, created with the first file and removed when the request
+ * ends.
+ */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync } from 'node:fs'
 import { open, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
@@ -8,29 +11,30 @@ import { ownerFile, ownerText } from './owner.js'
 import { removeAtEnd } from './remove-at-exit.js'
 import { sweep } from './remove-orphans.js'
 
-/** Why the files of a form have been removed. */
+/** Why the files of a form were removed. */
 export type Ended = 'its request has ended' | 'dispose() was called'
 
 export class FormDirectory {
   readonly #parent: Parent
   readonly #path: string
   readonly #forget: () => void
-  /** What was made in it. */
+  /** Paths of the files created in it. */
   readonly #files: string[] = []
-  /** What reads or writes its files just now. */
+  /** Pending reads and writes of its files. */
   readonly #busy = new Set<Promise<unknown>>()
   #why: Ended | undefined
   #gone: Promise<void> | undefined
 
   private constructor(parent: Parent) {
     this.#parent = parent
-    // mkdtemp makes it with mode 0700 and a name nobody can guess. At once: no signal comes in between.
+    // mkdtemp creates it with mode 0700 and an unguessable name. Synchronous, so that no signal can come in
+    // between.
     this.#path = mkdtempSync(`${parent.path}/cgiup-form-`)
     this.#forget = removeAtEnd(this.#path)
   }
 
   /**
-   * @param directory where to make it. Default: `os.tmpdir()`
+   * @param directory where to create it. Default: `os.tmpdir()`
    * @throws UsageError FORM_STORE
    * @throws SystemError NO_RESOURCES when no descriptor is left
    */
@@ -47,11 +51,14 @@ export class FormDirectory {
     return room
   }
 
-  /** Stores bytes under a name of its own. @throws UsageError FORM_STORE, FORM_ENDED; SystemError NO_RESOURCES; what `bytes` throws */
+  /**
+   * Stores bytes in a new file. @throws UsageError FORM_STORE, FORM_ENDED; SystemError NO_RESOURCES; what
+   * `bytes` throws
+   */
   store(field: string, bytes: AsyncIterable<Uint8Array>): Promise<{ path: string; size: number }> {
     return this.use(field, async () => {
       const path = this.#file(randomBytes(16).toString('hex'))
-      // "wx": never follow or reuse what is already there.
+      // "wx": never follow a link or reuse an existing file.
       const handle = await storing(this.#parent, () => open(path, 'wx', 0o600))
       let size = 0
       try {
@@ -67,7 +74,7 @@ export class FormDirectory {
   }
 
   /**
-   * Its end waits for what is done here.
+   * Runs an action; `end()` waits for it.
    *
    * @param field the name of the form control, for the message
    * @throws UsageError FORM_ENDED; what `act` throws
@@ -92,7 +99,7 @@ export class FormDirectory {
     )
   }
 
-  /** Removes what is still there. May be called twice. */
+  /** Removes the remaining files. May be called twice. */
   end(why: Ended): Promise<void> {
     this.#why ??= why
     this.#gone ??= this.#remove()
@@ -101,7 +108,8 @@ export class FormDirectory {
 
   async #remove(): Promise<void> {
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy)
-    // Without reading the directory, which takes a descriptor: what stays would stay as long as the process.
+    // Does not read the directory, which needs a descriptor: without one the files would stay as long as the
+    // process.
     await Promise.allSettled(this.#files.map((path) => unlink(path)))
     await rmdir(this.#path).catch(() => rm(this.#path, { recursive: true, force: true }))
     this.#forget()
@@ -114,7 +122,7 @@ export class FormDirectory {
   }
 }
 
-/** Where directories are made, and who says so. */
+/** The parent directory, and the setting it comes from. */
 interface Parent {
   readonly path: string
   readonly by: string

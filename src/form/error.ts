@@ -1,9 +1,12 @@
 import { RequestError } from '../core/errors.js'
 import type { FormLimits } from './limits.js'
 
-/** A form that cannot be taken: status 413 with the name of the limit, 400 malformed, 415 not a form. */
+/**
+ * A rejected form: status 413 with the name of the limit, 400 for a malformed form, 415 for another content
+ * type.
+ */
 export class FormError extends RequestError {
-  /** The limit that was crossed, where that is the reason. */
+  /** The limit that was exceeded; undefined for other errors. */
   readonly limit: keyof FormLimits | undefined
 
   constructor(
@@ -15,14 +18,17 @@ export class FormError extends RequestError {
     this.limit = options?.limit
   }
 
-  /** The message as a plain reply with the error's status. Hono asks for it where nobody catches the error. */
+  /**
+   * A plain Response with the message and the error's status. Hono calls this for errors that the app does
+   * not catch.
+   */
   getResponse(): Response {
     const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
     return new Response(`${this.message}\n`, { status: this.status, headers })
   }
 }
 
-/** The error for a crossed limit; `what` is the thing that is too large or too many. */
+/** The error for an exceeded limit; `what` is too large or too many. */
 export function crossed(limit: keyof FormLimits, limits: Readonly<FormLimits>, what: string): FormError {
   const unit = ['fields', 'files', 'parts', 'headerPairs'].includes(limit) ? '' : ' bytes'
   return new FormError('FORM_LIMIT', `${what}: the limit ${limit} is ${limits[limit]}${unit}.`, { limit })

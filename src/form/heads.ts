@@ -1,7 +1,7 @@
 /**
- * Watches a multipart body for what the parser behind it passes over: the number and size of header
- * fields of each part, a delimiter line that goes on with other bytes (data would be lost without a
- * word), a head that runs into a delimiter. Bytes in, errors out; it changes nothing.
+ * Checks a multipart body for what the parser ignores: the number and size of header fields of each part, a
+ * delimiter line followed by other bytes (data would be lost silently), a head that runs into a delimiter.
+ * Bytes in, errors out; the body is not changed.
  */
 import { crossed, malformed } from './error.js'
 import type { FormLimits } from './limits.js'
@@ -12,14 +12,14 @@ const space = 0x20
 const tab = 0x09
 
 export class PartHeads {
-  /** Heads that were seen whole. */
+  /** Number of complete heads. */
   count = 0
   readonly #limits: Readonly<FormLimits>
   readonly #delimiter: Buffer
   #state: 'body' | 'line' | 'head' | 'done' = 'body'
-  /** What was seen but not yet judged. A CRLF to begin with: the first delimiter may open the body. */
+  /** Bytes not yet checked. Starts with a CRLF, because the first delimiter may begin the body. */
   #rest: Buffer = crlf
-  /** The bytes to judge begin with the line end that closed a head. */
+  /** The next bytes follow the line end that closed a head. */
   #fresh = false
 
   constructor(boundary: string, limits: Readonly<FormLimits>) {
@@ -38,13 +38,13 @@ export class PartHeads {
     }
   }
 
-  /** Each step gives what is left for the next state, or null when it needs more bytes. */
+  /** Each step returns the bytes for the next state, or null when it needs more. */
   #body(bytes: Buffer): Buffer | null {
     const at = bytes.indexOf(this.#delimiter)
     if (at < 0) {
       const keep = Math.min(bytes.length, this.#delimiter.length - 1)
       if (keep < bytes.length) this.#fresh = false
-      // A copy: the chunk must not be held for the sake of its last bytes.
+      // A copy, so that the last few bytes do not keep the whole chunk in memory.
       this.#rest = Buffer.from(bytes.subarray(bytes.length - keep))
       return null
     }

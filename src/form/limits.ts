@@ -1,26 +1,29 @@
-/** The options of one form. All limits are on unless the caller raises them. */
+/** The options of one form. All limits apply unless the caller raises them. */
 import { checkLimits, wrongValue } from '../core/limits/check.js'
 import { formLimits } from '../core/limits/forms.js'
 import { type LimitValues, limitValues } from '../core/limits/limit.js'
 import type { FileHandler } from './types.js'
 
-/** What a form may hold. Crossing one is a {@link FormError} with status 413 that names the limit. */
+/** Limits of a form. Exceeding one throws a {@link FormError} with status 413 that names the limit. */
 export type FormLimits = { -readonly [name in keyof LimitValues<typeof formLimits>]: number }
 
-/** The limits that apply where the caller names none. */
+/** The default limits. */
 export const defaultLimits: Readonly<FormLimits> = Object.freeze(limitValues(formLimits, {}))
 
-/** The second argument of `form()`: any of the limits, and where files go. */
+/** The second argument of `form()`: any of the limits, and where files are stored. */
 export interface FormOptions extends Partial<FormLimits> {
   /**
-   * Where files go. `'disk'` (default): a private directory, one file each with a random name and
-   * mode 0600; `'memory'`: held as bytes, see `memorySize`; `'refuse'`: a form with a file is an
-   * error; a function: called with each file as it arrives, one at a time, with back-pressure.
+   * Where files are stored. `'disk'` (default): a private directory, one file each with a random name and
+   * mode 0600; `'memory'`: as bytes, see `memorySize`; `'refuse'`: a form with a file is an error; a
+   * function: called with each file as it arrives, one at a time, with back-pressure.
    */
   store?: 'disk' | 'memory' | 'refuse' | FileHandler
-  /** The directory in which the private directory is made (`store: 'disk'`). Default: `os.tmpdir()`. */
+  /** Parent of the private directory (`store: 'disk'`). Default: `os.tmpdir()`. */
   directory?: string
-  /** Gives up when it aborts, with the error REQUEST_ABORTED; the request's own signal always counts. */
+  /**
+   * Stops reading when it aborts, with the error REQUEST_ABORTED; the request's own signal is always obeyed
+   * too.
+   */
   signal?: AbortSignal
 }
 
@@ -33,7 +36,7 @@ export interface FormSettings {
 
 const otherOptions = ['store', 'directory', 'signal']
 
-/** Checks the options: a misspelt limit must not be a limit that is off. */
+/** Checks the options: a misspelt limit must not silently disable that limit. */
 export function readFormOptions(options: FormOptions = {}): FormSettings {
   checkLimits('form()', formLimits, options, otherOptions)
   const limits: FormLimits = limitValues(formLimits, options)

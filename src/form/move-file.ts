@@ -1,10 +1,13 @@
-/** Files of a form on disk: read, and put where the app wants them: whole, with their mode, in one step. */
+/** Reads the files of a form on disk, and moves them in one step: complete and with their mode. */
 import { randomBytes } from 'node:crypto'
 import { chmod, constants, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
 
 export const readBytes = (path: string): Promise<Uint8Array> => readFile(path)
 
-/** Moves a file, to another file system too. What is at `path` is replaced, a link as a link. */
+/**
+ * Moves a file, also to another file system. Anything at `path` is replaced; a link is replaced, not
+ * followed.
+ */
 export async function moveTo(from: string, path: string, mode: number): Promise<void> {
   await chmod(from, mode)
   try {
@@ -21,7 +24,7 @@ export function writeTo(path: string, mode: number, bytes: Uint8Array): Promise<
   return place(path, mode, (draft) => writeFile(draft, bytes, { mode: 0o600, flag: 'wx' }))
 }
 
-/** Nobody sees a part of it, and what was there stays when it cannot be written. */
+/** Writes a draft and renames it: nobody sees a partial file, and the old file stays if the write fails. */
 async function place(path: string, mode: number, write: (draft: string) => Promise<void>): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {

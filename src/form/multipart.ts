@@ -1,4 +1,4 @@
-/** multipart/form-data (RFC 7578) over busboy, with the checks that busboy leaves to its caller. */
+/** multipart/form-data (RFC 7578) on top of busboy, with the checks that busboy leaves to its caller. */
 
 import type { Readable } from 'node:stream'
 import type { Busboy, FileInfo } from 'busboy'
@@ -10,8 +10,8 @@ import { pull } from './source.js'
 import type { PartTaker } from './types.js'
 
 /**
- * Reads a whole form. Rejects at the first fault; nothing of the parser is left running then.
- * @param next gives the pieces of the body, null at its end.
+ * Reads a whole form. Rejects at the first error and stops the parser.
+ * @param next returns the next chunk of the body, null at its end.
  * @param boundary of visible characters, without quotes and backslashes.
  * @throws FormError, what `next` throws, what the taker throws.
  */
@@ -29,7 +29,7 @@ export async function readMultipart(
       await parts.write(chunk)
     }
     await parts.end()
-    // Busboy passes over a part whose Content-Disposition it cannot read: say so instead.
+    // Busboy silently skips a part with an invalid Content-Disposition: report it instead.
     if (parts.seen !== heads.count) {
       throw malformed('A part of the form has no valid "Content-Disposition: form-data; name=…".')
     }
@@ -38,25 +38,25 @@ export async function readMultipart(
   }
 }
 
-/** Loaded with the first form, or ahead. */
+/** Loaded with the first form, or preloaded. */
 export const busboy = onDemand(() => import('busboy'))
 
 async function openParser(boundary: string, limits: Readonly<FormLimits>): Promise<Busboy> {
   const { default: parser } = await busboy()
   return parser({
-    // Not the client's header: busboy would read it in its own way.
+    // Not the client's header, which busboy would parse differently.
     headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
     // File names and field names are UTF-8 in what browsers and curl send (RFC 7578 section 5.1).
     defParamCharset: 'utf8',
     defCharset: 'utf8',
     preservePath: true,
-    // One more than allowed: busboy calls a value of exactly the limit cut off.
+    // One more than allowed: busboy reports a value of exactly the limit as truncated.
     limits: { fieldSize: limits.fieldSize + 1 },
   })
 }
 
 class Parts {
-  /** Parts that busboy told of. */
+  /** Parts that busboy reported. */
   seen = 0
   readonly #parser: Busboy
   readonly #limits: Readonly<FormLimits>
@@ -78,7 +78,7 @@ class Parts {
     )
     parser.on('file', (name, stream, info) => {
       this.#streams.push(stream)
-      // A stream that is destroyed while nobody reads it must not take the process down.
+      // Without a listener, an error of a stream that nobody reads would crash the process.
       stream.on('error', () => {})
       this.#guard(() => this.#file(name, stream, info))
     })
@@ -93,7 +93,7 @@ class Parts {
     await this.#step((resolve) => void this.#taken.then(resolve))
   }
 
-  /** The first fault is the one that counts; everything is let go. */
+  /** Keeps the first error, and destroys the streams. */
   fail(error: unknown): unknown {
     if (this.#fault !== undefined) return this.#fault
     this.#fault = error
@@ -103,7 +103,7 @@ class Parts {
     return error
   }
 
-  /** Waits for `act`, or for a fault, whichever comes first. */
+  /** Waits for `act` or for an error, whichever comes first. */
   #step(act: (resolve: () => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#fault !== undefined) return reject(this.#fault)
@@ -138,7 +138,7 @@ class Parts {
     const name = cleanFileName(unescapeName(info.filename ?? ''))
     const bytes = this.#bytes(stream, field)
     const take = async () => {
-      // An empty part without a file name is a file control in which nothing was chosen.
+      // An empty part without a file name is a file control with no file chosen.
       const part = info.filename ? bytes : await unlessEmpty(bytes)
       if (part === null) return
       if (++this.#files > this.#limits.files)
@@ -149,7 +149,7 @@ class Parts {
     this.#taken = this.#taken.then(take).catch((error) => void this.fail(error))
   }
 
-  /** Busboy gives no name both where the name is empty and where there is none; both are "". */
+  /** Busboy gives no name when it is empty or absent; both become "". */
   #name(rawName: string | undefined): string {
     const name = unescapeName(rawName ?? '')
     if (Buffer.byteLength(name) > this.#limits.fieldNameSize) {
@@ -193,8 +193,8 @@ async function unlessEmpty(bytes: AsyncGenerator<Uint8Array>): Promise<AsyncIter
 }
 
 /**
- * HTML standard, "multipart/form-data encoding algorithm": in the names of fields and files, LF, CR
- * and the double quote are sent as %0A, %0D and %22; nothing else is escaped.
+ * HTML standard, "multipart/form-data encoding algorithm": in the names of fields and files, LF, CR and the
+ * double quote are sent as %0A, %0D and %22; nothing else is escaped.
  */
 function unescapeName(name: string): string {
   if (!name.includes('%')) return name
@@ -208,7 +208,7 @@ function unescapeName(name: string): string {
  */
 function cleanFileName(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1)
-  // Controls, and the characters that turn the direction of text (they hide the true extension).
+  // Control characters, and those that change the direction of text (they hide the real extension).
   const clean = last.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '').trim()
   return clean === '.' || clean === '..' ? '' : clean
 }

@@ -1,14 +1,17 @@
-/** Whose directory is it? Each holds a file that names its process, so that another one can tell when that has exited. */
+/**
+ * Tracks who owns a directory. Each contains a file that identifies its process, so that another process can
+ * tell when the owner has exited.
+ */
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** Name of that file: `PID STARTED NAMESPACE`, with `-` for what the system does not tell. */
+/** Name of that file. Content: `PID STARTED NAMESPACE`, with `-` for what the system does not report. */
 export const ownerFile = 'owner'
 
 interface Owner {
   readonly pid: number
-  /** Time of its start in ticks of the kernel, as a pid is used again; `-` where there is no /proc. */
+  /** Start time in kernel ticks, because pids are reused; `-` without /proc. */
   readonly started: string
-  /** Pids of another container mean nothing here. */
+  /** Pid namespace: pids of another container mean nothing here. */
   readonly namespace: string
 }
 
@@ -25,7 +28,7 @@ export function ownerText(): string {
   return `${pid} ${started} ${namespace}\n`
 }
 
-/** True only for a text that names a process which has ended for sure. */
+/** True only when the text names a process that has certainly ended. */
 export function hasEnded(text: string): boolean {
   const [, digits, started, namespace] = /^([1-9]\d*) (-|\d+) (\S+)\n$/.exec(text) ?? []
   const self = ownOwner()
@@ -35,11 +38,11 @@ export function hasEnded(text: string): boolean {
   return startOf(pid) !== started
 }
 
-/** Undefined where there is no such process, or only what is left of it. */
+/** Undefined when there is no such process, or only a zombie. */
 function startOf(pid: number | 'self'): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // proc(5): the second field is the name in parentheses and may hold anything, also `)`.
+    // proc(5): the second field is the name in parentheses and may contain anything, also `)`.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
   } catch {

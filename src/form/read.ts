@@ -1,4 +1,4 @@
-/** Reads one form: checks its head, counts its body, and hands it to the parser of its type. */
+/** Reads one form: checks its headers, limits its body, and passes it to the parser for its type. */
 
 import { RequestError } from '../core/errors.js'
 import type { Exchange } from '../core/exchange.js'
@@ -18,7 +18,7 @@ const multipart = onDemand(async () => {
 })
 const urlencoded = onDemand(() => import('./urlencoded.js'))
 
-// A program with a server of its own: nobody else loads them before it serves.
+// A program with its own server: no other code preloads these modules before it serves.
 if (process.env.GATEWAY_INTERFACE === undefined && process.env.REQUEST_METHOD === undefined)
   for (const load of [multipart, urlencoded, rooms, onDisk]) load().catch(() => {})
 
@@ -27,11 +27,11 @@ if (process.env.GATEWAY_INTERFACE === undefined && process.env.REQUEST_METHOD ==
  *
  * @param request a fetch `Request` (Hono: `c.req.raw`, h3: `event.req`), a Node `req` (Koa: `ctx.req`,
  *   Fastify: `request.raw`) or an Exchange. Its body must not have been read.
- * @param options any of the limits, and where files go; see {@link FormOptions}.
- * @throws FormError 413 with the name of the `limit`, 400 malformed, 415 not a form; RequestError
- *   when the client left or the body was cut off; UsageError for wrong arguments. What a file
- *   handler throws comes through. In every case the files of this form are removed, and the rest of
- *   the body is discarded so that the client gets the answer.
+ * @param options any of the limits, and where files are stored; see {@link FormOptions}.
+ * @throws FormError 413 with the name of the `limit`, 400 malformed, 415 another content type; RequestError
+ *   when the client disconnected or the body was cut off; UsageError for wrong arguments. Errors of a file
+ *   handler are passed on. In every case the files of this form are removed, and the rest of
+ *   the body is discarded so that the client gets the reply.
  */
 export async function form(
   request: RequestLike | NodeRequestLike | Exchange,
@@ -102,7 +102,7 @@ function checkHead(source: FormSource, { limits }: FormSettings): ContentType {
   return type
 }
 
-/** The body, counted, and given up when a signal aborts. */
+/** The body, counted against the limits, and stopped when a signal aborts. */
 function bodyOf(source: FormSource, { limits, signal: own }: FormSettings): () => Promise<Uint8Array | null> {
   const signals = [source.signal, own].filter((signal) => signal !== undefined)
   let size = 0
@@ -134,7 +134,7 @@ function unlessAborted<T>(signals: readonly AbortSignal[], act: () => Promise<T>
   })
 }
 
-/** RFC 7578 knows no charset for this type, the URL Standard only UTF-8; old clients send one. */
+/** RFC 7578 defines no charset for this type, the URL Standard only UTF-8; old clients send one. */
 function decoderFor(charset: string): { decode(bytes: Uint8Array): string } {
   if (/^utf-?8$/i.test(charset)) {
     return {

@@ -1,15 +1,15 @@
-/** Directories that go when the process does, however it ends; one listener for all of them. */
+/** Removes directories when the process ends, by exit or signal. One listener serves all directories. */
 import { rmSync } from 'node:fs'
 
 /**
- * What ends a process that has no handler for it: a terminal that is closed, Ctrl-C, a web server or an init
- * system that stops. SIGKILL and crashes are left to the sweep (sweep.ts).
+ * Signals that end a process without a handler: a closed terminal, Ctrl-C, a web server or an init system
+ * that stops. After SIGKILL and crashes a later process cleans up (remove-orphans.ts).
  */
 const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const
 
 const paths = new Set<string>()
 
-/** @returns takes it back: the directory is gone, or stays */
+/** @returns a function that cancels the removal */
 export function removeAtEnd(path: string): () => void {
   if (paths.size === 0) watch()
   paths.add(path)
@@ -20,8 +20,8 @@ export function removeAtEnd(path: string): () => void {
 
 function watch(): void {
   process.on('exit', removeAll)
-  // Where somebody else listens, an app or one of our servers, that one decides; 'exit' follows. It may count
-  // its signal's listeners, and is not to find us among them.
+  // If an app or one of our servers has a handler for a signal, that handler decides, and 'exit' follows. It
+  // may count the listeners of its signal and must not find this one.
   for (const signal of signals) if (process.listenerCount(signal) === 0) process.on(signal, onSignal)
 }
 
@@ -34,7 +34,7 @@ function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return
   removeAll()
   unwatch()
-  // Without a handler: the parent sees what it ended of.
+  // Without a handler, so that the parent sees which signal ended the process.
   process.kill(process.pid, signal)
 }
 
@@ -43,7 +43,7 @@ function removeAll(): void {
     try {
       rmSync(path, { recursive: true, force: true })
     } catch {
-      // The others are to go all the same.
+      // Still remove the other directories.
     }
   }
 }

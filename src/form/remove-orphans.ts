@@ -1,28 +1,29 @@
-/** Removes the directories of processes that could not do it themselves: SIGKILL, a crash, a power cut. */
+/** Removes directories left by processes that ended by SIGKILL, a crash or a power failure. */
 import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { shortage } from '../core/errors.js'
 import { hasEnded, ownerFile } from './owner.js'
 
-/** What mkdtemp makes of our prefix. */
+/** The names that mkdtemp makes from our prefix. */
 const directoryPattern = /^cgiup-form-[A-Za-z0-9]{6}$/
 
-/** Younger ones are left alone, in milliseconds: nobody waits for their disk space. */
+/** Minimum age of a directory before it is removed, in milliseconds. */
 const ageMs = 3_600_000
 
 const swept = new Set<string>()
 
-/** Once for each parent in the life of the process. Never rejects: what cannot be removed stays. */
+/** Runs once per parent directory in a process. Never rejects: what cannot be removed stays. */
 export async function sweep(parent: string): Promise<void> {
   if (swept.has(parent)) return
   swept.add(parent)
   try {
-    // Where anybody may rename what is ours, a path that was checked may be another one by now.
+    // If any user may rename our files, a path that was checked may since be another file.
     const { mode } = await stat(parent)
     if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return
     for (const name of await readdir(parent))
       if (directoryPattern.test(name)) await remove(`${parent}/${name}`).catch(() => {})
   } catch (error) {
-    // Whoever needs the directory gets the error. For want of a descriptor the next upload sweeps.
+    // The code that uses the directory reports the error. When descriptors ran out, the next upload tries
+    // again.
     if (shortage(error, parent) !== null) swept.delete(parent)
   }
 }

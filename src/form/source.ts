@@ -1,10 +1,10 @@
-/** Where a form comes from: a fetch Request, a Node request or an Exchange, read in one way. */
+/** One interface to read a form from a fetch Request, a Node request or an Exchange. */
 
 import type { Readable } from 'node:stream'
 import { CgiupError, RequestError, UsageError } from '../core/errors.js'
 import { afterwards, type Exchange, inFlight, type RequestEnd } from '../core/exchange.js'
 
-/** The part of a fetch `Request` that a form needs: the platform's own and light ones have it. */
+/** The members of a fetch `Request` that a form needs. */
 export interface RequestLike {
   readonly method?: string
   readonly headers: { get(name: string): string | null }
@@ -18,7 +18,7 @@ interface BodyReader {
   cancel(reason?: unknown): Promise<unknown>
 }
 
-/** The part of an `http.IncomingMessage` that a form needs. */
+/** The members of an `http.IncomingMessage` that a form needs. */
 export type NodeRequestLike = Readable & {
   readonly method?: string | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
@@ -29,15 +29,15 @@ export interface FormSource {
   readonly signal: AbortSignal | undefined
   /** A header of the request; undefined when it is absent or empty. */
   header(name: 'content-type' | 'content-length' | 'content-encoding'): string | undefined
-  /** The next piece of the body, null at its end. */
+  /** The next chunk of the body, null at its end. */
   read(): Promise<Uint8Array | null>
-  /** Calls back when what the form came with has ended; never, where that is not known. */
+  /** Calls back when the request has ended; never, if that is unknown. */
   afterwards(task: () => void): void
-  /** No more is wanted: whatever is still to come is discarded, and never waited for. */
+  /** Stops reading: the rest of the body is discarded, without waiting for it. */
   cancel(): void
 }
 
-/** @throws UsageError FORM_SOURCE when `request` is not one of the three, or its body was already taken. */
+/** @throws UsageError FORM_SOURCE when `request` is not one of the three, or its body was already read. */
 export function sourceOf(request: unknown): FormSource {
   if (isExchange(request)) return exchangeSource(request)
   if (isFetchRequest(request)) return fetchSource(request)
@@ -106,14 +106,14 @@ function fetchSource(request: RequestLike): FormSource {
         reader ??= request.body.getReader()
         reader.cancel().catch(() => {})
       } catch {
-        // Locked by someone else, who then has to see to it.
+        // Another reader has locked it and has to clean up.
       }
     },
   }
 }
 
 function nodeSource(req: NodeRequestLike): FormSource {
-  // A body parser ran before (express.urlencoded() and the like): waiting for its bytes would hang.
+  // A body parser ran before (express.urlencoded() and the like): reading would hang.
   if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed in front?')
   return {
     method: req.method,
@@ -125,7 +125,7 @@ function nodeSource(req: NodeRequestLike): FormSource {
     read: () => pull(req),
     afterwards: (task) => endOfNode(req, task),
     cancel() {
-      // Not destroy(): that would reset the connection before the client has read the answer.
+      // Not destroy(): that would reset the connection before the client has read the reply.
       req.on('error', () => {})
       if (!req.destroyed) req.resume()
     },
@@ -133,8 +133,8 @@ function nodeSource(req: NodeRequestLike): FormSource {
 }
 
 /**
- * A copy that a program made of the platform's Request does not show what it came with: then it is one of those
- * that are under way, and has ended when they all have.
+ * A copy of the platform's Request does not show which request it came from. It then counts as ended when all
+ * current requests have ended.
  */
 function endOf(request: object, task: () => void): void {
   if (afterwards in request) {
@@ -150,7 +150,7 @@ function endOf(request: object, task: () => void): void {
   }
 }
 
-/** What a Node request knows of its end; http.Server keeps the response at its socket, http2 has a stream. */
+/** How a Node request shows its end; http.Server keeps the response on the socket, http2 has a stream. */
 interface NodeEnding {
   readonly socket?: (RequestEnd & { readonly _httpMessage?: NodeResponse | null }) | null
   readonly res?: NodeResponse
@@ -172,7 +172,10 @@ function endOfNode(req: NodeRequestLike, task: () => void): void {
   else ends?.once?.('close', task)
 }
 
-/** What a failed read means: our adapters throw our own errors, everything else is a client that left. */
+/**
+ * Maps a failed read to an error: our adapters throw our own errors, any other error means the client
+ * disconnected.
+ */
 export function readFailure(error: unknown): CgiupError {
   if (error instanceof CgiupError) return error
   return new RequestError('REQUEST_ABORTED', 'The client disconnected while sending the form.', {
@@ -181,8 +184,8 @@ export function readFailure(error: unknown): CgiupError {
 }
 
 /**
- * The next piece of a Node stream, null at its end; rejects when the stream breaks or is destroyed.
- * Unlike `for await` it leaves the stream alone when the reader stops.
+ * The next chunk of a Node stream, null at its end; rejects when the stream fails or is destroyed. Unlike
+ * `for await`, it does not destroy the stream when the reader stops.
  */
 export function pull(stream: Readable): Promise<Uint8Array | null> {
   return new Promise((resolve, reject) => {

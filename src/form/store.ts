@@ -1,4 +1,4 @@
-/** Where the files of a form go: disk, memory, or a function of the app. */
+/** Where the files of a form are stored: disk, memory, or a function of the app. */
 import { onDemand } from '../core/load-ahead.js'
 import { DiskFile, type FormField, type FormFile, MemoryFile } from './data.js'
 import type { Ended, FormDirectory } from './directory.js'
@@ -7,17 +7,17 @@ import type { FormLimits, FormSettings } from './limits.js'
 import type { FormSource } from './source.js'
 import type { FilePart } from './types.js'
 
-/** Loaded with the first file that goes to disk, or ahead. */
+/** Loaded with the first file that goes to disk, or preloaded. */
 export const rooms = onDemand(() => import('./directory.js'))
 
 export interface FileStore {
-  /** @returns what the form lists for this file, or null where it was handed to the app. */
+  /** @returns the form's entry for this file, or null when the app's handler took it. */
   take(part: FilePart, fields: readonly FormField[]): Promise<FormFile | null>
-  /** Removes everything that is still there. May be called twice. */
+  /** Removes the remaining files. May be called twice. */
   dispose(): Promise<void>
 }
 
-/** @param source what the files come with, and end with */
+/** @param source the request that the files belong to */
 export function openStore({ store, limits, directory }: FormSettings, source: FormSource): FileStore {
   if (store === 'memory') return new MemoryStore(limits)
   if (store === 'refuse') return { take: refuse, dispose: async () => {} }
@@ -87,7 +87,7 @@ class DiskStore implements FileStore {
 
   async #end(why: Ended): Promise<void> {
     this.#disposed ??= why
-    // One that could not be opened has nothing to remove.
+    // A directory that could not be created has nothing to remove.
     const room = await this.#room?.catch(() => undefined)
     await room?.end(this.#disposed)
   }
@@ -96,7 +96,7 @@ class DiskStore implements FileStore {
     const { FormDirectory } = await rooms()
     const room = await FormDirectory.open(this.#parent)
     this.#source.afterwards(() => {
-      // The process tries again when it ends.
+      // Tried again when the process ends.
       this.#end('its request has ended').catch(() => {})
     })
     if (this.#disposed !== undefined) await room.end(this.#disposed)

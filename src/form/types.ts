@@ -1,9 +1,9 @@
-/** Who takes the parts as they come. */
+/** Types of the receivers of fields and files. */
 import type { FormField } from './data.js'
 
 export interface PartTaker {
   field(name: string, value: string): void
-  /** Called for one file at a time, in the order of the form; what it leaves unread is discarded. */
+  /** Called for one file at a time, in order; bytes it does not read are discarded. */
   file(file: FilePart): Promise<void>
 }
 
@@ -14,20 +14,20 @@ export interface FilePart {
   readonly bytes: AsyncIterable<Uint8Array>
 }
 
-/** A file on its way in: iterate over it for its bytes. */
+/** A file while it arrives: iterate over it for its bytes. */
 export interface IncomingFile extends AsyncIterable<Uint8Array> {
   /** The name of the form control. */
   readonly field: string
   /** The client's file name without path and control characters; may be empty, is not unique. */
   readonly name: string
-  /** The media type that the client claims, lower case, without parameters. */
+  /** The media type that the client claims, in lower case, without parameters. Not verified. */
   readonly type: string
   /** The fields that came before this file. */
   readonly fields: readonly FormField[]
 }
 
 /**
- * Takes one file. The form goes on when the promise settles; bytes that were not read are discarded.
- * What it throws makes `form()` reject with the same value.
+ * Receives one file. The form continues when the promise settles; bytes that were not read are discarded. If
+ * it throws, `form()` rejects with the same error.
  */
 export type FileHandler = (file: IncomingFile) => unknown

@@ -1,6 +1,6 @@
 /**
- * application/x-www-form-urlencoded, as the URL Standard (section 5.1) parses it: bytes in, pairs
- * out, nothing is malformed. Our own so that a small form of a CGI script loads no further module.
+ * application/x-www-form-urlencoded, as the URL Standard (section 5.1) parses it: bytes in, pairs out; every
+ * input is valid. Implemented here so that a small form in a CGI script loads no other module.
  */
 import { crossed } from './error.js'
 import type { FormLimits } from './limits.js'
@@ -14,7 +14,7 @@ export class UrlencodedParser {
   readonly #limits: Readonly<FormLimits>
   readonly #field: (name: string, value: string) => void
   readonly #decoder: { decode(bytes: Uint8Array): string }
-  /** Pieces of a pair that has not ended yet. */
+  /** Chunks of an incomplete pair. */
   #open: Uint8Array[] = []
   #openSize = 0
   #count = 0
@@ -48,7 +48,7 @@ export class UrlencodedParser {
   #add(piece: Uint8Array): void {
     this.#open.push(piece)
     this.#openSize += piece.length
-    // A byte is at most three when it is percent-encoded: past this the pair is too large for sure.
+    // Percent-encoding makes a byte at most three: beyond this the pair is certainly too large.
     const { fieldNameSize, fieldSize } = this.#limits
     if (this.#openSize > 3 * (fieldNameSize + fieldSize) + 1) {
       throw crossed('fieldSize', this.#limits, 'A form field is too large')
@@ -75,7 +75,7 @@ export class UrlencodedParser {
   }
 }
 
-/** "+" is a space; a "%" that two hexadecimal digits do not follow stands for itself. */
+/** "+" is a space; a "%" without two hexadecimal digits after it is kept. */
 function percentDecode(bytes: Uint8Array): Uint8Array {
   if (!bytes.includes(plus) && !bytes.includes(percent)) return bytes
   const out = new Uint8Array(bytes.length)

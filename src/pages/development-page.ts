@@ -1,4 +1,4 @@
-/** The error page for developers: stack, source, environment, output of the request. */
+/** The error page for developers: stack, source, environment and output of the request. */
 import { stripVTControlCharacters } from 'node:util'
 import { ScriptError } from '../cgi/script/error.js'
 import { CgiupError } from '../core/errors.js'
@@ -34,22 +34,23 @@ export function developmentPage(error: unknown, exchange: Exchange, status: numb
   return type === 'text/html' ? html(page, exchange, status, secrets) : text(page)
 }
 
-/** What a page shows, secrets masked. */
+/** The data of a page, secrets masked. */
 interface Page {
   readonly errors: readonly Shown[]
   readonly output: string
   readonly variables: readonly (readonly [name: string, value: string])[]
   readonly findings: readonly string[]
-  /** Names of those that changed what the app got; '' for none. */
+  /** Names of the repairs that changed the environment; '' for none. */
   readonly repairs: string
 }
 
-/** Of the request, and of this process. */
+/** Secrets of the request and of this process. */
 function secretsOf(exchange: Exchange): Secrets {
   const secrets = new Secrets()
   secrets.addAll(exchange.env.list)
   for (const [name, value = ''] of Object.entries(process.env)) {
-    // Desktops have paths and plain words in variables such as DESKTOP_SESSION: messages are full of them.
+    // Desktops set variables such as DESKTOP_SESSION to paths and common words, which appear in many
+    // messages.
     if (!/SESSION|_SOCK$/.test(name) && value.length >= 8 && !/^\/\w+\//.test(value))
       secrets.addAll([name, value])
   }
@@ -63,7 +64,7 @@ interface Shown {
   readonly source: Excerpt | null
   readonly code?: string
   readonly fix?: string
-  /** What was seen of a script: name, text. */
+  /** Facts about a failed script. */
   readonly seen: readonly (readonly [name: string, text: string])[]
 }
 
@@ -80,7 +81,7 @@ function withoutSecrets({ seen, ...shown }: Shown, secrets: Secrets): Shown {
   }
 }
 
-/** An error and its causes, outermost first; a loop of causes ends. */
+/** An error and its causes, outermost first; stops at a cycle. */
 function chain(error: unknown, type: PageType): Shown[] {
   const seen = new Set<unknown>()
   for (let at = error; at !== undefined && !seen.has(at) && seen.size < 10; ) {
@@ -101,7 +102,7 @@ function show(error: unknown, type: PageType): Shown {
   return { title, stack: stack.lines.join('\n'), source, ...known, seen }
 }
 
-/** Without the command line, which holds the secrets of the environment. */
+/** Omits the command line, which contains secrets of the environment. */
 function seenOf({ report }: ScriptError): Shown['seen'] {
   const { file, exit, output, stderr } = report
   return [
@@ -126,7 +127,7 @@ function variables(exchange: Exchange): [name: string, value: string][] {
     .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** What is wrong with the environment, a line each. */
+/** Problems of the environment, one line each. */
 function findings(exchange: Exchange): string[] {
   const found = lintEnv(exchange.env, howItCame(exchange))
   return found.map(({ seen, fix, clause }) => `${seen} ${fix} (${clause})`)
@@ -192,7 +193,7 @@ function errorSection({ title, stack, source, code, fix, seen }: Shown, index: n
   ].join('\n')
 }
 
-/** The lines around the place where the app's own code failed. */
+/** The source lines around the error in the app's own code. */
 function sourceSection(excerpt: Excerpt | null): string {
   if (excerpt === null) return ''
   const lines = excerpt.lines.map((line, index) => {

@@ -1,4 +1,4 @@
-/** The reply for an error: says nothing in production, and everything in development. */
+/** The reply for an error: details in development, only the status in production. */
 
 import { pageFields } from '../cgi/codec/page-fields.js'
 import { reasonPhrase } from '../cgi/codec/status.js'
@@ -10,13 +10,13 @@ import type { PageType } from './page.js'
 const developmentPages = onDemand(() => import('./development-page.js'))
 
 export interface ErrorPageOptions {
-  /** Show what happened. Never where strangers can see it. Default false. */
+  /** Show details. Never enable this on a public server. Default false. */
   readonly development?: boolean
 }
 
 /**
- * The page for an error: HTML, JSON or text, as the client asked in `Accept`. The status is the one
- * of a cgiup error (413 for an upload that is too large), 500 for all others.
+ * The page for an error: HTML, JSON or text, as the client asked in `Accept`. The status is that of a cgiup
+ * error (413 for an upload that is too large), 500 for all others.
  */
 export async function errorReply(
   error: unknown,
@@ -38,11 +38,11 @@ export async function errorReply(
 }
 
 function statusOf(error: unknown): number {
-  // 499 is for logs: the client that left gets nothing.
+  // 499 is only for logs: the client has disconnected.
   return error instanceof CgiupError && error.status !== 499 ? error.status : 500
 }
 
-/** The first of our types that the client names; quality values are left alone. */
+/** The first supported type that the client names; quality values are ignored. */
 function wanted(accept: string): PageType {
   const places = (['text/html', 'application/json', 'text/plain'] as const)
     .map((type) => ({ type, at: accept.toLowerCase().indexOf(type) }))
@@ -59,7 +59,7 @@ function textFor(error: unknown, status: number): string {
   return 'The request is not valid.'
 }
 
-/** What strangers may see: the status, and for their own mistakes its meaning. */
+/** The page in production: the status, and for client errors its meaning. */
 function plainPage(error: unknown, status: number, type: PageType): string {
   const title = `${status} ${reasonPhrase(status)}`
   const text = textFor(error, status)

@@ -1,7 +1,7 @@
 /**
- * The stack of an error for the development page: its own lines, told from those of the message, and the
- * source around the first one of the app. A request may have written the message: no file is read by what
- * is there.
+ * The stack of an error for the development page: separates V8's lines from those of the message, and shows
+ * the source at the first line of the app. A client may have written the message, so no file named there is
+ * read.
  */
 import { readFileSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -12,11 +12,13 @@ import { isOwn, loadedFiles, packageOf, realPath } from '../core/loaded-files.js
 export interface Stack {
   /** `at f (file:///app.js:1:2)`, a line each. */
   readonly lines: readonly string[]
-  /** They are V8's: nothing else appears in the stack but a head that is the error's name and message. */
+  /**
+   * True when the lines are certainly V8's: the rest of the stack is exactly the error's name and message.
+   */
   readonly isSure: boolean
 }
 
-/** The end of a line as V8 writes it: a place, or where there is none. */
+/** The end of a stack line as V8 writes it: a location, or a marker for code without one. */
 const frame = /^ {4}at .*(?::\d+:\d+|<anonymous>|native|index \d+|:0x[0-9a-f]+)\)?$/
 
 export function parseStack(error: Error): Stack {
@@ -25,7 +27,7 @@ export function parseStack(error: Error): Stack {
     .slice(headLength(stack, String(error.message)))
     .split('\n')
     .slice(1)
-  // One that the app, or a request, wrote has further lines often enough.
+  // A message that the app or a client wrote often adds further lines.
   const isSure =
     rest.length > 0 && rest.length <= Error.stackTraceLimit && rest.every((line) => frame.test(line))
   const lines = isSure ? rest : stack.split('\n').filter((line) => /^\s+at /.test(line))
@@ -33,8 +35,8 @@ export function parseStack(error: Error): Stack {
 }
 
 /**
- * `Name: message`, or the name alone. The whole stack where it does not begin so: the message was changed, the
- * stack was set, the name has a line feed.
+ * Length of `Name: message`, or of the name alone. The whole stack when it begins otherwise: the message was
+ * changed, the stack was set, or the name has a line feed.
  */
 function headLength(stack: string, message: string): number {
   if (message === '') return /^[\w$.]*(?: \[\w+\])?(?=\n|$)/.exec(stack)?.[0].length ?? stack.length
@@ -50,7 +52,7 @@ function headLength(stack: string, message: string): number {
 /** This package's own files, wherever it is installed. */
 const here = fileURLToPath(new URL('..', import.meta.url))
 
-/** A line of a stack that is not of the app: Node's, a package's, ours. */
+/** True for a stack line outside the app: in Node, a package, or cgiup. */
 export function isForeign(line: string): boolean {
   return /\bnode:|[/\\]node_modules[/\\]/.test(line) || line.includes(here)
 }
@@ -63,7 +65,7 @@ export interface Excerpt {
   readonly at: number
 }
 
-/** The lines around the place where the app's own code failed, if this process has loaded that file. */
+/** The source lines around the error in the app's own code, if this process has loaded that file. */
 export function excerptOf({ lines, isSure }: Stack): Excerpt | null {
   const own = isSure ? lines.find((line) => !isForeign(line)) : undefined
   const [, url, number] = /(?:\(|^at (?:async )?)((?:file:\/\/)?\/.*):(\d+):\d+\)?$/.exec(own ?? '') ?? []
@@ -81,7 +83,7 @@ export function excerptOf({ lines, isSure }: Stack): Excerpt | null {
   return { first, lines: source.slice(first - 1, at + 4), at }
 }
 
-/** Code of the app's package, in this process; never data. */
+/** True for code of the app's package that this process has loaded; never for data. */
 function isLoaded(path: string): boolean {
   const root = appDirectory()
   return (
@@ -91,7 +93,7 @@ function isLoaded(path: string): boolean {
   )
 }
 
-/** The package of the app's file; where another program runs it (a test runner), the working directory. */
+/** The package directory of the app's file; under another program (a test runner), the working directory. */
 function appDirectory(): string {
   const file = launchedFile() ?? process.argv[1]
   const real = file === undefined ? '' : realPath(resolve(file))

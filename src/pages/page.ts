@@ -1,4 +1,4 @@
-/** Pages the host itself answers with. */
+/** Pages that the host itself sends. */
 import { logLine } from '../cgi/codec/error-text.js'
 import { pageFields } from '../cgi/codec/page-fields.js'
 import { reasonPhrase } from '../cgi/codec/status.js'
@@ -6,7 +6,7 @@ import { visible } from '../cgi/script/stderr.js'
 import { CgiupError } from '../core/errors.js'
 import type { Exchange, HeaderList, Reply } from '../core/exchange.js'
 
-/** A page that says the status and nothing else: all that a client in production gets. */
+/** A page with only the status: what clients get in production. */
 export function plainReply(status: number, headers: HeaderList = []): Reply {
   const title = `${status} ${reasonPhrase(status)}`
   return htmlReply(status, title, `<h1>${title}</h1>`, headers)
@@ -18,7 +18,9 @@ export function reasonReply(status: number, why: string): Reply {
   return htmlReply(status, title, `<h1>${title}</h1>\n<p>${escapeHtml(why)}</p>`)
 }
 
-/** The line of a refusal for the log. A client may have chosen names in it: they begin no line, and steer no terminal. */
+/**
+ * Logs a refusal. A client may have chosen names in it, so line breaks and control characters are escaped.
+ */
 export function logRefusal(exchange: Exchange, status: number, why: string): void {
   exchange.stderr(logLine(exchange.env, `${status}: ${visible(why)}`))
 }
@@ -46,7 +48,7 @@ ${body}
   }
 }
 
-/** What went wrong, to the status a client gets for it: 499 has no page, the client has disconnected. */
+/** The status that a client gets for an error. 499 has no page: the client has disconnected. */
 export function statusOf(error: unknown): number {
   return error instanceof CgiupError && error.status >= 400 && error.status !== 499 ? error.status : 500
 }

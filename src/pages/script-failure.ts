@@ -1,4 +1,4 @@
-/** What becomes of a script that failed: the cause on stderr, a page for the client. */
+/** Handles a failed script: logs the cause, and sends the client a page. */
 
 import { basename } from 'node:path'
 import { logLine, markExplained } from '../cgi/codec/error-text.js'
@@ -11,8 +11,8 @@ import type { Exchange, Handler, Reply } from '../core/exchange.js'
 import { escapeHtml, htmlReply, plainReply, statusOf } from './page.js'
 
 /**
- * Answers the errors of a handler. For those who may see development pages one for the author of the script: what was seen,
- * what was expected, how to run it by hand. Otherwise a page that tells nothing.
+ * Answers errors of a handler. Clients that may see development pages get one for the script's author: what
+ * was seen, what was expected, how to run the script by hand. Others get only the status.
  */
 export async function answering(
   handler: Handler,
@@ -23,7 +23,7 @@ export async function answering(
     return await handler(exchange)
   } catch (caught) {
     const error = shortage(caught, 'The request failed') ?? caught
-    // Nobody is there to read a page.
+    // No client is left to read a page.
     if (exchange.signal.aborted || (error instanceof CgiupError && error.code === 'REQUEST_ABORTED'))
       throw error
     exchange.stderr(logLine(exchange.env, logText(error)))
@@ -75,7 +75,7 @@ function hiddenNote(command: string): string {
   return `<p><small>Secrets are not shown. Set them in your shell first: ${names.join(', ')}.</small></p>`
 }
 
-/** Bytes as text; what is not text is shown as `\x00`, line ends as they are. */
+/** Bytes as text; bytes that are not text are shown as `\x00`, line ends are kept. */
 function shown(latin1: string): string {
   const text = decode(latin1) ?? latin1
   return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)

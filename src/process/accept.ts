@@ -1,23 +1,26 @@
-/** The end of accepting: what the kernel has taken in already is served, then the socket closes. */
+/** Stops accepting: serves the connections that the kernel has already queued, then closes the socket. */
 import { closeSync, openSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Wire } from '../socket/wire.js'
 import { createWireServer } from '../socket/wire-server.js'
 
-/** Bounds for a socket that others listen on too, or whose address cannot be taken away first. */
+/** Limits for a socket that other processes share, or whose address cannot be removed first. */
 const mostConnections = 2048
 const mostMs = 500
 
-/** None has come for so long: those who had their last reply just now had the time to come again. */
+/**
+ * No new connection for this long, in milliseconds: clients that just got their last reply had time to
+ * reconnect.
+ */
 const quietMs = 20
 
-/** Turns without a connection that show, when the time is over, that none waits. */
+/** After that time, turns of the event loop without a connection that show that none is queued. */
 const idleTurns = 3
 
-/** A turn of the event loop that took longer, in milliseconds, may have missed one that came in the meantime. */
+/** A longer turn of the event loop, in milliseconds, may have missed a connection. */
 const shortMs = 2
 
-/** A listening socket, and who gets its connections. */
+/** A listening socket, and the owner of its connections. */
 export class Entrance {
   readonly server: Server
   #take: (wire: Wire) => void
@@ -28,13 +31,14 @@ export class Entrance {
   }
 
   /**
-   * Closes the socket after the connections that wait in the kernel were accepted: closing it resets them.
-   * Node accepts one connection in a turn of the event loop, so that turns without one show that none waits.
+   * Accepts the connections queued in the kernel, then closes the socket: closing first would reset them.
+   * Node accepts one connection per turn of the event loop, so turns without one show that the queue is
+   * empty.
    *
-   * They are not served before it is closed: clients that get their replies come again, and under load there
-   * would always be one that waits.
+   * They are served only after the socket is closed: clients reconnect after their replies, and under load
+   * the queue would never be empty.
    *
-   * @param fd the descriptor that was handed over, if one was
+   * @param fd the descriptor that was handed over, if any
    */
   async close(fd?: number): Promise<void> {
     const held: Wire[] = []
@@ -48,12 +52,12 @@ export class Entrance {
   }
 }
 
-/** Resolves when no connection waits in the kernel any more, or the bounds are reached. */
+/** Resolves when the kernel's queue is empty, or a limit is reached. */
 async function allAccepted(count: () => number): Promise<void> {
   const begun = performance.now()
   let [seen, since, now, idle] = [0, begun, begun, 0]
   for (let short = false; !short || now - since < quietMs; ) {
-    // On a busy machine the time may be over before the first one was accepted.
+    // On a busy machine the time may be over before the first connection is accepted.
     if (seen >= mostConnections || (now - begun > mostMs && idle >= idleTurns)) return
     await turn()
     await turn()
@@ -67,8 +71,8 @@ async function allAccepted(count: () => number): Promise<void> {
 }
 
 /**
- * libuv never closes descriptors 0 to 2: the kernel would go on taking connections in, and reset them when
- * the process ends. /dev/null takes the number, so that nothing else gets it.
+ * libuv never closes descriptors 0 to 2: the kernel would keep queuing connections, and reset them when the
+ * process ends. /dev/null takes the number, so that nothing else can reuse it.
  */
 function release(fd: number): void {
   if (fd > 2) return

@@ -1,25 +1,27 @@
-/** Did the code of the app change since it was loaded? */
+/** Detects changes of the app's code since it was loaded. */
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { loadedFiles, packageOf, realPath } from '../core/loaded-files.js'
 
-/** Checks after which the list of loaded files is recreated: modules can be loaded later. */
+/** Checks between updates of the list of loaded files: modules may be loaded later. */
 const collectEvery = 40
 
 /** Most files that are checked. */
 const mostFiles = 2000
 
 /**
- * Files whose change asks for a fresh process: the app's file; the code that this process has loaded from
- * the package the file belongs to (the directory of the nearest package.json, else the file's own), without
- * node_modules; and `tmp/restart.txt` beside the file and in that package, which may appear later.
+ * The files whose change calls for a new process: the app's file; the code that this process has loaded from
+ * its package (the directory of the nearest package.json, else the file's own), without node_modules; and
+ * `tmp/restart.txt` beside the file and in that package, which may be created later.
  */
 export class AppFiles {
   readonly #root: string
   readonly #marks = new Map<string, string>()
   #checks = 0
 
-  /** @param entry the app's file as it was named: a link in the path that is pointed elsewhere is a change */
+  /**
+   * @param entry the app's file as it was named: changing the target of a link in the path counts as a change
+   */
   constructor(entry: string) {
     const real = realPath(entry)
     this.#root = packageOf(real)
@@ -35,13 +37,13 @@ export class AppFiles {
     if (++this.#checks % collectEvery === 0) this.#collect()
     for (const [file, mark] of this.#marks) {
       const now = markOf(file)
-      // A file that is missing is being replaced; what is there afterwards counts.
+      // A missing file is being replaced; wait for the new one.
       if (now !== mark && now !== '') return file
     }
     return null
   }
 
-  /** Costs some milliseconds, the first time 30. */
+  /** Takes a few milliseconds, about 30 the first time. */
   #collect(): void {
     for (const file of loadedFiles(this.#root)) if (this.#marks.size < mostFiles) this.#add(file)
   }

@@ -1,4 +1,4 @@
-/** A persistent process: listening sockets, any of three protocols on them, one service behind. */
+/** A persistent process: listening sockets, up to three protocols on them, and one service. */
 import type { AddressInfo } from 'node:net'
 import type { Handler } from '../core/exchange.js'
 import { Connection } from '../fastcgi/server/connection.js'
@@ -14,9 +14,9 @@ import { Entrance } from './accept.js'
 import { type Protocol, ProtocolGate } from './protocol-gate.js'
 
 export interface DaemonOptions extends ListenOptions, ServiceOptions, AdmissionOptions {
-  /** What may be spoken. Default all three, told by the first byte of each connection. */
+  /** Accepted protocols. Default: all three, detected from the first byte of each connection. */
   readonly protocols?: readonly Protocol[]
-  /** Sockets that listen already. All are served; nothing else is listened on. */
+  /** Sockets that already listen. All are served, and no other socket is opened. */
   readonly sockets?: readonly DaemonSocket[]
   /** Called once for each HTTP request, when its reply has ended. */
   readonly log?: (entry: AccessEntry) => void
@@ -24,31 +24,31 @@ export interface DaemonOptions extends ListenOptions, ServiceOptions, AdmissionO
 
 interface DaemonSocket {
   readonly fd: number
-  /** What may be spoken there. Default: {@link DaemonOptions.protocols}. */
+  /** Accepted protocols on this socket. Default: {@link DaemonOptions.protocols}. */
   readonly protocols?: readonly Protocol[]
-  /** The same where it turns out to be a TCP socket. Default: its {@link protocols}. */
+  /** The same if it is a TCP socket. Default: its {@link protocols}. */
   readonly protocolsOverTcp?: readonly Protocol[]
-  /** Its path is for this process alone, and is removed when it stops. Default false. */
+  /** Its path belongs to this process alone, and is removed when it stops. Default false. */
   readonly ownPath?: boolean
 }
 
 export interface Daemon {
   /**
-   * Of the first socket: `unix:/run/app.sock`, `http://127.0.0.1:8080`; over TCP without HTTP
+   * URL of the first socket: `unix:/run/app.sock`, `http://127.0.0.1:8080`; over TCP without HTTP
    * `fcgi://127.0.0.1:9000` or `scgi://127.0.0.1:4000`, as Apache writes them.
    */
   readonly url: string
   readonly address: AddressInfo | string
-  /** Requests that are being served. */
+  /** Number of requests in progress. */
   readonly running: number
   /**
-   * Stops accepting, ends idle connections, lets running requests and the work after them end.
+   * Stops accepting, closes idle connections, and waits for running requests and their background work.
    *
    * @param graceMs how long they may take, in milliseconds; then they are broken off. Default 30000.
-   * @param handOver takes kept FastCGI connections to another process, which goes on with them
+   * @param handOver passes kept FastCGI connections to another process, which continues with them
    */
   close(graceMs?: number, handOver?: HandOver): Promise<void>
-  /** Goes on with a kept FastCGI connection that another process has given away. */
+  /** Takes over a kept FastCGI connection from another process. */
   adopt(handle: object): void
 }
 
@@ -72,7 +72,7 @@ export async function serveDaemon(handler: Handler, options: DaemonOptions = {})
   const spoken = new Set(sockets.flatMap((socket) => socket.protocols ?? protocols))
   const http = spoken.has('http') ? await httpAcceptor(handler, options) : null
   const spokenOn = (socket: Partial<DaemonSocket>, address: unknown): readonly Protocol[] => {
-    // Of a Unix socket that was handed over Node tells the path, or nothing.
+    // For an inherited Unix socket Node returns the path, or nothing.
     const overTcp = typeof address === 'object' && address !== null ? socket.protocolsOverTcp : undefined
     return overTcp ?? socket.protocols ?? protocols
   }
@@ -146,7 +146,7 @@ async function close(
   handOver?: HandOver,
 ): Promise<void> {
   const stop = async ({ entrance, place, fd }: Open) => {
-    // First the path, where it is ours: nobody can connect between the last accept and the close.
+    // Remove our path first: nobody can connect between the last accept and the close.
     place.cleanUp()
     await entrance.close(fd)
   }
@@ -155,7 +155,7 @@ async function close(
   await Promise.all(opened.map(stop))
   const begun = performance.now()
   await service.stop(graceMs)
-  // Not before: connections that have not said a byte yet may turn out to speak HTTP.
+  // Not earlier: connections without a first byte may turn out to be HTTP.
   const left = Math.max(0, graceMs - (performance.now() - begun))
   await http?.close({ graceMs: left, idleGraceMs: Service.idleGraceMs })
 }

@@ -1,11 +1,13 @@
-/** Who started this process and manages it, and is it still there? A process never outlives its manager. */
+/**
+ * Finds the process that started and manages this one, and watches it: a process never outlives its manager.
+ */
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { firstParent, type ProcessFacts, processFacts } from './parent.js'
 
 /**
- * Servers that start FastCGI programs and end them, by the name of their process; true for those that
- * start a fresh one when one has ended.
+ * Servers that start and stop FastCGI programs, by process name; true if they replace a process that has
+ * ended.
  */
 const managers: ReadonlyMap<string, boolean> = new Map([
   ['apache2', true],
@@ -14,7 +16,7 @@ const managers: ReadonlyMap<string, boolean> = new Map([
   ['multiwatch', true],
   ['litespeed', true],
   ['lshttpd', true],
-  // Requests hang forever on the socket of one that ended.
+  // Requests hang forever on the socket of a process that ended.
   ['h2o', false],
 ])
 
@@ -22,20 +24,20 @@ export interface Manager {
   /** `mod_fcgid`, `lighttpd`, `h2o`, `multiwatch` … */
   readonly name: string
   readonly pid: number
-  /** It starts a fresh process when this one has ended. */
+  /** Starts a new process when this one has ended. */
   readonly renews: boolean
-  /** Undefined where the system does not tell. */
+  /** Undefined when the system does not report them. */
   readonly facts: ProcessFacts | undefined
 }
 
-/** The manager; `gone` when there was one that is no more; undefined where nobody manages this process. */
+/** The manager; `gone` when it has exited; undefined when this process has no manager. */
 export type ManagerFound = Manager | 'gone' | undefined
 
 /**
- * Looks among the ancestors: there may be a wrapper script that does not `exec`. Those that start a
- * process and leave (spawn-fcgi, cgi-fcgi -start, a shell) and systemd manage nothing.
+ * Searches the ancestors, because a wrapper script may not use `exec`. Programs that start a process and exit
+ * (spawn-fcgi, cgi-fcgi -start, a shell) and systemd are not managers.
  *
- * @param socketPath path of the Unix socket that was handed over (server/socket-path)
+ * @param socketPath path of the inherited Unix socket
  */
 export function findManager(socketPath?: string): ManagerFound {
   const fcgid = fcgidManager(socketPath)
@@ -47,7 +49,7 @@ export function findManager(socketPath?: string): ManagerFound {
   return leftBehind() ? 'gone' : undefined
 }
 
-/** mod_fcgid names its sockets `PID.NUMBER`, after its process manager; each is for one process. */
+/** mod_fcgid names its sockets `PID.NUMBER`, after its process manager; each belongs to one process. */
 function fcgidManager(path = ''): ManagerFound {
   const [, digits] = /^(\d+)\.\d+$/.exec(basename(path)) ?? []
   if (digits === undefined) return undefined
@@ -67,8 +69,9 @@ function ancestor(from: number): Manager | undefined {
 }
 
 /**
- * lighttpd died before we could look. It sets PHP_FCGI_CHILDREN, as spawn-fcgi can; but spawn-fcgi makes
- * the process the leader of its group, and lighttpd leaves it in its own, whose leader is dead then.
+ * True when lighttpd exited before we looked. It sets PHP_FCGI_CHILDREN, as spawn-fcgi may; but spawn-fcgi
+ * makes the process a group leader, while under lighttpd the process stays in lighttpd's group, whose leader
+ * has then exited.
  */
 function leftBehind(): boolean {
   if (process.env.PHP_FCGI_CHILDREN === undefined) return false
@@ -85,7 +88,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-/** The same process still runs. */
+/** True while the same process runs. */
 function stillThere({ pid, facts }: Manager): boolean {
   if (facts === undefined) return isThere(pid)
   const now = processFacts(pid)
@@ -93,14 +96,14 @@ function stillThere({ pid, facts }: Manager): boolean {
 }
 
 /**
- * Calls back, once, when the manager has exited, or a process between it and this one.
+ * Calls back once when the manager, or a process between it and this one, has exited.
  *
  * @returns stops watching
  */
 export function watchManager(manager: Manager, onGone: () => void, everyMs = 1000): () => void {
   const parent = process.ppid
   const timer = setInterval(() => {
-    // Most of the time the manager is the parent itself, and this one system call is all.
+    // Usually the manager is the parent, and this system call is enough.
     if (process.ppid === parent && (parent === manager.pid || stillThere(manager))) return
     clearInterval(timer)
     onGone()
@@ -110,9 +113,9 @@ export function watchManager(manager: Manager, onGone: () => void, everyMs = 100
 }
 
 /**
- * True where it cannot be ruled out: mod_fcgid runs as many as it needs, and spawn-fcgi -F, cgi-fcgi -start
- * and multiwatch -f give one socket to several. lighttpd has a socket for each (`max-procs`): `PATH-0`,
- * `PATH-1` and so on, so that one sees whether there is a second.
+ * True when several processes may serve the app: mod_fcgid runs as many as it needs, and spawn-fcgi -F,
+ * cgi-fcgi -start and multiwatch -f share one socket. lighttpd has a socket for each (`max-procs`): `PATH-0`,
+ * `PATH-1` and so on, so a second one shows whether there are several.
  *
  * @param path of the Unix socket on descriptor 0
  */

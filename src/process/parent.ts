@@ -1,24 +1,24 @@
-/** The process that started this one, seen as early as can be: it may be gone before the app is loaded. */
+/** The parent process, recorded as early as possible: it may exit before the app is loaded. */
 import { readFileSync } from 'node:fs'
 
-/** What the kernel tells about a process. */
+/** What the kernel reports about a process. */
 export interface ProcessFacts {
   readonly pid: number
-  /** At most 15 bytes of its program's name. */
+  /** Its program's name, at most 15 bytes. */
   readonly name: string
   /** `Z` is a zombie: it has ended. */
   readonly state: string
   readonly parent: number
   readonly group: number
-  /** Time of its start, in ticks of the kernel: a pid that is used again has another one. */
+  /** Start time in kernel ticks; it distinguishes processes that reuse a pid. */
   readonly started: string
 }
 
-/** Undefined where the process is gone, belongs to others who hide it, or /proc is not there (macOS). */
+/** Undefined when the process has exited, is hidden from this user, or there is no /proc (macOS). */
 export function processFacts(pid: number | 'self'): ProcessFacts | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // proc(5): the second field is the name in parentheses and may hold anything, also `)`.
+    // proc(5): the second field is the name in parentheses and may contain anything, also `)`.
     const end = stat.lastIndexOf(')')
     const fields = stat.slice(end + 2).split(' ')
     return {
@@ -36,22 +36,22 @@ export function processFacts(pid: number | 'self'): ProcessFacts | undefined {
 
 let first: { readonly pid: number; readonly facts: ProcessFacts | undefined } | undefined
 
-/** The parent at the first call, which is made when the package is imported. */
+/** The parent at the first call, made when the package is imported. */
 export function firstParent(): { readonly pid: number; readonly facts: ProcessFacts | undefined } {
   first ??= { pid: process.ppid, facts: processFacts(process.ppid) }
   return first
 }
 
-/** How a primary tells a process that it is its worker. */
+/** A primary sets this variable to tell a process that it is a worker. */
 export const workerVariable = 'CGIUP_WORKER'
 
 /**
  * A terminal's Ctrl-C, Apache's graceful restart, `pkill -HUP -f app.js` and the like reach the whole process
- * group: what they mean for the workers is the primary's business.
+ * group; the primary decides what they mean for its workers.
  */
 export const leftToPrimary = ['SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const
 
-/** In a worker that loads its app, these signals would end it before it listens to them itself. */
+/** Ignores these signals while a worker loads its app: they would end it before it has its own handlers. */
 export function leaveSignalsToPrimary(): void {
   if (process.send === undefined || !process.env[workerVariable]) return
   for (const signal of leftToPrimary) process.on(signal, () => {})

@@ -1,4 +1,4 @@
-/** Which protocol does a connection speak? Its first byte tells, so that one socket serves them all. */
+/** Detects the protocol of a connection from its first byte, so that one socket serves all three. */
 import { Connection } from '../fastcgi/server/connection.js'
 import type { HttpAcceptor } from '../http/server/server.js'
 import { ScgiConnection } from '../scgi/server/connection.js'
@@ -8,14 +8,14 @@ import type { Wire, WireOwner } from '../socket/wire.js'
 
 export type Protocol = 'fastcgi' | 'scgi' | 'http'
 
-/** FastCGI begins with its version, SCGI with a length, HTTP with a method. */
+/** FastCGI starts with its version, SCGI with a length, HTTP with a method. */
 function protocolOf(byte: number): Protocol | null {
   if (byte === 1) return 'fastcgi'
   if (byte >= 0x31 && byte <= 0x39) return 'scgi'
   return byte > 0x20 && byte < 0x7f ? 'http' : null
 }
 
-/** A connection that has not said a byte yet. */
+/** A connection without a first byte. */
 class Silent implements ServedConnection, WireOwner {
   place = -1
   readonly ahead = 0
@@ -25,20 +25,20 @@ class Silent implements ServedConnection, WireOwner {
   readonly #since: number
   #given = false
 
-  /** @param give gets the connection with its first bytes: somebody else looks after it from then on */
+  /** @param give takes over the connection with its first bytes */
   constructor(wire: Wire, service: Service, give: (wire: Wire, first: Buffer) => void) {
     this.#wire = wire
     this.#service = service
     this.#give = give
     this.#since = service.now()
-    // One over the limit gets an error when it asks for something.
+    // A connection over the limit gets an error when it sends a request.
     service.hasRoom()
     service.opened(this)
     wire.probe(this)
   }
 
   data(chunk: Buffer): void {
-    // There is no moment without a connection in between, which would end a process that is to end.
+    // The connection is counted throughout; with none, a closing process would exit.
     this.#given = true
     this.#service.passOn(this, () => this.#give(this.#wire, chunk))
   }
@@ -82,7 +82,7 @@ export class ProtocolGate {
   readonly #protocols: readonly Protocol[]
   readonly #http: HttpAcceptor | null
 
-  /** @param http serves the connections that speak HTTP, where that is allowed. */
+  /** @param http serves HTTP connections, if HTTP is accepted. */
   constructor(service: Service, protocols: readonly Protocol[], http: HttpAcceptor | null) {
     this.#service = service
     this.#protocols = protocols
@@ -91,7 +91,7 @@ export class ProtocolGate {
 
   accept(wire: Wire): void {
     const [only, more] = this.#protocols
-    // The reader of the only protocol says best what is wrong with the bytes of another one.
+    // With one accepted protocol, its own reader reports wrong bytes best.
     if (more === undefined) this.#give(wire, only as Protocol, null)
     else new Silent(wire, this.#service, this.#tell)
   }

@@ -1,4 +1,4 @@
-/** When a process has served long enough, or its code is old, and is recycled. */
+/** Recycles a process that has served long enough, or whose code is outdated. */
 import type { Handler } from '../core/exchange.js'
 import type { LimitOptions } from '../core/limits/limit.js'
 import type { recycleLimits } from '../core/limits/recycle.js'
@@ -11,22 +11,22 @@ export interface RenewalOptions {
   readonly changed?: (() => string | null) | undefined
   /** How often files are checked, in milliseconds. Default 1000. */
   readonly changedEveryMs?: number
-  /** Called once, when a fresh process should take over. @param why for the log */
+  /** Called once, when a new process should take over. @param why for the log */
   readonly due: (why: string) => void
 }
 
 export interface Renewal {
-  /** The handler, with its requests counted where that is asked for. */
+  /** The handler; it counts requests if a limit needs that. */
   readonly handler: Handler
   stop(): void
 }
 
 const memoryEveryMs = 1000
 
-/** The longest time that a timer of Node takes. */
+/** The longest delay of a Node timer. */
 const mostMs = 2 ** 31 - 1
 
-/** Watches the limits of a process. Costs a request nothing but the counting, and that only with `maxRequests`. */
+/** Watches the limits of a process. Requests are only counted with `maxRequests`. */
 export function renewal(handler: Handler, options: RenewalOptions): Renewal {
   const { maxRequests, maxMemory, maxAgeMs } = options.recycle ?? {}
   const { changed } = options

@@ -1,4 +1,4 @@
-/** Signals that come before there is anything to end: the process still loads the app. */
+/** Signals that arrive while the process still loads the app. */
 
 /** How long loading may take after the signal, in milliseconds. */
 const loadingMs = 5000
@@ -9,15 +9,14 @@ type EarlySignal = (typeof signals)[number]
 let told: EarlySignal | undefined
 let late: NodeJS.Timeout | undefined
 
-/** From now on, until {@link signalWhileLoading}. */
+/** Starts watching, until {@link signalWhileLoading}. */
 export function watchEarlySignals(): void {
   for (const signal of signals) process.on(signal, endLater)
 }
 
 /**
- * For a process that was started for a socket: requests wait there (mod_fcgid starts one for a request),
- * so that the signal counts once they have been served. mod_fcgid repeats SIGTERM: a second one says nothing
- * new.
+ * A process that was started for a socket has requests waiting (mod_fcgid starts one for a request), so the
+ * signal takes effect after they have been served. mod_fcgid repeats SIGTERM; the second one is ignored.
  */
 function endLater(signal: EarlySignal): void {
   // The app's own handler decides.
@@ -26,7 +25,7 @@ function endLater(signal: EarlySignal): void {
   late ??= setTimeout(() => process.exit(0), loadingMs).unref()
 }
 
-/** The signal that has come; from now on somebody else looks after them. */
+/** The signal that has arrived, if any. The caller handles signals from now on. */
 export function signalWhileLoading(): EarlySignal | undefined {
   for (const signal of signals) process.off(signal, endLater)
   clearTimeout(late)

@@ -1,4 +1,4 @@
-/** How a persistent process ends: on signals, and on orders of its own. */
+/** Ends a persistent process on signals, or on request. */
 import { endProcess } from '../serve/process-end.js'
 
 export interface EndOptions {
@@ -7,22 +7,22 @@ export interface EndOptions {
   /** How long running requests may take, in milliseconds; then they are broken off. */
   readonly graceMs: number
   /**
-   * A server that repeats SIGTERM started the process (mod_fcgid, after 1.3 s): a second one is not an order
-   * to hurry. Else the second signal ends the process at once.
+   * A server that repeats SIGTERM (mod_fcgid, after 1.3 s) started the process: a second one does not force
+   * it to exit. Otherwise the second signal ends the process at once.
    */
   readonly managed: boolean
   /** Called on SIGHUP, which then does not end the process. */
   readonly onHangup?: () => void
-  /** Called on SIGUSR2, which then does not end the process: fresh workers are started. */
+  /** Called on SIGUSR2 to start new workers; the signal then does not end the process. */
   readonly onReload?: () => void
-  /** Called when the end begins, with the reason. */
+  /** Called when shutdown begins, with the reason. */
   readonly onEnd?: (why: string) => void
 }
 
 /**
- * FastCGI 1.0 section 7: "SIGTERM ... the application should exit". SIGUSR1 is what libfcgi's programs end
- * on gracefully. SIGHUP: a terminal that is closed, Apache's restart. SIGUSR2: uWSGI's and php-fpm's programs
- * reload on it, which takes workers.
+ * FastCGI 1.0 section 7: "SIGTERM ... the application should exit". SIGUSR1 ends libfcgi programs gracefully.
+ * SIGHUP: a closed terminal, or Apache's restart. SIGUSR2 makes uWSGI and php-fpm reload, which needs workers
+ * here.
  */
 const endSignals = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const
 
@@ -32,9 +32,9 @@ export const reloadHint =
 export interface GracefulEnd {
   /** Ends the process as SIGTERM does. @param why for the log */
   end(why: string): void
-  /** The end has begun. */
+  /** Shutdown has begun. */
   readonly begun: boolean
-  /** Takes the signal handlers off. */
+  /** Removes the signal handlers. */
   release(): void
 }
 
@@ -45,7 +45,7 @@ export function endOnSignals(options: EndOptions): GracefulEnd {
     if (begun) return
     begun = true
     options.onEnd?.(why)
-    // An app with a handler of its own has work to do, and ends the process itself.
+    // An app with its own handler has cleanup to do, and ends the process itself.
     const others = signal !== undefined && process.listenerCount(signal) > 1
     const closed = options.close(options.graceMs).catch((error: unknown) => {
       process.stderr.write(`cgiup: closing failed: ${error instanceof Error ? error.stack : error}\n`)
@@ -61,7 +61,7 @@ export function endOnSignals(options: EndOptions): GracefulEnd {
       return
     }
     if (signal === 'SIGUSR2') {
-      // Heap snapshots and reports of Node's own are asked for by it too, and apps may use it.
+      // This signal may also belong to the app, or to Node's heap snapshots and reports.
       if (process.listenerCount(signal) > 1) return
       if (options.onReload !== undefined) {
         if (!begun) options.onReload()

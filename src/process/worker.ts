@@ -1,6 +1,6 @@
 /**
- * This process as a worker: started by a primary that owns the sockets, serving them, and ended by it.
- * src/process/workers.ts is the other side.
+ * This process as a worker: a primary owns its sockets, starts it and ends it. src/process/workers.ts is the
+ * other side.
  */
 import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../core/errors.js'
@@ -18,11 +18,11 @@ export interface WorkerFacts {
   readonly primary: number
   /** How many workers there are. */
   readonly workers: number
-  /** It loads the app, and waits until it is wanted. */
+  /** A spare: it loads the app, and waits until it is needed. */
   readonly spare: boolean
 }
 
-/** What a worker says once it serves. */
+/** Reported by a worker when it starts to serve. */
 export interface Serving {
   readonly server: Protocol
   readonly why: string
@@ -37,7 +37,7 @@ export type ToPrimary =
   | { readonly cgiup: 'bind'; readonly place: ListenPlace }
   | { readonly cgiup: 'serving'; readonly serving: Serving }
   | { readonly cgiup: 'leaving'; readonly why: string }
-  /** The first request has come. */
+  /** The first request has arrived. */
   | { readonly cgiup: 'asked' }
   /** Carries a connection for another worker. */
   | { readonly cgiup: 'connection' }
@@ -47,20 +47,20 @@ export type ToWorker =
   | { readonly cgiup: 'bound'; readonly url: string; readonly address: AddressInfo | string }
   | { readonly cgiup: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly cgiup: 'connection' }
-  /** At once: the primary exits. */
+  /** Exit at once: the primary exits. */
   | { readonly cgiup: 'exit' }
-  /** To a spare worker: it is wanted. */
+  /** To a spare worker: start to serve. */
   | { readonly cgiup: 'go' }
-  /** `successor`: another worker takes the connections. */
+  /** `successor`: another worker takes over the connections. */
   | { readonly cgiup: 'end'; readonly successor: boolean }
 
 export interface WorkerEnd {
   /** Stops accepting and finishes running requests. */
   readonly close: (graceMs: number, handOver?: HandOver) => Promise<void>
-  /** Goes on with a connection of another worker. */
+  /** Takes over a connection of another worker. */
   readonly adopt?: (handle: object) => void
   readonly graceMs: number
-  /** Called when the end begins, with the reason. */
+  /** Called when shutdown begins, with the reason. */
   readonly onEnd?: (why: string) => void
 }
 
@@ -68,7 +68,7 @@ export class Worker {
   readonly facts: WorkerFacts
   #end: WorkerEnd | null = null
   #ending = false
-  /** SIGTERM has come: handlers of the app have seen it. */
+  /** SIGTERM has arrived, so the app's handlers have seen it. */
   #told = false
   #wanted = false
   #go: () => void = () => {}
@@ -78,14 +78,14 @@ export class Worker {
     this.facts = facts
     process.on('message', this.#receive)
     process.once('disconnect', this.#orphaned)
-    // An app that does not load ends the process.
+    // The channel must not keep a process alive whose app failed to load.
     process.channel?.unref()
     for (const signal of leftToPrimary) process.on(signal, () => {})
     process.on('SIGTERM', this.#onSigterm)
     if (!process.connected) this.#orphaned()
   }
 
-  /** Resolves when this worker is to serve. */
+  /** Resolves when this worker should serve. */
   readonly wanted = async (): Promise<void> => {
     if (!this.facts.spare || this.#wanted) return
     process.channel?.ref()
@@ -95,7 +95,7 @@ export class Worker {
     process.channel?.unref()
   }
 
-  /** The socket of a place, which the primary makes and keeps. @throws UsageError as listening does */
+  /** The socket for an address, made and kept by the primary. @throws UsageError as listening does */
   readonly share = (place: ListenPlace): Promise<SharedSocket> =>
     new Promise<SharedSocket>((resolve, reject) => {
       process.channel?.ref()
@@ -107,7 +107,7 @@ export class Worker {
       this.#send({ cgiup: 'bind', place })
     }).finally(() => process.channel?.unref())
 
-  /** It serves now, and ends when the primary says so, or has exited. */
+  /** Starts to serve; ends when the primary says so, or has exited. */
   serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): GracefulEnd {
     this.#end = end
     this.#send({ cgiup: 'serving', serving: { ...serving, graceMs: end.graceMs } })
@@ -123,7 +123,9 @@ export class Worker {
     }
   }
 
-  /** The handler; the primary is notified of its first request, which may crash this worker. */
+  /**
+   * Wraps the handler to notify the primary of the first request, in case that request crashes this worker.
+   */
   handlerOf(handler: Handler): Handler {
     let asked = false
     return (exchange) => {
@@ -135,7 +137,9 @@ export class Worker {
     }
   }
 
-  /** Asks the primary for a fresh worker; this one serves until that does. May be called again. */
+  /**
+   * Asks the primary for a replacement; this worker serves until the replacement does. May be called again.
+   */
   leave(why: string): void {
     // A worker that does not serve yet has nothing to finish.
     if (this.#end === null) process.exit(0)
@@ -172,7 +176,7 @@ export class Worker {
     if (end === null) process.exit(0)
     end.onEnd?.(why)
     void end.close(end.graceMs, successor ? this.#handOver : undefined).finally(() => {
-      // An app with a handler of its own has work to do, and ends the process itself.
+      // An app with its own handler has cleanup to do, and ends the process itself.
       if (process.listenerCount('SIGTERM') === 1) process.exit(0)
       setTimeout(() => process.exit(0), end.graceMs).unref()
       if (!this.#told) process.emit('SIGTERM', 'SIGTERM')
@@ -192,7 +196,7 @@ export class Worker {
 
 const key = Symbol.for('cgiup.worker')
 
-/** This process as a worker; undefined where it is not one. One for all copies of this module. */
+/** This process as a worker; undefined if it is not one. Shared by all copies of this module. */
 export function currentWorker(): Worker | undefined {
   const place = globalThis as { [key]?: Worker }
   if (place[key] !== undefined) return place[key]

@@ -8,34 +8,34 @@ import { workerVariable } from './parent.js'
 import type { Serving, ToPrimary, ToWorker, WorkerFacts } from './worker.js'
 
 export interface ChildEvents {
-  /** It wants the socket of a place; {@link WorkerChild.answer} it. */
+  /** The worker needs the socket for an address; reply with {@link WorkerChild.answer}. */
   readonly onBind: (child: WorkerChild, place: Extract<ToPrimary, { cgiup: 'bind' }>['place']) => void
-  /** It gives a connection away, for another worker. */
+  /** The worker hands a connection over to another worker. */
   readonly onConnection: (child: WorkerChild, handle: SocketHandle) => void
   readonly onServing: (child: WorkerChild) => void
-  /** It wants to be replaced. */
+  /** The worker asks to be replaced. */
   readonly onLeaving: (child: WorkerChild, why: string) => void
-  /** It has ended. @param how `exit code 1`, `SIGSEGV` */
+  /** The worker has ended. @param how `exit code 1`, `SIGSEGV` */
   readonly onExit: (child: WorkerChild, how: string) => void
 }
 
-/** What a worker may take longer than its grace before it is killed, in milliseconds. */
+/** Time beyond its grace period after which a worker is killed, in milliseconds. */
 const lateMs = 500
 
 export interface WorkerStart {
   readonly facts: WorkerFacts
-  /** Descriptors that listen, which the worker gets under the same numbers. */
+  /** Listening descriptors that the worker inherits under the same numbers. */
   readonly descriptors: readonly number[]
 }
 
 export class WorkerChild {
-  /** What it said when it began to serve; null before. */
+  /** The worker's report when it began to serve; null before. */
   serving: Serving | null = null
-  /** A request has reached it. */
+  /** A request has reached the worker. */
   asked = false
-  /** Clock of its start, in milliseconds. */
+  /** When it was started, in milliseconds. */
   readonly startedAt = performance.now()
-  /** It was told to end. */
+  /** The worker was asked to end. */
   ending = false
   alive = true
   /** Null when there were too few descriptors to start it. */
@@ -71,16 +71,16 @@ export class WorkerChild {
   }
 
   answer(message: ToWorker, handle?: object): void {
-    // An error means that it has ended, which `exit` says.
+    // An error means that the worker has ended, which `exit` reports.
     if (this.#process?.connected) this.#process.send(message, handle as never, {}, () => {})
   }
 
-  /** It was a spare one, and is to serve. */
+  /** Makes a spare worker serve. */
   go(): void {
     this.answer({ cgiup: 'go' })
   }
 
-  /** Another worker's connection. */
+  /** Gives the worker another worker's connection. */
   give(handle: SocketHandle): void {
     const done = () => handle.close()
     if (this.#process?.connected) this.#process.send({ cgiup: 'connection' }, handle as never, {}, done)
@@ -88,9 +88,9 @@ export class WorkerChild {
   }
 
   /**
-   * Gracefully, once it serves; else at once.
+   * Ends the worker gracefully if it serves, else at once.
    *
-   * @param successor another worker takes its connections
+   * @param successor another worker takes over its connections
    */
   end(successor = false): void {
     this.ending = true
@@ -109,9 +109,9 @@ export class WorkerChild {
 }
 
 /**
- * The same program with the same arguments as this process.
+ * Starts the same program with the same arguments as this process.
  *
- * @param failed called a moment later when the system cannot start it
+ * @param failed called later if the system cannot start it
  * @returns null when there are too few descriptors
  */
 function startProcess(
@@ -131,7 +131,7 @@ function startProcess(
   try {
     checkDescriptors(1)
   } catch (error) {
-    // As Node says it, and when.
+    // Reported later, as Node does.
     const { code } = error as NodeJS.ErrnoException
     process.nextTick(failed, new Error(`spawn ${process.execPath} ${code}`))
     return null
@@ -143,8 +143,8 @@ function startProcess(
 }
 
 /**
- * For this process alone: LISTEN_PID names the process that is meant (sd_listen_fds(3)), the others belong
- * to a channel or cluster that it is part of itself.
+ * For this process only: LISTEN_PID names the receiving process (sd_listen_fds(3)); the others refer to an
+ * IPC channel or cluster that this process itself belongs to.
  */
 const own = [
   'LISTEN_PID',
@@ -155,8 +155,8 @@ const own = [
 ]
 
 /**
- * The environment that this process was started with. What the app file has put into process.env since, from
- * an `.env` file for example, the worker reads again: it would take the old value for one that was given.
+ * The environment this process was started with. The worker reads later additions to process.env, for example
+ * from an `.env` file, again: inherited, the old value would look like a given one.
  */
 function firstEnvironment(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {}
@@ -172,7 +172,7 @@ function firstEnvironment(): NodeJS.ProcessEnv {
   return env
 }
 
-/** A debugger of each process needs a port of its own. */
+/** Each process needs its own debugger port. */
 function nodeArguments(): string[] {
   const own = process.execArgv
   return own.some((argument) => argument.startsWith('--inspect')) ? [...own, '--inspect-port=0'] : own

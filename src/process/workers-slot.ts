@@ -1,42 +1,42 @@
-/** One of the places for workers: who is in it, and who comes next. */
+/** A slot for a worker: its current process, and the next one. */
 import type { WorkerChild } from './workers-child.js'
 
-/** A worker without a request that lives shorter than this crashed at its start, in milliseconds. */
+/** A worker that ends sooner without a request has crashed at its start, in milliseconds. */
 const youngMs = 5000
 
-/** Time after which one that has not come to serve is named, in milliseconds. */
+/** Time after which a worker that does not serve yet is logged, in milliseconds. */
 const lateMs = 30_000
 
-/** The longest pause of the first slot while no worker serves, in milliseconds. */
+/** Longest pause of the first slot while no worker serves, in milliseconds. */
 const urgentMs = 5000
 
 /**
- * Pause before a worker is started again, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s.
+ * Pause before a worker is restarted, in milliseconds: none, then 1 s, 2 s, 4 s … 30 s.
  *
- * @param failures workers in a row that ended before a request had reached them
+ * @param failures workers in a row that ended before their first request
  */
 export const pauseAfter = (failures: number): number =>
   failures <= 1 ? 0 : Math.min(1000 * 2 ** (failures - 2), 30_000)
 
 export interface Crew {
-  /** Everything ends: nothing is started any more. */
+  /** All workers are ending: none is started any more. */
   readonly ending: boolean
-  /** Some worker serves. */
+  /** At least one worker serves. */
   readonly serves: boolean
-  /** @param spare the one that has loaded the app and waits is taken, where there is one */
+  /** @param spare take the spare worker, if there is one */
   spawn(slot: Slot, spare: boolean): WorkerChild
-  /** A worker that a request had reached has crashed. */
+  /** A worker crashed after a request had reached it. */
   crashed(): void
   log(line: string): void
 }
 
 export class Slot {
   readonly number: number
-  /** Serves. */
+  /** The serving worker. */
   current: WorkerChild | null = null
-  /** How the last one that ended did. */
+  /** How the last worker ended. */
   lastExit = ''
-  /** Starts, and takes the place of `current` once it serves. */
+  /** The worker that is starting; it replaces `current` when it serves. */
   next: WorkerChild | null = null
   readonly #crew: Crew
   #failures = 0
@@ -52,10 +52,10 @@ export class Slot {
   }
 
   /**
-   * Starts a worker unless one is on its way. Resolves with whether it came to serve.
+   * Starts a worker unless one is already starting. Resolves with whether it came to serve.
    *
-   * @param retry asked when it does not: whether another one is started
-   * @param spare the one that is kept ready may be taken
+   * @param retry called if it does not: whether to start another one
+   * @param spare the spare worker may be used
    */
   start(retry = always, spare = false): Promise<boolean> {
     if (this.next !== null || this.#crew.ending) return this.#started
@@ -72,14 +72,14 @@ export class Slot {
     return this.#started
   }
 
-  /** A fresh worker, started after this call; where that fails, the present one stays. */
+  /** Starts a new worker to replace the current one; if that fails, the current one stays. */
   async replace(): Promise<boolean> {
     if (this.next !== null) await this.#started
-    // The present one may crash meanwhile.
+    // The current one may crash meanwhile.
     return this.start(() => this.current === null)
   }
 
-  /** The one on its way serves: the present one may go. */
+  /** The starting worker serves now: the current one may end. */
   serves(child: WorkerChild): void {
     if (child !== this.next) return
     const old = this.current
@@ -102,22 +102,22 @@ export class Slot {
     } else this.#failed(child, how, wasNext)
   }
 
-  /** No worker serves: one that waits for its next start gets it now. */
+  /** No worker serves: end the pause before the next start. */
   hurry(): void {
     if (this.#timer === undefined) return
     this.#failures = 0
     void this.start()
   }
 
-  /** Nothing is to be started any more. */
+  /** Starts no more workers. */
   stop(): void {
     clearTimeout(this.#timer)
     this.#settle(false)
   }
 
   /**
-   * A worker that a request has reached crashed by it, for all that one can know: the next one starts at
-   * once, for the requests of others wait. Only workers that never come so far are given pauses.
+   * A worker that had a request probably crashed because of it: the next one starts at once, because other
+   * requests are waiting. Only workers that end before their first request are restarted after a pause.
    */
   #failed(child: WorkerChild, how: string, wasNext: boolean): void {
     const young = wasNext || performance.now() - child.startedAt < youngMs

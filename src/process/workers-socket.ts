@@ -1,4 +1,4 @@
-/** The socket that workers share: made and kept by the primary, which never accepts on it. */
+/** The socket that workers share: the primary makes and keeps it, and never accepts on it. */
 import { lookup } from 'node:dns/promises'
 import net, { type AddressInfo, isIP } from 'node:net'
 import { getSystemErrorName } from 'node:util'
@@ -13,14 +13,14 @@ import {
 } from '../socket/listen.js'
 import { prepareUnix, type UnixPlace } from '../socket/unix-socket.js'
 
-/** A socket of Node's, bound and not listening. */
+/** A socket handle of Node, bound but not listening. */
 interface Handle {
   getsockname(out: object): number
   close(): void
 }
 
 /**
- * What node:cluster itself makes its sockets with, in every version of Node: it binds and does not listen.
+ * The function that node:cluster uses to make sockets, in every version of Node: it binds without listening.
  * net.Server would accept connections, and the primary serves none.
  */
 type CreateHandle = (
@@ -38,7 +38,7 @@ export class WorkersSocket {
   #unix: UnixPlace | null = null
 
   /**
-   * The socket of a place. The place that is asked for first is the only one.
+   * The socket for an address. Only the first address that is requested can be used.
    * @throws UsageError LISTEN_TAKEN, LISTEN_FAILED
    */
   async bind(place: ListenPlace): Promise<SharedSocket> {
@@ -57,7 +57,7 @@ export class WorkersSocket {
     return this.#shared
   }
 
-  /** The socket listens: a Unix one gets its name. */
+  /** Starts to listen; a Unix socket gets its path. */
   async publish(): Promise<void> {
     try {
       await this.#unix?.publish()
@@ -66,7 +66,7 @@ export class WorkersSocket {
     }
   }
 
-  /** No further connection comes in through this process; the name of a Unix socket goes first. */
+  /** Stops accepting through this process; removes the path of a Unix socket first. */
   close(): void {
     this.#unix?.cleanUp()
     this.#handle?.close()
@@ -107,7 +107,7 @@ function bound(address: string, port: number, addressType: 4 | 6 | -1): Handle {
   return handle as Handle
 }
 
-/** @throws an Error with the code of the system, for a number below 0 */
+/** @throws an Error with the system's code, for a negative status */
 function check(status: number): void {
   if (status >= 0) return
   const code = getSystemErrorName(status)

@@ -1,10 +1,10 @@
 /**
- * A worker that has loaded the app and waits: it takes the place of the next one that crashes by a request, so
- * that nobody waits while the app is loaded. There is one only while workers crash.
+ * A spare worker that has loaded the app: it replaces the next worker that a request crashes, so that no
+ * request waits while the app loads. It exists only while workers crash.
  */
 import type { WorkerChild } from './workers-child.js'
 
-/** How long after the last crash it is kept, in milliseconds: it costs the memory of a process. */
+/** How long the spare is kept after the last crash, in milliseconds: it takes the memory of a process. */
 const spareMs = 60_000
 
 export class Spare {
@@ -19,7 +19,7 @@ export class Spare {
     this.#log = log
   }
 
-  /** A worker has crashed by a request: others may. */
+  /** A request crashed a worker: more crashes may follow. */
   want(): void {
     if (!this.#wanted)
       this.#log(
@@ -30,19 +30,19 @@ export class Spare {
     this.#timer = setTimeout(() => this.stop(), spareMs).unref()
   }
 
-  /** All workers serve: this one may take the processor. */
+  /** All workers serve, so the spare may use the CPU to start. */
   start(): void {
     if (this.#wanted && this.#child === null) this.#child = this.#spawn()
   }
 
-  /** For a slot whose worker has crashed; null where there is none. */
+  /** For a slot whose worker has crashed; null when there is no spare. */
   take(): WorkerChild | null {
     const child = this.#child
     this.#child = null
     return child
   }
 
-  /** Its code is not the newest any more. */
+  /** Replaces the spare: its code is outdated. */
   renew(): void {
     this.take()?.kill()
   }
@@ -53,7 +53,7 @@ export class Spare {
     this.renew()
   }
 
-  /** @returns it was this one, which is tried again after the next crash */
+  /** @returns true if it was the spare, which is started again after the next crash */
   exited(child: WorkerChild): boolean {
     if (child !== this.#child) return false
     this.#child = null

@@ -1,6 +1,6 @@
 /**
- * The primary of worker processes: starts them, starts others where they end, gives them the sockets that
- * they share, and never serves a request itself. src/process/worker.ts is the other side.
+ * The primary of worker processes: starts and replaces them, shares its sockets with them, and never serves a
+ * request itself. src/process/worker.ts is the other side.
  */
 import { closeSync } from 'node:fs'
 import { CgiupError, UsageError } from '../core/errors.js'
@@ -12,23 +12,26 @@ import { type Crew, Slot } from './workers-slot.js'
 import { WorkersSocket } from './workers-socket.js'
 import { Spare } from './workers-spare.js'
 
-/** How long workers have, when this process exits, to end replies that are open; in milliseconds. */
+/** Time for workers to end open replies when this process exits, in milliseconds. */
 const exitMs = 60
 
 export interface WorkersOptions {
-  /** How many. */
+  /** Number of workers. */
   readonly workers: number
-  /** Descriptors that a launcher handed over; workers get them under the same numbers. */
+  /** Inherited descriptors from a launcher; workers get them under the same numbers. */
   readonly descriptors: readonly number[]
-  /** Path of a Unix socket among them that is for this process and its workers alone. Default: it stays. */
+  /**
+   * Path of an inherited Unix socket that only this process and its workers use; it is removed at the end.
+   * Default: none.
+   */
   readonly ownPath?: string
-  /** Lines about workers. Default: `process.stderr`. */
+  /** Receives log lines about workers. Default: writes to `process.stderr`. */
   readonly log?: (line: string) => void
 }
 
 export class Workers implements Crew {
   ending = false
-  /** What the first worker said of itself. */
+  /** The report of the first worker that served. */
   serving: Serving | null = null
   readonly #options: WorkersOptions
   readonly #slots: Slot[] = []
@@ -56,24 +59,24 @@ export class Workers implements Crew {
     return this.#slots.some(({ current }) => current !== null)
   }
 
-  /** Process ids of the workers that live. */
+  /** Process ids of the live workers. */
   get pids(): number[] {
     return [...this.#children].map(({ pid }) => pid)
   }
 
   /**
-   * Resolves when the first worker serves; the others are started then, so that what keeps the app from
-   * starting is logged once.
+   * Resolves when the first worker serves. The others start after it, so that an error that keeps the app
+   * from loading is logged once.
    *
-   * @throws UsageError WORKER_FAILED when that worker ends before it serves
+   * @throws UsageError WORKER_FAILED when the first worker ends before it serves
    */
   async start(): Promise<Serving> {
     const [first, ...others] = this.#slots as [Slot, ...Slot[]]
     let serves = await first.start(never)
-    // A signal to all processes of that name reaches the worker before it can take it.
+    // A signal to all processes of that name may reach the worker before it has its handlers.
     if (!serves && isReload(first.lastExit)) serves = await first.start(never)
     if (!serves || this.serving === null) {
-      // A signal has come before: the process is about to exit.
+      // A signal arrived earlier: the process is about to exit.
       if (this.ending) await new Promise(() => {})
       await this.close()
       throw new UsageError(
@@ -86,8 +89,8 @@ export class Workers implements Crew {
   }
 
   /**
-   * Fresh workers with the code as it is now, one after the other: the old one ends when the new one
-   * serves. A new one that does not come to serve stops it.
+   * Replaces the workers by new ones with the current code, one after the other: the old worker ends when its
+   * replacement serves. A replacement that fails to serve stops the reload.
    */
   reload(): Promise<void> {
     this.#again = this.#reloading !== null
@@ -103,7 +106,7 @@ export class Workers implements Crew {
       this.#spare.renew()
       for (const slot of this.#slots) {
         let fresh = await slot.replace()
-        // `pkill -HUP -f app.js` reaches the fresh worker too, before it can take the signal.
+        // `pkill -HUP -f app.js` reaches the new worker too, before it has its handlers.
         if (!fresh && isReload(slot.lastExit)) fresh = await slot.replace()
         if (this.ending) return
         if (!fresh) return this.log('reload aborted: a new worker does not start')
@@ -124,7 +127,7 @@ export class Workers implements Crew {
     for (const slot of this.#slots) slot.stop()
     this.#removeOwnPath?.()
     this.#socket.close()
-    // Connections that this process alone could accept would wait for nothing.
+    // Only this process could still accept connections there, and it serves none.
     for (const fd of this.#options.descriptors) closeQuietly(fd)
     for (const child of this.#children) child.end()
     if (this.#children.size > 0)
@@ -133,7 +136,7 @@ export class Workers implements Crew {
       })
   }
 
-  /** Ends all workers at once; what they may say to their peers they say within some milliseconds. */
+  /** Ends all workers at once; they have a few milliseconds to answer their peers. */
   kill(): void {
     for (const child of this.#children) child.answer({ cgiup: 'exit' })
     if (this.#children.size > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, exitMs)
@@ -192,7 +195,7 @@ export class Workers implements Crew {
     },
   }
 
-  /** A connection of a worker that leaves goes on in one that serves. */
+  /** Moves a connection from a worker that ends to one that serves. */
   #place(handle: SocketHandle): void {
     const serving = this.#slots.flatMap(({ current }) => (current === null || this.ending ? [] : [current]))
     const taker = serving[this.#placed++ % serving.length]

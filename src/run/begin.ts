@@ -1,4 +1,4 @@
-/** What is done when the package is imported, before the app's own code runs. */
+/** Runs when the package is imported, before the app's own code. */
 import { installLightWeb } from '../app/web/install.js'
 import { dropQueryWords } from '../cgi/child/query-words.js'
 import { printToStderr, takeStdout } from '../cgi/child/stdio.js'
@@ -9,10 +9,10 @@ import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
 import { defaultToProduction } from './node-env.js'
 
 /**
- * In a process that a web server started: sets NODE_ENV, spares it the platform's web classes and, as a CGI script,
- * takes stdout, which is the reply (RFC 3875 section 6.1); a FastCGI process has none that anybody
- * reads (FastCGI 1.0 section 2.2). Imports run before the script's
- * own code, so this is the last moment for both.
+ * In a process that a web server started: sets NODE_ENV, installs the light web classes and, as a CGI script,
+ * takes over stdout, which carries the reply (RFC 3875 section 6.1); nobody reads the stdout of a FastCGI
+ * process (FastCGI 1.0 section 2.2). Imports run before the script's own code, so this is the last moment for
+ * both.
  *
  * @param ended called when a CGI script ends.
  */
@@ -22,7 +22,7 @@ export function beginScript(ended?: () => void): void {
   const server = found?.server ?? 'http'
   if (found !== undefined && isBehindGateway(found)) defaultToProduction()
   if (server === 'http') {
-    // A socket that was handed over: requests wait there already.
+    // An inherited socket: requests are already waiting there.
     if (found?.sockets !== undefined) watchEarly()
     return
   }
@@ -45,8 +45,8 @@ function watchEarly(): void {
 }
 
 /**
- * multiwatch and libfcgi's programs end on SIGUSR1, Node starts its debugger: not in a process that is
- * told to end before it serves. Once it does, that has a handler of its own.
+ * SIGUSR1 ends multiwatch and libfcgi programs, but starts Node's debugger: a process that is asked to end
+ * before it serves must not start it. Once it serves, it has its own handler.
  */
 export function endEarly(): void {
   if (process.listenerCount('SIGUSR1') === 1) process.exit(0)
@@ -56,6 +56,6 @@ function whatStarts(): Detected | undefined {
   try {
     return detect({ env: process.env, stdin: stdinKind, pid: process.pid })
   } catch {
-    return undefined // CGIUP_SERVER names no server: run() says so.
+    return undefined // CGIUP_SERVER is invalid: run() reports it.
   }
 }

@@ -1,4 +1,4 @@
-/** Checks the options of `run()`: every name and every value, before anything is started. */
+/** Checks the options of `run()`: every name and every value, before anything starts. */
 import { cgiLimits } from '../core/limits/cgi.js'
 import { checkLimits, checkOption, isWhole, unknownOption } from '../core/limits/check.js'
 import { longestMs } from '../core/limits/limit.js'
@@ -7,7 +7,7 @@ import { requestLimits } from '../core/limits/requests.js'
 import { checkPlace } from '../socket/check-place.js'
 import type { RunOptions } from './options.js'
 
-/** What an option takes, and whether a value fits. Null: checked elsewhere. */
+/** What an option accepts, and a check of its value. Null: checked elsewhere. */
 type Check = readonly [takes: string, fits: (value: unknown) => boolean] | null
 
 const isText: Check = ['a string', (value) => typeof value === 'string']
@@ -55,7 +55,7 @@ const checks: Readonly<Record<keyof RunOptions, Check>> = {
   repairs: null,
 }
 
-/** @throws UsageError USAGE that names the option, what it takes and what it has */
+/** @throws UsageError USAGE that names the option, what it accepts and the value it got */
 export function checkRunOptions(options: RunOptions): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue

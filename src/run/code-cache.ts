@@ -1,6 +1,7 @@
 /**
- * Keeps what V8 has compiled of the package for the next process (docs/performance.md). What reads it
- * again is the loader in scripts/core-script.mjs: before the package is there, it can import nothing.
+ * Stores the package's compiled code, so that the next process need not compile it (docs/performance.md). The
+ * loader in scripts/core-script.mjs reads the cache; it runs before the package is loaded, so it can import
+ * nothing.
  */
 import {
   accessSync,
@@ -22,56 +23,57 @@ import {
 
 /** What the loader knows of the cache. */
 export interface CodePlace {
-  /** Where the package is. */
+  /** Directory of the package. */
   readonly directory: string
-  /** Where its caches are. */
+  /** Directory of its caches. */
   readonly folder: string
-  /** The one for this process. */
+  /** Path of the cache for this process. */
   readonly cache: string
-  /** Mode of the code's file: whoever may read it may read what is made of it. */
+  /** File mode of the code: the cache must not be readable for more users. */
   readonly mode: number
-  /** Nobody can have written it who cannot write the code. */
+  /** True when only users who can write the code can have written the file. */
   readonly trusted: (stat: Stats | undefined) => boolean
-  /** `damaged`: it is not what was written. `refused`: it is, but V8 does not take it. */
+  /** `damaged`: the content is not what was written. `refused`: it is, but V8 rejects it. */
   readonly found: 'nothing' | 'damaged' | 'refused'
 }
 
-/** A draft this old belongs to a process that was killed, in milliseconds. */
+/** A draft of this age is left from a process that was killed, in milliseconds. */
 const staleMs = 60_000
-/** How long nobody tries again after a write that failed, or one that V8 refused, in milliseconds. */
+/** Pause after a failed write, or after a cache that V8 rejected, in milliseconds. */
 const retryMs = 600_000
-/** Files that are kept for other versions of Node and other flags; beyond it the oldest goes. */
+/** Most caches kept for other versions of Node and other flags; beyond that the oldest is removed. */
 const maxFiles = 16
 
 /** First word of each copy. */
 const magic = 0x63676970
 const headerBytes = 8
-/** What a disk writes or loses at a time is a multiple of this. */
+/** Disks write and lose data in multiples of this. */
 const sectorBytes = 512
 
 /**
- * Called after a request, when what a request needs has been compiled. The file appears whole or not at
- * all. Nothing is reported: without a cache the next process compiles again, which is only slower.
+ * Called after a request, when the code it needs has been compiled. The file appears complete or not at all.
+ * Errors are not reported: without a cache the next process compiles again, which is only slower.
  */
 export function keepCode(script: { createCachedData(): Uint8Array }, place: CodePlace): void {
   try {
     keep(script, place)
   } catch {
-    // Not ours to write, or no room.
+    // No permission, or no space.
   }
 }
 
 function keep(script: { createCachedData(): Uint8Array }, place: CodePlace): void {
   const { directory, folder, cache, found } = place
   accessSync(directory, constants.W_OK)
-  // Flags that the app sets at run time make V8 refuse what others wrote: the two would replace each other's.
+  // Flags that an app sets at run time make V8 reject the caches of others: the two would keep replacing each
+  // other's cache.
   if (found === 'refused' && Date.now() - statSync(cache).mtimeMs < retryMs) return
-  // Not as umask has it: the web server's user reads what the owner of the files wrote.
+  // Ignores the umask: the web server's user must be able to read what the files' owner writes.
   if (mkdirSync(folder, { recursive: true }) !== undefined)
     chmodSync(folder, statSync(directory).mode & 0o755)
   const stat = statSync(folder)
   if (!place.trusted(stat) || failedLately(stat)) return
-  // First, as there may be no room for another.
+  // Removed first, because there may be no space for another one.
   if (found === 'damaged') unlinkSync(cache)
   const draft = `${cache}.tmp`
   const fd = openDraft(draft)
@@ -81,7 +83,7 @@ function keep(script: { createCachedData(): Uint8Array }, place: CodePlace): voi
     renameSync(draft, cache)
   } catch (error) {
     unlinkSync(draft)
-    // A mark that takes no room on a full disk: this date says that a write failed, ctime says when.
+    // A marker that takes no space on a full disk: this date means that a write failed, and ctime says when.
     utimesSync(folder, 0, 0)
     throw error
   }
@@ -104,7 +106,7 @@ function openDraft(draft: string): number | null {
   return openSync(draft, 'wx', 0o600)
 }
 
-/** Flushed before it gets its name: a power cut would leave a file with holes in it. */
+/** Flushed before it is renamed: a power failure could otherwise leave a file with holes. */
 function writeDraft(fd: number, bytes: Uint8Array, mode: number): void {
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
@@ -116,9 +118,9 @@ function writeDraft(fd: number, bytes: Uint8Array, mode: number): void {
 }
 
 /**
- * The data twice, each with a header: V8 checks nothing of it and crashes on a single wrong byte. Comparing two
- * copies takes a twentieth of the time of a checksum in JavaScript (docs/performance.md). No sector of one
- * copy is a sector of the other, so that holes of a pattern do not look alike in both.
+ * The data twice, each with a header: V8 does not verify its content, and crashes on a single wrong byte.
+ * Comparing two copies is far cheaper than a checksum in JavaScript (docs/performance.md). The copies are
+ * aligned differently to disk sectors, so that a lost sector never looks alike in both.
  */
 function cacheFile(data: Uint8Array): Uint8Array {
   let length = headerBytes + Math.ceil(data.length / 8) * 8

@@ -1,4 +1,4 @@
-/** `run()` as a persistent process: FastCGI, SCGI, or HTTP on a socket that was handed over. */
+/** `run()` as a persistent process: FastCGI, SCGI, or HTTP on an inherited socket. */
 import { resolve } from 'node:path'
 import type { App } from '../app/types.js'
 import { installLightWeb } from '../app/web/install.js'
@@ -29,7 +29,10 @@ import { handlerFor } from './roles.js'
 const fcgidGraceMs = 7000
 const defaultGraceMs = 30_000
 
-/** How often the files of the app are checked: a person reloads the page half a second after saving. */
+/**
+ * How often the files of the app are checked, in milliseconds: a developer reloads the page half a second
+ * after saving.
+ */
 const checkEveryMs = { development: 250, production: 1000 }
 
 /** @throws UsageError ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE; AppError APP_SHAPE */
@@ -42,7 +45,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
   const manager = handed ? managerOf(found, worker, plan) : undefined
   const http = found.server === 'http' && !handed
   const development = isDevelopment(http ? 'http' : 'fastcgi', plan.development)
-  // A Response of the platform costs as much as the rest of the request.
+  // A platform Response costs as much as the rest of the request.
   installLightWeb()
   if (!http) printToStderr()
   let ending: GracefulEnd | undefined
@@ -63,7 +66,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
     ...(worker && { share: worker.share }),
     multiprocess: (worker?.facts.workers ?? 1) > 1 || isOneOfMany(found, manager),
     ...serviceOptions(plan),
-    // The stderr of what a web server started is the log of that server.
+    // Under a web server, stderr is the server's error log.
     logErrors: manager === undefined || manager.name === 'multiwatch',
     ...(!plan.quiet && !handed && { log: accessLog() }),
   })
@@ -73,7 +76,7 @@ export async function startDaemon(app: App, plan: RunPlan, found: Detected): Pro
       () => {},
     )
   const graceMs = plan.life.graceMs ?? (manager?.name === 'mod_fcgid' ? fcgidGraceMs : defaultGraceMs)
-  // Who sees the socket may send a signal: it is looked after before there is one.
+  // A process that sees the socket may send a signal, so the handlers are installed first.
   const signals = worker ? undefined : endOnSignals({ close, graceMs, managed: manager !== undefined })
   process.off('SIGUSR1', endEarly)
   ending = signals
@@ -119,12 +122,15 @@ function servingOf({ server, why }: Detected, { url, address }: Daemon, plan: Ru
   return { server: server as Protocol, why, url, address, quiet: plan.quiet }
 }
 
-/** systemd starts one process for a socket; whoever gives it as descriptor 0 may have started several. */
+/**
+ * systemd starts one process for a socket; other launchers that pass it as descriptor 0 may have started
+ * several.
+ */
 function isOneOfMany({ sockets = [] }: Detected, manager: Manager | undefined): boolean {
   return sockets[0]?.fd === 0 && runsSeveral(manager, socketPath(0))
 }
 
-/** The end of a worker's manager is its primary's business. */
+/** The primary watches the manager for its workers. */
 function managerOf(
   { sockets = [] }: Detected,
   worker: Worker | undefined,
@@ -139,13 +145,13 @@ function say({ quiet }: RunPlan, line: string): void {
   if (!quiet) process.stderr.write(`cgiup: ${line}\n`)
 }
 
-/** Nobody knows the socket any more. */
+/** No client knows the socket any more. */
 function endAtOnce(plan: RunPlan): never {
   say(plan, 'the server that started this process has exited')
   process.exit(0)
 }
 
-/** sd_listen_fds(3): the variables are for this process; what it starts is not to inherit them. */
+/** sd_listen_fds(3): the variables are for this process only; child processes must not inherit them. */
 function takeSystemdVariables(): void {
   for (const name of ['LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PID', 'LISTEN_PIDFDID'])
     delete process.env[name]
@@ -161,7 +167,7 @@ function serviceOptions(plan: RunPlan): DaemonOptions {
   }
 }
 
-/** Only where a fresh process is started may this one end because of a change, unless it was asked for. */
+/** A change may end this process only if something starts a new one, or the caller asked for it. */
 function changesOf({ life }: RunPlan, byDefault: boolean): (() => string | null) | undefined {
   if (!(life.restartOnChange ?? byDefault)) return undefined
   const file = currentLaunch()?.file ?? process.argv[1]
@@ -171,8 +177,8 @@ function changesOf({ life }: RunPlan, byDefault: boolean): (() => string | null)
 }
 
 /**
- * A socket that a launcher handed over may carry anything; a protocol that was asked for is the only one. HTTP
- * over TCP has to be asked for: whoever reaches the port would pass by the rules of the web server in front.
+ * An inherited socket may carry any protocol; a protocol that was asked for is the only one. HTTP over TCP
+ * must be asked for: clients that reach the port would bypass the access rules of the web server in front.
  */
 function placeOf(plan: RunPlan, { server: name, sockets }: Detected): DaemonOptions {
   const server = name === 'cgi' ? 'fastcgi' : name

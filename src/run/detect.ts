@@ -1,40 +1,45 @@
 /**
- * Which gateway started this process? A table of rules over the environment and file descriptor 0;
- * docs/run.md shows what each launcher gives.
+ * Detects which gateway started this process. A table of rules over the environment and descriptor 0;
+ * docs/run.md shows what each launcher provides.
  */
 import { type BigIntStats, fstatSync, readFileSync, writeSync } from 'node:fs'
 import { nearest } from '../core/did-you-mean.js'
 import { UsageError } from '../core/errors.js'
 
-/** Names that `run()`, `--server` and CGIUP_SERVER take. */
+/** Names that `run()`, `--server` and CGIUP_SERVER accept. */
 export const serverNames = ['auto', 'cgi', 'fastcgi', 'scgi', 'http'] as const
 
 export type ServerName = (typeof serverNames)[number]
 
-/** What fd 0 is. `listening`: a socket that waits for connections; `device`: a terminal, /dev/null. */
+/**
+ * The kind of descriptor 0. `listening`: a socket that accepts connections; `device`: a terminal, /dev/null.
+ */
 export type StdinKind = 'listening' | 'socket' | 'pipe' | 'file' | 'device' | 'closed'
 
 export type DetectedServer = 'cgi' | 'fastcgi' | 'scgi' | 'http'
 
 export interface StartFacts {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The caller's choice; `auto` and undefined leave it to the rules. */
+  /** The caller's choice; `auto` and undefined use the rules. */
   readonly server?: string | undefined
-  /** Asked only where the environment does not decide. */
+  /** Called only when the environment does not decide. */
   readonly stdin?: () => StdinKind
-  /** This process; LISTEN_FDS is meant for it only when LISTEN_PID says so. */
+  /** This process; LISTEN_FDS is only for the process that LISTEN_PID names. */
   readonly pid?: number
 }
 
 export interface Detected {
   readonly server: DetectedServer
-  /** One line for people: what decided. */
+  /** One line: what decided. */
   readonly why: string
-  /** Listening sockets that the launcher handed over, at least one; absent where one is to be made. */
+  /** Inherited listening sockets, at least one; absent when a socket has to be opened. */
   readonly sockets?: readonly HandedSocket[]
 }
 
-/** Not HTTP on a laptop: a web server started the process, or a launcher gave it the socket of one in front. */
+/**
+ * False only for a plain HTTP server. True when a web server started the process, or a launcher passed it a
+ * socket behind one.
+ */
 export function isBehindGateway({ server, sockets }: Detected): boolean {
   return server !== 'http' || sockets !== undefined
 }
@@ -42,14 +47,14 @@ export function isBehindGateway({ server, sockets }: Detected): boolean {
 /** A listening socket that a launcher handed over. */
 interface HandedSocket {
   readonly fd: number
-  /** What alone is spoken there, by its name in LISTEN_FDNAMES; else each connection's first byte tells. */
+  /** The only accepted protocol, by its name in LISTEN_FDNAMES; else each connection's first byte decides. */
   readonly protocol?: SocketProtocol
 }
 
 type SocketProtocol = 'fastcgi' | 'scgi' | 'http'
 
 /**
- * The first rule that fits decides: CGIUP_SERVER, the caller's choice, a listening socket, a CGI
+ * Applies the first rule that matches: CGIUP_SERVER, the caller's choice, a listening socket, a CGI
  * environment, else the HTTP development server.
  * @throws UsageError SERVER_UNKNOWN
  */
@@ -62,24 +67,24 @@ export function detect(facts: StartFacts): Detected {
   }
   const handed = handedOver(facts)
   if (handed !== undefined) return handed
-  // FCGI_ROLE and PHP_FCGI_CHILDREN are not signs of FastCGI: fcgiwrap passes the former to CGI
-  // scripts, lighttpd sets the latter for whatever it starts.
-  // RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always set; h2o forgets it, so the method counts too.
+  // FCGI_ROLE and PHP_FCGI_CHILDREN do not prove FastCGI: fcgiwrap passes the former to CGI scripts, and
+  // lighttpd sets the latter for everything it starts. RFC 3875 section 4.1.4: GATEWAY_INTERFACE is always
+  // set; h2o omits it, so the method is checked too.
   if (env.GATEWAY_INTERFACE) return { server: 'cgi', why: `GATEWAY_INTERFACE=${env.GATEWAY_INTERFACE}` }
   if (env.REQUEST_METHOD) return { server: 'cgi', why: `REQUEST_METHOD=${env.REQUEST_METHOD}` }
   const other = env.LISTEN_FDS && env.LISTEN_PID ? ` (LISTEN_FDS is for process ${env.LISTEN_PID})` : ''
   return { server: 'http', why: `no gateway started this process${other}` }
 }
 
-/** The first descriptor that systemd hands over (sd_listen_fds(3): SD_LISTEN_FDS_START). */
+/** The first descriptor that systemd passes (sd_listen_fds(3): SD_LISTEN_FDS_START). */
 const listenFdsStart = 3
 
 const socketProtocols = ['fastcgi', 'scgi', 'http'] as const
 
-/** Sockets that listen already, from systemd or on fd 0. */
+/** Inherited listening sockets, from systemd or on descriptor 0. */
 function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
   const count = /^[1-9]\d{0,3}$/.test(env.LISTEN_FDS ?? '') ? Number(env.LISTEN_FDS) : 0
-  // sd_listen_fds(3): they are meant for the process that LISTEN_PID names, not for its children.
+  // sd_listen_fds(3): they are for the process that LISTEN_PID names, not for its children.
   if (count > 0 && (env.LISTEN_PID === undefined || env.LISTEN_PID === String(pid))) {
     const names = env.LISTEN_FDNAMES?.split(':') ?? []
     const sockets = Array.from({ length: count }, (_, i): HandedSocket => {
@@ -89,9 +94,9 @@ function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
     const what = count === 1 ? 'a listening socket' : 'listening sockets'
     return { server: 'fastcgi', why: `LISTEN_FDS=${count} passes ${what}`, sockets }
   }
-  // A connected socket says nothing: Apache mod_cgid and Node itself give one to their children.
-  // A listening one is the FastCGI way to start a process (FastCGI 1.0 section 2.2), and comes before
-  // the variables: a FastCGI process that a CGI script started inherits that script's environment.
+  // A connected socket proves nothing: Apache mod_cgid and Node itself pass one to their children. A
+  // listening socket is how FastCGI starts a process (FastCGI 1.0 section 2.2). It takes precedence over the
+  // variables, because a FastCGI process started by a CGI script inherits that script's environment.
   if (stdin?.() === 'listening')
     return { server: 'fastcgi', why: 'fd 0 is a listening socket', sockets: [{ fd: 0 }] }
   return undefined
@@ -115,18 +120,18 @@ function isServer(name: string): name is DetectedServer {
 }
 
 /**
- * What fd 0 of this process is. Changes nothing: no byte is read or written.
+ * The kind of descriptor 0. Reads and writes no byte.
  *
- * The test of FastCGI 1.0 section 2.2 is getpeername(0) failing with ENOTCONN. Node has no such call,
- * and listen() would close a connected socket afterwards; a write of no bytes gives the same answer:
- * ENOTCONN (Unix socket) or EPIPE (TCP on Linux) where there is no peer. EPIPE also comes of a Unix
- * socket whose other end is closed already: the body was short and its sender is done.
+ * The test of FastCGI 1.0 section 2.2 is getpeername(0) failing with ENOTCONN. Node has no such call, and
+ * listen() would close a connected socket afterwards; an empty write gives the same answer: ENOTCONN (Unix
+ * socket) or EPIPE (TCP on Linux) without a peer. EPIPE also occurs on a Unix socket whose other end is
+ * already closed: the body was short and its sender is done.
  */
 export function stdinKind(): StdinKind {
   let stat: BigIntStats
   try {
-    // As bigint, because Node 20 and 22 keep the last result that is not: after one of a pipe or a
-    // socket, realpathSync (and so require()) no longer resolves symlinks. They look at a stale type.
+    // As bigint, because Node 20 and 22 reuse their last number result: after one for a pipe or socket,
+    // realpathSync (and so require()) reads an outdated file type and no longer resolves symlinks.
     stat = fstatSync(0, { bigint: true })
   } catch {
     return 'closed'

@@ -6,9 +6,9 @@ import type { RunOptions } from './options.js'
 const errorPages = onDemand(() => import('../pages/error-page.js'))
 
 /**
- * The `onError` of an adapter; a CGI script loads the page when there is an error.
+ * The `onError` of an adapter; a CGI script loads the page only when an error occurs.
  *
- * @param option what the caller said of development; who may see it is decided for each request
+ * @param option the caller's `development` option; who may see the page is decided for each request
  */
 export function errorPage(option: boolean | undefined): NonNullable<RunOptions['onError']> {
   return async (error, exchange) => {

@@ -1,4 +1,4 @@
-/** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only where it is one. */
+/** `run()` as an HTTP server: banner, access log, Ctrl-C. Loaded only in that case. */
 import { constants } from 'node:os'
 import { guardedAround } from '../app/decided-request.js'
 import { toHandler } from '../app/handler.js'
@@ -24,7 +24,8 @@ export async function startHttp(app: App, plan: RunPlan, { why }: Detected): Pro
   const { allow } = plan.access
   const place = addressOf(plan, 'http')
   const handler = await httpHandler(app, plan)
-  // Loaded here: a FastCGI process that loads node:http has the platform's Response from Node 22 on.
+  // Loaded here because from Node 22 on node:http also loads the platform's Response, which a FastCGI process
+  // does not need.
   const { serveHttp } = await import('../http/server/server.js')
   const server = await serveHttp(handler, {
     ...place,
@@ -35,7 +36,7 @@ export async function startHttp(app: App, plan: RunPlan, { why }: Detected): Pro
     onError: plan.onError,
     ...(!plan.quiet && { log: accessLog() }),
   })
-  // Who reads that it is there may send a signal.
+  // A process that reads the banner may send a signal.
   const release = closeOnSignal(() => server.close(), reloadHint)
   warnOfPages(plan.development, server.address)
   if (!plan.quiet) {
@@ -48,7 +49,7 @@ export async function startHttp(app: App, plan: RunPlan, { why }: Detected): Pro
   return { server: 'http', why, url: server.url, address: server.address, close }
 }
 
-/** An app as an HTTP server serves it: below its mount path, its output kept for the error page. */
+/** Wraps an app for the HTTP server: adds the mount path, and keeps its output for the error page. */
 export async function httpHandler(app: App, plan: RunPlan): Promise<Handler> {
   const { development } = plan
   const { withHostCheck } = await import('../host/host-check.js')
@@ -65,7 +66,7 @@ export async function httpHandler(app: App, plan: RunPlan): Promise<Handler> {
   return noticeProxies(checked, development)
 }
 
-/** The address a browser opens; a Unix socket has none. */
+/** The URL to open in a browser; a Unix socket has none. */
 export function homeOf(url: string, mount = ''): string {
   return url.startsWith('unix:') ? url : `${url}${mount === '/' ? '' : mount}/`
 }
@@ -77,26 +78,27 @@ async function mounted(handler: Handler, { mount = '' }: AppOptions): Promise<Ha
 }
 
 /**
- * The first SIGINT, SIGTERM, SIGUSR2 or SIGHUP (the terminal is closed) lets running requests end, the second of
- * any kind ends the process at once, with what it has started.
+ * The first SIGINT, SIGTERM, SIGUSR2 or SIGHUP (a closed terminal) lets running requests finish. The second
+ * of any kind ends the process and its child processes at once.
  *
- * @param hint a line for SIGUSR2, by which others reload
- * @returns takes the signal handlers off again
+ * @param hint a line for SIGUSR2, the reload signal of other servers
+ * @returns removes the signal handlers
  */
 export function closeOnSignal(close: () => Promise<void>, hint?: string): () => void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGHUP'] as const
   let closing = false
   const stop = (signal: NodeJS.Signals) => {
     if (signal === 'SIGUSR2') {
-      // Node's own heap snapshots and reports, and apps, use it too.
+      // This signal may also belong to the app, or to Node's heap snapshots and reports.
       if (process.listenerCount(signal) > 1) return
       if (hint && !closing) process.stderr.write(`cgiup: ${hint}\n`)
     }
-    // An app with handlers of its own ends the process itself.
+    // An app with its own handlers ends the process itself.
     const others = process.listenerCount(signal) > 1
     if (closing && !others) {
       release()
-      // The default effect of a signal tells nobody: scripts would run on, a Unix socket stay.
+      // The default action of a signal skips cleanup: scripts would keep running, and a Unix socket would
+      // stay.
       sayWhyItEnds(`${signal} came again`)
       process.emit('exit', 128 + constants.signals[signal])
       process.kill(process.pid, signal)

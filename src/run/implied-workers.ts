@@ -1,4 +1,7 @@
-/** Where a process can only be recycled when another process keeps the socket open meanwhile. */
+/**
+ * Decides whether a process needs a primary to be recycled: another process must keep the socket open
+ * meanwhile.
+ */
 
 import { isDevelopment } from '../core/development.js'
 import { findManager } from '../process/manager.js'
@@ -7,12 +10,12 @@ import type { Detected } from './detect.js'
 import type { RunPlan } from './resolve.js'
 
 /**
- * 1 where `recycle` or `restartOnChange` want a worker process, else 0.
+ * 1 when `recycle` or `restartOnChange` need a worker process, else 0.
  *
  * lighttpd answers 500 and 503 from the moment its process stops until the next one listens, and mod_fcgid
- * starts no more than one process in three seconds for long. With nobody who starts a fresh process, a
- * primary does. Only a change of the app under mod_fcgid, which comes seldom, is left to mod_fcgid: it asks
- * the next process when it cannot reach one.
+ * starts at most one process in three seconds over time. If nothing else starts a new process, a primary
+ * does. Only a change of the app under mod_fcgid, which is rare, is left to mod_fcgid: it tries the next
+ * process when it cannot reach one.
  */
 export function impliedWorkers({ life, development: asked }: RunPlan, { sockets }: Detected): number {
   const manager = sockets && findManager(socketPath(sockets[0]?.fd ?? 0))

@@ -1,12 +1,13 @@
 /**
- * NODE_ENV for apps: without it Express and others are in development and show their stacks to strangers.
+ * NODE_ENV for apps: without it, Express and others run in development mode and show their stacks to every
+ * client.
  */
 
 /**
- * Sets NODE_ENV to `production` where it is not set: in a process whose whole purpose is one gateway.
- * CGIUP_NODE_ENV=keep leaves it alone.
+ * Sets NODE_ENV to `production` if it is unset, in a process that only serves a gateway. CGIUP_NODE_ENV=keep
+ * disables this.
  *
- * @param development what the caller said: true leaves it alone, too
+ * @param development the caller's option: true disables this too
  * @returns whether it was set now
  */
 export function defaultToProduction(development?: boolean): boolean {
@@ -16,9 +17,9 @@ export function defaultToProduction(development?: boolean): boolean {
   return true
 }
 
-/** For `run()` with a server that was named in code: what read NODE_ENV before it did so too early. */
+/** Warns when `run()` was given its server in code: modules loaded earlier have already read NODE_ENV. */
 export function sayLate(server: string): void {
-  // A worker's primary has said it.
+  // The primary has already reported it.
   if (process.env.CGIUP_WORKER !== undefined) return
   process.stderr.write(
     `cgiup: run() as ${server} has set NODE_ENV=production. Frameworks that read it earlier (Express does at express()) ` +

@@ -2,7 +2,7 @@
 import { type Address, parseAddress } from '../socket/address.js'
 import type { RunPlan } from './resolve.js'
 
-/** Without an address: php-fpm's port, and the one of SCGI's first server. */
+/** Default ports: php-fpm's, and that of the first SCGI server. */
 const defaultPort = { fastcgi: 9000, scgi: 4000, http: 8080 }
 
 /** @throws UsageError ADDRESS_INVALID */

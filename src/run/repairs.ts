@@ -1,14 +1,14 @@
-/** Which repairs are switched off: CGIUP_REPAIRS, and the option `repairs`. */
+/** Which repairs are switched off, by CGIUP_REPAIRS and the option `repairs`. */
 import { nearest } from '../core/did-you-mean.js'
 import { UsageError } from '../core/errors.js'
 import { optionalRepairs, repairs } from '../env/repair-table.js'
 import { type OptionalRepair, switchOffRepairs } from '../env/repairs.js'
 
-/** What CGIUP_REPAIRS said when the first app was run. */
+/** The value of CGIUP_REPAIRS when the first app was run. */
 let fromVariable: readonly OptionalRepair[] | undefined
 
 /**
- * Switches off what CGIUP_REPAIRS and the option name, for the whole process.
+ * Switches off the repairs that CGIUP_REPAIRS and the option name, for the whole process.
  * @throws UsageError REPAIRS_INVALID
  */
 export function setRepairs(option: unknown, variable: string | undefined): void {
@@ -23,7 +23,7 @@ export function setRepairs(option: unknown, variable: string | undefined): void 
   switchOffRepairs(names)
 }
 
-/** `-name,-name`; blanks around a name do not count. */
+/** Parses `-name,-name`; blanks around a name are ignored. */
 export function namesIn(text: string): OptionalRepair[] {
   const words = text.split(',').map((word) => word.trim())
   return words.filter(Boolean).map((word) => {

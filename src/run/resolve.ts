@@ -1,30 +1,30 @@
-/** The options of `run()`, resolved once: one part for each room that obeys them. */
+/** The options of `run()`, resolved once and split by the folder that uses them. */
 import type { App, AppOptions } from '../app/types.js'
 import type { ServiceOptions } from '../serve/limits.js'
 import type { ServerName } from './detect.js'
 import { errorPage } from './error-page.js'
 import type { CgiOptions, RunOptions } from './options.js'
 
-/** What `run()` is to do. */
+/** The resolved options of `run()`. */
 export interface RunPlan {
-  /** What was asked for; detection decides. */
+  /** The caller's choice; detection decides. */
   readonly server: ServerName | undefined
-  /** What was asked for; `core/development` decides. */
+  /** The caller's option; `core/development` decides. */
   readonly development: boolean | undefined
   readonly quiet: boolean
   readonly onError: NonNullable<RunOptions['onError']>
   /** How apps see the request. */
   readonly app: AppOptions
-  /** FastCGI: apps of their own for two roles. */
+  /** FastCGI: separate apps for two roles. */
   readonly roles: { readonly authorizer?: App; readonly filter?: App }
-  /** Where to listen, and who may connect. */
+  /** Where to listen, and which clients may connect. */
   readonly place: Pick<RunOptions, 'listen' | 'host' | 'port' | 'socketMode' | 'socketGroup'>
   readonly access: Pick<RunOptions, 'allow' | 'allowedHosts'>
   readonly limits: ServiceOptions
   readonly cgi: CgiOptions
   /** The life of the process. */
   readonly life: Pick<RunOptions, 'workers' | 'recycle' | 'restartOnChange' | 'graceMs'>
-  /** Something is in the options that has to be checked even in a CGI script, which is to load little. */
+  /** Some option has to be checked even in a CGI script, which should load little. */
   readonly unchecked: boolean
 }
 
@@ -33,7 +33,7 @@ export function resolveOptions(options: RunOptions): RunPlan {
   const { mount, target, url, authorizer, filter, ...others } = more
   const { listen, host, port, socketMode, socketGroup, allow, allowedHosts, ...rest } = others
   const { workers, recycle, restartOnChange, graceMs, repairs, ...unknown } = rest
-  // A new option that no part has is an error here.
+  // A type error here: a new option is missing from all parts.
   const nothing: Record<string, never> = unknown
   const { maxBodyBytes } = limits ?? {}
   return {
@@ -53,7 +53,7 @@ export function resolveOptions(options: RunOptions): RunPlan {
   }
 }
 
-/** Without what is undefined. */
+/** The options without undefined values. */
 function given<T extends object>(options: T): { [name in keyof T]?: Exclude<T[name], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
 }

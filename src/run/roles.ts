@@ -1,11 +1,11 @@
-/** Apps of their own for the roles of FastCGI (FastCGI 1.0 section 6). */
+/** Separate apps for the roles of FastCGI (FastCGI 1.0 section 6). */
 import { toHandler } from '../app/handler.js'
 import type { App } from '../app/types.js'
 import type { Handler } from '../core/exchange.js'
 import type { RunPlan } from './resolve.js'
 
 /**
- * One handler for all roles, or an own one for a role.
+ * One handler for all roles, or separate handlers by role.
  *
  * @throws AppError APP_SHAPE
  */

@@ -16,39 +16,41 @@ import { contentLengthOf } from '../env/headers.js'
 import { Lifetime } from '../serve/lifetime.js'
 
 export interface RunCgiOptions extends AppOptions, StdinLimits {
-  /** The meta-variables of the request. Default `process.env`. */
+  /** The request's meta-variables. Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** The request body: CONTENT_LENGTH bytes are read, or up to the end. Default: there is none. */
+  /** The request body: CONTENT_LENGTH bytes are read, or all until the end. Default: no body. */
   readonly stdin?: Readable
-  /** Takes the reply; ended when it is whole, destroyed when it broke partway. */
+  /** Receives the reply. Ended when the reply is complete, destroyed when it broke partway. */
   readonly stdout: Writable
-  /** Takes diagnostics. Default `process.stderr`. */
+  /** Receives diagnostics. Default `process.stderr`. */
   readonly stderr?: { write(text: string): unknown }
-  /** Stops the request: the app's own signal aborts, and an open reply is cut. */
+  /** Stops the request: aborts the app's own signal, and cuts off an open reply. */
   readonly signal?: AbortSignal
-  /** Write a whole HTTP response (RFC 3875 section 5). Default: when the script's name begins with `nph-`. */
+  /**
+   * Write a complete HTTP response (RFC 3875 section 5). Default: when the script's name begins with `nph-`.
+   */
   readonly nph?: boolean
-  /** Makes the reply for an error of the app. Default: a plain page with the error's status. */
+  /** Makes the reply when the app fails. Default: a plain page with the error's status. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
 }
 
 export interface CgiResult {
-  /** Status of the reply. */
+  /** Status code of the reply. */
   readonly status: number
-  /** Bytes of its body that were written. */
+  /** Body bytes that were written. */
   readonly bytes: number
   /** All of the reply was written. */
   readonly complete: boolean
-  /** What the exit code of a script would be: 0, or 1 when the app failed. */
+  /** The exit code a script would have: 0, or 1 when the app failed. */
   readonly exitCode: 0 | 1
 }
 
 const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true }
 
 /**
- * Answers one CGI request: reads it from `env` and `stdin`, writes the reply to `stdout` as a script
- * does (RFC 3875 section 6). Resolves when the reply is written, stdin drained, and `waitUntil` work
- * settled. The process is left alone: its streams, its exit and its environment.
+ * Answers one CGI request: reads it from `env` and `stdin`, and writes the reply to `stdout` as a script does
+ * (RFC 3875 section 6). Resolves when the reply is written, stdin is drained and `waitUntil` work has
+ * settled. Leaves the process's own streams, exit code and environment alone.
  *
  * @throws AppError APP_SHAPE
  */
@@ -85,7 +87,7 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   const gone = (error: RequestError) => abort.abort(error)
   stdin.onGone = gone
   const stop = onAbort(options.signal, gone)
-  // Where the client leaves the answer does not wait for it.
+  // If the client disconnects, do not wait for the app's reply.
   const held: Handler = (one) => {
     const reply = handler(one)
     if (reply instanceof Promise) lifetime.hold(reply)
@@ -117,13 +119,13 @@ export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResul
   }
 }
 
-/** How long a body that was stopped may take to clean up, in milliseconds. */
+/** Time for a stopped body to clean up, in milliseconds. */
 const releaseMs = 1000
 const noSource = { drainable: false, read: () => Promise.resolve(null) }
 const yes = () => true
 const no = () => false
 
-/** The caller's signal, as a promise that ends the waiting for the app. */
+/** The caller's signal, as a promise that ends the wait for the app. */
 function onAbort(signal: AbortSignal | undefined, gone: (error: RequestError) => void) {
   let forget = () => {}
   const interrupted = new Promise<never>((_, reject) => {

@@ -1,4 +1,4 @@
-/** `run(app)`: joins an app with the server that fits the way this process was started. */
+/** `run(app)`: connects an app to the server that fits how this process was started. */
 
 import type { App } from '../app/types.js'
 import { isDevelopment } from '../core/development.js'
@@ -11,11 +11,11 @@ import type { Running, RunOptions } from './options.js'
 import { type RunPlan, resolveOptions } from './resolve.js'
 
 /**
- * Serves an app: as a CGI script when a web server started this process, else as an HTTP server for
- * development.
+ * Serves an app: as a CGI script, FastCGI or SCGI process when something started it as one, else as an HTTP
+ * server for development.
  *
- * A failure (a port that is in use, a value that is not an app) rejects the promise. When nobody waits for
- * it, the failure is printed in two lines and the process exits with 1.
+ * Failures (a port in use, a value that is not an app) reject the promise. If nothing handles the rejection,
+ * it is printed in two lines and the process exits with 1.
  *
  * @throws UsageError SERVER_UNKNOWN, REPAIRS_INVALID, ADDRESS_INVALID, LISTEN_TAKEN, LISTEN_FAILED, USAGE
  * @throws AppError APP_SHAPE (HTTP; under CGI the reply is then a 500 page)
@@ -27,11 +27,11 @@ export function run(app: App, options: RunOptions = {}): Promise<Running> {
   return new Watched(running, launch !== undefined)
 }
 
-/** A promise whose failure is reported to the person at the terminal when no program takes it. */
+/** A promise that prints its failure when no code handles it. */
 class Watched extends Promise<Running> {
   #taken: boolean
 
-  /** @param taken somebody waits for the work itself */
+  /** @param taken the caller itself awaits the work */
   constructor(work: Promise<Running>, taken: boolean) {
     super((resolve, reject) => void work.then(resolve, reject))
     this.#taken = taken
@@ -59,7 +59,7 @@ class Watched extends Promise<Running> {
   }
 }
 
-/** A failure for the terminal: what was seen and what to do; a stack only where it is a defect. */
+/** A failure for the terminal: what was seen and what to do; a stack only for a bug. */
 export function failureLines(error: unknown): string {
   if (error instanceof CgiupError) return `cgiup: ${error.message}\n       ${error.fix}`
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
@@ -78,7 +78,7 @@ async function start(app: App, options: RunOptions): Promise<Running> {
   if (
     found.server === 'http' &&
     found.sockets === undefined &&
-    // On a laptop a server ends at once, without thought for those who are on their way to it.
+    // In development a server ends at once, without waiting for requests in transit.
     isDevelopment('http', plan.development) &&
     !(await isWorker())
   ) {
@@ -102,7 +102,7 @@ export async function checkOptions(options: RunOptions): Promise<void> {
   setRepairs(options.repairs, process.env.CGIUP_REPAIRS)
 }
 
-/** This process is to manage worker processes that serve. Loads nothing where that cannot be. */
+/** True when this process should manage worker processes. Loads nothing when that is impossible. */
 export async function needsWorkers(plan: RunPlan, found: Detected): Promise<boolean> {
   const { development } = plan
   const { workers, recycle, restartOnChange } = plan.life
@@ -111,7 +111,7 @@ export async function needsWorkers(plan: RunPlan, found: Detected): Promise<bool
   return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(plan, found) > 0
 }
 
-/** A primary has started this process to serve. Loads nothing where that cannot be. */
+/** True when a primary started this process. Loads nothing when that is impossible. */
 async function isWorker(): Promise<boolean> {
   if (process.send === undefined) return false
   const { currentWorker } = await import('../process/worker.js')
@@ -128,7 +128,7 @@ async function startCgi(app: App, options: RunOptions, plan: RunPlan, { why }: D
     if (plan.unchecked || process.env.CGIUP_REPAIRS) await checkOptions(options)
     handler = await toHandler(app, plan.app)
   } catch (error) {
-    // A web server waits for an answer: it gets the error page, and its log the reason.
+    // A web server waits for a reply: send the error page, and log the reason.
     handler = () => {
       throw error
     }

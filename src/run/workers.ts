@@ -1,4 +1,4 @@
-/** `run()` as the primary of worker processes: it manages, they serve. Loaded only where it is one. */
+/** `run()` as the primary of worker processes. Loaded only in that case. */
 import { closeSync, openSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { UsageError } from '../core/errors.js'
@@ -24,7 +24,7 @@ let started = false
  */
 export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promise<Running> {
   guardStandardStreams()
-  // A second crew would run the first call of run() as well, and want its address.
+  // A second set of workers would also execute the first call of run(), and need its address.
   if (started) throw new UsageError('USAGE', 'run() with workers can be called only once per process.')
   started = true
   const count = plan.life.workers === 'auto' ? availableParallelism() : plan.life.workers || 1
@@ -34,7 +34,7 @@ export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promis
   const workers = new Workers({
     workers: count,
     descriptors: sockets?.map(({ fd }) => fd) ?? [],
-    // mod_fcgid makes a socket for each of its processes, which is this one.
+    // mod_fcgid makes a socket for each of its processes, and this is one of them.
     ...(manager?.name === 'mod_fcgid' && path && { ownPath: path }),
   })
   process.off('SIGUSR1', endEarly)
@@ -45,10 +45,10 @@ export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promis
     onReload: () => void workers.reload(),
     onHangup: hangup(workers, () => ending.end('the terminal was closed')),
   })
-  // SIGUSR2 asks for the code as it is now, which no worker has loaded before.
+  // SIGUSR2 asks for the current code, and no worker has loaded anything older.
   const told = signalWhileLoading()
   if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} arrived while the app was being loaded`))
-  // A second signal ends this process at once, and the workers with it.
+  // A second signal ends this process and its workers at once.
   const onExit = () => {
     if (workers.ending) workers.kill()
   }
@@ -84,8 +84,8 @@ function banner({ server, why, url }: Serving, { app }: RunPlan, count: number):
 }
 
 /**
- * SIGHUP reloads the workers. The kernel sends it as well when a terminal is closed: then this process
- * ends, as any program does.
+ * SIGHUP reloads the workers. The kernel also sends it when a terminal is closed: then this process ends,
+ * like any program.
  */
 function hangup(workers: Workers, end: () => void): () => void {
   const hadTerminal = hasTerminal()

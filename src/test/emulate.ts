@@ -1,4 +1,4 @@
-/** Scripts as a web server starts them: one process per request. */
+/** Runs scripts as a web server does: one process per request. */
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -16,19 +16,19 @@ import type { EmulateOptions } from './in-process.js'
 import { inProcess } from './in-process.js'
 
 /**
- * Answers each request with a new process, as mod_cgi does: real environment, real pipes, real exit
- * code. A path or file URL names an executable script in any language, or an app file
- * (`export default app`).
+ * Answers each request with a new process, as mod_cgi does: real environment, real pipes, real exit code. A
+ * path or file URL names an executable script in any language, or an app file (`export default app`).
  *
- * An app object cannot leave this process: it runs here, through the same code and real CGI output,
- * but without an environment and a stdout of its own.
+ * An app object cannot move to another process, so it runs in this one: the same code and real CGI output,
+ * but without its own environment and stdout.
  *
  * @example
  * const server = emulate(new URL('./hello.cgi', import.meta.url))
  * const response = await server.fetch('/?name=you')
  *
- * @throws UsageError USAGE when there is no such file; from `fetch()` when a file is asked in a role of
- *   FastCGI, which CGI does not have
+ * @throws UsageError USAGE when there is no such file; from `fetch()` when a file is called in a FastCGI
+ * role,
+ *   which CGI does not have
  */
 export function emulate(target: App | string | URL, options: EmulateOptions = {}): TestServer {
   const onError = options.onError ?? errorPage(options.development ?? true)

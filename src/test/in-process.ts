@@ -1,4 +1,4 @@
-/** An app object under the CGI adapter, in this process: what it writes is read back as CGI output. */
+/** An app object under the CGI adapter, in this process: its output is parsed as CGI output. */
 
 import { PassThrough } from 'node:stream'
 import { toHandler } from '../app/handler.js'
@@ -9,12 +9,12 @@ import { HeadParser } from '../cgi/codec/head-parser.js'
 import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../core/exchange.js'
 import type { AdapterOptions } from '../memory/memory.js'
 
-/** The app's replies, encoded as a script's output and parsed as a web server does it. */
+/** Encodes the app's replies as a script's output and parses them as a web server does. */
 export function inProcess(app: App, options: EmulateOptions): Handler {
   const { url, target } = options
   const seen = { ...(url !== undefined && { url }), ...(target !== undefined && { target }) }
   const ready = Promise.resolve(toHandler(app, seen))
-  ready.catch(() => {}) // Each request tells it.
+  ready.catch(() => {}) // Each request reports the failure.
   return async (exchange) => {
     const pipe = new PassThrough()
     const handler = async (inner: Exchange) => (await ready)(inner)
@@ -39,7 +39,7 @@ export function inProcess(app: App, options: EmulateOptions): Handler {
 function asScript(exchange: Exchange): Exchange {
   const { env, stdin, data = null } = exchange
   const { role } = exchange.gateway
-  // Scripts have no other roles, and the replies of FastCGI have the same form.
+  // Scripts have no other roles; FastCGI replies have the same form.
   const gateway: Gateway =
     role === 'responder'
       ? { protocol: 'cgi', role, runOnce: true, multiprocess: true }
@@ -79,7 +79,7 @@ function taken(pipe: PassThrough): Promise<void> {
   })
 }
 
-/** How the output ended, known when it has. */
+/** How the output ended; set at its end. */
 interface Ending {
   cut: boolean
 }
@@ -119,16 +119,16 @@ async function* rest(
 export interface EmulateOptions extends AdapterOptions {
   /** Program and arguments that run the file. Default: the file itself, or cgiup for an app file. */
   interpreter?: readonly string[]
-  /** Variables of the machine (not of the request) that the script gets, besides PATH and TZ. */
+  /** Environment variables of this process that the script gets, besides PATH and TZ. */
   inherit?: readonly string[]
   /** Pass the Authorization header on, as with CGIPassAuth of Apache. Default true. */
   passAuthorization?: boolean
-  /** Longest run of one request, in milliseconds. Default 30000. */
+  /** Time limit of one request, in milliseconds. Default 30000. */
   timeoutMs?: number
-  /** The error page shows stack and environment; a script gets NODE_ENV=development. Default true. */
+  /** Show stack and environment on the error page; run scripts with NODE_ENV=development. Default true. */
   development?: boolean
-  /** An app in this process: how it sees the request. */
+  /** For an app object: how it sees the request URL. */
   url?: AppOptions['url']
-  /** An app in this process: which variables tell the path. */
+  /** For an app object: which variables give the path. */
   target?: AppOptions['target']
 }
