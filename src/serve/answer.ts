@@ -1,4 +1,4 @@
-/** What the answers of FastCGI and SCGI share, until the head goes out. */
+/** Common part of FastCGI and SCGI replies, until the head is sent. */
 import { failureText } from '../cgi/codec/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/codec/head.js'
 import { textPageLines } from '../cgi/codec/page-fields.js'
@@ -10,21 +10,21 @@ import type { ProcessEnd } from './process-end.js'
 import type { Service } from './service.js'
 import { parseVerbatimReply } from './verbatim-reply.js'
 
-/** What an answer needs of its connection. */
+/** What a reply needs from its connection. */
 export interface AnswerLine<E> {
   readonly service: Service
-  /** Resolves when all of the body is here, in a file where it is large. */
+  /** Resolves when the whole body is buffered, in a file if it is large. */
   takeBody(exchange: E): Promise<void>
 }
 
-/** Bodies up to this many bytes go out in one string with their head. */
+/** Bodies up to this many bytes are sent in one string with their head. */
 export const smallBodyBytes = 16384
 
 /**
- * The reply, checked, when its head can go out now. Null when that is for later, or never: then `answer` or
- * `fail` is called again, or has been.
+ * The checked reply, if its head can be sent now. Null if it must wait, or is not sent: then `answer` or
+ * `fail` is called later, or was called already.
  *
- * @param change makes another reply of it first
+ * @param change replaces the reply first
  */
 export function prepareAnswer<L extends AnswerLine<E>, E extends SocketExchange & Waiting>(
   line: L,
@@ -34,7 +34,7 @@ export function prepareAnswer<L extends AnswerLine<E>, E extends SocketExchange 
   fail: (line: L, exchange: E, error: unknown) => void,
   change: ((reply: Reply) => Reply) | null = null,
 ): PreparedReply | null {
-  // Another one came first: the app's own, or the page of an error that it did not wait for.
+  // Another reply came first: the app's own, or the page for an error that it did not wait for.
   if (exchange.headSent || exchange.finished) {
     dropBody(reply.body)
     return null
@@ -92,11 +92,11 @@ export function latin1(bytes: Uint8Array): string {
   return buffer.toString('latin1')
 }
 
-/** @param got how many bytes came: `17`, `more than that` */
+/** @param got how many bytes arrived: `17`, `more than that` */
 export const wrongLength = (length: number, got: string): AppError =>
   new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
 
-/** The whole CGI output for a request that the end of the process leaves without a reply. */
+/** The complete CGI output for a request that has no reply when the process ends. */
 export function abandonedText({ status }: ProcessEnd, method: string | undefined): string {
   const reason = status === 500 ? 'Internal Server Error' : 'Service Unavailable'
   const body = method === 'HEAD' ? '' : `${status} ${reason}\n`
@@ -109,7 +109,7 @@ const nginxHead = 4096
 /** Apache: one line of a head. */
 const apacheLine = 8190
 
-/** Null for a head that all take, else a sentence. */
+/** Null for a head that all servers accept, else a sentence. */
 export function bigHeadWarning(head: string): string | null {
   if (head.length <= nginxHead) return null
   const long = head.split('\r\n').find((line) => line.length > apacheLine)

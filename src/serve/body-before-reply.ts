@@ -1,4 +1,4 @@
-/** Servers that send no more of a request body once the reply has begun. */
+/** Servers that stop sending the request body once the reply has begun. */
 import type { Env, Reply } from '../core/exchange.js'
 import { serverOf } from '../env/server.js'
 import type { PushedBody } from './body.js'
@@ -7,13 +7,14 @@ import type { PushedBody } from './body.js'
 export interface Waiting {
   readonly env: Env
   readonly stdin: PushedBody
-  /** The reply has waited for the body already. */
+  /** The reply has already waited for the body. */
   bodyAwaited: boolean
 }
 
 /**
- * Whether a reply has to wait until all of the body is here: an app that writes what it reads (an echo, a
- * proxy, a transformation) would wait forever for the rest. Replies in one piece need no more of it.
+ * Whether a reply must wait until the whole body has arrived: an app that writes what it reads (an echo, a
+ * proxy, a transformation) would wait forever for the rest. A reply that is not streamed does not need the
+ * rest.
  */
 export function needsBodyFirst(exchange: Waiting, body: Reply['body']): boolean {
   const { stdin } = exchange

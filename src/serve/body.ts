@@ -1,11 +1,11 @@
-/** A request body that a connection pushes piece by piece, as a {@link Body} that the app pulls. */
+/** A request body that a connection pushes in chunks, as a {@link Body} that the app pulls. */
 
 import { reuse } from '../core/buffers.js'
 import { RequestError } from '../core/errors.js'
 import type { Body } from '../core/exchange.js'
 import type { Spool } from './spool.js'
 
-/** Smaller pieces share their memory with others. */
+/** Smaller chunks share memory with others. */
 const reused = 16384
 
 interface Waiting {
@@ -13,13 +13,13 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** No pieces: most requests have no body. Never changed. */
+/** No chunks: most requests have no body. Never modified. */
 const none: Uint8Array[] = []
 
-/** Never changed. */
+/** Never modified. */
 const noWaiters: (() => void)[] = []
 
-/** Whom a body tells that the app asks for more than there is, or cancels. */
+/** Notified when the app requests more than there is, or cancels. */
 export interface BodySource {
   wants(): void
 }
@@ -27,34 +27,34 @@ export interface BodySource {
 export class PushedBody implements Body {
   length: number | null
   readonly owned: boolean
-  /** Bytes that wait in memory: to be read, or to be written to the spool. */
+  /** Bytes buffered in memory: to be read, or to be written to the spool. */
   queued = 0
-  /** Those of them on their way to the spool. */
+  /** Those of them that are on their way to the spool. */
   unwritten = 0
-  /** Bytes that have come in all. */
+  /** Total bytes received. */
   received = 0
   ended = false
-  /** The app wants no more: what comes is dropped. */
+  /** The app needs no more: further data is dropped. */
   cancelled = false
   readonly #announced: number | null
-  /** The variable that announced it. */
+  /** The variable that announced the length. */
   readonly #name: string
   readonly #source: BodySource
   #queue: Uint8Array[] = none
   #waiting: Waiting | null = null
   #error: unknown = null
   #spool: Spool | null = null
-  /** Pieces on their way to the spool, in order. */
+  /** Chunks on their way to the spool, in order. */
   #spooling: Promise<void> | null = null
-  /** Bytes behind the queue: in the spool, or on their way to it. */
+  /** Bytes after those in the queue: in the spool, or on their way to it. */
   #behind = 0
   #settled: (() => void)[] = noWaiters
 
   /**
-   * @param announced CONTENT_LENGTH where it is a number above 0, else null.
-   * @param source told when the app asks for more than there is, and when it cancels.
-   * @param owned the pieces are the reader's (Body.owned). Default false.
-   * @param name the variable that announced it, for messages
+   * @param announced CONTENT_LENGTH if it is a number above 0, else null.
+   * @param source notified when the app requests more than there is, and when it cancels.
+   * @param owned the chunks belong to the reader (Body.owned). Default false.
+   * @param name the variable that announced the length, for messages
    */
   constructor(announced: number | null, source: BodySource, owned = false, name = 'CONTENT_LENGTH') {
     this.owned = owned
@@ -90,8 +90,8 @@ export class PushedBody implements Body {
   }
 
   /**
-   * From now on what comes goes to a file, for other requests of the connection must not wait for this
-   * one's reader (3.3).
+   * From now on, data goes to a file: other requests of the connection must not wait for the reader of this
+   * body (3.3).
    */
   spill(spool: Spool): void {
     if (this.#spool === null && !this.cancelled) this.#spool = spool
@@ -113,7 +113,7 @@ export class PushedBody implements Body {
     this.#spooling = (this.#spooling ?? Promise.resolve())
       .then(() => (this.cancelled ? false : spool.append(piece)))
       .then((written) => {
-        // Without this, memory grows by what is read between two collections.
+        // Otherwise memory would grow by everything read between two garbage collections.
         if (written && this.owned && piece.byteLength >= reused) reuse(piece)
       })
       .catch((error: Error) => this.fail(error))
@@ -154,7 +154,7 @@ export class PushedBody implements Body {
     }
   }
 
-  /** Resolves when all of the body has come, or no more of it will be kept. */
+  /** Resolves when the whole body has arrived, or no more of it will be kept. */
   settled(): Promise<void> {
     if (this.ended || this.cancelled) return Promise.resolve()
     return new Promise((resolve) => {
@@ -163,14 +163,14 @@ export class PushedBody implements Body {
     })
   }
 
-  /** Whoever waits for all of it goes on. */
+  /** Resumes callers that wait for the whole body. */
   settle(): void {
     const waiters = this.#settled
     this.#settled = noWaiters
     for (const go of waiters) go()
   }
 
-  /** What has come is still handed out, then the error. */
+  /** Data received earlier is still delivered, then the error. */
   fail(error: unknown): void {
     if (this.#error !== null) return
     this.ended = true

@@ -1,11 +1,11 @@
 /**
- * Connections that come and go. A Set of them is given a new table again and again, and the old tables, once
- * in old space, each keep a connection alive until the next full collection.
+ * A set for connections, which come and go. A Set would reallocate its table again and again; once in old
+ * space, each old table keeps a connection alive until the next full collection.
  */
 
-/** What may be in one {@link Crowd}. */
+/** A member of a {@link Crowd}. */
 export interface Member {
-  /** Its place there; -1 outside. */
+  /** Its index there; -1 outside. */
   place: number
 }
 
@@ -30,7 +30,7 @@ export class Crowd<T extends Member> {
     this.#all[place] = last
   }
 
-  /** All of them as they are now: they may leave meanwhile. */
+  /** A snapshot of all members: they may be removed meanwhile. */
   [Symbol.iterator](): Iterator<T> {
     return this.#all.slice()[Symbol.iterator]()
   }

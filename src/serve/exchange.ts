@@ -1,4 +1,4 @@
-/** A request that came over a socket as an {@link Exchange}. What is costly is made on demand. */
+/** A request that came over a socket, as an {@link Exchange}. Expensive parts are created on demand. */
 
 import { RequestError } from '../core/errors.js'
 import {
@@ -15,7 +15,7 @@ import type { PushedBody } from './body.js'
 import { Lifetime } from './lifetime.js'
 import { type ReplyEvent, type ReplyState, replyStates } from './reply-states.js'
 
-/** What a request needs of the service that counts it. */
+/** What a request needs from the service that counts it. */
 export interface RequestOwner {
   readonly maxBodyBytes: number | undefined
   now(): number
@@ -28,27 +28,27 @@ export abstract class SocketExchange implements Exchange {
   readonly service: RequestOwner
   readonly gateway: Gateway
   abstract readonly stdin: PushedBody
-  /** A limit of its parameters, which are not all there: it is answered with 431. */
+  /** A limit on parameters was exceeded, so they are incomplete: the reply is 431. */
   refused: RequestError | null = null
   /** Counted among the requests of the service. */
   admitted = false;
-  /** Of a Node app. */
+  /** Set for Node apps. */
   [pendingReply]: PendingReply | null = null
-  /** What the handler gave, when that is a promise. */
+  /** The handler's result, if it is a promise. */
   handling: Promise<unknown> | undefined = undefined
   /** The reply has waited for the whole body. */
   bodyAwaited = false
   reply: ReplyState = 'unserved'
-  /** Clock at which it was finished; 0 before. */
+  /** Clock time at which it was finished; 0 before. */
   finishedAt = 0
-  /** Clock at which the request began. */
+  /** Clock time at which the request began. */
   readonly began: number
   readonly #params: readonly string[]
   readonly #isAscii: boolean
   #env: Env | undefined
   #abort: AbortController | undefined
   #gone: Error | undefined
-  /** Null until somebody asks for it. */
+  /** Created on demand. */
   #lifetime: Lifetime | null = null
   #over = false
 
@@ -80,17 +80,17 @@ export abstract class SocketExchange implements Exchange {
     return this.#abort.signal
   }
 
-  /** What has become of the reply. */
+  /** Updates the state of the reply. */
   step(event: ReplyEvent): void {
     this.reply = next(replyStates, this.reply, event)
   }
 
-  /** The head of the reply is out, and not yet its end. */
+  /** The head of the reply was sent, but not its end. */
   get headSent(): boolean {
     return this.reply === 'replying' || this.reply === 'cut'
   }
 
-  /** The reply is out, or the connection is closed. */
+  /** The reply was sent, or the connection is closed. */
   get finished(): boolean {
     return this.reply === 'finished'
   }
@@ -108,7 +108,7 @@ export abstract class SocketExchange implements Exchange {
     return this.#gone !== undefined
   }
 
-  /** Nobody is there for the reply: that it breaks off does not matter. */
+  /** The client has disconnected: a broken reply no longer matters. */
   get clientLeft(): boolean {
     return this.#gone instanceof RequestError && this.#gone.code === 'REQUEST_ABORTED'
   }
@@ -132,20 +132,20 @@ export abstract class SocketExchange implements Exchange {
     return this.#lifetime
   }
 
-  /** The reply is out, or never will be. May be called twice. */
+  /** The reply was sent, or never will be. May be called twice. */
   over(): void {
     if (this.#over) return
     this.#over = true
     this.#lifetime?.end()
   }
 
-  /** Tells the handler to stop. @param reason why; "the client left" when absent. */
+  /** Asks the handler to stop. @param reason why; a client disconnect if absent. */
   abort(reason?: Error): void {
     if (this.#gone !== undefined) return
     this.#gone = reason ?? new RequestError('REQUEST_ABORTED')
     if (this.handling !== undefined) {
       this.service.outlast(this.handling)
-      // It may be using what came with the request.
+      // The handler may still be using resources of the request.
       if (!this.#over) this.#life().hold(this.handling)
     }
     this.stdin.fail(this.#gone)
@@ -154,11 +154,11 @@ export abstract class SocketExchange implements Exchange {
 }
 
 /**
- * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that are handed the
- * variables believe it. repair: httpoxy
+ * httpoxy, CVE-2016-5385: HTTP_PROXY is the request header Proxy, and HTTP libraries that get the variables
+ * trust it. repair: httpoxy
  */
 function withoutProxy(env: Environment, isAscii: boolean): Environment {
-  // The look-up knows the index of all names, and will be asked for others.
+  // The lookup builds the index of all names, which is needed anyway.
   if (env.get('HTTP_PROXY') === undefined) return env
   return new Environment(
     env.list.filter((_, i, list) => list[i - (i % 2)] !== 'HTTP_PROXY'),

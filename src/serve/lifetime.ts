@@ -1,16 +1,16 @@
-/** The life of an exchange: until its reply has ended, and the work that was begun for it is settled. */
+/** The lifetime of an exchange: until its reply has ended, and its background work has settled. */
 export class Lifetime {
-  /** The exchange itself, and works that are not settled. */
+  /** The exchange itself, and unsettled work. */
   #holders = 1
   #tasks: (() => void)[] = []
 
-  /** Lasts until this is settled, too. */
+  /** Extends the lifetime until this work has settled. */
   hold(work: PromiseLike<unknown>): void {
     this.#holders++
     work.then(this.end, this.end)
   }
 
-  /** To be called once, when the exchange has ended. */
+  /** Called once, when the exchange has ended. */
   readonly end = (): void => {
     if (--this.#holders > 0) return
     const tasks = this.#tasks
@@ -18,7 +18,7 @@ export class Lifetime {
     for (const task of tasks) task()
   }
 
-  /** @param task called at the end; at once when that has come */
+  /** @param task called at the end; immediately if that has already happened */
   afterwards(task: () => void): void {
     if (this.#holders > 0) this.#tasks.push(task)
     else task()

@@ -5,20 +5,20 @@ import { type LimitOptions, type LimitValues, limitValues } from '../core/limits
 import { httpLimits, requestLimits } from '../core/limits/requests.js'
 
 export interface ServiceOptions extends LimitOptions<typeof requestLimits> {
-  /** Makes the reply for an error of the handler. Default: a plain page. */
+  /** Creates the reply for an error of the handler. Default: a plain page. */
   readonly onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
   /**
-   * FastCGI: errors of requests, which go to the web server's log (FCGI_STDERR), go to `stderr` as well.
-   * False where both end in the same file. Default true.
+   * FastCGI: also write request errors, which go to the web server's log (FCGI_STDERR), to `stderr`. False if
+   * both end in the same file. Default true.
    */
   readonly logErrors?: boolean
-  /** Other processes may serve the same app at the same time; apps can see it. Default false. */
+  /** Other processes may serve the same app at the same time; visible to apps. Default false. */
   readonly multiprocess?: boolean
   /** Where lines about connections and broken replies go. Default: `process.stderr`. */
   readonly stderr?: (text: string) => void
 }
 
-/** All limits, with their defaults put in; times without a limit are Infinity. */
+/** All limits, with defaults; times without a limit are Infinity. */
 export type Limits = LimitValues<typeof requestLimits>
 
 export function limitsFrom(options: ServiceOptions): Limits {
@@ -28,10 +28,10 @@ export function limitsFrom(options: ServiceOptions): Limits {
   return values as Limits
 }
 
-/** Those that HTTP obeys, in every kind of process. */
+/** Limits that also apply to HTTP, in every kind of process. */
 const overHttp = Object.keys(httpLimits).filter((name) => name in requestLimits)
 
-/** What an HTTP server is to obey of these limits; its own defaults count where nothing is set. */
+/** The limits for an HTTP server; its own defaults apply to those that are not set. */
 export function limitsOverHttp(limits: ServiceOptions): LimitOptions<typeof httpLimits> {
   const given: Readonly<Record<string, unknown>> = { ...limits }
   return Object.fromEntries(
@@ -39,7 +39,7 @@ export function limitsOverHttp(limits: ServiceOptions): LimitOptions<typeof http
   )
 }
 
-/** 0 stands for no limit. */
+/** 0 means no limit. */
 export const timeLimit = (ms: number): number => (ms === 0 ? Number.POSITIVE_INFINITY : ms)
 
 /** @param seen bytes that have come; @param ms the limit */

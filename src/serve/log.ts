@@ -1,8 +1,8 @@
-/** The lines of a process on stderr: said once where once is enough, and never a flood. */
+/** Log lines of a process on stderr: some are written only once, and their rate is limited. */
 
-/** Lines about bad peers that may come together; then one a second. */
+/** Lines about bad peers that may be logged in a burst; then one per second. */
 const burst = 20
-/** Different lines that are kept so that each is logged only once. */
+/** How many different lines are remembered, so that each is logged only once. */
 const mostKnown = 100
 
 export class Log {
@@ -27,16 +27,16 @@ export class Log {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
 
-  /** What holds for every reply of an app is logged once in the life of the process. */
+  /** Logs a line about every reply of an app once in the life of the process. */
   once(text: string): void {
     if (this.#said.has(text)) return
-    // Texts with a value in them are no longer told from new ones: said again rather than not at all.
+    // With too many different texts, repeats are not recognized: logging one again is better than losing it.
     if (this.#said.size >= mostKnown) this.#said.clear()
     this.#said.add(text)
     this.line(text)
   }
 
-  /** A line that any peer can cause as often as it likes: {@link burst} of them, then one a second. */
+  /** Logs a line that any peer can cause as often as it likes: {@link burst} of them, then one per second. */
   complaint(text: string): void {
     this.#fill()
     if (this.#tokens >= 1) {
@@ -47,7 +47,7 @@ export class Log {
     if (this.#left++ === 0) this.#leftSince = this.#now()
   }
 
-  /** Tells how many complaints were left out, when there is room for a line; called now and then. */
+  /** Logs how many complaints were omitted, when the rate allows a line; called regularly. */
   sweep(): void {
     if (this.#left === 0) return
     this.#fill()

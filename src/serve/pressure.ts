@@ -1,43 +1,45 @@
 /**
- * Which connection gives way when there are maxConnections of them: first those that have never sent a byte, then
- * those whose first request does not come to an end, then kept ones without a request. Of each kind the oldest.
+ * Which connection is closed when there are maxConnections of them: first those that have never sent a byte,
+ * then those with an incomplete first request, then kept ones without a request. Of each kind the oldest.
  */
 
 import type { Log } from './log.js'
 
-/** A connection just accepted may have bytes that nobody has read yet; in milliseconds. */
+/** How long bytes of a newly accepted connection may be unread, in milliseconds. */
 const silentMs = 100
 
-/** How long a kept connection has been without a request, or a request has been on its way; in milliseconds. */
+/** How long a kept connection must be without a request, or a request incomplete, in milliseconds. */
 const idleMs = 5000
 
 const unfinished = 1e12
 const idle = 2e12
 
-/** The connection stays: it is at work, or has been just now. */
+/** The connection is kept: it is busy, or was until just now. */
 export const stays = Number.POSITIVE_INFINITY
 
-/** Order of a connection that has never sent a byte. @param since clock of its beginning, in milliseconds */
+/**
+ * Priority of a connection that has never sent a byte. @param since clock time of its start, in milliseconds
+ */
 export const silentSince = (since: number, now: number): number => (now - since < silentMs ? stays : since)
 
-/** Order of one on which a request has begun and is not all there. @param since clock of its first byte */
+/** Priority of a connection with an incomplete request. @param since clock time of its first byte */
 export const unfinishedSince = (since: number, now: number): number =>
   now - since < idleMs ? stays : unfinished + since
 
-/** Order of one that has served. @param since clock of the end of its last request */
+/** Priority of a connection that has served. @param since clock time of the end of its last request */
 export const idleSince = (since: number, now: number): number => (now - since < idleMs ? stays : idle + since)
 
 export interface GivesWay {
-  /** The lowest goes first; {@link stays} for none. */
+  /** The lowest is closed first; {@link stays} for none. */
   orderOfLeaving(now: number): number
-  /** It is closed. */
+  /** Closes the connection. */
   giveWay(): void
 }
 
 /**
- * Whether there is room for one more connection, for which another one may give way.
+ * Whether one more connection is possible, for which another one may be closed.
  *
- * @param others how many there are besides it
+ * @param others the number of other connections
  * @param now a clock in milliseconds
  */
 export function makeRoom(
@@ -64,7 +66,7 @@ export function makeRoom(
   return others - 1 < maxConnections
 }
 
-/** What it had done, for the log. */
+/** What the connection had done, for the log. */
 const whyItLeft = (order: number): string =>
   order < unfinished
     ? 'that had never sent anything'

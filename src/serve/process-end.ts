@@ -1,34 +1,34 @@
 /**
- * The end of the process while requests are open: `process.exit()`, an error that nobody catches, a second
- * signal. The kernel closes their connections then, which some servers take for the end of a whole reply. What
- * says that it is not goes out here, at the last moment, where only synchronous writes are left.
+ * The end of the process while requests are open: `process.exit()`, an uncaught error, a second signal. The
+ * kernel then closes their connections, which some servers take for the end of a complete reply. Here, at the
+ * last moment, when only synchronous writes are possible, the replies are marked as broken.
  */
 
 import { type Exchange, pendingReply, type Reply } from '../core/exchange.js'
 
-/** Why open requests get no reply of the app. */
+/** Why open requests get no reply from the app. */
 interface Cause {
-  /** 500: the app ended the process. 503: somebody else did. */
+  /** 500: the app ended the process. 503: something else did. */
   readonly status: 500 | 503
   /** One line. */
   readonly why: string
-  /** Nothing but what is synchronous happens any more: promises that are settled by now are not heard. */
+  /** Only synchronous code runs from now on: callbacks of promises, even settled ones, do not. */
   readonly isLast: boolean
 }
 
 export interface ProcessEnd extends Cause {
-  /** `Date.now()` after which peers that take nothing are waited for no longer, not even one of them. */
+  /** `Date.now()` after which no peer that does not read is waited for any longer. */
   readonly deadline: number
 }
 
-/** How long all peers together may be waited for, in milliseconds: nothing else happens meanwhile. */
+/** How long to wait for all peers together, in milliseconds: nothing else happens meanwhile. */
 const allMs = 500
 
-/** The reply that the app has given by now, where no promise will bring it. */
+/** The reply that the app has given so far, if no promise callback can deliver it. */
 export const lastReply = (exchange: Exchange, { isLast }: ProcessEnd): Reply | null =>
   isLast ? (exchange[pendingReply]?.last() ?? null) : null
 
-/** The process was told to end, and its time is over. */
+/** The process was asked to end, and its time is over. */
 export const lateEnd: Cause = {
   status: 503,
   isLast: false,
@@ -36,14 +36,15 @@ export const lateEnd: Cause = {
 }
 
 /**
- * Ends all open requests, synchronously: a reply where no head is out, else what shows that it is broken.
+ * Ends all open requests, synchronously: with a reply if no head was sent, else with the marker of a broken
+ * reply.
  *
- * @returns connections to reset, when what was sent to them has been read
+ * @returns connections to reset once the data sent to them has been read
  */
 export type Abandon = (end: ProcessEnd) => readonly (() => void)[]
 
 /**
- * Between the last data and a reset, in milliseconds: programs on libuv take a reset for an end when it comes
+ * Between the last data and a reset, in milliseconds: programs on libuv take a reset for an end if it arrives
  * together with data.
  */
 const resetMs = 20
@@ -51,7 +52,7 @@ const resetMs = 20
 const open = new Set<Abandon>()
 let told: string | undefined
 
-/** @returns forgets it again */
+/** @returns a function that unregisters it */
 export function atProcessEnd(abandon: Abandon): () => void {
   if (open.size === 0) process.on('exit', onExit)
   open.add(abandon)
@@ -61,18 +62,18 @@ export function atProcessEnd(abandon: Abandon): () => void {
   }
 }
 
-/** The process is about to end on orders from outside. @param why a line for the log of each open request */
+/** The process is about to end for an external reason. @param why a line for the log of each open request */
 export function sayWhyItEnds(why: string): void {
   told = why
 }
 
-/** `process.exit()` on orders from outside. @param why as for {@link sayWhyItEnds} */
+/** `process.exit()` for an external reason. @param why as for {@link sayWhyItEnds} */
 export function endProcess(why: string): never {
   sayWhyItEnds(why)
   process.exit(0)
 }
 
-/** Ends open requests now, and resets what has to be reset. */
+/** Ends open requests now, and resets connections where needed. */
 export function abandonNow(all: Iterable<Abandon>, cause: Cause): void {
   const end = { ...cause, deadline: Date.now() + allMs }
   const resets = [...all].flatMap((abandon) => abandon(end))
@@ -86,7 +87,7 @@ function onExit(code: number): void {
   abandonNow(open, { status: told === undefined ? 500 : 503, why, isLast: true })
 }
 
-/** `exit` is emitted within `process.exit()`: the stack shows who called it. */
+/** `exit` is emitted within `process.exit()`: the stack shows the caller. */
 function causeOf(code: number): string {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 50

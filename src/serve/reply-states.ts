@@ -5,25 +5,25 @@ export type ReplyState = 'unserved' | 'waiting' | 'failing' | 'replying' | 'cut'
 
 /**
  * - `serve`: the request goes to the app, or is refused
- * - `fail`: the app has failed, or its time is over: an error page is made
+ * - `fail`: the app has failed, or exceeded its time limit: an error page is created
  * - `head`: the head of the reply is sent
- * - `cut`: the reply breaks off, and the end of the connection says so
+ * - `cut`: the reply breaks off, and the end of the connection shows it
  * - `finish`: the end of the reply is sent
  * - `lost`: the connection is closed
  */
 export type ReplyEvent = 'serve' | 'fail' | 'head' | 'cut' | 'finish' | 'lost'
 
 export const replyStates: Transitions<ReplyState, ReplyEvent> = {
-  // The request is there; the app has not been called.
+  // The request has arrived; the app has not been called.
   unserved: { serve: 'waiting', fail: 'failing', head: 'replying', finish: 'finished', lost: 'finished' },
-  // The app has it.
+  // The app is working on it.
   waiting: { fail: 'failing', head: 'replying', finish: 'finished', lost: 'finished' },
-  // An error page is being made; a reply of the app may still come first.
+  // An error page is being created; a reply of the app may still come first.
   failing: { head: 'replying', finish: 'finished', lost: 'finished' },
-  // The head of the reply is out.
+  // The head of the reply was sent.
   replying: { cut: 'cut', finish: 'finished', lost: 'finished' },
   // Nothing more of it is sent.
   cut: { lost: 'finished' },
-  // Nothing more can be sent. The rest of the request may still come.
+  // Nothing more can be sent. The rest of the request may still arrive.
   finished: {},
 }

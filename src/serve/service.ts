@@ -1,4 +1,4 @@
-/** What FastCGI and SCGI connections share: the handler, counts, limits, the log, the end of it all. */
+/** Common part of FastCGI and SCGI servers: the handler, counts, limits, the log, shutdown. */
 import { isAbort, logLine, markExplained, textOf, workFailed } from '../cgi/codec/error-text.js'
 import { prepareReply } from '../cgi/codec/head.js'
 import { textPageFields } from '../cgi/codec/page-fields.js'
@@ -16,17 +16,17 @@ import { parseVerbatimReply } from './verbatim-reply.js'
 
 /** A connection, as the service sees it. */
 export interface ServedConnection extends Member, GivesWay {
-  /** The process is to end: a connection that is idle is closed now. */
+  /** The process is about to end: a connection that is idle is closed now. */
   stop(): void
-  /** Another process takes connections over: one that is idle goes there now. */
+  /** Another process takes connections over: an idle one is handed over now. */
   leave?(): void
-  /** Looks at time limits. @param now the service's clock, in milliseconds */
+  /** Checks time limits. @param now the service's clock, in milliseconds */
   sweep(now: number): void
   destroy(): void
   /**
    * Ends its open requests at once, and closes it; see {@link Abandon}.
    *
-   * @returns what resets the connection, where that is to follow
+   * @returns a function that resets the connection, if needed
    */
   abandon(end: ProcessEnd): (() => void) | null
 }
@@ -63,7 +63,7 @@ export class Service {
   readonly multiprocess: boolean
   /** Every reply is the last one of its connection. */
   stopping = false
-  /** The process is to end, and another one goes on with its connections. */
+  /** Set if the process is about to end, and another one takes over its connections. */
   handOver: HandOver | null = null
   readonly connections = new Crowd<ServedConnection>()
   readonly #handler: Handler
@@ -71,12 +71,12 @@ export class Service {
   readonly #work = new Set<Promise<unknown>>()
   readonly #timer: NodeJS.Timeout
   #running = 0
-  /** Of the connections: one that is counted twice. */
+  /** Connections that are counted twice, because they are being passed on. */
   #passing = 0
   #empty: (() => void) | null = null
   #stopped: Promise<void> | undefined
 
-  /** What the option says; undefined where it says nothing. */
+  /** The value of the option; undefined if it is not set. */
   readonly maxBodyBytes: number | undefined
 
   constructor(handler: Handler, options: ServiceOptions = {}) {
@@ -108,7 +108,7 @@ export class Service {
     if (this.connections.size === 0) this.#empty?.()
   }
 
-  /** A connection goes on as another one: what `give` opens takes its place. */
+  /** Passes a connection on: the one that `give` opens takes its place. */
   passOn(from: ServedConnection, give: () => void): void {
     this.#passing = 1
     give()
@@ -117,9 +117,9 @@ export class Service {
   }
 
   /**
-   * Whether there is room for one more connection, for which another one may give way.
+   * Whether one more connection is possible, for which another one may be closed.
    *
-   * @param counted it is among them already
+   * @param counted a connection that is already counted
    */
   hasRoom(counted?: Member): boolean {
     const others = this.connections.size - this.#passing - (counted === undefined ? 0 : 1)
@@ -127,9 +127,9 @@ export class Service {
   }
 
   /**
-   * Gives a request to the handler, or its refusal to `reply` or `fail`.
+   * Passes a request to the handler, or its refusal to `reply` or `fail`.
    *
-   * @param crossed the limit of its connection that it crosses; null for none
+   * @param crossed the limit of its connection that it exceeds; null for none
    */
   serve(
     exchange: SocketExchange,
@@ -152,7 +152,7 @@ export class Service {
     if (crossed !== null || this.#running > maxRequests) {
       const name = crossed ?? 'maxRequests'
       this.lines.complaint(logLine(exchange.env, `answered with 503: ${name} is ${this.limits[name]}`))
-      // Servers make an empty page of FCGI_OVERLOADED: a real 503 says it.
+      // For FCGI_OVERLOADED servers send an empty page: a real 503 explains itself.
       reply(markExplained(text503))
       return
     }
@@ -187,7 +187,7 @@ export class Service {
     return { status, headers: textPageFields, body: `${status}\n` }
   }
 
-  /** A page that can be sent, whatever becomes of the one that is asked for. */
+  /** A page that can always be sent, even if the requested error page fails. */
   async errorReply(error: unknown, exchange: SocketExchange): Promise<Reply> {
     if (!exchange.clientLeft || !isAbort(error)) this.report(exchange, textOf(error))
     try {
@@ -200,12 +200,12 @@ export class Service {
     }
   }
 
-  /** The handler has failed when nobody waits for its reply any more. */
+  /** The handler failed after its reply was sent or abandoned. */
   lateError(error: unknown, exchange: SocketExchange): void {
     if (!isAbort(error)) this.report(exchange, textOf(error))
   }
 
-  /** The end of the process waits for it: a handler is not to be stopped partway. */
+  /** The end of the process waits for this work: a handler must not be stopped partway. */
   outlast(work: Promise<unknown>): void {
     const settled: Promise<unknown> = work.then(
       () => this.#work.delete(settled),
@@ -223,12 +223,12 @@ export class Service {
     void settled.then(() => this.#work.delete(settled))
   }
 
-  /** A line about a request: in the log of its web server, where there is a way to it, and in ours. */
+  /** Logs a line about a request: to its web server's log, if there is a way, and to ours. */
   report(exchange: SocketExchange, text: string): void {
     const line = logLine(exchange.env, text)
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
-    // There it would come to the same place.
+    // Both logs would end up in the same place.
     if (!ours || !(exchange.finished || serverOf(exchange.env).crashesAtStderr)) exchange.stderr(line)
   }
 
@@ -240,18 +240,19 @@ export class Service {
   readonly now = (): number => performance.now()
 
   /**
-   * Lets running requests and the work after them end. Connections are closed with their last reply; a
-   * server that keeps idle ones may have sent a request on them just now, so that they are closed a
-   * little later.
+   * Lets running requests and their background work end. Connections are closed after their last reply. A
+   * server may just have sent a request on an idle connection, so idle ones are closed a little later.
    *
-   * @param graceMs how long it may take, in milliseconds; then connections are broken off.
+   * @param graceMs how long this may take, in milliseconds; then connections are cut off.
    */
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs)
     return this.#stopped
   }
 
-  /** Each reply is the last one of its connection; idle connections go to another process where there is one. */
+  /**
+   * Makes each reply the last one of its connection; idle connections go to another process if there is one.
+   */
   retire(handOver?: HandOver): void {
     this.stopping = true
     if (handOver === undefined) return
@@ -259,7 +260,7 @@ export class Service {
     for (const connection of this.connections) connection.leave?.()
   }
 
-  /** Of a process that ends. */
+  /** Called when the process ends. */
   readonly abandon: Abandon = (end) =>
     [...this.connections].map((connection) => connection.abandon(end)).filter((reset) => reset !== null)
 
@@ -285,8 +286,8 @@ export class Service {
   }
 
   /**
-   * Polls for input before closing each connection: after a stall, requests may be waiting there, and timers
-   * run first; and a server that sees one connection closed may send its next request on another.
+   * Polls for input before closing each connection: after a stall, requests may be pending there although
+   * timers run first, and a server that sees one connection closed may send its next request on another.
    */
   async #closeIdle(): Promise<void> {
     for (const connection of this.connections) {

@@ -1,4 +1,4 @@
-/** Bytes kept for later: in memory up to a limit, then in a file that has no name any more. */
+/** A buffer for bytes: in memory up to a limit, then in a file that is already unlinked. */
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ export class Spool {
   #written = 0
   #taken = 0
 
-  /** @param memoryBytes what may stay in memory, in bytes; 0 for all on disk. */
+  /** @param memoryBytes what may stay in memory, in bytes; 0 keeps everything on disk. */
   constructor(memoryBytes: number) {
     this.#memoryBytes = memoryBytes
   }
@@ -27,14 +27,14 @@ export class Spool {
   }
 
   /**
-   * Descriptor of the file, its offset at 0, once the memory did not suffice: it holds all of the
-   * bytes when none was taken before.
+   * Descriptor of the file, with its offset at 0, if memory was not sufficient: it holds all bytes if none
+   * were taken before.
    */
   get fd(): number | null {
     return this.#file?.fd ?? null
   }
 
-  /** True when the memory of the piece is not needed any more. */
+  /** True if the memory of the chunk is not needed any more. */
   async append(piece: Uint8Array): Promise<boolean> {
     if (!this.#file && this.#inMemory + piece.byteLength <= this.#memoryBytes) {
       this.#memory.push(piece)
@@ -46,7 +46,7 @@ export class Spool {
     return true
   }
 
-  /** The next bytes, or null when there are none now. */
+  /** The next bytes, or null if there are none now. */
   async take(): Promise<Uint8Array | null> {
     const piece = this.#memory.shift()
     if (piece) {
@@ -60,7 +60,7 @@ export class Spool {
     return buffer.subarray(0, bytesRead)
   }
 
-  /** As {@link take}: a spool that is complete is a body again. */
+  /** As {@link take}: makes a complete spool a body. */
   read(): Promise<Uint8Array | null> {
     return this.take()
   }
@@ -84,7 +84,7 @@ export class Spool {
     for (const piece of pieces) await this.#write(piece)
   }
 
-  /** At a position, so that the offset, which a script inherits, stays at 0. */
+  /** Writes at a position, so that the offset, which a script inherits, stays at 0. */
   async #write(piece: Uint8Array): Promise<void> {
     const file = this.#file as FileHandle
     let at = 0
@@ -98,7 +98,7 @@ export class Spool {
   }
 }
 
-/** Whatever the reason, neither the client nor the app can help it. */
+/** Neither the client nor the app can fix this, whatever the cause. */
 function cannotKeep(error: Error): never {
   throw new SystemError(
     'NO_RESOURCES',

@@ -1,10 +1,13 @@
-/** A verbatim reply where the web server wants a CGI head: its HTTP head is read and sent as one. */
+/** A verbatim reply for web servers that expect a CGI head: its HTTP head is parsed and sent as a CGI head. */
 
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { AppError } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
 
-/** @throws ProgramError when it is not an HTTP response; AppError REPLY_INVALID when its body is framed */
+/**
+ * @throws ProgramError if it is not an HTTP response; AppError REPLY_INVALID if its body has a transfer
+ * coding
+ */
 export async function parseVerbatimReply(reply: Reply): Promise<Reply> {
   const parser = new HeadParser({ nph: true })
   const pieces = piecesOf(reply.body)[Symbol.asyncIterator]()

@@ -1,10 +1,10 @@
 /**
- * The few requests that are open on a connection, by id. A Map of one or two that come and go is given a
- * new table every few requests; the old tables, once in old space, each keep a request alive, and with it
- * all that it holds, until the next full collection.
+ * The few open requests of a connection, by id. A Map with one or two entries that come and go reallocates
+ * its table every few requests; once in old space, each old table keeps a request and everything it
+ * references alive until the next full collection.
  */
 
-/** Ids from here on are kept in a Map: servers number from 1. */
+/** Higher ids are kept in a Map: servers count from 1. */
 const lowIds = 256
 
 export class ById<T> {
@@ -20,7 +20,7 @@ export class ById<T> {
     return this.get(id) !== undefined
   }
 
-  /** @param id one that is not there yet */
+  /** @param id one that is not in use yet */
   add(id: number, value: T): void {
     this.size++
     if (id < lowIds) {
@@ -45,7 +45,7 @@ export class ById<T> {
     this.#high = null
   }
 
-  /** All of them as they are now: they may be deleted meanwhile. */
+  /** A snapshot of all requests: they may be deleted meanwhile. */
   all(): readonly T[] {
     if (this.size === 0) return none
     const all = this.#low.filter((value) => value !== undefined)
@@ -53,5 +53,5 @@ export class ById<T> {
   }
 }
 
-/** Never changed. */
+/** Never modified. */
 const none: readonly never[] = []

@@ -1,6 +1,6 @@
 /**
- * Name-value pairs (FastCGI 1.0 section 3.4) as a byte stream: pairs may be cut anywhere, also inside
- * a length, and spread over any number of records.
+ * Name-value pairs (FastCGI 1.0 section 3.4) as a byte stream: pairs may be split anywhere, even inside a
+ * length, and spread over any number of records.
  */
 
 import { RequestError } from '../../core/errors.js'
@@ -13,7 +13,7 @@ export interface ParamLimits {
   readonly maxParams: number
 }
 
-/** No bytes; never changed. */
+/** No bytes; never modified. */
 const none: number[] = []
 const noBytes = Buffer.alloc(0)
 
@@ -21,34 +21,34 @@ const noBytes = Buffer.alloc(0)
 export class PairReader {
   readonly list: string[] = []
   readonly #limits: ParamLimits
-  /** Bytes of names and values, with those that a cut pair announces. */
+  /** Bytes of names and values, including those that an incomplete pair announces. */
   bytes = 0
-  // A pair cut by the end of a piece: its length bytes, then its text so far.
+  // An incomplete pair at the end of a chunk: its length bytes, then its text so far.
   #lengths: number[] = none
   #name = -1
   #value = 0
   #kept: Buffer = noBytes
   #have = 0
-  /** All bytes so far are ASCII, as far as was looked. */
+  /** All bytes checked so far are ASCII. */
   isAscii = true
 
   constructor(limits: ParamLimits) {
     this.#limits = limits
   }
 
-  /** True when no pair is half read. */
+  /** Whether no pair is incomplete. */
   get whole(): boolean {
     return this.#name < 0 && this.#lengths.length === 0
   }
 
-  /** Bytes of memory that a half read pair takes. */
+  /** Bytes of memory held by an incomplete pair. */
   get retained(): number {
     return this.#kept.length + this.#lengths.length
   }
 
   /**
-   * @throws RequestError FCGI_PARAMS_LIMIT before anything of a pair over the limits is kept. There is no way on
-   *   from there; `list` has the pairs before it.
+   * @throws RequestError FCGI_PARAMS_LIMIT before storing a pair that exceeds the limits. The reader cannot
+   * continue then; `list` has the earlier pairs.
    */
   push(chunk: Uint8Array, start: number, end: number): void {
     let at = start
@@ -58,7 +58,8 @@ export class PairReader {
     const text = buffer.toString('latin1', at, end)
     const base = at
     const list = this.list
-    // One native call for all: as many bytes in UTF-8 as characters. The lengths of long values are not ASCII.
+    // One native call checks all: ASCII text has as many UTF-8 bytes as characters. Lengths of long values
+    // are not ASCII.
     if (this.isAscii) this.isAscii = Buffer.byteLength(text) === text.length
     while (at < end) {
       const pair = at
@@ -98,12 +99,12 @@ export class PairReader {
     }
   }
 
-  /** A pair whose lengths are cut: keep the few bytes there are. */
+  /** A pair with incomplete lengths: keeps the few bytes received. */
   #keep(chunk: Uint8Array, from: number, end: number): void {
     this.#lengths = Array.from(chunk.subarray(from, end))
   }
 
-  /** Goes on with a cut pair; returns where the next one begins. */
+  /** Continues an incomplete pair; returns where the next one begins. */
   #resume(chunk: Uint8Array, start: number, end: number): number {
     let at = start
     while (this.#name < 0) {
@@ -125,7 +126,7 @@ export class PairReader {
     return stop
   }
 
-  /** Memory grows with what comes, not with what is announced. */
+  /** Memory grows with the bytes received, not with those announced. */
   #keepText(chunk: Uint8Array, from: number, end: number): void {
     const have = this.#have + end - from
     if (have > this.#kept.length) {
@@ -168,7 +169,7 @@ export class PairReader {
 const bufferOf = (bytes: Uint8Array): Buffer =>
   bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-/** 31 bits, the high one is the flag. */
+/** 31 bits; the high bit is the flag. */
 const readLong = (first: number, bytes: ArrayLike<number>, at: number): number =>
   ((first & 127) << 24) |
   ((bytes[at] as number) << 16) |

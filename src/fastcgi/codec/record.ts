@@ -1,7 +1,7 @@
 /**
- * Records (FastCGI 1.0 section 3.3): the eight header bytes are known here and nowhere else.
+ * Records (FastCGI 1.0 section 3.3). No other module knows the eight header bytes.
  *
- * The reader is incremental and never concatenates: it hands over pieces of the caller's own chunk.
+ * The reader is incremental and never concatenates: it passes on slices of the caller's chunk.
  */
 import { RequestError } from '../../core/errors.js'
 
@@ -9,10 +9,10 @@ import { RequestError } from '../../core/errors.js'
 const protocolVersion = 1
 /** FCGI_HEADER_LEN. */
 export const headerLength = 8
-/** The most content of a record that needs no padding to end on eight bytes. */
+/** Largest record content that needs no padding to a multiple of eight bytes. */
 export const maxAligned = 65528
 
-/** Record types (section 8); others are values too. */
+/** Record types (section 8); peers may send other values. */
 export const RecordType = {
   BEGIN_REQUEST: 1,
   ABORT_REQUEST: 2,
@@ -33,9 +33,9 @@ export function recordTypeName(type: number): string {
 }
 
 /**
- * Takes the pieces of records as they come.
- * @param remaining content bytes of this record still to come: 0 ends the record. A record without
- *   content gives one piece with `start === end`.
+ * Receives the content of records in pieces.
+ * @param remaining content bytes of this record still to come: 0 ends the record. A record without content
+ * yields one piece with `start === end`.
  */
 export type PieceSink = (
   type: number,
@@ -46,7 +46,7 @@ export type PieceSink = (
   remaining: number,
 ) => void
 
-/** What a peer that does not speak FastCGI at all is likely to be, told by its first byte. */
+/** The protocol of a peer that does not speak FastCGI, guessed from its first byte. */
 function guessPeer(byte: number): string {
   if (byte === 0x16) return 'these look like TLS bytes: this FastCGI port does not support TLS'
   if (byte >= 0x41 && byte <= 0x7a)
@@ -58,11 +58,11 @@ function guessPeer(byte: number): string {
 
 const noContent = new Uint8Array(0)
 
-/** Cuts a byte stream into records. */
+/** Splits a byte stream into records. */
 export class RecordReader {
-  /** Bytes taken so far, for messages. */
+  /** Bytes consumed so far, for messages. */
   offset = 0
-  /** Where the record begins whose pieces are being handed over, for messages. */
+  /** Where the current record begins, for messages. */
   recordOffset = 0
   readonly #header = new Uint8Array(headerLength)
   #have = 0
@@ -73,14 +73,15 @@ export class RecordReader {
   #content = 0
   #padding = 0
 
-  /** True between records: nothing of a further record has come. */
+  /** Whether the reader is between records, with no part of the next one received. */
   get idle(): boolean {
     return this.#have === 0 && this.#content === 0 && this.#padding === 0
   }
 
   /**
-   * Bytes to the end of the header that follows the record being read, or last read: reads that end there
-   * have a record's content at their beginning, and no other. 0 where that is not a large one of this type.
+   * How many bytes to read to end exactly after the header that follows the current (or last) record: the
+   * next read then begins with the content of one record, and holds no other. 0 unless that is a large record
+   * of this type.
    */
   ahead(type: number, large: number): number {
     if (this.#type !== type || this.#length < large) return 0
@@ -146,10 +147,10 @@ export class RecordReader {
   }
 }
 
-/** Padding that ends a record of this length on eight bytes (3.3 asks for it as a performance matter). */
+/** Padding to a multiple of eight bytes (3.3 recommends it for performance). */
 export const paddingFor = (length: number): number => -length & 7
 
-/** Writes a record header at `at`; returns the place behind it. */
+/** Writes a record header at `at`; returns the offset after it. */
 export function writeHeader(
   target: Uint8Array,
   at: number,
@@ -169,6 +170,6 @@ export function writeHeader(
   return at + headerLength
 }
 
-/** A record header as a Latin-1 string, to be written together with Latin-1 content in one write. */
+/** A record header as a Latin-1 string, for one write together with Latin-1 content. */
 export const headerText = (type: number, id: number, length: number, padding: number): string =>
   String.fromCharCode(protocolVersion, type, id >> 8, id & 255, length >> 8, length & 255, padding, 0)

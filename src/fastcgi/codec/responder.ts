@@ -1,6 +1,6 @@
 /**
- * The application's side of one FastCGI connection (FastCGI 1.0 sections 3 to 6), without IO: bytes
- * in, events and answer bytes out. Requests on one connection are independent of each other (3.3).
+ * The application's side of one FastCGI connection (FastCGI 1.0 sections 3 to 6), without IO: bytes in;
+ * events and reply bytes out. Requests on one connection are independent of each other (3.3).
  */
 import { RequestError } from '../../core/errors.js'
 import { ById } from './by-id.js'
@@ -20,15 +20,15 @@ export const ProtocolStatus = {
 
 const flagKeepConn = 1
 
-/** Content bytes of a record that is worth a read of its own. */
+/** From this content size on, a record is worth a separate read. */
 const largeRecord = 30_000
 
 export interface ResponderOptions extends ParamLimits {
-  /** Several requests at a time on one connection; off: further ones get FCGI_CANT_MPX_CONN. */
+  /** Several concurrent requests on one connection; if false, further ones get FCGI_CANT_MPX_CONN. */
   readonly multiplex: boolean
   /** Open requests on one connection; twice as many close it. */
   readonly maxRequestsPerConnection: number
-  /** Bytes of parameters that are over their limits and thrown away, so that an answer is possible. */
+  /** How many bytes of parameters over their limits are discarded so that a reply can be sent. */
   readonly maxDiscardBytes: number
   /** For FCGI_GET_VALUES (4.1). */
   readonly maxConnections: number
@@ -41,23 +41,23 @@ export class ResponderRequest {
   readonly role: number
   /** 5.1: the connection stays open after END_REQUEST. */
   readonly keepConnection: boolean
-  /** Pairs of PARAMS, flat. Whole from {@link ResponderEvents.onRequest} on. */
+  /** PARAMS as a flat list of pairs. Complete from {@link ResponderEvents.onRequest} on. */
   params: string[] = []
   /** They are known to be ASCII. */
   isAscii = false
-  /** Bytes of PARAMS that have come. */
+  /** Bytes of PARAMS received. */
   paramsReceived = 0
-  /** Why it can only be refused (FCGI_PARAMS_LIMIT): `params` are those before the limit. */
+  /** Why the request can only be refused (FCGI_PARAMS_LIMIT): `params` are those before the limit. */
   refused: RequestError | null = null
-  /** Bytes of STDIN that have come. */
+  /** Bytes of STDIN received. */
   received = 0
-  /** Bytes of DATA that have come. */
+  /** Bytes of DATA received. */
   dataReceived = 0
   /** STDIN has ended. */
   stdinEnded = false
   /** DATA has ended; true from the start for all roles but Filter. */
   dataEnded: boolean
-  /** Empty for the adapter's own object of this request. */
+  /** For the adapter's own object for this request. */
   peer: unknown = undefined
   reader: PairReader | null
 
@@ -71,16 +71,16 @@ export class ResponderRequest {
 }
 
 export interface ResponderEvents {
-  /** PARAMS are whole: the reply may start now (6.2: it need not wait for STDIN). */
+  /** PARAMS are complete: the reply may start now (6.2: it need not wait for STDIN). */
   onRequest(request: ResponderRequest): void
   onStdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
-  /** The empty STDIN record came. */
+  /** The empty STDIN record arrived. */
   onStdinEnd(request: ResponderRequest): void
   onData(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
   onDataEnd(request: ResponderRequest): void
   /** 5.4: end it as soon as possible. */
   onAbort(request: ResponderRequest): void
-  /** A request was ended (5.5) before it came to be one. */
+  /** A request was rejected (5.5) before the adapter received it. */
   onRefused(keepConnection: boolean): void
   /** Latin-1 text to be written to the connection. */
   send(text: string): void
@@ -88,7 +88,7 @@ export interface ResponderEvents {
 
 export class Responder {
   readonly requests = new ById<ResponderRequest>()
-  /** The peer has sent several requests at a time, or asked whether it may. */
+  /** The peer has sent concurrent requests, or asked whether it may. */
   multiplexed = false
   readonly #events: ResponderEvents
   readonly #options: ResponderOptions
@@ -102,29 +102,29 @@ export class Responder {
     this.#options = options
   }
 
-  /** Nothing is open and nothing half read. */
+  /** Nothing is open and nothing is incomplete. */
   get idle(): boolean {
     return this.requests.size === 0 && this.#records.idle
   }
 
-  /** A record or the parameters of a request are half read. */
+  /** A record or the parameters of a request are incomplete. */
   get pending(): boolean {
     if (!this.#records.idle && this.requests.size === 0) return true
     for (const request of this.requests.all()) if (request.reader !== null) return true
     return false
   }
 
-  /** Bytes to the end of the header that follows a large record of STDIN; 0 outside of such. */
+  /** Bytes to the end of the header that follows a large STDIN record; 0 otherwise. */
   get bodyAhead(): number {
     return this.#records.ahead(RecordType.STDIN, largeRecord)
   }
 
-  /** @throws RequestError when the connection can only be closed; says what was wrong at which byte. */
+  /** @throws RequestError if the connection can only be closed; says what was wrong at which byte. */
   push(chunk: Uint8Array): void {
     this.#records.push(chunk, this.#piece)
   }
 
-  /** The reply is out: the id may be used again (3.3). */
+  /** The reply is sent: the id may be reused (3.3). */
   finish(request: ResponderRequest): void {
     if (this.requests.get(request.id) === request) this.requests.delete(request.id)
   }
@@ -170,7 +170,7 @@ export class Responder {
         this.#refuse(id, keep, ProtocolStatus.CANT_MPX_CONN)
         return
       }
-      // So many are answered with 503 when their parameters are there; here only memory is bounded.
+      // Requests over the limit get 503 once their parameters are complete; this only limits memory.
       const most = 2 * this.#options.maxRequestsPerConnection
       if (this.requests.size >= most)
         throw this.#broken(`more than ${most} concurrent requests (twice maxRequestsPerConnection)`)
@@ -189,7 +189,8 @@ export class Responder {
     if (start < end) {
       request.paramsReceived += end - start
       request.refused ??= this.#pairs(reader, chunk, start, end)
-      // A peer that gets a close instead of an answer tells its client nothing: the rest is thrown away.
+      // If the connection were closed without a reply, the client would get no explanation: the rest is
+      // discarded.
       if (request.refused !== null) this.#throwAway(request, reader)
       return
     }
@@ -249,7 +250,7 @@ export class Responder {
     const answer: string[] = []
     for (let i = 0; i < asked.list.length; i += 2) {
       const name = asked.list[i] as string
-      // 4.1: the names that are understood and no others.
+      // 4.1: only the names that are understood.
       if (Object.hasOwn(known, name) && !answer.includes(name)) answer.push(name, known[name] as string)
       if (name === 'FCGI_MPXS_CONNS') this.multiplexed = true
     }
@@ -260,7 +261,7 @@ export class Responder {
     )
   }
 
-  /** @returns the limit that was crossed; null for none */
+  /** @returns the limit that was exceeded; null for none */
   #pairs(reader: PairReader, chunk: Uint8Array, start: number, end: number): RequestError | null {
     try {
       reader.push(chunk, start, end)

@@ -1,7 +1,7 @@
 /**
  * The STDOUT side of a reply (FastCGI 1.0 sections 3.3, 5.5, 6.2): bytes into records. No IO.
  *
- * A small reply is one Latin-1 string: head, body, end of stream and END_REQUEST leave in one write.
+ * A small reply is one Latin-1 string: head, body, end of stream and END_REQUEST go out in one write.
  */
 import type { Server } from '../../env/server.js'
 import { headerLength, headerText, maxAligned, paddingFor, RecordType, writeHeader } from './record.js'
@@ -19,7 +19,7 @@ export function streamText(type: number, id: number, text: string): string {
 
 const ends = new Map<number, string>()
 
-/** 6.1: the empty STDOUT record; 5.5: END_REQUEST. The same few ids come again and again. */
+/** 6.1: the empty STDOUT record; 5.5: END_REQUEST. Cached, because the same few ids recur. */
 export function endText(id: number, appStatus = 0): string {
   if (appStatus !== 0) return makeEnd(id, appStatus)
   let text = ends.get(id)
@@ -33,13 +33,13 @@ export function endText(id: number, appStatus = 0): string {
 const makeEnd = (id: number, appStatus: number): string =>
   headerText(RecordType.STDOUT, id, 0, 0) + endRequestText(id, appStatus, ProtocolStatus.REQUEST_COMPLETE)
 
-/** The end of a FCGI_STDERR stream that was used, and of STDOUT, and of the request. */
+/** The end of an FCGI_STDERR stream that was used, of STDOUT, and of the request. */
 export const endTextWithStderr = (id: number, appStatus: number): string =>
   headerText(RecordType.STDERR, id, 0, 0) + endText(id, appStatus)
 
 /**
- * The end of a reply that is broken, before the connection is closed: nginx breaks off at a record
- * that only servers send, Caddy at one that is cut off in its header, where HAProxy would wait.
+ * The end of a broken reply, before the connection is closed: nginx aborts at a record that only servers
+ * send, Caddy at a record that is cut off in its header; HAProxy would wait for the rest of it.
  */
 export function abortText(id: number, { needsTornRecord }: Server): string {
   const abort = headerText(RecordType.ABORT_REQUEST, id, 0, 0)
@@ -57,7 +57,7 @@ export function stderrText(id: number, text: string): string {
 
 /**
  * Large content as records without copying it: headers and padding come from one small buffer.
- * @param write gets header, content piece, padding, in turn.
+ * @param write gets header, content and padding in turn.
  */
 export function writeRecords(id: number, bytes: Uint8Array, write: (piece: Uint8Array) => void): void {
   const full = Math.floor(bytes.length / maxAligned)

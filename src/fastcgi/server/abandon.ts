@@ -1,4 +1,4 @@
-/** Requests whose process ends before their replies are whole. */
+/** Requests whose process ends before their replies are complete. */
 import { serverOf } from '../../env/server.js'
 import { abandonedText } from '../../serve/answer.js'
 import { lastReply, type ProcessEnd } from '../../serve/process-end.js'
@@ -9,7 +9,7 @@ import { answerFastcgi } from './answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { FastcgiLine } from './line.js'
 
-/** Puts the app's reply, ours, or what shows that it is broken into the output of the connection. */
+/** Adds the app's reply, an error reply, or the marker of a broken reply to the output of the connection. */
 function abandonExchange(line: FastcgiLine, exchange: FastcgiExchange, end: ProcessEnd): void {
   const { env, request } = exchange
   const reply = lastReply(exchange, end)
@@ -26,7 +26,7 @@ function abandonExchange(line: FastcgiLine, exchange: FastcgiExchange, end: Proc
   line.finish(exchange, 0)
 }
 
-/** Ends all of a connection; returns what resets it, where its peer cannot be notified in another way. */
+/** Ends all requests of a connection; returns what resets it, if its peer cannot be notified in another way. */
 export function abandonAll(
   line: FastcgiLine,
   exchanges: readonly FastcgiExchange[],
@@ -34,6 +34,6 @@ export function abandonAll(
   end: ProcessEnd,
 ): (() => void) | null {
   for (const exchange of exchanges) if (!exchange.replyEnded) abandonExchange(line, exchange, end)
-  // A socket of the file system has no reset.
+  // A Unix socket cannot be reset.
   return line.output.last(end.deadline) || wire.remoteAddress === undefined ? null : () => wire.reset()
 }

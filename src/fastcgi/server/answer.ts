@@ -1,4 +1,4 @@
-/** A {@link Reply} onto the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
+/** Sends a {@link Reply} on the STDOUT stream of its request (FastCGI 1.0 section 6.2). */
 
 import { cutOffText } from '../../cgi/codec/error-text.js'
 import { encodeHead, type PreparedReply } from '../../cgi/codec/head.js'
@@ -14,7 +14,7 @@ import type { FastcgiExchange } from './exchange.js'
 import type { FastcgiLine } from './line.js'
 import { Outflow } from './outflow.js'
 
-/** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
+/** Sends a reply. Never throws: errors become an error page, or cut the reply off. */
 export function answerFastcgi(line: FastcgiLine, exchange: FastcgiExchange, reply: Reply): void {
   const change = exchange.request.role === Role.AUTHORIZER ? withCapitalNames : null
   const prepared = prepareAnswer(line, exchange, reply, answerFastcgi, answerFastcgiError, change)
@@ -32,7 +32,7 @@ export function answerFastcgi(line: FastcgiLine, exchange: FastcgiExchange, repl
   }
 }
 
-/** HAProxy 2.6 makes a 302 of every status before a Location field; a Status after it is kept. */
+/** HAProxy 2.6 turns every status before a Location field into 302; it keeps a Status after Location. */
 function headFor(exchange: FastcgiExchange, prepared: PreparedReply): string {
   const head = encodeHead(prepared)
   if (!prepared.headers.includes('Location') || !serverOf(exchange.env).overridesStatus) return head
@@ -63,9 +63,9 @@ function sendText(line: FastcgiLine, id: number, text: string): void {
       line.output.send(streamText(RecordType.STDOUT, id, text.slice(at, at + maxAligned)))
 }
 
-/** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
+/** The handler failed: sends an error page if the head was not sent yet, else ends the reply. */
 export function answerFastcgiError(line: FastcgiLine, exchange: FastcgiExchange, error: unknown): void {
-  // One failure brings the next, as when the app stops because its time is over: one page is enough.
+  // One failure often causes another, as when the app aborts at its time limit: one page is enough.
   if (exchange.replyEnded || exchange.reply === 'failing') line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
   else {

@@ -1,6 +1,6 @@
 /**
- * One connection of a FastCGI server: the responder (no IO) on a wire. Requests are independent;
- * replies of one turn of the event loop leave in one write.
+ * One connection of a FastCGI server: connects the responder (no IO) to a wire. Requests are independent;
+ * replies of one turn of the event loop go out in one write.
  */
 
 import { next } from '../../core/states.js'
@@ -25,14 +25,14 @@ import { Reading } from './reading.js'
 import { type ConnectionEvent, type ConnectionState, connectionStates } from './states.js'
 import { checkTimes, takesNothing } from './time-limits.js'
 
-/** How long a request without an announced body waits to see whether it has one, in milliseconds. */
+/** How long to wait, for a request without an announced body, whether a body arrives, in milliseconds. */
 const undecidedMs = 100
 
 export class Connection implements ResponderEvents, FastcgiLine, ServedConnection, WireOwner {
   readonly service: Service
   place = -1
   readonly open = new ById<FastcgiExchange>()
-  /** Clock of the last byte in or out. */
+  /** Clock time of the last byte in or out. */
   lastActive: number
   readonly #wire: Wire
   readonly output: Output
@@ -41,9 +41,9 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   state: ConnectionState = 'silent'
   readonly #reading: Reading
   readonly #gather = new BodyPieces()
-  /** It came when there were maxConnections others: its requests get 503 while that is so. */
+  /** It was accepted beyond maxConnections: its requests get 503 until others have closed. */
   #surplus: boolean
-  /** Clock since which a request's parameters are half read; 0 when none are. */
+  /** Clock time since which a request's parameters are incomplete; 0 when none are. */
   #pendingSince = 0
   readonly #progress = new Progress()
 
@@ -59,7 +59,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     wire.open(this)
   }
 
-  /** No request is open and none half read. */
+  /** No request is open or incomplete. */
   get idle(): boolean {
     return this.#responder.idle && this.open.size === 0
   }
@@ -68,7 +68,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.state = next(connectionStates, this.state, event)
   }
 
-  // --- what the responder tells ---
+  // --- events of the responder ---
 
   onRequest(request: ResponderRequest): void {
     const exchange = new FastcgiExchange(this, request)
@@ -114,7 +114,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   onStdinEnd(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange
     // mod_fcgid sends empty STDIN records before and between the data of an HTTP/2 request without a length.
-    // It never keeps connections; nobody who does sends such.
+    // It never keeps connections; no server that keeps them sends such records.
     if (!request.keepConnection && request.received < (exchange.stdin.length ?? 0)) {
       exchange.emptyStdinAt = this.service.now()
       return
@@ -122,7 +122,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.stdinEnded(exchange)
   }
 
-  /** STDIN has ended, by its empty record or by the time that has passed. */
+  /** STDIN has ended, by its empty record or after a timeout. */
   stdinEnded(exchange: FastcgiExchange): void {
     this.#gather.push()
     exchange.request.stdinEnded = true
@@ -139,7 +139,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
 
   onAbort(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange | undefined
-    // 5.4: END_REQUEST "as soon as possible": the handler is notified, the answer does not wait for it.
+    // 5.4: END_REQUEST "as soon as possible": the handler is notified, the reply does not wait for it.
     if (exchange === undefined) {
       this.send(endText(request.id))
       this.#responder.finish(request)
@@ -150,10 +150,10 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     }
   }
 
-  /** A request has ended before it came to a handler. */
+  /** A request has ended before it reached a handler. */
   onRefused(keepConnection: boolean): void {
     if (!keepConnection) this.step('unkept')
-    // What is still to come of the request must not meet a closed socket: the peer's answer would be lost.
+    // If the rest of the request met a closed socket, the peer would lose the reply.
     if (this.state === 'last' && this.open.size === 0) this.output.endWriting()
   }
 
@@ -162,9 +162,9 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.output.send(text)
   }
 
-  // --- what exchanges ask ---
+  // --- calls from exchanges ---
 
-  /** The app asks for more of a body. */
+  /** The app requests more of a body. */
   wants(): void {
     this.#reading.bodyRead()
   }
@@ -177,12 +177,12 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     }
   }
 
-  /** The process is to end: an idle connection is closed now; others are with their last reply. */
+  /** The process is about to end: an idle connection is closed now, others after their last reply. */
   stop(): void {
     this.leave()
   }
 
-  /** As {@link stop}; another process goes on with the connection where there is one. */
+  /** As {@link stop}, but another process takes over the connection if there is one. */
   leave(): void {
     if (this.idle) this.#leave()
   }
@@ -199,12 +199,12 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
       })
   }
 
-  /** Nothing of it is ours any more. The service may still be going through a list that it was in. */
+  /** Closed or handed over. The service may still be iterating over a list that contained this connection. */
   get #isGone(): boolean {
     return this.state === 'given' || this.state === 'closed'
   }
 
-  /** More requests may come on it. */
+  /** Whether more requests may arrive on it. */
   get #goesOn(): boolean {
     return this.state === 'open' || this.state === 'silent'
   }
@@ -239,11 +239,11 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.#wire.destroy()
   }
 
-  // --- bytes in ---
+  // --- input ---
 
   /**
-   * Bytes of the peer; the first ones may have been read before the protocol was known. The chunk need be
-   * good only until this returns: what is kept of it is copied, unless it is our own.
+   * Bytes from the peer; the first ones may have been read before the protocol was known. The chunk must be
+   * valid only until this returns: kept data is copied, unless the chunk is our own.
    */
   data(chunk: Buffer, own = false): void {
     this.#gather.own = own
@@ -256,7 +256,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.#reading.checkReplies(this.#readsLate)
   }
 
-  /** mod_fcgid reads nothing of a reply before it has sent all of the body. */
+  /** mod_fcgid reads none of a reply before it has sent the whole body. */
   readonly #readsLate = (): boolean => {
     if (this.#responder.multiplexed) return false
     return this.open.all().some(({ request }) => !request.stdinEnded || !request.dataEnded)
@@ -282,7 +282,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.#reading.checkBodies(this.lastActive)
   }
 
-  /** Begins after the whole chunk was read, so that a request that came whole has its whole body. */
+  /** Starts requests after the whole chunk was read, so that one that arrived complete has its whole body. */
   #start(now: number): void {
     const fresh = this.#fresh
     this.#fresh = []
@@ -308,7 +308,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     }
   }
 
-  // --- replies out ---
+  // --- replies ---
 
   takeBody(exchange: FastcgiExchange): Promise<void> {
     exchange.bodyAwaited = true
@@ -318,9 +318,9 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   }
 
   /**
-   * Closes without END_REQUEST, or, with other requests open, ends this one with an app status (5.5).
-   * nginx and others take the end of the connection for the end of the reply, but not behind
-   * {@link abortText}; those that see the break anyway skip it.
+   * Closes without END_REQUEST or, if other requests are open, ends this one with an app status (5.5). nginx
+   * and others take the end of the connection for the end of the reply, but not after {@link abortText};
+   * servers that detect the broken reply anyway ignore it.
    */
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
@@ -335,7 +335,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     return abandonAll(this, this.open.all(), this.#wire, end)
   }
 
-  /** END_REQUEST, and what follows from it for the connection. */
+  /** Sends END_REQUEST, and closes the connection if necessary. */
   finish(exchange: FastcgiExchange, appStatus: number): void {
     const { request } = exchange
     exchange.step('finish')
@@ -344,16 +344,16 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     exchange.stdin.cancel()
     exchange.data?.cancel()
     this.#over(exchange)
-    // nginx sends no more of the body once the reply has begun, and waits for the end of the connection.
+    // nginx stops sending the body once the reply has begun, and waits for the end of the connection.
     if (!request.keepConnection && this.open.size > 0 && this.open.all().every(({ finished }) => finished))
       this.output.endWriting()
     this.service.done(exchange)
   }
 
-  /** The reply is out: is the request over on both sides? */
+  /** The reply is sent: checks whether the request is over on both sides. */
   #over(exchange: FastcgiExchange): void {
     const { request } = exchange
-    // With a kept connection the rest of an unread body is ignored by its id until the next BEGIN.
+    // On a kept connection, the rest of an unread body is ignored by its id until the next BEGIN.
     if (request.keepConnection || (request.stdinEnded && request.dataEnded)) this.#release(exchange)
     else exchange.finishedAt ||= this.service.now()
   }
@@ -366,14 +366,14 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
     if (!request.keepConnection) this.step('unkept')
     if ((this.state === 'open' && !this.service.stopping) || this.open.size > 0) return
-    // A socket closed with anything unread in it, be it padding, is reset: the reply would be lost.
+    // Closing a socket with unread data, even padding, resets the connection: the reply would be lost.
     const isRead = request.stdinEnded && request.dataEnded && this.#responder.idle
-    // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it all the same, perhaps later.
+    // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it anyway, perhaps later.
     if (request.role === Role.AUTHORIZER || !isRead) this.output.endWriting()
     else this.#leave()
   }
 
-  /** The peer has closed: the only sign of a client's leaving that real servers give. */
+  /** The peer has closed: the only sign of a client disconnect that real servers give. */
   gone(): void {
     if (this.#fresh.length > 0) this.#start(Number.POSITIVE_INFINITY)
     for (const exchange of this.open.all()) if (!exchange.finished) exchange.abort()

@@ -1,4 +1,4 @@
-/** The end of a reply that was sent whole. */
+/** The end of a complete reply. */
 import { serverOf } from '../../env/server.js'
 import type { Service } from '../../serve/service.js'
 import { headerText, RecordType } from '../codec/record.js'
@@ -12,13 +12,13 @@ interface Line {
   finish(exchange: FastcgiExchange, appStatus: number): void
 }
 
-/** A management record that nobody has asked for, and that changes nothing. */
+/** An unsolicited management record, which has no effect. */
 const unasked = headerText(RecordType.GET_VALUES_RESULT, 0, 0, 0)
 
 /**
- * END_REQUEST. Where it is the last one of a kept connection the server may have sent the next request before
- * it sees the connection closed, and nginx sends no POST again. It keeps no connection, though, on which
- * something comes after END_REQUEST.
+ * Sends END_REQUEST. After the last reply on a kept connection, the server may send its next request before
+ * it sees the connection closed, and nginx does not repeat a POST. But it does not reuse a connection on
+ * which data follows END_REQUEST.
  */
 export function endReply(line: Line, exchange: FastcgiExchange): void {
   line.finish(exchange, 0)

@@ -20,7 +20,7 @@ const oneOfMany = gatewaysOf(true)
 /** The connection, as its requests see it. */
 interface RequestConnection extends BodySource {
   readonly service: Service
-  /** The service's clock when bytes came last. */
+  /** Clock time of the last bytes received. */
   readonly lastActive: number
   stderr(exchange: FastcgiExchange, text: string): void
 }
@@ -30,11 +30,11 @@ export class FastcgiExchange extends SocketExchange {
   readonly stdin: PushedBody
   /** FCGI_DATA of a Filter. */
   readonly data: PushedBody | null
-  /** Bytes of STDIN that had come when the reply was finished. */
+  /** Bytes of STDIN received when the reply was finished. */
   readBeforeFinish = 0
-  /** Clock of an empty STDIN record after which CONTENT_LENGTH promises more data; 0 when none is open. */
+  /** Clock time of an empty STDIN record although CONTENT_LENGTH announces more data; 0 when there is none. */
   emptyStdinAt = 0
-  /** FCGI_STDERR was used and wants its own end. */
+  /** FCGI_STDERR was used and must be ended. */
   stderrUsed = false
   readonly #connection: RequestConnection
 
@@ -47,8 +47,8 @@ export class FastcgiExchange extends SocketExchange {
     this.request = request
     this.refused = request.refused
     const announced = numberOf(this.env.get('CONTENT_LENGTH'))
-    // Servers say 0 of bodies whose length they do not know, and repeat the length where an error document
-    // is asked for that has none: STDIN tells. The translator knows the latter.
+    // Servers send 0 for bodies of unknown length, and repeat the length when they request an error document
+    // without a body: STDIN decides. The translator handles the error document.
     const expected =
       announced !== null &&
       announced > 0 &&
@@ -64,8 +64,8 @@ export class FastcgiExchange extends SocketExchange {
   }
 
   /**
-   * No body is announced and none has come: the next record tells, as servers end STDIN always. What has no
-   * body would otherwise have one or none as the network cuts the bytes.
+   * No body is announced and none has arrived: the next record decides, because servers always end STDIN.
+   * Otherwise it would depend on packet boundaries whether such a request has a body.
    */
   get undecided(): boolean {
     const { request, stdin } = this
@@ -87,6 +87,6 @@ export class FastcgiExchange extends SocketExchange {
   }
 }
 
-/** The value of a parameter where it is a number, else null. */
+/** The value of a parameter if it is a number, else null. */
 const numberOf = (value: string | undefined): number | null =>
   value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null

@@ -1,13 +1,13 @@
-/** The connection, as the reply to a request needs it. */
+/** The connection, as seen by the reply to a request. */
 import type { AnswerLine } from '../../serve/answer.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
 
-/** What an answer needs of its connection. */
+/** What a reply needs from its connection. */
 export interface FastcgiLine extends AnswerLine<FastcgiExchange> {
   readonly output: Output
   /** END_REQUEST. */
   finish(exchange: FastcgiExchange, appStatus: number): void
-  /** The end of a reply that broke partway: never one that looks whole. */
+  /** Ends a reply that broke partway so that it cannot look complete. */
   cut(exchange: FastcgiExchange): void
 }

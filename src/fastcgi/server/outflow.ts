@@ -1,4 +1,4 @@
-/** A streamed reply on its way to STDOUT, as its source pushes it or as it is pulled from an iterator. */
+/** A streamed reply on its way to STDOUT, pushed by its source or pulled from an iterator. */
 import { type Flowing, type FlowSink, type FlowSource, flow, isFlowing } from '../../core/push-body.js'
 import { latin1, smallBodyBytes, wrongLength } from '../../serve/answer.js'
 import type { Service } from '../../serve/service.js'
@@ -8,10 +8,10 @@ import { endReply } from './end-reply.js'
 import type { FastcgiExchange } from './exchange.js'
 import type { Output } from './output.js'
 
-/** Pieces up to this many bytes are copied into the text that waits; larger ones go out as they are. */
+/** Chunks up to this many bytes are appended to the pending text; larger ones are sent without copying. */
 const smallPiece = 4096
 
-/** What it needs of the connection. */
+/** What it needs from the connection. */
 interface Line {
   readonly service: Service
   readonly output: Output
@@ -22,15 +22,15 @@ interface Line {
 export class Outflow implements FlowSink {
   readonly #line: Line
   readonly #exchange: FastcgiExchange
-  /** Bytes the head has promised; null when it has not. */
+  /** Bytes announced in the head; null if it has no length. */
   readonly #length: number | null
   readonly #broke: (error: unknown, sent: number) => void
   #sent = 0
-  /** It is whole, or has broken off. */
+  /** The body is complete, or has failed. */
   #over = false
   #source: FlowSource | null = null
 
-  /** @param broke told when the body breaks off, with the bytes of it so far */
+  /** @param broke called when the body fails, with the bytes sent so far */
   constructor(
     line: Line,
     exchange: FastcgiExchange,
@@ -123,7 +123,7 @@ export class Outflow implements FlowSink {
   }
 }
 
-/** A small piece as Latin-1 text of its bytes, which fits one record; null for a large one. */
+/** A small chunk as Latin-1 text of its bytes, which fits one record; null for a large one. */
 function smallText(piece: Uint8Array | string): string | null {
   if (typeof piece !== 'string') return piece.length <= smallPiece ? latin1(piece) : null
   if (piece.length > smallBodyBytes) return null

@@ -1,10 +1,10 @@
-/** What goes out on one connection: what is ready in one turn of the event loop leaves in one write. */
+/** The output of one connection: everything ready in one turn of the event loop goes out in one write. */
 import { giveBack, isLent } from '../../core/buffers.js'
 import { highWater, type Wire } from '../../socket/wire.js'
 import { writeRecords } from '../codec/stdout.js'
 import type { ConnectionState } from './states.js'
 
-/** Those that have something to write; one tick serves all, as where one event goes to many clients. */
+/** Outputs with pending data; one tick serves all, for example when one event goes to many clients. */
 let waiting: Output[] = []
 
 function flushAll(): void {
@@ -13,7 +13,7 @@ function flushAll(): void {
   for (const output of all) output.release()
 }
 
-/** The connection, whose end comes behind its output. */
+/** The connection, which may end after its output. */
 interface Ending {
   readonly state: ConnectionState
   step(event: 'close' | 'halfClose'): void
@@ -30,7 +30,7 @@ export class Output {
     this.#connection = connection
   }
 
-  /** What is sent from now on waits for {@link release}: more of it is about to be ready. */
+  /** Holds back further output until {@link release}: more of it will be ready soon. */
   hold(): void {
     this.#scheduled = true
   }
@@ -51,7 +51,10 @@ export class Output {
     if (waiting.push(this) === 1) process.nextTick(flushAll)
   }
 
-  /** Large content as STDOUT records, at once and not copied, behind what waits. False when enough waits. */
+  /**
+   * Large content as STDOUT records, sent immediately after pending output, without copying. False if much is
+   * pending.
+   */
   bytes(id: number, bytes: Uint8Array): boolean {
     const pieces: Uint8Array[] = []
     if (this.#text !== '') pieces.push(Buffer.from(this.#text, 'latin1'))
@@ -61,7 +64,7 @@ export class Output {
     return this.#wire.queued < highWater
   }
 
-  /** More waits to be written than the socket likes. */
+  /** Whether more is pending than the socket should buffer. */
   get full(): boolean {
     return this.#wire.queued + this.#text.length >= highWater
   }
@@ -73,20 +76,20 @@ export class Output {
     return new Promise((resolve) => wire.whenWritten(() => resolve(!wire.destroyed)))
   }
 
-  /** All that was sent, written at once, for a process that ends. False when the peer does not take it by then. */
+  /** Writes all output synchronously, for a process that ends. False if the peer does not read it in time. */
   last(deadline: number): boolean {
     const text = this.#text
     this.#text = ''
     return this.#wire.lastText(text, deadline)
   }
 
-  /** Closes the connection once all is written. */
+  /** Closes the connection once everything is written. */
   end(): void {
     this.#connection.step('close')
     this.send('')
   }
 
-  /** Calls back once the kernel has all that was sent; not when the connection is closed before. */
+  /** Calls back once the kernel has all output; not if the connection is closed before. */
   written(then: () => void): void {
     process.nextTick(() => {
       this.#write()
@@ -96,7 +99,7 @@ export class Output {
     })
   }
 
-  /** Tells the peer that nothing more comes, once all is written; what it still sends is read. */
+  /** Half-closes the connection once everything is written; further input is still read. */
   endWriting(): void {
     this.#connection.step('halfClose')
     this.send('')

@@ -1,4 +1,6 @@
-/** Whether a connection is read: not while an app is too slow to read a body, or the peer to read its replies. */
+/**
+ * Whether a connection is read: not while an app is too slow to read a body, or the peer to read its replies.
+ */
 import { next } from '../../core/states.js'
 import type { PushedBody } from '../../serve/body.js'
 import type { Limits } from '../../serve/limits.js'
@@ -12,10 +14,10 @@ import { type ConnectionState, type ReadingEvent, type ReadingState, readingStat
 /** How long a body that no app reads may block a kept connection, in milliseconds. */
 const pauseMs = 500
 
-/** Answers that may be pending for a peer that reads only when it has sent all. */
+/** Replies that may be pending for a peer that reads only after it has sent everything. */
 const mostAnswers = 100
 
-/** What it needs of the connection. */
+/** What it needs from the connection. */
 interface ReadConnection {
   readonly state: ConnectionState
   readonly open: ById<FastcgiExchange>
@@ -27,9 +29,9 @@ export class Reading {
   readonly #connection: ReadConnection
   readonly #responder: Responder
   readonly #limits: Limits
-  /** Clock since which the app is behind. */
+  /** Clock time since which the app is behind. */
   #behindSince = 0
-  /** Records that were answered since the peer last read. */
+  /** Records answered since the peer last read. */
   #answers = 0
 
   constructor(wire: Wire, connection: ReadConnection, responder: Responder, limits: Limits) {
@@ -43,7 +45,7 @@ export class Reading {
     const before = this.state
     this.state = next(readingStates, before, event)
     if (before === 'reading') this.#wire.pause()
-    // What comes for another process is not ours to read.
+    // Data for another process must not be read here.
     else if (this.state === 'reading' && this.#connection.state !== 'given') this.#wire.resume()
   }
 
@@ -55,9 +57,9 @@ export class Reading {
     return this.state === 'peer-behind' || this.state === 'both-behind'
   }
 
-  // --- the readers of bodies ---
+  // --- flow control of bodies ---
 
-  /** To be called when a chunk was read. */
+  /** Called after a chunk was read. */
   checkBodies(now: number): void {
     if (this.#appIsBehind || !this.#bodiesFull()) return
     this.#behindSince = now
@@ -70,22 +72,22 @@ export class Reading {
   }
 
   /**
-   * When it has taken long, the body that no app reads goes to a file from now on: a peer that keeps the
-   * connection may have sent another request behind it.
+   * After a while, a body that no app reads goes to a file: on a kept connection the peer may have sent
+   * another request after it.
    *
    * @param unread replies are pending for the peer
    */
   sweep(now: number, unread: boolean): void {
     if (!this.#appIsBehind || now - this.#behindSince <= pauseMs) return
     const responder = this.#responder
-    // mod_fcgid reads nothing of a reply before it has sent all of the body: the app goes on only then.
+    // mod_fcgid reads none of a reply before it has sent the whole body: only then can the app continue.
     if (unread) responder.multiplexed = true
     for (const { request } of this.#connection.open.all())
       if (request.keepConnection) responder.multiplexed = true
     this.bodyRead()
   }
 
-  /** The reader of some request's body is behind, and the connection has to wait for it. */
+  /** Whether the app is behind with some request's body, so that the connection must wait. */
   #bodiesFull(): boolean {
     const { multiplexed } = this.#responder
     for (const { stdin, data } of this.#connection.open.all())
@@ -97,17 +99,17 @@ export class Reading {
     return false
   }
 
-  // --- the peer ---
+  // --- flow control of replies ---
 
-  /** Something was answered that takes no more than a record. */
+  /** A reply of at most one record was sent. */
   answered(): void {
     this.#answers++
   }
 
   /**
-   * To be called when all is written that came of what was read.
+   * Called when all output caused by the input read so far is written.
    *
-   * @param readsLate whether the peer may be one that reads a reply only when it has sent all of the body
+   * @param readsLate whether the peer may be one that reads a reply only after it has sent the whole body
    */
   checkReplies(readsLate: () => boolean): void {
     const wire = this.#wire
@@ -130,7 +132,7 @@ function isFull(body: PushedBody, limits: Limits, multiplexed: boolean): boolean
     body.spill(new Spool(0))
     return false
   }
-  // A file that is slow is waited for.
+  // A slow file is waited for.
   if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
   body.settle()
   return true

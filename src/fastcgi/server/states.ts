@@ -1,4 +1,4 @@
-/** The states of a FastCGI connection: whether it goes on, and whether it is read. */
+/** The states of a FastCGI connection: its life cycle, and whether it is read. */
 import type { Transitions } from '../../core/states.js'
 
 export type ConnectionState = 'silent' | 'open' | 'last' | 'half-closed' | 'closing' | 'given' | 'closed'
@@ -6,9 +6,9 @@ export type ConnectionState = 'silent' | 'open' | 'last' | 'half-closed' | 'clos
 /**
  * - `bytes`: the peer has sent something
  * - `unkept`: a request without FCGI_KEEP_CONN is over
- * - `halfClose`: nothing more is sent behind what is ready
- * - `close`: the connection is closed behind what is ready, or the peer has closed it
- * - `handOver`: another process has taken it
+ * - `halfClose`: nothing more is sent after the pending output
+ * - `close`: the connection is closed after the pending output, or the peer has closed it
+ * - `handOver`: another process has taken it over
  * - `closed`: it is closed on this side too
  */
 export type ConnectionEvent = 'bytes' | 'unkept' | 'halfClose' | 'close' | 'handOver' | 'closed'
@@ -27,7 +27,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
   },
   // It ends with the last of the requests that are open.
   last: { bytes: 'last', unkept: 'last', halfClose: 'half-closed', close: 'closing', closed: 'closed' },
-  // The peer was notified that nothing more comes; what it still sends is read.
+  // The peer was notified that nothing more follows; further input is still read.
   'half-closed': {
     bytes: 'half-closed',
     unkept: 'half-closed',
@@ -35,9 +35,9 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
     close: 'closing',
     closed: 'closed',
   },
-  // It closes once all is written.
+  // It closes once everything is written.
   closing: { bytes: 'closing', unkept: 'closing', halfClose: 'closing', close: 'closing', closed: 'closed' },
-  // Another process has it, or is about to.
+  // Another process has taken it over, or is about to.
   given: { closed: 'closed' },
   closed: {},
 }
@@ -45,16 +45,16 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
 export type ReadingState = 'reading' | 'app-behind' | 'peer-behind' | 'both-behind'
 
 /**
- * - `appBehind`, `appReads`: the app is too slow to read a body; it has read enough of it
+ * - `appBehind`, `appReads`: the app is too slow to read a body; it has caught up
  * - `peerBehind`, `peerReads`: the peer does not read its replies; it has read them
  */
 export type ReadingEvent = 'appBehind' | 'appReads' | 'peerBehind' | 'peerReads'
 
-/** The connection is read in the first state only. */
+/** The connection is read only in the first state. */
 export const readingStates: Transitions<ReadingState, ReadingEvent> = {
   reading: { appBehind: 'app-behind', peerBehind: 'peer-behind' },
   'app-behind': { appReads: 'reading', peerBehind: 'both-behind' },
-  // A body cannot fall behind while nothing of it is read.
+  // A body cannot fall behind while none of it is read.
   'peer-behind': { peerReads: 'reading' },
   'both-behind': { appReads: 'peer-behind', peerReads: 'app-behind' },
 }

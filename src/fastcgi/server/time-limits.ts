@@ -10,7 +10,7 @@ import type { FastcgiLine } from './line.js'
 /** How long data may follow an empty STDIN record that came too early, in milliseconds. */
 const emptyStdinMs = 1000
 
-/** What it does to the connection. */
+/** What it needs from the connection. */
 interface Timed extends FastcgiLine {
   readonly lastActive: number
   stdinEnded(exchange: FastcgiExchange): void
