@@ -1,4 +1,4 @@
-/** Rules about meta-variables that contradict each other, and about what the server has decided. */
+/** Rules about meta-variables that contradict each other, and about what the server decided. */
 import { hostOf } from '../env/authority.js'
 import { decide } from '../env/decide.js'
 import { translate } from '../env/request.js'

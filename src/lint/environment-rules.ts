@@ -1,4 +1,4 @@
-/** Rules about single meta-variables: RFC 3875 section 4.1, and what is known to be dangerous. */
+/** Rules about single meta-variables: RFC 3875 section 4.1, and known dangers. */
 import { isAuthority, portOf } from '../env/authority.js'
 import { translate } from '../env/request.js'
 import { isDigits, isToken } from '../env/text.js'
@@ -15,7 +15,7 @@ function missing(variable: string, section: string, fix: string): Check {
   }
 }
 
-/** Wrong when it is there and not of the form. */
+/** Reports a variable that is set but malformed. */
 function malformed(variable: string, section: string, fits: (value: string) => boolean, fix: string): Check {
   return {
     code: `malformed-${variable.toLowerCase().replaceAll('_', '-')}`,

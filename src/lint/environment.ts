@@ -9,9 +9,9 @@ import { type Finding, findingsOf } from './finding.js'
 export const environmentRules: readonly EnvironmentRule[] = [...variableRules, ...contradictionRules]
 
 /**
- * Checks the meta-variables of a request, in the order of the rules. No findings: nothing is wrong.
+ * Checks the meta-variables of a request, in the order of the rules. No findings means that nothing is wrong.
  *
- * @param options how the request came
+ * @param options how the request arrived
  */
 export function lintEnv(env: Env, options: FactOptions = {}): Finding[] {
   return findingsOf(environmentRules, { env, options })

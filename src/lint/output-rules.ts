@@ -14,7 +14,7 @@ const connectionFields = [
 ]
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-/** Rules about single lines wait for an output that has any. */
+/** Rules about single lines only apply to output that has any. */
 const parsed = (subject: Subject) => !subject.nph && subject.lines.length > 0
 const each = (lines: readonly HeadLine[], seen: (line: HeadLine) => string | false): Seen[] =>
   lines.flatMap((line) => {
@@ -216,7 +216,7 @@ export const outputRules: readonly LintRule<Subject>[] = [
     clause: 'RFC 3875 6.2.2',
     fix: 'Print Location alone, or make it an absolute URL.',
     check: (s) => {
-      // With a Status it is the client that is sent there, in all servers that were tried.
+      // With a Status, every tested server redirects the client instead.
       if (!/^\/(?!\/)/.test(s.field('location') ?? '') || s.field('status')) return []
       const others = each(s.lines, (line) => isOther(line) && `${line.name} is sent with a local redirect.`)
       return [...others, ...when(s.body.length > 0, 'A local redirect has a body.')]

@@ -10,10 +10,10 @@ export interface HeadLine {
   readonly value: string
 }
 
-/** A script's output and what is known of its run. */
+/** A script's output and what is known about its run. */
 export interface OutputSubject {
   readonly method: string
-  /** Whole stdout. */
+  /** The complete stdout. */
   readonly output: Uint8Array
   /** The script is called as non-parsed header script (`nph-` name). Default false. */
   readonly nph?: boolean
@@ -24,16 +24,16 @@ export interface OutputSubject {
   readonly stderr?: string
 }
 
-/** A run with its output taken apart, for the rules. */
+/** A run with its output parsed, for the rules. */
 export interface Subject extends OutputSubject {
   readonly lines: readonly HeadLine[]
-  /** Value of the first such field, name in lower case; undefined when absent or without value. */
+  /** Value of the first field of that name, in lower case; undefined if absent or empty. */
   field(name: string): string | undefined
   /** Every line of that name. */
   fields(name: string): readonly HeadLine[]
   /** The three digits of Status; 302 for a redirect without, else 200. */
   readonly status: number
-  /** The empty line after the head is there. */
+  /** The empty line after the head is present. */
   readonly complete: boolean
   readonly headBytes: number
   readonly body: Uint8Array

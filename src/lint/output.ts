@@ -1,6 +1,6 @@
 /**
- * Reads what a CGI script wrote and tells everything that breaks RFC 3875 or trips a real web server:
- * where the head parser stops at the first mistake, this goes on. No IO.
+ * Parses the output of a CGI script and reports everything that violates RFC 3875 or fails on real web
+ * servers. The head parser stops at the first mistake; this continues. No IO.
  */
 
 import { type Finding, findingsOf } from './finding.js'
@@ -14,7 +14,7 @@ export function lintOutput(run: OutputSubject): Finding[] {
   return found.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)))
 }
 
-/** The head of an output, line by line, for showing it with its findings. */
+/** The head of an output, line by line, to show it with its findings. */
 export function headLines(output: Uint8Array): readonly HeadLine[] {
   return read({ method: 'GET', output }).lines
 }
@@ -32,7 +32,7 @@ function read(run: OutputSubject): Subject {
     else lines.push(line(text, lines.length + 1))
   }
   const fields = (name: string) => lines.filter((one) => one.name?.toLowerCase() === name)
-  // RFC 3875 6.3: a field without a value is as one that was not sent.
+  // RFC 3875 6.3: a field without a value counts as not sent.
   const field = (name: string) => fields(name)[0]?.value || undefined
   const digits = /^\d{3}(?!\d)/.exec(field('status') ?? '')?.[0]
   const status = digits ? Number(digits) : field('location') ? 302 : 200

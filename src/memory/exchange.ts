@@ -10,7 +10,7 @@ import { Lifetime } from '../serve/lifetime.js'
 import type { TestRequest } from './request.js'
 import { assume, dataOf } from './role.js'
 
-/** Where an exchange leaves what does not belong to its reply. */
+/** Receives what does not belong to the reply of an exchange. */
 export interface MemoryExchangeOwner {
   stderr(text: string): void
   waitUntil(work: Promise<unknown>): void
@@ -23,7 +23,7 @@ export class MemoryExchange implements Exchange {
   readonly gateway: Gateway
   readonly lifetime = new Lifetime()
   readonly #abort = new AbortController()
-  /** The variables that the test asked for, by name. */
+  /** The variables that the test set, by name. */
   readonly extra: Readonly<Record<string, string>>
   readonly #owner: MemoryExchangeOwner
 
@@ -60,14 +60,14 @@ export class MemoryExchange implements Exchange {
     this.lifetime.afterwards(task)
   }
 
-  /** The client leaves. */
+  /** Disconnects the client. */
   abort(): void {
     const reason = new RequestError('REQUEST_ABORTED')
     this.data?.fail(reason)
     this.#abort.abort(reason)
   }
 
-  /** Nobody reads any more. */
+  /** The reply is not read any more. */
   cancel(): void {
     this.stdin.cancel()
     this.data?.cancel()
@@ -78,7 +78,7 @@ export class MemoryExchange implements Exchange {
 export interface ServerFacts {
   /** Path at which the script or app is mounted: SCRIPT_NAME. Default `''`, the root. */
   readonly mount?: string
-  /** Meta-variables over those that are worked out; undefined removes one. */
+  /** Meta-variables that override the computed ones; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
@@ -124,7 +124,7 @@ function headerOf(headers: readonly string[], name: string): string {
   return at < 0 ? '' : (headers[at + 1] as string)
 }
 
-/** A request body that is there already, or comes in pieces. */
+/** A request body that is complete, or arrives in chunks. */
 class MemoryBody implements Body {
   readonly length: number | null
   #pieces: AsyncIterator<Uint8Array | string> | null

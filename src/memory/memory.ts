@@ -11,19 +11,19 @@ import type { RoleName } from './role.js'
 /** A server for tests. */
 export interface TestServer {
   /**
-   * One request. Redirects are not followed. A reply that breaks partway makes reading the
-   * response's body fail; so does `init.signal`.
+   * Sends one request. Redirects are not followed. If the reply breaks partway, reading the response's body
+   * fails; the same happens when `init.signal` aborts.
    * @param path a request target, sent as it is (`//a/%2F?b`), or an absolute URL
    */
   fetch(path: string | URL, init?: TestInit): Promise<TestResponse>
-  /** Everything that was written to stderr so far, oldest first. */
+  /** Everything written to stderr so far, oldest first. */
   stderr(): string
-  /** Waits for work that was handed to `waitUntil()`; stops what still runs. */
+  /** Waits for `waitUntil()` work; stops what still runs. */
   close(): Promise<void>
 }
 
 export interface AdapterOptions extends ServerFacts {
-  /** Role of FastCGI in which the app is asked (FastCGI 1.0 section 6). Default `responder`. */
+  /** FastCGI role in which the app is called (FastCGI 1.0 section 6). Default `responder`. */
   role?: RoleName
   onError?: (error: unknown, exchange: Exchange) => Reply | Promise<Reply>
 }
@@ -36,7 +36,7 @@ export class MemoryServer implements TestServer {
   #running = new Set<MemoryExchange>()
   readonly #hasRoles: boolean
 
-  /** @param hasRoles the app can be asked in the roles of FastCGI */
+  /** @param hasRoles the app can be called in FastCGI roles */
   constructor(
     handler: (exchange: MemoryExchange) => Reply | Promise<Reply>,
     options: AdapterOptions,
@@ -79,7 +79,7 @@ export class MemoryServer implements TestServer {
     }
     try {
       const answer = this.#answer(exchange, request.method)
-      // A client that leaves does not end the handler.
+      // A client that disconnects does not end the handler.
       exchange.lifetime.hold(answer)
       const reply = await Promise.race([answer, whenAborted(exchange.signal)])
       return await toResponse(reply, request.method, exchange, done)

@@ -1,4 +1,4 @@
-/** What tests say of a request, made into the facts an HTTP server would have. */
+/** Converts a test's request to the facts that an HTTP server would have. */
 import { UsageError } from '../core/errors.js'
 import type { HeaderList } from '../core/exchange.js'
 import { type FilterFile, type RoleName, readFile, roleOf } from './role.js'
@@ -7,18 +7,18 @@ type PlatformBody = ConstructorParameters<typeof Response>[0]
 type PlatformHeaders = ConstructorParameters<typeof Headers>[0]
 
 export interface TestInit {
-  /** Default GET, or POST where there is a body. */
+  /** Default GET, or POST if there is a body. */
   method?: string
-  /** Any `HeadersInit`, or a flat list `name, value, …` that is sent as it is. */
+  /** Any `HeadersInit`, or a flat list `name, value, …` that is sent unchanged. */
   headers?: PlatformHeaders | HeaderList
   /**
-   * Anything `fetch()` takes, or pieces. A body in one piece is sent with its Content-Length, pieces
-   * come without a length, as a chunked upload does.
+   * Anything `fetch()` accepts, or chunks. A body that is not in chunks is sent with its Content-Length;
+   * chunks are sent without a length, as in a chunked upload.
    */
   body?: PlatformBody | Uint8Array | AsyncIterable<Uint8Array | string> | null
-  /** Aborts the request, as a client that leaves does. */
+  /** Aborts the request, as a client that disconnects does. */
   signal?: AbortSignal
-  /** Meta-variables of this request, over those that the server works out; undefined removes one. */
+  /** Meta-variables of this request that override the computed ones; undefined removes one. */
   env?: Record<string, string | undefined>
   /**
    * FastCGI 1.0 section 6: `authorizer` asks whether the request may pass, and sends no body (6.3).
@@ -26,7 +26,7 @@ export interface TestInit {
    */
   role?: RoleName
   /**
-   * The file that a Filter gets (6.4). FCGI_DATA_LENGTH is its length, FCGI_DATA_LAST_MOD the
+   * The file that a Filter receives (6.4). FCGI_DATA_LENGTH is its length, FCGI_DATA_LAST_MOD the
    * `lastModified` of a `File`, else the time of the request.
    */
   data?: string | Uint8Array | Blob
@@ -38,17 +38,17 @@ export interface TestRequest {
   /** Request target, raw. */
   readonly target: string
   readonly scheme: 'http' | 'https'
-  /** Flat, values Latin-1; Host, Content-Type and Content-Length added where they were missing. */
+  /** Flat, with Latin-1 values; Host, Content-Type and Content-Length are added if missing. */
   readonly headers: string[]
   readonly body: Uint8Array | AsyncIterable<Uint8Array | string> | null
   readonly role: RoleName
-  /** Of a Filter. */
+  /** For a Filter. */
   readonly file: FilterFile | null
 }
 
 /**
  * @param path a request target (`/a//b?c`, sent as it is) or an absolute http(s) URL, which sets scheme and Host.
- * @param usualRole where the request names none
+ * @param usualRole the role if the request names none
  * @throws UsageError USAGE for anything else
  */
 export async function readRequest(
@@ -107,7 +107,7 @@ async function readBody(
   if (typeof body === 'string') return { body: Buffer.from(body), type: 'text/plain;charset=UTF-8' }
   if (body instanceof Uint8Array) return { body }
   if (Symbol.asyncIterator in body) return { body: body as AsyncIterable<Uint8Array | string> }
-  // Forms, blobs, search parameters: the platform knows their bytes and their type.
+  // The platform determines the bytes and the type of forms, blobs and search parameters.
   const request = new Response(body as PlatformBody)
   return { body: new Uint8Array(await request.arrayBuffer()), type: request.headers.get('content-type') }
 }

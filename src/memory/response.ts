@@ -6,11 +6,11 @@ import { parseVerbatimReply } from '../serve/verbatim-reply.js'
 import type { MemoryExchange } from './exchange.js'
 import { variablesOf } from './role.js'
 
-/** The platform's Response, and what a web server takes from the reply of an Authorizer. */
+/** The platform's Response, and what a web server uses from the reply of an Authorizer. */
 export type TestResponse = Response & {
   /**
-   * FastCGI 1.0 section 6.3: the variables that the request gets when an Authorizer lets it pass, which are
-   * the `Variable-` fields of a reply with status 200. None in all other cases.
+   * FastCGI 1.0 section 6.3: the variables that the request gets when an Authorizer allows it, from the
+   * `Variable-` fields of a reply with status 200. Empty otherwise.
    */
   readonly variables: Readonly<Record<string, string>>
 }
@@ -18,7 +18,7 @@ export type TestResponse = Response & {
 export const stackText = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error)
 
-/** Rejects when the client leaves. */
+/** Rejects when the client disconnects. */
 export function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
@@ -26,7 +26,7 @@ export function whenAborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** The reply as the platform's Response, checked and completed as every gateway does it. */
+/** The reply as the platform's Response, checked and completed as under every gateway. */
 export async function toResponse(
   reply: Reply,
   method: string,
@@ -53,7 +53,7 @@ export async function toResponse(
   return Object.assign(response, { variables: variablesOf(role, status, prepared.headers) })
 }
 
-/** Pulled as the test reads; a cut-off is an error, as it is on a connection. */
+/** Read on demand by the test; a cut-off reply is an error, as on a connection. */
 function stream(
   body: AsyncIterable<Uint8Array>,
   length: number | null,

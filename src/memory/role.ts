@@ -1,18 +1,18 @@
-/** The roles of FastCGI, as a server plays them (FastCGI 1.0 sections 6.3 and 6.4). */
+/** FastCGI roles, as a server uses them (FastCGI 1.0 sections 6.3 and 6.4). */
 import { UsageError } from '../core/errors.js'
 import type { Env, Gateway, HeaderList } from '../core/exchange.js'
 import { PushedBody } from '../serve/body.js'
 
 export type RoleName = Gateway['role']
 
-/** The file that a Filter gets. */
+/** The file that a Filter receives. */
 export interface FilterFile {
   readonly bytes: Uint8Array
   /** Seconds since 1970. */
   readonly lastModified: number
 }
 
-/** @throws UsageError USAGE for a file that the role has no use for */
+/** @throws UsageError USAGE for a file that the role does not use */
 export function roleOf(asked: RoleName | undefined, usual: RoleName | undefined, hasData: boolean): RoleName {
   const role = asked ?? (hasData ? 'filter' : (usual ?? 'responder'))
   if (hasData && role !== 'filter')
@@ -31,7 +31,7 @@ export async function readFile(data: string | Uint8Array | Blob = ''): Promise<F
   return { bytes, lastModified: Math.floor(time / 1000) }
 }
 
-/** What the role changes in the meta-variables. */
+/** Changes the meta-variables according to the role. */
 export function assume(role: RoleName, variables: Map<string, string>, file: FilterFile | null): void {
   if (role === 'authorizer') {
     // 6.3: "The Web server does not send CONTENT_LENGTH, PATH_INFO, PATH_TRANSLATED, and SCRIPT_NAME headers."
@@ -45,7 +45,7 @@ export function assume(role: RoleName, variables: Map<string, string>, file: Fil
   }
 }
 
-/** 6.4: FCGI_DATA; another length than FCGI_DATA_LENGTH is an error, as under FastCGI. */
+/** 6.4: FCGI_DATA; a length other than FCGI_DATA_LENGTH is an error, as under FastCGI. */
 export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
   const announced = env.get('FCGI_DATA_LENGTH') ?? ''
   const length = /^\d{1,15}$/.test(announced) ? Number(announced) : null
@@ -55,7 +55,10 @@ export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
   return body
 }
 
-/** 6.3: the variables that a reply with status 200 gives the request; of a name that is repeated the last one. */
+/**
+ * 6.3: the variables that a reply with status 200 adds to the request; if a name is repeated, the last one
+ * wins.
+ */
 export function variablesOf(role: RoleName, status: number, headers: HeaderList): Record<string, string> {
   const found = new Map<string, string>()
   if (role !== 'authorizer' || status !== 200) return {}

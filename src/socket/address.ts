@@ -1,17 +1,17 @@
-/** Addresses as people write them. */
+/** Parses addresses as people write them. */
 import { UsageError } from '../core/errors.js'
 
 /** A TCP address or the path of a Unix socket. */
 export interface Address {
   readonly host?: string
-  /** 0 takes any free port. */
+  /** 0 selects any free port. */
   readonly port?: number
   /** Path of a Unix socket; then host and port are absent. */
   readonly path?: string
 }
 
 /**
- * Reads `host:port`, `:port` (this machine only), `*:port` (every address), `[::1]:port`, `port`,
+ * Parses `host:port`, `:port` (this machine only), `*:port` (every address), `[::1]:port`, `port`,
  * `unix:/path` or `/path`.
  * @throws UsageError ADDRESS_INVALID
  */

@@ -5,11 +5,11 @@ import type { Wire } from './wire.js'
 
 export interface AdmissionOptions {
   /**
-   * Addresses and networks that may connect: `192.0.2.7`, `10.0.0.0/8`, `::1`. Unix sockets are not
-   * touched by it: their mode says who may connect. Default: everybody who can reach the socket.
+   * Addresses and networks that may connect: `192.0.2.7`, `10.0.0.0/8`, `::1`. Does not apply to Unix
+   * sockets: their file mode controls access. Default: every peer that can reach the socket.
    */
   readonly allow?: readonly string[]
-  /** FCGI_WEB_SERVER_ADDRS: addresses, separated by commas. A connection of any other peer is closed. */
+  /** FCGI_WEB_SERVER_ADDRS: addresses, separated by commas. Connections from other peers are closed. */
   readonly webServerAddrs?: string
 }
 
@@ -26,7 +26,7 @@ export function admission({ allow, webServerAddrs }: AdmissionOptions): Admissio
     const { remoteAddress, remoteFamily } = peer
     const known = (list: BlockList) =>
       remoteAddress !== undefined && list.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')
-    // 3.2: a peer without an IP address, as on a Unix socket, fails the check too.
+    // 3.2: a peer without an IP address, as on a Unix socket, also fails the check.
     if (servers !== null && !known(servers))
       return `connection from ${remoteAddress ?? 'a local process'} closed: not in FCGI_WEB_SERVER_ADDRS`
     if (allowed !== null && remoteAddress !== undefined && !known(allowed))
@@ -48,7 +48,7 @@ function listOf(entries: readonly string[], name: string): BlockList {
         `${name} has ${JSON.stringify(entry)}, which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.`,
       )
     list.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4')
-    // A dual-stack socket shows IPv4 peers as ::ffff:192.0.2.7.
+    // A dual-stack socket reports IPv4 peers as ::ffff:192.0.2.7.
     if (version === 4) list.addSubnet(`::ffff:${address}`, 96 + bits, 'ipv6')
   }
   return list

@@ -1,10 +1,10 @@
-/** Checks the options of a place to listen on. */
+/** Checks the options for an address to listen on. */
 import { checkOption, isWhole } from '../core/limits/check.js'
 import type { ListenPlace } from './listen.js'
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
 
-/** @throws UsageError USAGE that names the option, what it takes and what it has */
+/** @throws UsageError USAGE with the name of the option, what it accepts, and its value */
 export function checkPlace(place: ListenPlace): void {
   const { host, port, path, socketMode, socketGroup, backlog } = place
   checkOption('host', host, 'an address or a host name', (value) => typeof value === 'string')

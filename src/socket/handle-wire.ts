@@ -1,6 +1,6 @@
 /**
- * A connection on Node's own handle, past net.Socket: the two streams of a socket cost more than the system
- * calls of a small request.
+ * A connection on Node's own handle, without net.Socket: the two streams of a socket cost more than the
+ * system calls of a small request.
  */
 import { type AddressInfo, Socket } from 'node:net'
 import { memoryFor } from '../core/buffers.js'
@@ -9,17 +9,20 @@ import { takenBytes } from './progress.js'
 import type { HandOver, Wire, WireOwner } from './wire.js'
 import { type Pending, writeNow } from './write-now.js'
 
-/** The buffer that all connections share: a buffer for every read costs a fifth of a small request. */
+/** One buffer shared by all connections: a buffer for every read costs a fifth of a small request. */
 const bufferBytes = 65536
 let shared: Buffer | null = null
 
-/** For tests: what is only good during a call is overwritten after it, so that a view that was kept shows. */
+/**
+ * For tests: data that is only valid during a call is overwritten after it, so that a test fails if a view
+ * was kept.
+ */
 const poisonsReads = process.env.CGIUP_TEST_POISON_READS === '1'
 
-/** No ASCII, no valid UTF-8, no version of FastCGI. */
+/** Neither ASCII, nor valid UTF-8, nor a FastCGI version. */
 export const poison = 0xdb
 
-/** Smaller pieces are copied out of the shared buffer: memory of their own costs more. */
+/** Smaller chunks are copied out of the shared buffer: a separate buffer costs more. */
 const own = 16384
 
 const wireOf = Symbol('cgiup.wire')
@@ -42,15 +45,15 @@ function onWritten(this: Request, status: number): void {
   this.wire?.wrote(this, status)
 }
 
-/** What no write has taken: most are done at once. */
+/** An unused write request: most writes complete immediately. */
 let spare: Request | null = null
 
 const tellClosed = (wire: HandleWire): void => wire.tellClosed()
 
 const openState = 0
-/** To be closed once all is written. */
+/** Close once everything is written. */
 const closing = 1
-/** The peer was notified that nothing more comes. */
+/** The peer was notified that nothing more follows. */
 const ended = 2
 const closed = 3
 
@@ -61,14 +64,14 @@ export class HandleWire implements Wire {
   readonly #handle: Handle
   #owner: WireOwner | null = null
   #state: number = openState
-  /** It was closed because it broke. */
+  /** It was closed because of an error. */
   #broken = false
   #waiting: (() => void)[] | null = null
-  /** What {@link queued} counts, in its order. */
+  /** The data that {@link queued} counts, in order. */
   readonly #pending: Pending[number][] = []
-  /** Null: the handle still makes a buffer for every read. */
+  /** Null: the handle still allocates a buffer for every read. */
   #current: Buffer | null = null
-  /** `#current` is this connection's, and nobody keeps it yet. */
+  /** `#current` belongs to this connection, and nobody keeps it yet. */
   #ownsCurrent = false
   #peer: Partial<AddressInfo> | undefined
 
@@ -112,7 +115,7 @@ export class HandleWire implements Wire {
     return this.#peer
   }
 
-  // --- bytes in ---
+  // --- input ---
 
   probe(owner: WireOwner): void {
     this.#owner = owner
@@ -148,7 +151,7 @@ export class HandleWire implements Wire {
     if (handle.readStart() !== 0) this.#break()
   }
 
-  /** What has come, or why nothing does; returns what to read into next. */
+  /** Handles received bytes, or the error; returns the buffer for the next read. */
   read(buffer: ArrayBuffer | undefined): Uint8Array | undefined {
     const { state, readBytesOrError, arrayBufferOffset } = this.#native
     const length = state[readBytesOrError] as number
@@ -163,7 +166,7 @@ export class HandleWire implements Wire {
       this.#owner?.data(Buffer.from(buffer as ArrayBuffer, state[arrayBufferOffset], length), false)
       return undefined
     }
-    // What is less than half full is copied, and the memory used again.
+    // If a buffer is less than half full, the data is copied and the buffer reused.
     const give = this.#ownsCurrent && length > current.length >> 1
     if (give) this.#ownsCurrent = false
     const chunk = length === current.length ? current : current.subarray(0, length)
@@ -193,7 +196,7 @@ export class HandleWire implements Wire {
     return next
   }
 
-  // --- bytes out ---
+  // --- output ---
 
   text(text: string): void {
     if (this.#state !== openState) return
@@ -234,7 +237,7 @@ export class HandleWire implements Wire {
     spare = null
     request.wire = this
     request.bytes = state[bytesWritten] as number
-    // Of text there is a copy already.
+    // Text has already been copied.
     request.buffer = typeof data === 'string' ? null : data
     request.done = done
     this.#pending.push(data)
@@ -242,12 +245,12 @@ export class HandleWire implements Wire {
     this.queued += request.bytes
   }
 
-  /** A write that had to wait is done, or has failed. */
+  /** A pending write has completed, or failed. */
   wrote(request: Request, status: number): void {
     this.queued -= request.bytes as number
     this.#pending.shift()
     const { done } = request
-    // It may live on for a while, in old space: the bytes need not.
+    // The request may stay in old space for a while: the bytes should not.
     request.buffer = null
     request.done = undefined
     done?.()
@@ -276,14 +279,14 @@ export class HandleWire implements Wire {
     for (const then of waiting) then()
   }
 
-  // --- its end ---
+  // --- closing ---
 
   end(): void {
     if (this.#state !== openState) return
     this.#state = ended
     const request = new this.#native.ShutdownWrap()
     request.oncomplete = () => {}
-    // libuv waits for what is still to be written. A peer that has closed is seen when it is read.
+    // libuv finishes pending writes first. A read detects a peer that has closed.
     this.#handle.shutdown(request)
   }
 
@@ -330,7 +333,7 @@ export class HandleWire implements Wire {
     if (this.queued === 0) {
       this.text(text)
       if (this.queued === 0) return true
-      // Nothing of it can be taken back: the rest follows.
+      // The pending data cannot be withdrawn: the rest must follow.
       return this.#writeNow('', deadline)
     }
     return this.#writeNow(text, deadline)
@@ -342,12 +345,12 @@ export class HandleWire implements Wire {
     return writeNow(fd, this.#pending, writeQueueSize, text, deadline)
   }
 
-  // --- to somebody else ---
+  // --- handing over ---
 
   handOver(to: HandOver): boolean {
     if (this.#state !== openState) return false
     this.pause()
-    // The other process has a descriptor of its own by then: closing this one is not an end of the connection.
+    // The other process then has its own descriptor: closing this one does not end the connection.
     to(this.#handle, () => this.destroy())
     return true
   }
@@ -362,6 +365,6 @@ export class HandleWire implements Wire {
   }
 }
 
-/** A net.Socket on a handle that nobody else uses. */
+/** A net.Socket on a handle that nothing else uses. */
 export const socketOn = (handle: object): Socket =>
   new Socket({ handle, readable: true, writable: true } as object)

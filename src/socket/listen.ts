@@ -1,15 +1,15 @@
-/** Listening on a TCP port or a Unix socket, with errors that say what to do. */
+/** Listens on a TCP port or a Unix socket; error messages include the fix. */
 import type { AddressInfo, Server } from 'node:net'
 import { UsageError } from '../core/errors.js'
 import { loadAhead } from '../core/load-ahead.js'
 import { socketPath } from './socket-path.js'
 import { prepareUnix, remover } from './unix-socket.js'
 
-/** Where to listen, and how. */
+/** Where to listen, and with which options. */
 export interface ListenPlace {
   /** Address to listen on. Default `127.0.0.1`: only this machine. `0.0.0.0` or `::` for all. */
   readonly host?: string
-  /** TCP port; 0 takes any free one. Default 8080. */
+  /** TCP port; 0 selects any free one. Default 8080. */
   readonly port?: number
   /** Path of a Unix socket; then host and port are not used. A stale socket there is replaced. */
   readonly path?: string
@@ -17,33 +17,33 @@ export interface ListenPlace {
   readonly socketMode?: number
   /** Group of the Unix socket, by name or number. Default: that of the process. */
   readonly socketGroup?: string | number
-  /** Connections the kernel keeps waiting. Default 511. */
+  /** Length of the kernel's queue of pending connections. Default 511. */
   readonly backlog?: number
 }
 
 export interface ListenOptions extends ListenPlace {
-  /** A descriptor that listens already, such as 0 under mod_fcgid; then nothing else is used. */
+  /** A descriptor that is already listening, such as 0 under mod_fcgid; the other options are then ignored. */
   readonly fd?: number
-  /** The path of that descriptor's Unix socket is for this process alone. Default false: it stays. */
+  /** The path of that descriptor's Unix socket is for this process alone. Default false: it is not removed. */
   readonly ownPath?: boolean
-  /** Gives the socket of a place that another process has made and looks after. */
+  /** Provides the socket for an address that another process has bound and manages. */
   readonly share?: (place: ListenPlace) => Promise<SharedSocket>
 }
 
 /** A socket that another process has bound. */
 export interface SharedSocket {
-  /** What `net.Server.listen()` takes. */
+  /** An argument for `net.Server.listen()`. */
   readonly handle: object
   readonly url: string
   readonly address: AddressInfo | string
 }
 
-/** A place that is listened on. */
+/** An address that the server listens on. */
 export interface Listening {
   /** What clients use: `http://127.0.0.1:8080`, `http://[::1]:8080`, `unix:/run/app.sock`. */
   readonly url: string
   readonly address: AddressInfo | string
-  /** Removes the path of a Unix socket, if it is still ours. Done at the exit of the process too. */
+  /** Removes the path of a Unix socket, if it is still ours. Also done when the process exits. */
   cleanUp(): void
 }
 
@@ -62,7 +62,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<Li
   return { url: tcpUrl(address), address, cleanUp: () => {} }
 }
 
-/** The socket is the launcher's: nothing is removed, unless its path leads to this process alone. */
+/** The launcher owns the socket: nothing is removed, unless its path leads to this process alone. */
 async function listenInherited(server: Server, fd: number, ownPath = false): Promise<Listening> {
   try {
     await listening(server, { fd })
@@ -78,7 +78,7 @@ async function listenInherited(server: Server, fd: number, ownPath = false): Pro
   return { url: `unix:${name}`, address: name, cleanUp: ownPath && path ? remover(path) : () => {} }
 }
 
-/** The socket is another process's: it removes what there is to remove. */
+/** Another process owns the socket, and cleans up. */
 async function listenShared(
   server: Server,
   { host, port, path, socketMode, socketGroup, backlog = 511 }: ListenOptions,
@@ -113,7 +113,7 @@ async function listenUnix(server: Server, path: string, options: ListenPlace): P
   }
 }
 
-/** The address and port of a TCP place, with their defaults put in. */
+/** The host and port of a TCP address, with defaults. */
 export function hostAndPort({ host = '127.0.0.1', port = 8080 }: ListenPlace): {
   host: string
   port: number
@@ -121,7 +121,7 @@ export function hostAndPort({ host = '127.0.0.1', port = 8080 }: ListenPlace): {
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port }
 }
 
-/** How a place is written: `127.0.0.1:8080`, `[::1]:8080`, `/run/app.sock`. */
+/** An address in text form: `127.0.0.1:8080`, `[::1]:8080`, `/run/app.sock`. */
 export function placeName(place: ListenPlace): string {
   if (place.path !== undefined) return place.path
   const { host, port } = hostAndPort(place)

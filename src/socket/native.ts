@@ -1,4 +1,4 @@
-/** What Node keeps inside of a net.Socket, where it looks as it should. */
+/** Node's internals behind a net.Socket, if they look as expected. */
 import type { AddressInfo } from 'node:net'
 
 /** `TCP` and `Pipe` of libuv. */
@@ -13,7 +13,7 @@ export interface Handle {
   writev(request: WriteRequest, pieces: readonly Uint8Array[], allBuffers: true): number
   shutdown(request: object): number
   close(): void
-  /** Bytes that wait to be written. */
+  /** Bytes waiting to be written. */
   readonly writeQueueSize?: number
   readonly fd?: number
   /** TCP only. */
@@ -25,14 +25,14 @@ export interface Handle {
 /** `WriteWrap`: receives the completion of a pending write. */
 export interface WriteRequest {
   oncomplete?: (this: this, status: number) => void
-  /** Keeps bytes alive that are not written yet. */
+  /** Keeps bytes alive until they are written. */
   buffer?: unknown
 }
 
 export interface Native {
   readonly WriteWrap: new () => WriteRequest
   readonly ShutdownWrap: new () => { oncomplete?: () => void }
-  /** Results of the last call of a handle, at the places that follow. */
+  /** Results of the last call of a handle, at the indexes below. */
   readonly state: Int32Array
   readonly readBytesOrError: number
   readonly arrayBufferOffset: number
@@ -55,22 +55,22 @@ let known: Native | null | undefined
 
 /**
  * The newest major version of Node whose handles the tests have run on (.ci/run; a test compares the two). A
- * newer Node may look the same and behave differently: there connections are net.Sockets.
+ * newer Node may look the same but behave differently: there, connections are net.Sockets.
  */
 export const newestTestedMajor = 26
 
-/** Null where connections have to be net.Sockets. */
+/** Null if connections must be net.Sockets. */
 export function native(): Native | null {
   if (known === undefined) known = find()
   return known
 }
 
-/** For tests: `null` makes all connections net.Sockets, `undefined` looks again. */
+/** For tests: `null` makes all connections net.Sockets, `undefined` checks again. */
 export function setNative(value: null | undefined): void {
   known = value === null ? null : find()
 }
 
-/** Classes of handles that have all it takes: there are two. */
+/** Classes of handles that have all required members: there are two. */
 const checked = new Set<unknown>()
 
 export function isHandle(handle: unknown): handle is Handle {
@@ -82,7 +82,7 @@ export function isHandle(handle: unknown): handle is Handle {
 }
 
 function find(): Native | null {
-  // On Windows a read is under way in its buffer before the bytes are there: it cannot be shared.
+  // On Windows a pending read already owns its buffer: it cannot be shared.
   if (process.platform === 'win32' || !allowed() || warnsOfBinding()) return null
   try {
     const { binding } = process as unknown as { binding(name: string): Record<string, unknown> }
@@ -100,7 +100,7 @@ function find(): Native | null {
       if (typeof place !== 'number' || !(place < state.length)) return null
     return { WriteWrap, ShutdownWrap, state, ...places } as unknown as Native
   } catch {
-    // Not Node, or a Node that does not give it away (--permission).
+    // Not Node, or a Node that denies access (--permission).
     return null
   }
 }
@@ -112,7 +112,7 @@ function allowed(): boolean {
   return Number.parseInt(process.versions.node, 10) <= newestTestedMajor
 }
 
-/** DEP0111: with --pending-deprecation, asking for it prints a warning. */
+/** DEP0111: with --pending-deprecation, accessing it prints a warning. */
 const warnsOfBinding = (): boolean =>
   process.execArgv.includes('--pending-deprecation') ||
   process.env.NODE_PENDING_DEPRECATION === '1' ||

@@ -1,21 +1,21 @@
-/** Whether the peer of a connection takes what is written to it. */
+/** Whether the peer of a connection accepts what is written to it. */
 
 import { sendQueue } from './send-queue.js'
 
-/** Node's own object behind a socket, as far as it tells. */
+/** Node's own object behind a socket, as far as it is accessible. */
 interface Counts {
   /** Bytes of all writes so far. */
   readonly bytesWritten?: unknown
-  /** Those of them that the kernel has not taken yet. */
+  /** The part that the kernel has not accepted yet. */
   readonly writeQueueSize?: unknown
   readonly fd?: unknown
 }
 
 /**
- * Bytes that the kernel has taken: a single large write shows its progress only there.
+ * Bytes that the kernel has accepted: only this shows the progress of a single large write.
  *
- * @param handle of a socket; another number that changes with progress where it does not tell
- * @param otherwise what to give then
+ * @param handle of a socket
+ * @param otherwise the result if the handle has no counts; it must change with progress, too
  */
 export function takenBytes(handle: unknown, otherwise: number): number {
   const { bytesWritten, writeQueueSize } = (handle ?? {}) as Counts
@@ -23,27 +23,27 @@ export function takenBytes(handle: unknown, otherwise: number): number {
   return bytesWritten - writeQueueSize
 }
 
-/** The descriptor of a socket, where Node tells it. */
+/** The descriptor of a socket, if Node exposes it. */
 export function descriptorOf(handle: unknown): number | undefined {
   const { fd } = (handle ?? {}) as Counts
   return typeof fd === 'number' ? fd : undefined
 }
 
-/** Since when nothing moves; asked now and then. */
+/** Since when there is no progress; polled regularly. */
 export class Progress {
   #mark = -1
   #since = 0
-  /** What the peer had not taken when half of the time was over. */
+  /** What the peer had not acknowledged at half of the limit. */
   #unsent: number | null = null
 
   /**
-   * Whether the peer has taken nothing for longer than a limit.
+   * Whether the peer has accepted nothing for longer than a limit.
    *
-   * The kernel takes more only when a third of what it holds, which may be a megabyte, is with the peer: one
-   * that is slow looks like one that takes nothing, until the kernel is asked.
+   * The kernel accepts more only after the peer has acknowledged a third of the kernel's buffer, which may be
+   * a megabyte: a slow peer looks stalled until the kernel is queried.
    *
-   * @param pending something waits to be taken
-   * @param mark a number that changes with everything that moves
+   * @param pending something is waiting to be sent
+   * @param mark a number that changes with any progress
    * @param limitMs in milliseconds
    * @param fd of the socket
    */

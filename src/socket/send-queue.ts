@@ -1,17 +1,17 @@
-/** How much of what a socket was given its peer has not taken: what the kernel holds back (Linux). */
+/** How much of the data written to a socket its peer has not acknowledged: the kernel's send queue (Linux). */
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** Bytes by the inode of the socket, as they were at a moment; one table for all that ask then. */
+/** Bytes by the inode of the socket: one snapshot, shared by all callers of this moment. */
 let table: ReadonlyMap<string, number> | null = null
 
-/** Of a TCP socket; undefined where the system does not tell. */
+/** For a TCP socket; undefined if the system does not provide it. */
 export function sendQueue(fd: number | undefined): number | undefined {
   if (fd === undefined || fd < 0 || process.platform !== 'linux') return undefined
   try {
     const [, inode = ''] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`)) ?? []
     if (table === null) {
       table = readTable()
-      // The connections of a server are checked in one go.
+      // The connections of a server are checked in one turn.
       setImmediate(() => {
         table = null
       })

@@ -1,7 +1,7 @@
-/** Where a Unix socket lies that was handed over. Node does not tell. */
+/** The path of an inherited Unix socket. Node does not provide it. */
 import { fstatSync, readFileSync } from 'node:fs'
 
-/** Path of a Unix socket by its descriptor; undefined for TCP, and where there is no /proc (macOS). */
+/** Path of a Unix socket by its descriptor; undefined for TCP, and without /proc (macOS). */
 export function socketPath(fd: number): string | undefined {
   try {
     const inode = String(fstatSync(fd, { bigint: true }).ino)
@@ -11,7 +11,7 @@ export function socketPath(fd: number): string | undefined {
       if (found === inode) return path
     }
   } catch {
-    // Not to be seen here.
+    // Not visible here.
   }
   return undefined
 }

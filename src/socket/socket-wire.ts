@@ -1,4 +1,4 @@
-/** A connection on a net.Socket: where Node's handles cannot be used as they are. */
+/** A connection on a net.Socket, for systems on which Node's handles cannot be used directly. */
 import type { Socket } from 'node:net'
 import { descriptorOf, takenBytes } from './progress.js'
 import type { HandOver, SocketHandle, Wire, WireOwner } from './wire.js'
@@ -91,7 +91,7 @@ export class SocketWire implements Wire {
     }
     socket.cork()
     for (const piece of pieces) socket.write(piece)
-    // Behind the last piece: when this was written, or has failed, all were.
+    // Passed with the last chunk: when this was written, or has failed, all chunks were.
     if (done !== undefined) socket.write(nothing, done)
     socket.uncork()
   }
@@ -112,7 +112,7 @@ export class SocketWire implements Wire {
   }
 
   destroySoon(): void {
-    // The kernel has all of it: a shutdown before the close would only cost a turn of the event loop.
+    // The kernel has all data: a shutdown before the close would only cost a turn of the event loop.
     if (this.#socket.writableLength === 0) this.#socket.destroy()
     else this.#socket.destroySoon()
   }
@@ -131,7 +131,7 @@ export class SocketWire implements Wire {
     const handle = (this.#socket as unknown as { readonly _handle?: Partial<SocketHandle> | null })._handle
     if (this.#socket.destroyed || typeof handle?.readStop !== 'function') return false
     handle.readStop()
-    // The other process has a descriptor of its own by then: closing this one is not an end of the connection.
+    // The other process then has its own descriptor: closing this one does not end the connection.
     to(handle as SocketHandle, () => this.#socket.destroy())
     return true
   }

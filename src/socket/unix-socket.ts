@@ -1,4 +1,4 @@
-/** Unix sockets: made with their mode and group before anybody can connect, removed when they are done with. */
+/** Unix sockets: given mode and group before anybody can connect, removed after use. */
 import { chmodSync, linkSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { chmod, chown, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -9,23 +9,23 @@ export interface UnixOptions {
   readonly socketGroup?: string | number
 }
 
-/** A socket that is bound, and has no name yet that clients know. */
+/** A bound socket without a path that clients know. */
 export interface UnixPlace {
-  /** Gives it its name. May be called again. @throws Error with the code EEXIST */
+  /** Moves it to its path. May be called again. @throws Error with the code EEXIST */
   publish(): Promise<void>
-  /** Removes the name, if it is still this socket's. */
+  /** Removes the path, if it still belongs to this socket. */
   cleanUp(): void
 }
 
-/** Size of sun_path on macOS and the BSDs, less its NUL; Linux has 4 more. */
+/** Size of sun_path on macOS and the BSDs, minus its NUL; Linux has 4 more. */
 const maxSocketPath = 103
 
 /**
- * The socket is made in a directory that only this user can enter, and linked to its place once it has its
- * mode: with a loose umask anybody could connect between bind and chmod. A living socket is never removed, and
- * libuv, which unlinks what it bound, finds nothing.
+ * The socket is created in a directory that only this user can enter, and linked to its path once its mode is
+ * set: with a loose umask anybody could connect between bind and chmod. A socket in use is never removed, and
+ * libuv, which unlinks the path that it bound, finds nothing.
  *
- * @param bind makes a socket at the path it is given
+ * @param bind creates a socket at the given path
  * @throws Error with a code for listenError()
  */
 export async function prepareUnix(
@@ -35,7 +35,7 @@ export async function prepareUnix(
 ): Promise<UnixPlace> {
   let draft: Draft | undefined
   try {
-    // libuv cuts a longer path off without a word.
+    // libuv silently truncates a longer path.
     if (Buffer.byteLength(path) > maxSocketPath) throw withCode('ENAMETOOLONG')
     await removeStale(path)
     draft = new Draft(dirname(path))
@@ -49,7 +49,8 @@ export async function prepareUnix(
   const made = draft
   let cleanUp = () => made.remove()
   let published: Promise<void> | undefined
-  // In one turn of the event loop: a client may connect, and the app end the process, as soon as it is there.
+  // In one turn of the event loop: as soon as the path exists, a client may connect, and the app end the
+  // process.
   const publish = async () => {
     move(made.socket, path)
     made.remove()
@@ -64,18 +65,18 @@ export async function prepareUnix(
   }
 }
 
-/** A private directory beside the place of a socket, on the same file system, and the socket in it. */
+/** A private directory next to the socket's path, on the same file system, with the socket in it. */
 class Draft {
   readonly socket: string
   readonly #directory: string
 
   constructor(parent: string) {
-    // Short: the path of the socket in it must not be longer than that of most sockets beside it.
+    // Short: the path of the socket in it must not be longer than most socket paths next to it.
     this.#directory = mkdtempSync(`${parent}/.`)
     this.socket = join(this.#directory, 's')
     process.on('exit', this.remove)
-    // mkdtemp asks for 0700, and a umask such as 0177 takes of it. Not always: chmod may clear the setgid bit
-    // that comes of the parent.
+    // mkdtemp requests 0700, and a umask such as 0177 removes bits. Only if needed: chmod may clear the
+    // setgid bit inherited from the parent.
     const { mode } = lstatSync(this.#directory)
     if ((mode & 0o700) !== 0o700) chmodSync(this.#directory, mode | 0o700)
   }
@@ -87,7 +88,7 @@ class Draft {
   }
 }
 
-/** Gives the socket its name, unless there is something else by now. */
+/** Moves the socket to its path, unless something else is there by now. */
 function move(draft: string, path: string): void {
   try {
     linkSync(draft, path)
@@ -97,7 +98,7 @@ function move(draft: string, path: string): void {
   }
 }
 
-/** The group first: a chown may take bits of the mode away. */
+/** The group first: chown may clear mode bits. */
 async function setOwner(draft: string, { socketMode = 0o660, socketGroup }: UnixOptions): Promise<void> {
   if (socketGroup !== undefined) {
     const { groupId } = await import('./group.js')
@@ -118,7 +119,7 @@ export function remover(path: string, inode = lstatSync(path, { throwIfNoEntry: 
     try {
       if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
     } catch {
-      // Gone already, or no longer ours to remove.
+      // Already removed, or no longer ours to remove.
     }
     inode = undefined
   }
@@ -126,7 +127,7 @@ export function remover(path: string, inode = lstatSync(path, { throwIfNoEntry: 
   return remove
 }
 
-/** Removes a socket that nobody listens on; told by connecting, as a process may still be there. */
+/** Removes a socket that nobody listens on; connects to find out, as a process may still be there. */
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => null)
   if (!found) return

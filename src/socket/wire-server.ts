@@ -10,7 +10,7 @@ interface ServerHandle {
   onconnection?: (this: unknown, status: number, client: unknown) => void
 }
 
-/** @param take gets each connection; nothing of it has been read */
+/** @param take receives each connection, from which nothing has been read */
 export function createWireServer(take: (wire: Wire) => void): Server {
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
     take(new SocketWire(socket)),
@@ -28,7 +28,7 @@ export function createWireServer(take: (wire: Wire) => void): Server {
   return server
 }
 
-/** A connection that another process has given away. */
+/** A connection that another process has handed over. */
 export function wireOn(handle: object): Wire {
   const inside = native()
   if (inside !== null && isHandle(handle)) return new HandleWire(handle, inside)

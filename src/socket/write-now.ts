@@ -1,20 +1,20 @@
-/** Writes on a descriptor that somebody else writes on in the background, and that does not block. */
+/** Writes synchronously to a non-blocking descriptor that is also written in the background. */
 import { writeSync } from 'node:fs'
 
-/** How long one reader may take altogether, in milliseconds. */
+/** How long to wait for one reader in total, in milliseconds. */
 const mostMs = 200
 
 const pauseMs = 2
 
-/** What waits to be written: in its order, as it was given. */
+/** Data waiting to be written, in order. */
 export type Pending = readonly (string | readonly Uint8Array[])[]
 
 /**
- * Writes what is left of `pending`, and `text` behind it. False when the reader did not take it in time.
+ * Writes the rest of `pending`, and `text` after it. False if the reader did not accept it in time.
  *
  * @param left bytes at the end of `pending` that are not written yet
  * @param text Latin-1
- * @param most `Date.now()` at which the reader is not waited for any longer, in any case
+ * @param most `Date.now()` until which the reader is waited for at most
  */
 export function writeNow(fd: number, pending: Pending, left: number, text: string, most: number): boolean {
   const deadline = Math.min(most, Date.now() + mostMs)

@@ -8,11 +8,11 @@ import { type Layout, layoutOf } from '../../env/layout.js'
 import { nameAt } from '../../env/names.js'
 
 export interface NetstringLimits {
-  /** Bytes of the netstring: all names and values of one request with the NUL behind each. */
+  /** Size of the netstring: all names and values of one request, each with its NUL. */
   readonly maxParamsBytes: number
   /** Name-value pairs of one request. */
   readonly maxParams: number
-  /** Bytes of a netstring over its limit that are thrown away, so that an answer is possible. */
+  /** How many bytes of a netstring over its limit are discarded so that a reply can be sent. */
   readonly maxDiscardBytes: number
 }
 
@@ -25,7 +25,7 @@ export interface ScgiHead {
   readonly contentLength: number
   /** Where the body begins in the chunk that completed the head. */
   readonly bodyAt: number
-  /** Why the request can only be refused (SCGI_LIMIT): where its body begins and ends is not known. */
+  /** Why the request can only be refused (SCGI_LIMIT): the bounds of its body are unknown. */
   readonly refused: RequestError | null
 }
 
@@ -40,7 +40,7 @@ export class NetstringReader {
   #digits = 0
   #length = 0
   #inHeaders = false
-  // Headers that came in pieces.
+  // Headers received in several chunks.
   #kept: Buffer = noBytes
   #have = 0
 
@@ -48,7 +48,7 @@ export class NetstringReader {
     this.#limits = limits
   }
 
-  /** Nothing of a request has come yet. */
+  /** No part of a request has arrived yet. */
   get idle(): boolean {
     return this.#digits === 0
   }
@@ -58,17 +58,17 @@ export class NetstringReader {
     return this.#digits + this.#length + 2
   }
 
-  /** Bytes of memory that a half read head takes. */
+  /** Bytes of memory held by an incomplete head. */
   get retained(): number {
     return this.#kept.length
   }
 
   /**
-   * To be called no more after the head or an error.
+   * Do not call it again after the head or an error.
    *
-   * @returns the head once it is whole, null while more is needed.
-   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or, beyond what can be thrown away, SCGI_LIMIT; says
-   *   what was wrong at which byte.
+   * @returns the head once it is complete, null while more is needed.
+   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or, beyond what can be discarded, SCGI_LIMIT; says what
+   * was wrong at which byte.
    */
   push(chunk: Uint8Array): ScgiHead | null {
     let at = 0
@@ -78,7 +78,7 @@ export class NetstringReader {
     }
     const length = this.#length
     if (length > this.#limits.maxParamsBytes) return refusal([], this.#tooLong(''), at)
-    // With the comma behind them.
+    // Including the comma after them.
     const end = Math.min(chunk.length, at + length + 1 - this.#have)
     if (this.#have === 0 && end - at > length) return this.#whole(chunk, at, end)
     this.#keep(chunk, at, end)
@@ -98,7 +98,7 @@ export class NetstringReader {
     return readHeaders(text, base, bodyAt, this.#limits)
   }
 
-  /** Memory grows with what comes, not with what is announced. */
+  /** Memory grows with the bytes received, not with those announced. */
   #keep(chunk: Uint8Array, from: number, end: number): void {
     const have = this.#have + end - from
     if (have > this.#kept.length) {
@@ -148,7 +148,7 @@ function guessPeer(byte: number): string {
 const invalid = (what: string, at: number): RequestError =>
   new RequestError('SCGI_HEADERS', `${what} (byte ${at})`)
 
-/** @param base place of the text in the request, for messages */
+/** @param base offset of the text in the request, for messages */
 function readHeaders(text: string, base: number, bodyAt: number, limits: NetstringLimits): ScgiHead {
   const params: string[] = []
   const most = 2 * limits.maxParams
@@ -166,11 +166,11 @@ function readHeaders(text: string, base: number, bodyAt: number, limits: Netstri
     at = valueEnd + 1
   }
   const contentLength = checkHeaders(params, layoutOf(params), base)
-  // One native call for all: as many bytes in UTF-8 as characters.
+  // One native call checks all: ASCII text has as many UTF-8 bytes as characters.
   return { params, isAscii: Buffer.byteLength(text) === text.length, contentLength, bodyAt, refused: null }
 }
 
-/** All that follows is thrown away as if it were the body. */
+/** Everything that follows is discarded like a body. */
 const refusal = (params: string[], refused: RequestError, bodyAt: number): ScgiHead => ({
   params,
   isAscii: false,
@@ -204,7 +204,10 @@ function checkHeaders(params: readonly string[], layout: Layout, base: number): 
   return Number(length)
 }
 
-/** "Duplicate names are not allowed in the headers": nginx repeats request headers all the same, and those can be joined. */
+/**
+ * "Duplicate names are not allowed in the headers": nginx repeats request headers anyway, and those can be
+ * joined.
+ */
 function checkRepeats(params: readonly string[], base: number): void {
   const seen = new Set<string>()
   for (let i = 0; i < params.length; i += 2) {

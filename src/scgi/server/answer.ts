@@ -1,4 +1,7 @@
-/** A {@link Reply} onto an SCGI connection: CGI output (RFC 3875 section 6), ended by the connection's end. */
+/**
+ * Sends a {@link Reply} on an SCGI connection: CGI output (RFC 3875 section 6), ended by closing the
+ * connection.
+ */
 import { cutOffText } from '../../cgi/codec/error-text.js'
 import { encodeHead } from '../../cgi/codec/head.js'
 import { giveBack, isLent } from '../../core/buffers.js'
@@ -7,16 +10,16 @@ import { type AnswerLine, bigHeadWarning, prepareAnswer, smallBody, wrongLength 
 import { highWater, type Wire } from '../../socket/wire.js'
 import type { ScgiExchange } from './exchange.js'
 
-/** What an answer needs of its connection. */
+/** What a reply needs from its connection. */
 export interface ScgiLine extends AnswerLine<ScgiExchange> {
   readonly wire: Wire
-  /** The reply is out. */
+  /** The reply is complete. */
   finish(exchange: ScgiExchange): void
-  /** The end of a reply that broke partway: never one that looks whole. */
+  /** Ends a reply that broke partway so that it cannot look complete. */
   cut(exchange: ScgiExchange): void
 }
 
-/** Sends a reply. Never throws: what cannot be sent becomes an error page, or a reply cut off. */
+/** Sends a reply. Never throws: errors become an error page, or cut the reply off. */
 export function answerScgi(line: ScgiLine, exchange: ScgiExchange, reply: Reply): void {
   const prepared = prepareAnswer(line, exchange, reply, answerScgi, answerScgiError)
   if (prepared === null) return
@@ -68,7 +71,7 @@ async function stream(
   }
 }
 
-/** The handler failed: an error page where the head is still to be sent, else the end of the reply. */
+/** The handler failed: sends an error page if the head was not sent yet, else ends the reply. */
 export function answerScgiError(line: ScgiLine, exchange: ScgiExchange, error: unknown): void {
   // One failure brings the next, as when the app stops because its time is over: one page is enough.
   if (exchange.replyEnded || exchange.reply === 'failing') line.service.lateError(error, exchange)

@@ -1,4 +1,4 @@
-/** One SCGI connection: one request, its body bounded by CONTENT_LENGTH, one reply, the end. */
+/** One SCGI connection: one request, its body limited by CONTENT_LENGTH, one reply, then the end. */
 
 import { RequestError } from '../../core/errors.js'
 import { abandonedText } from '../../serve/answer.js'
@@ -13,10 +13,10 @@ import { NetstringReader, type ScgiHead } from '../codec/netstring.js'
 import { answerScgi, answerScgiError, type ScgiLine } from './answer.js'
 import { ScgiExchange } from './exchange.js'
 
-/** How long what was sent is left to the peer before a reset, in milliseconds. */
+/** How long the peer has to read the last data before a reset, in milliseconds. */
 const resetMs = 20
 
-/** Bytes of a body that are worth a read of their own. */
+/** From this size on, the rest of a body is worth a separate read. */
 const large = 65536
 
 export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
@@ -26,11 +26,11 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   readonly #reader: NetstringReader
   readonly #openedAt: number
   #exchange: ScgiExchange | null = null
-  /** Bytes of the body that came after the reply. */
+  /** Bytes of the body that arrived after the reply. */
   #discarded = 0
-  /** Bytes have come that are not part of the request. */
+  /** Bytes have arrived that are not part of the request. */
   #surplus = false
-  /** It came when there were maxConnections others. */
+  /** It was accepted beyond maxConnections. */
   readonly #progress = new Progress()
   #tooMany: boolean
 
@@ -44,7 +44,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     wire.open(this)
   }
 
-  /** The app asks for more of the body. */
+  /** The app requests more of the body. */
   wants(): void {
     if (this.wire.paused && !this.#full()) this.wire.resume()
   }
@@ -78,7 +78,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   #sweepRequest(exchange: ScgiExchange, now: number): void {
     const { requestTimeoutMs, discardTimeoutMs, bodyTimeoutMs, sendTimeoutMs } = this.service.limits
     const { queued, taken, fd } = this.wire
-    // A peer that reads its reply late is at work as long as the body comes.
+    // A peer that reads its reply late is still active as long as the body arrives.
     const mark = exchange.left > 0 ? taken + exchange.stdin.received : taken
     if (this.#progress.overdue(queued > 0, mark, now, sendTimeoutMs, fd))
       this.#refuse(`the peer read nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
@@ -94,7 +94,8 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     } else if (exchange.left > 0 && now - exchange.began > bodyTimeoutMs) {
       exchange.stdin.fail(bodyTimeout(exchange.stdin.received, bodyTimeoutMs))
     } else if (this.wire.paused && this.wire.queued >= highWater && !exchange.stdin.spilling) {
-      // mod_proxy_scgi reads nothing of a reply before it has sent all of the body: the app goes on only then.
+      // mod_proxy_scgi reads none of a reply before it has sent the whole body: only then can the app
+      // continue.
       exchange.stdin.spill(new Spool(0))
       this.wants()
     }
@@ -105,8 +106,8 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   }
 
   /**
-   * Bytes of the peer; the first ones may have been read before the protocol was known. The chunk need be
-   * good only until this returns: what is kept of it is copied, unless it is our own.
+   * Bytes from the peer; the first ones may have been read before the protocol was known. The chunk must be
+   * valid only until this returns: kept data is copied, unless the chunk is our own.
    */
   data(chunk: Buffer, own = false): void {
     if (this.#exchange !== null) {
@@ -153,14 +154,14 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   }
 
   /**
-   * What follows CONTENT_LENGTH bytes is not a part of the request, and no other request either. An app that
-   * believed in the shorter body would lose the rest without a word: the request fails instead.
+   * Bytes after CONTENT_LENGTH are not part of the request, nor another request. An app that relied on the
+   * shorter length would silently lose them: the request fails instead.
    */
   #tooLong(exchange: ScgiExchange): void {
     if (this.#surplus) return
     this.#surplus = true
     const end = this.#reader.length + exchange.stdin.received
-    // nginx with scgi_request_buffering off announces what it has read so far.
+    // nginx with scgi_request_buffering off announces the part of the body that it has read so far.
     const isNginx = Number(exchange.env.get('HTTP_CONTENT_LENGTH')) > exchange.stdin.received
     const hint = isNginx ? ' (in nginx, scgi_request_buffering must be on)' : ''
     const error = new RequestError(
@@ -199,7 +200,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     return exchange.stdin.settled()
   }
 
-  /** The reply is out: the end of the connection ends it. */
+  /** The reply is complete: closing the connection ends it. */
   finish(exchange: ScgiExchange): void {
     const { wire } = this
     exchange.step('finish')
@@ -207,15 +208,15 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     exchange.stdin.cancel()
     this.service.done(exchange)
     if (exchange.left > 0 || this.#surplus) {
-      // A connection closed with unread bytes in it is reset, and the reply is lost with it: the rest is read.
+      // Closing a connection with unread bytes resets it, and the reply is lost: the rest is read.
       wire.end()
       wire.resume()
     } else wire.destroySoon()
   }
 
   /**
-   * A close looks like the end of the reply in SCGI; a reset does not. It goes out alone: programs on libuv
-   * take a reset for an end when it comes together with data.
+   * In SCGI a close looks like the end of the reply; a reset does not. It is sent separately: programs on
+   * libuv take a reset for an end if it arrives together with data.
    */
   cut(exchange: ScgiExchange): void {
     const { wire } = this
@@ -242,7 +243,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     return null
   }
 
-  /** The peer has closed: the only sign of a client's leaving. */
+  /** The peer has closed: the only sign of a client disconnect. */
   gone(): void {
     this.#leave()
     this.wire.destroySoon()

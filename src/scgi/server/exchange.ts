@@ -8,12 +8,12 @@ import type { ScgiHead } from '../codec/netstring.js'
 const alone: Gateway = { protocol: 'scgi', role: 'responder', runOnce: false, multiprocess: false }
 const oneOfMany: Gateway = { ...alone, multiprocess: true }
 
-/** Pieces below this may share memory with others (Body.owned). */
+/** Smaller chunks may share memory with others (Body.owned). */
 const owned = 4096
 
 export class ScgiExchange extends SocketExchange {
   readonly stdin: PushedBody
-  /** Bytes of the body that are still to come. */
+  /** Bytes of the body that have not arrived yet. */
   left: number
 
   constructor(service: Service, head: ScgiHead, source: BodySource) {
@@ -24,7 +24,7 @@ export class ScgiExchange extends SocketExchange {
     if (head.contentLength === 0) this.stdin.end()
   }
 
-  /** Takes a copy of what belongs to the body; returns how much that is. */
+  /** Copies the part of the chunk that belongs to the body; returns its size. */
   take(chunk: Uint8Array, from: number, own: boolean): number {
     const length = Math.min(this.left, chunk.length - from)
     if (length === 0) return 0
@@ -39,7 +39,7 @@ export class ScgiExchange extends SocketExchange {
     return length
   }
 
-  /** SCGI has no way for it but the log. */
+  /** SCGI offers no way other than the log. */
   stderr(text: string): void {
     if (text !== '') this.service.log(text)
   }
