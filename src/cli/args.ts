@@ -70,10 +70,14 @@ function checkNames(args: readonly string[], table: Readonly<Record<string, Opti
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(table, token.name)) continue
     const near = token.rawName.startsWith('--') ? nearest(token.name, names) : undefined
-    const hint = near === undefined ? '' : ` Did you mean --${near}?`
+    const hint = near === undefined ? listenHint(token.name, names) : ` Did you mean --${near}?`
     throw new UsageError('USAGE', `There is no option ${token.rawName}.${hint}`)
   }
 }
+
+/** For those who look for the options of other servers. */
+const listenHint = (name: string, names: readonly string[]): string =>
+  ['port', 'p', 'bind', 'address'].includes(name) && names.includes('listen') ? ' Use --listen :3000.' : ''
 
 function switches(table: Readonly<Record<string, Option>>): NonNullable<ParseArgsConfig['options']> {
   return Object.fromEntries(

@@ -10,6 +10,7 @@ import { scriptEnv } from '../env/script-env.js'
 import { environmentOf } from '../memory/exchange.js'
 import { readRequest, type TestRequest } from '../memory/request.js'
 import { all, type Command, helpText, one, type Parsed, pairs, parse } from './args.js'
+import { missingFile } from './missing-file.js'
 
 export const callCommand: Command = {
   usage: ['cgiup call PATH APP|SCRIPT [--as cgi|http] [-X METHOD] [-H HEADER]... [-d DATA]...'],
@@ -55,13 +56,10 @@ export async function runCall(args: string[]): Promise<void> {
   }
   const [path, file, extra] = parsed.positionals
   if (path === undefined || file === undefined) {
-    throw new UsageError(
-      'USAGE',
-      'cgiup call needs a PATH and an APP: cgiup call / app.js, or see cgiup call --help.',
-    )
+    throw new UsageError('USAGE', 'cgiup call needs a PATH and an APP: cgiup call / app.js.')
   }
   if (extra !== undefined) throw new UsageError('USAGE', `Only one app is allowed; remove ${extra}.`)
-  if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file}.${swapped(path, file)}`)
+  if (!existsSync(file)) throw new UsageError('USAGE', `${missingFile(file, 'file')}${swapped(path, file)}`)
   if (statSync(file).isDirectory()) {
     throw new UsageError('USAGE', `${file} is a directory; cgiup call runs one file.`)
   }
@@ -98,7 +96,7 @@ function dataOf(text: string, index: number): Uint8Array[] {
   const join = index > 0 ? [Buffer.from('&')] : []
   if (!text.startsWith('@')) return [...join, Buffer.from(text)]
   const file = text.slice(1)
-  if (file !== '-' && !existsSync(file)) throw new UsageError('USAGE', `There is no file ${file} for --data.`)
+  if (file !== '-' && !existsSync(file)) throw new UsageError('USAGE', `--data: ${missingFile(file, 'file')}`)
   return [...join, readFileSync(file === '-' ? 0 : file)]
 }
 

@@ -18,6 +18,7 @@ import { type Address, parseAddress } from '../socket/address.js'
 import { all, type Command, helpText, one, type Parsed, pairs, parse } from './args.js'
 import { allow, allowedHost, allowedHostsOf, allowOf } from './http-options.js'
 import { limitOf } from './limit-options.js'
+import { missingFile } from './missing-file.js'
 
 export const hostCommand: Command = {
   usage: ['cgiup host DIR|SCRIPT [--mount /cgi-bin] [--listen ADDR] [--static DIR] [options]'],
@@ -33,7 +34,7 @@ pages show what a script printed.`,
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080; port 0 picks any free port.',
+      help: 'host:port, :port, *:port, [::1]:port, a port, unix:/path or\n/path. Default 127.0.0.1:8080; port 0 picks any free port.',
     },
     static: { value: 'DIR', help: 'Also serve the files of this directory, at /.' },
     files: { help: 'Also send the files in DIR that are not scripts.' },
@@ -81,9 +82,10 @@ export async function runHost(args: string[]): Promise<void> {
   }
   const [target, extra] = parsed.positionals
   if (target === undefined)
-    throw new UsageError('USAGE', 'cgiup host needs a directory: cgiup host DIR, or see cgiup host --help.')
-  if (extra !== undefined) throw new UsageError('USAGE', `Only one directory is allowed; remove ${extra}.`)
-  if (!existsSync(target)) throw new UsageError('USAGE', `There is no ${target}.`)
+    throw new UsageError('USAGE', 'cgiup host needs a directory or a script: cgiup host cgi-bin.')
+  if (extra !== undefined)
+    throw new UsageError('USAGE', `Only one directory or script is allowed; remove ${extra}.`)
+  if (!existsSync(target)) throw new UsageError('USAGE', missingFile(target, 'file or directory'))
   guardStandardStreams()
   const at = mountOf(parsed)
   const options = optionsOf(parsed)

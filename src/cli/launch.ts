@@ -6,7 +6,6 @@ import { resolve } from 'node:path'
 import { type CaughtServer, catchListen, type ListenTrap, mayListen } from '../app/listen.js'
 import { appOf, type Exports, loadModule } from '../app/load.js'
 import type { App } from '../app/types.js'
-import { nearest } from '../core/did-you-mean.js'
 import { UsageError } from '../core/errors.js'
 import { handler, run } from '../index.js'
 import { detect, isBehindGateway, stdinKind } from '../run/detect.js'
@@ -22,7 +21,7 @@ import { checkOptions, needsWorkers } from '../run/run.js'
  */
 export async function launchFile(file: string, options: RunOptions): Promise<Running> {
   const found = statSync(file, { throwIfNoEntry: false })
-  if (found === undefined) throw missing(file)
+  if (found === undefined) throw await missing(file)
   if (found.isDirectory()) throw directory(file)
   const launcher = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
   // Before the file is loaded, because frameworks read NODE_ENV while they load.
@@ -41,7 +40,7 @@ export async function launchFile(file: string, options: RunOptions): Promise<Run
     exported = await loadModule(file)
   } catch (error) {
     trap?.release()
-    if (launch.running || launcher.server !== 'cgi') throw error
+    if (launch.running || launcher.server !== 'cgi') throw notAnApp(file, error)
     // The web server waits for a reply: send the error page, and log the reason.
     const failing = handler(() => {
       throw error
@@ -78,10 +77,24 @@ function placeOf({ asked: { path, ...place } }: CaughtServer): RunOptions {
   return path === undefined ? place : { listen: `unix:${path}` }
 }
 
-function missing(file: string): UsageError {
+async function missing(file: string): Promise<UsageError> {
+  const { missingFile } = await import('./missing-file.js')
+  const { nearest } = await import('../core/did-you-mean.js')
   const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host', 'help'])
   const hint = near === undefined ? '' : ` Did you mean the command ${near}?`
-  return new UsageError('APP_FILE', `There is no file ${file}.${hint}`)
+  return new UsageError('APP_FILE', `${missingFile(file, 'file')}${hint}`)
+}
+
+/** Names the interpreter of a file that does not parse, if its first line asks for another one than Node. */
+function notAnApp(file: string, error: unknown): unknown {
+  if (!(error instanceof SyntaxError)) return error
+  const [first = ''] = readFileSync(file, 'latin1').split(/\r?\n/, 1)
+  if (!first.startsWith('#!') || /\b(?:node|cgiup|tsx|bun|deno)\b/.test(first)) return error
+  return new UsageError(
+    'APP_FILE',
+    `${file} is not JavaScript: its first line is ${JSON.stringify(first)}. To serve it as a CGI script: cgiup host ${file}`,
+    { cause: error },
+  )
 }
 
 function directory(file: string): UsageError {

@@ -17,7 +17,7 @@ The file may also call run(app) or app.listen() itself.`,
     listen: {
       short: 'l',
       value: 'ADDR',
-      help: 'host:port, :port, [::1]:port, a port, unix:/path or /path.\nDefault 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 picks any free port.',
+      help: 'host:port, :port, *:port, [::1]:port, a port, unix:/path or\n/path. Default 127.0.0.1:8080 (FastCGI 9000, SCGI 4000);\nport 0 picks any free port.',
     },
     mount: { short: 'm', value: 'PATH', help: 'The path at which the app is mounted, such as /app.' },
     target: {

@@ -28,6 +28,8 @@ async function readArgs(args: string[]): Promise<{ file: string; options: RunOpt
 }
 
 async function tooMany(file: string, extra: string): Promise<UsageError> {
+  if (file === 'run' && !existsSync(file))
+    return new UsageError('USAGE', `There is no command run. Write cgiup ${extra}.`)
   const { nearest } = await import('../core/did-you-mean.js')
   const near = /[/.]/.test(file) ? undefined : nearest(file, ['call', 'host'])
   const hint = near === undefined ? '' : ` Did you mean cgiup ${near}?`

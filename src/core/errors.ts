@@ -256,17 +256,17 @@ export const errorTable = {
   },
   SERVER_UNKNOWN: {
     title: 'There is no server with that name',
-    fix: 'Use one of the names in the message, or "auto".',
+    fix: 'Use one of the names that the message lists.',
     status: 500,
   },
   REPAIRS_INVALID: {
     title: 'There is no such repair, or it cannot be switched off',
-    fix: 'Use names from docs/environment.md: CGIUP_REPAIRS=-name,-name, or the option repairs.',
+    fix: 'Use names from docs/environment.md: CGIUP_REPAIRS=-name,-name, --no-repair name, or the option repairs.',
     status: 500,
   },
   ADDRESS_INVALID: {
     title: 'This is not an address to listen on',
-    fix: 'Write host:port, :port, [::1]:port, a port, unix:/path or /path.',
+    fix: 'Write host:port, :port, *:port, [::1]:port, a port, unix:/path or /path.',
     status: 500,
   },
   APP_FILE: {
@@ -286,7 +286,7 @@ export const errorTable = {
   },
   LISTEN_FAILED: {
     title: 'The server cannot listen on that address',
-    fix: 'Choose another address, port or socket path.',
+    fix: 'Create what the message says is missing, or choose another address, port or socket path.',
     status: 500,
   },
   WORKER_FAILED: {

@@ -30,7 +30,7 @@ export interface HostRule {
 export function hostRule(names: readonly string[] = [], listen?: string): HostRule {
   const more = (process.env[hostsVariable] ?? '').split(/[\s,]+/).filter((name) => name !== '')
   const given = [
-    ...names.map((name) => read(name, 'allowedHosts')),
+    ...names.map((name) => read(name, 'The option allowedHosts (--allowed-host)')),
     ...more.map((name) => read(name, hostsVariable)),
   ]
   const exact = new Set([...machineNames(), ...given.filter((name) => !name.startsWith('*'))])

@@ -111,6 +111,8 @@ export function environmentOf(request: TestRequest, server: ServerFacts): Enviro
 
 function place(variables: Map<string, string>, target: string, mount: string): void {
   if (mount === '') return
+  if (!mount.startsWith('/'))
+    throw new UsageError('USAGE', `The mount path ${JSON.stringify(mount)} must begin with "/".`)
   const path = target.split('?', 1)[0] as string
   if (path !== mount && !path.startsWith(`${mount}/`)) {
     throw new UsageError('USAGE', `${path} is not below the mount path ${mount}.`)

@@ -1,6 +1,6 @@
 /** Checks the options of `run()`: every name and every value, before anything starts. */
 import { cgiLimits } from '../core/limits/cgi.js'
-import { checkLimits, checkOption, isWhole, unknownOption } from '../core/limits/check.js'
+import { checkLimits, checkOption, isWhole, unknownOption, wrongValue } from '../core/limits/check.js'
 import { longestMs } from '../core/limits/limit.js'
 import { recycleLimits } from '../core/limits/recycle.js'
 import { requestLimits } from '../core/limits/requests.js'
@@ -57,6 +57,8 @@ const checks: Readonly<Record<keyof RunOptions, Check>> = {
 
 /** @throws UsageError USAGE that names the option, what it accepts and the value it got */
 export function checkRunOptions(options: RunOptions): void {
+  if (typeof options !== 'object')
+    throw wrongValue('run()', 'an object of options, such as { port: 3000 }', options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     if (!Object.hasOwn(checks, name)) throw unknownOption('run()', name, Object.keys(checks))

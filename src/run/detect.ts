@@ -107,7 +107,7 @@ function chosen(name: string | undefined, by: string): Detected | undefined {
   const server = name.toLowerCase()
   if (server === 'auto') return undefined
   if (isServer(server)) return { server, why: `${by} says so` }
-  const near = nearest(server, serverNames)
+  const near = server === 'fcgi' ? 'fastcgi' : nearest(server, serverNames)
   throw new UsageError(
     'SERVER_UNKNOWN',
     `${by} names the unknown server ${JSON.stringify(name)}; known servers are ${serverNames.join(', ')}.` +

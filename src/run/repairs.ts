@@ -15,7 +15,7 @@ export function setRepairs(option: unknown, variable: string | undefined): void 
   fromVariable ??= namesIn(variable ?? '')
   const names = [...fromVariable]
   for (const [name, isOn] of entriesOf(option)) {
-    const known = checked(name, 'the option "repairs"')
+    const known = checked(name, 'the option "repairs", --no-repair')
     if (typeof isOn !== 'boolean')
       throw invalid(`The option "repairs" has ${JSON.stringify(isOn)} for "${name}", not true or false.`)
     if (!isOn) names.push(known)
@@ -28,29 +28,30 @@ export function namesIn(text: string): OptionalRepair[] {
   const words = text.split(',').map((word) => word.trim())
   return words.filter(Boolean).map((word) => {
     if (word.startsWith('-')) return checked(word.slice(1), 'CGIUP_REPAIRS')
-    throw invalid(`CGIUP_REPAIRS has ${JSON.stringify(word)}; "-${word}" would switch that repair off.`)
+    const name = checked(word, 'CGIUP_REPAIRS')
+    throw invalid(`CGIUP_REPAIRS has ${JSON.stringify(word)}; "-${name}" would switch that repair off.`)
   })
 }
 
 function entriesOf(option: unknown): [name: string, isOn: unknown][] {
   if (option === undefined) return []
   if (typeof option === 'object' && option !== null && !Array.isArray(option)) return Object.entries(option)
-  throw invalid(`The option "repairs" is an object such as { '${optionalRepairs[0]}': false }.`)
+  throw invalid(
+    `The option "repairs" must be an object such as { '${optionalRepairs[0]}': false }, not ${JSON.stringify(option)}.`,
+  )
 }
 
 function checked(name: string, by: string): OptionalRepair {
   const known = optionalRepairs.find((one) => one === name)
   if (known !== undefined) return known
   const security = repairs.find((repair) => repair.name === name)?.security
-  if (security) throw invalid(`The repair "${name}" in ${by} cannot be switched off: without it ${security}.`)
+  if (security) throw invalid(`The repair "${name}" (${by}) cannot be switched off: without it ${security}.`)
   const near = nearest(name, optionalRepairs)
-  const hint = near === undefined ? '' : ` Did you mean "${near}"?`
+  const hint =
+    near === undefined
+      ? ` Repairs that can be switched off: ${optionalRepairs.join(', ')}.`
+      : ` Did you mean "${near}"?`
   throw invalid(`There is no repair ${JSON.stringify(name)} (${by}).${hint}`)
 }
 
-function invalid(seen: string): UsageError {
-  return new UsageError(
-    'REPAIRS_INVALID',
-    `${seen} Repairs that can be switched off: ${optionalRepairs.join(', ')}.`,
-  )
-}
+const invalid = (seen: string): UsageError => new UsageError('REPAIRS_INVALID', seen)

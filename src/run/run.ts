@@ -22,7 +22,7 @@ import { type RunPlan, resolveOptions } from './resolve.js'
  */
 export function run(app: App, options: RunOptions = {}): Promise<Running> {
   const launch = currentLaunch()
-  const running = start(app, { ...options, ...launch?.options })
+  const running = start(app, typeof options === 'object' ? { ...options, ...launch?.options } : options)
   if (launch) launch.running = running
   return new Watched(running, launch !== undefined)
 }

@@ -21,10 +21,15 @@ export function parseAddress(text: string): Address {
   const match = /^(?:(?:\[([^\]]+)\]|([^:[\]/]*)):)?(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (!match || port > 65535) {
-    const near = /^[^\d:][^:]*$/.test(text) ? ` For a socket file, write unix:${text}.` : ''
-    throw new UsageError('ADDRESS_INVALID', `Cannot listen on ${JSON.stringify(text)}.${near}`)
+    throw new UsageError('ADDRESS_INVALID', `Cannot listen on ${JSON.stringify(text)}.${whyNot(text)}`)
   }
   const host = match[1] ?? match[2]
   if (host === '*') return { host: '::', port }
   return host ? { host, port } : { port }
+}
+
+function whyNot(text: string): string {
+  if (/^[^\d:][^:]*$/.test(text)) return ` For a socket file, write unix:${text}.`
+  const port = /^(?:.*:)?([^:\]/]+)$/.exec(text)?.[1]
+  return port === undefined ? '' : ` A port is a number from 0 to 65535, not ${JSON.stringify(port)}.`
 }

@@ -45,7 +45,7 @@ function listOf(entries: readonly string[], name: string): BlockList {
     if (version === 0 || bits > most)
       throw new UsageError(
         'USAGE',
-        `${name} has ${JSON.stringify(entry)}, which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.`,
+        `${name === 'allow' ? 'The option allow (--allow)' : name} has ${JSON.stringify(entry)}, which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.`,
       )
     list.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4')
     // A dual-stack socket reports IPv4 peers as ::ffff:192.0.2.7.

@@ -44,8 +44,23 @@ describe('help and versions', () => {
 
 describe('a wrong command line', () => {
   it.each([
-    [['hots'], /There is no file hots\. Did you mean the command host\?/],
-    [['missing.js'], /There is no file missing\.js\./],
+    [['hots'], /There is no file hots in \/.*\. Did you mean the command host\?/],
+    [['missing.js'], /There is no file missing\.js in \//],
+    [['ap.js'], /There is no file ap\.js in \/.*\. Did you mean app\.js\?/],
+    [['./ap.js'], /Did you mean \.\/app\.js\?/],
+    [['no/app.js'], /There is no file no\/app\.js: the directory \/.*\/no does not exist\./],
+    [['run', 'app.js'], /There is no command run\. Write cgiup app\.js\./],
+    [['page.sh'], /page\.sh is not JavaScript: its first line is "#!\/bin\/sh"\. .*: cgiup host page\.sh/],
+    [['app.js', '--port', '3000'], /There is no option --port\. Use --listen :3000\./],
+    [['app.js', '--mount', 'shop'], /The mount prefix "shop" is not a path; write "\/shop"\./],
+    [['app.js', '--listen', ':80x'], /A port is a number from 0 to 65535, not "80x"\./],
+    [['app.js', '--listen', '99999'], /A port is a number from 0 to 65535, not "99999"\./],
+    [['app.js', '--allow', 'x'], /The option allow \(--allow\) has "x", which is not an IP address/],
+    [['app.js', '--server', 'fcgi'], /Did you mean "fastcgi"\?/],
+    [
+      ['app.js', '--no-repair', 'nginx-hostport'],
+      /\(the option "repairs", --no-repair\)\. Did you mean "nginx-host-port"\?\n/,
+    ],
     [['help', 'cal'], /There is no command "cal"\. Did you mean call\?/],
     [['x.js', '--lissen', '1'], /There is no option --lissen\. Did you mean --listen\?/],
     [['x.js', '--nonsense'], /There is no option --nonsense\.\n/],
@@ -62,8 +77,8 @@ describe('a wrong command line', () => {
     [['.'], /\. is a directory\. To serve the scripts in it: cgiup host \./],
     [['call', '/', '.'], /\. is a directory; cgiup call runs one file/],
     [['--quiet'], /cgiup needs an app/],
-    [['host'], /cgiup host needs a directory/],
-    [['host', 'nowhere'], /There is no nowhere/],
+    [['host'], /cgiup host needs a directory or a script/],
+    [['host', 'nowhere'], /There is no file or directory nowhere in \//],
     [['host', '.', '--env', 'X'], /"X" does not have the form --env NAME=VALUE/],
     [
       ['host', '.', '--timeout', 'soon'],
@@ -73,14 +88,17 @@ describe('a wrong command line', () => {
     [['host', '.', '--mount', '/', '--static', '.'], /need their own path: --mount/],
     [['call', '/'], /needs a PATH and an APP/],
     [['call', '/', 'missing.js'], /There is no file missing\.js/],
+    [['call', '/', 'ap.js'], /Did you mean app\.js\?/],
+    [['call', '/', 'app.js', '--mount', 'y'], /The mount path "y" must begin with "\/"/],
     [['call', 'hello', 'app.js'], /neither a path that begins with "\/" nor an http URL/],
     [['call', '/', 'app.js', '-H', 'X-A'], /is not a header; write "Name: value"/],
     [['call', '/', 'app.js', '--as', 'fcgi'], /--as must be cgi or http/],
-    [['call', '/', 'app.js', '-d', '@missing'], /There is no file missing for --data/],
+    [['call', '/', 'app.js', '-d', '@missing'], /--data: There is no file missing in \//],
     [['call', '/x', 'app.js', '--mount', '/y'], /not below the mount path/],
   ])('%j', async (args, message) => {
     write('app.js', hello)
     write('x.js', hello)
+    write('page.sh', '#!/bin/sh\necho "Content-Type: text/plain"\n')
     const { out, err, code } = await cgiup(args)
     expect(err).toMatch(message)
     expect(err).toMatch(/^cgiup: /)

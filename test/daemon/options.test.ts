@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/core/errors.js'
+import { run } from '../../src/index.js'
 import { checkRunOptions } from '../../src/run/check.js'
 import type { RunOptions } from '../../src/run/options.js'
 
@@ -60,6 +61,13 @@ describe('options of run()', () => {
   ])('%j is refused', (options, message) => {
     expect(() => checkRunOptions(options as RunOptions)).toThrow(UsageError)
     expect(() => checkRunOptions(options as RunOptions)).toThrow(message)
+  })
+
+  it.each([3000, '3000'])('%j in place of the options is refused', async (options) => {
+    const running = run({ fetch: () => new Response() }, options as RunOptions)
+    await expect(running).rejects.toThrow(
+      `The second argument of run() must be an object of options, such as { port: 3000 }, not ${JSON.stringify(options)}.`,
+    )
   })
 
   it.each<RunOptions>([

@@ -42,7 +42,8 @@ describe('cgiBin() and script()', () => {
 })
 
 describe('serve()', () => {
-  test.each<[object, string]>([
+  test.each<[unknown, string]>([
+    [3000, 'The second argument of serve() must be an object of options, not 3000.'],
     [{ maxHeader: 3 }, 'serve() has no option "maxHeader". It has: '],
     [
       { maxHeaders: '3' },

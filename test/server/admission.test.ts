@@ -77,15 +77,15 @@ describe('an invalid entry', () => {
   it.each<[AdmissionOptions, string]>([
     [
       { allow: ['localhost'] },
-      'allow has "localhost", which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.',
+      'The option allow (--allow) has "localhost", which is not an IP address or a network; write 127.0.0.1 or 10.0.0.0/8.',
     ],
-    [{ allow: ['10.0.0.0/33'] }, 'allow has "10.0.0.0/33"'],
-    [{ allow: ['10.0.0.0/-1'] }, 'allow has "10.0.0.0/-1"'],
-    [{ allow: ['10.0.0.0/'] }, 'allow has "10.0.0.0/"'],
-    [{ allow: ['10.0.0.0/8/8'] }, 'allow has "10.0.0.0/8/8"'],
-    [{ allow: ['::/129'] }, 'allow has "::/129"'],
-    [{ allow: ['10.0.0'] }, 'allow has "10.0.0"'],
-    [{ allow: [''] }, 'allow has ""'],
+    [{ allow: ['10.0.0.0/33'] }, 'The option allow (--allow) has "10.0.0.0/33"'],
+    [{ allow: ['10.0.0.0/-1'] }, 'The option allow (--allow) has "10.0.0.0/-1"'],
+    [{ allow: ['10.0.0.0/'] }, 'The option allow (--allow) has "10.0.0.0/"'],
+    [{ allow: ['10.0.0.0/8/8'] }, 'The option allow (--allow) has "10.0.0.0/8/8"'],
+    [{ allow: ['::/129'] }, 'The option allow (--allow) has "::/129"'],
+    [{ allow: ['10.0.0'] }, 'The option allow (--allow) has "10.0.0"'],
+    [{ allow: [''] }, 'The option allow (--allow) has ""'],
     [{ webServerAddrs: '127.0.0.1,nonsense' }, 'FCGI_WEB_SERVER_ADDRS has "nonsense"'],
     [{ webServerAddrs: '127.0.0.1,' }, 'FCGI_WEB_SERVER_ADDRS has ""'],
   ])('%j', (options, message) => {

@@ -23,7 +23,8 @@ export function checkLimits(
   options: unknown,
   others: readonly string[] = [],
 ): void {
-  if (typeof options !== 'object' || options === null) throw wrongValue(owner, 'an object of limits', options)
+  if (typeof options !== 'object' || options === null)
+    throw wrongValue(owner, isFunction(owner) ? 'an object of options' : 'an object of limits', options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || others.includes(name)) continue
     const limit = Object.hasOwn(table, name) ? table[name] : undefined
@@ -50,7 +51,8 @@ export function unknownOption(owner: string, name: string, known: readonly strin
 /** The error for an invalid option value. @param more what to write instead, with its full stop */
 export function wrongValue(name: string, takes: string, value: unknown, more = ''): UsageError {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  return new UsageError('USAGE', `The option ${name} must be ${takes}, not ${shown}.${more && ` ${more}`}`)
+  const subject = /^\w+\(\)$/.test(name) ? `The second argument of ${name}` : `The option ${name}`
+  return new UsageError('USAGE', `${subject} must be ${takes}, not ${shown}.${more && ` ${more}`}`)
 }
 
 /** Throws if an option is set to an invalid value. @throws UsageError USAGE */
