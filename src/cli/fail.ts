@@ -1,6 +1,5 @@
 /** How a failed command exits. */
-import { UsageError } from '../core/errors.js'
-import { failureLines } from '../run/run.js'
+import { failureLines, isOwnError } from '../run/run.js'
 
 /** Errors in the command line exit with 2; all other failures exit with 1. */
 const usageCodes: readonly string[] = [
@@ -14,11 +13,11 @@ const usageCodes: readonly string[] = [
 /** Prints a failure on stderr. @returns the exit code: 2 for a wrong command line, else 1 */
 export function fail(error: unknown): 1 | 2 {
   process.stderr.write(`${textOf(error)}\n`)
-  return error instanceof UsageError && usageCodes.includes(error.code) ? 2 : 1
+  return isOwnError(error) && usageCodes.includes(error.code) ? 2 : 1
 }
 
 function textOf(error: unknown): string {
-  if (!(error instanceof UsageError) || error.code !== 'USAGE') return failureLines(error)
+  if (!isOwnError(error) || error.code !== 'USAGE') return failureLines(error)
   const command = process.argv[2]
   const help = command === 'host' || command === 'call' ? `cgiup ${command} --help` : 'cgiup --help run'
   return `cgiup: ${error.message}\n       ${help} lists the options.`

@@ -2,7 +2,7 @@
 
 import type { App } from '../app/types.js'
 import { isDevelopment } from '../core/development.js'
-import { CgiupError } from '../core/errors.js'
+import type { CgiupError } from '../core/errors.js'
 import type { Handler } from '../core/exchange.js'
 import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
 import { currentLaunch } from './launch-state.js'
@@ -59,9 +59,13 @@ class Watched extends Promise<Running> {
   }
 }
 
+/** Also of another copy of this package: a global `cgiup` runs an app that imports the local one. */
+export const isOwnError = (error: unknown): error is CgiupError =>
+  error instanceof Error && typeof (error as Partial<CgiupError>).fix === 'string'
+
 /** A failure for the terminal: what was seen and what to do; a stack only for a bug. */
 export function failureLines(error: unknown): string {
-  if (error instanceof CgiupError) return `cgiup: ${error.message}\n       ${error.fix}`
+  if (isOwnError(error)) return `cgiup: ${error.message}\n       ${error.fix}`
   return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }
 

@@ -106,6 +106,16 @@ describe('a wrong command line', () => {
     expect({ out, code }).toEqual({ out: '', code: 2 })
   })
 
+  it('an error of another copy of the package (global cgiup, local dependency) is shown the same way', async () => {
+    write(
+      'copy.mjs',
+      `throw Object.assign(new Error('Cannot listen on "x".'), { code: 'ADDRESS_INVALID', fix: 'Write a port.' })`,
+    )
+    const { err, code } = await cgiup(['copy.mjs'])
+    expect(err).toBe('cgiup: Cannot listen on "x".\n       Write a port.\n')
+    expect(code).toBe(2)
+  })
+
   it('an unknown server is named with the known ones', async () => {
     const { err, code } = await cgiup(['x.js', '--server', 'cg'])
     expect(err).toContain('known servers are auto, cgi, fastcgi, scgi, http. Did you mean "cgi"?')
