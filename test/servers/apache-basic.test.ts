@@ -1,4 +1,4 @@
-/** A log-in of Apache itself (AuthType Basic): what the app sees of it. */
+/** What the app sees of Apache's own authentication (AuthType Basic). */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

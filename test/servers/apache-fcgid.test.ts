@@ -1,4 +1,4 @@
-/** Apache with mod_fcgid, which starts the processes: one request at a time in each. */
+/** Apache with mod_fcgid, which starts the processes: each serves one request at a time. */
 
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
@@ -60,7 +60,7 @@ describe.skipIf(!needs('apache2'))('Apache, mod_fcgid', () => {
 
   it.each(['GET', 'POST'] as const)('%s: Apache is restarted gracefully, none is lost', async (method) => {
     const run = { port: site().port, mount: '/fcgid-fetch', method, concurrency: 4, kept: false } as const
-    // mod_fcgid forgets requests for which it was about to start a process.
+    // mod_fcgid drops requests for which it was about to start a process.
     await lossRun({ ...run, requests: 200 })
     const restart = async () => {
       await pause(200)

@@ -1,4 +1,4 @@
-/** Every way to tell Apache of a FastCGI or SCGI process that guides show, and what becomes of it under load. */
+/** Every way in guides to configure a FastCGI or SCGI process in Apache, and how each behaves under load. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -90,7 +90,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
             await pause(150)
             const start = await site.restart(name)
             await start()
-            // It is asked again.
+            // The request is sent again.
             await pause(1200)
           }
         }

@@ -83,7 +83,7 @@ describe.skipIf(!needs('apache2'))('Apache', () => {
     const page = await request({ port }, { target, headers: right })
     expect(page, running().log()).toMatchObject({ status: 200, text: 'the page\n', complete: true })
     expect(page.header('x-visitor')).toBe('Aladdin')
-    // Apache knows the last one by his password, the app does not.
+    // Apache accepts the last user's password, the app rejects the user.
     for (const headers of [[], basic('Aladdin:wrong'), basic('Cassim:riches')]) {
       const refused = await request({ port }, { target, headers })
       expect(refused.status, running().log()).toBe(401)

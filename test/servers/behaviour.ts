@@ -1,4 +1,4 @@
-/** What every app does the same behind every server: requests, replies, bodies. */
+/** Behaviour that every app has in common behind every server: requests, replies, bodies. */
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -100,7 +100,7 @@ function replies({ site, app, port, mount }: Subject): void {
   it('an app that throws: 500, and the reason in the log only', async () => {
     const reply = await request({ port: port() }, { target: `${mount}/-/throw` })
     expect(reply).toMatchObject({ status: 500, complete: true })
-    // Express (stack, outside production) and Fastify (message) tell it themselves.
+    // Express (stack, outside production) and Fastify (message) report it themselves.
     if (app !== 'express' && app !== 'fastify') expect(reply.text).not.toContain('secret')
     if (app !== 'fastify') expect(await until(() => site().log().includes('secret reason'))).toBe(true)
   })
@@ -131,7 +131,7 @@ function bodies({ site, port, mount, traits }: Subject): void {
     const asked = { method: 'POST', target: `${mount}/-/sum`, headers, pieces }
     const reply = await request({ port: port() }, asked).catch((error: Error) => error)
     if (takesChunked === true) expect(reply).toMatchObject({ status: 200, complete: true, text: sum })
-    // HAProxy may close before the upload is out.
+    // HAProxy may close before the upload is complete.
     else if (!(reply instanceof Error) && reply.text !== sum) expect([400, 411]).toContain(reply.status)
   })
 

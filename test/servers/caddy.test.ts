@@ -72,7 +72,7 @@ describe.skipIf(!needs('caddy', 'spawn-fcgi'))('Caddy', () => {
   it('what Caddy itself does to header fields', async () => {
     const sent = ['X_Name: under', 'X-Name: dash', 'Cookie: a=1', 'Cookie: b=2', 'X-Forwarded-For: 10.0.0.1']
     const { headers } = await echo(at(rooted.fetch)(), '/-/echo', sent)
-    // Either may win: a client can set what a proxy in front was to set.
+    // Either may win: a client can set a header that a proxy in front should set.
     expect(['under', 'dash', 'dash, under', 'under, dash']).toContain(headers['x-name'])
     expect(headers.cookie).toBe('a=1, b=2')
     expect(headers['x-forwarded-for']).toBe('127.0.0.1')

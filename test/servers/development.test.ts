@@ -1,4 +1,7 @@
-/** Development servers behind real proxies: no client of theirs sees a development page, whatever Host says. */
+/**
+ * Development servers behind real proxies: their clients never see a development page, whatever the Host
+ * header is.
+ */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +22,7 @@ const proxies: readonly {
 }[] = [
   {
     program: 'nginx',
-    // Another account's process is known by its owner, where the server can change it.
+    // If the server can run as another user, its process is recognized by its owner.
     ways: ['STOCK', 'PRESERVED', ...(root ? ['SILENT'] : [])],
     args: (file, { run }) => ['-e', join(run, 'error.log'), '-p', run, '-c', file],
   },
@@ -36,7 +39,7 @@ const proxies: readonly {
   { program: 'haproxy', ways: ['STOCK', 'PRESERVED'], args: (file) => ['-db', '-f', file] },
 ]
 
-/** What must not get out: of the environment, of the app's error, of the list, of a script's output. */
+/** What must not leak: parts of the environment, the app's error, the list, a script's output. */
 const revealing = /top-secret|on purpose|broken\.sh|oops|\bat .*app\.mjs|node_modules/
 
 async function startBack(frame: Frame, kind: 'host' | 'app'): Promise<ServerProcess> {
@@ -114,7 +117,7 @@ for (const { program, ways } of proxies) {
       })
 
       it('says on stderr what to do, once, and still shows the person at this machine', async () => {
-        // HAProxy and Caddy as they come preserve Host.
+        // HAProxy and Caddy preserve Host by default.
         const headers = [`Host: 127.0.0.1:${current.ports.BACK}`]
         await request({ port: current.ports.PRESERVED as number }, { headers })
         await request({ port: current.ports.PRESERVED as number }, { headers })

@@ -11,7 +11,7 @@ export const repository = resolve(here, '../..')
 export const configDirectory = join(here, 'config')
 const fixtures = join(here, '../fixtures/apps')
 
-/** The frameworks, and the form of their script: `.cgi` is CommonJS, `.mjs` an ES module. */
+/** The frameworks, and their type of script: `.cgi` is CommonJS, `.mjs` an ES module. */
 export const scripts = {
   fetch: 'fetch.mjs',
   hono: 'hono.mjs',
@@ -42,7 +42,7 @@ const fronts = {
 
 export interface Docroot {
   readonly path: string
-  /** Search path for the server, so that scripts find `node` and `cgiup`. */
+  /** PATH for the server, so that scripts find `node` and `cgiup`. */
   readonly searchPath: string
   /** A new directory that scripts may write to. */
   scratch(): string

@@ -8,7 +8,7 @@ import { configDirectory, repository } from './docroot.js'
 const docs = join(repository, 'docs')
 const guides = readdirSync(docs).filter((name) => name.startsWith('deploy-'))
 
-/** A template as the reader of a guide would write it. */
+/** A template as a reader of the guide would write it. */
 function example(name: string): string {
   return readFileSync(join(configDirectory, name), 'utf8')
     .replaceAll('@ROOT@', '/var/www/example')
@@ -32,11 +32,11 @@ const marked = guides.flatMap((guide) => {
   return [...blocks].map(([, name = '', block = '']) => ({ guide, name, block }))
 })
 
-/** What starts processes, and can say their environment (mod_fcgid's is FcgidInitialEnv, once for all). */
+/** Directives that start processes and set their environment (mod_fcgid's is FcgidInitialEnv, global). */
 const starts =
   /bin-path|ScriptAlias|cgi-script|spawn|ExecStart=\/usr\/bin\/node|fcgiwrap|set-environment|FcgidMaxRequestLen/
 
-/** Templates of a whole server, which are for the tests alone. */
+/** Templates of a complete server, used only by the tests. */
 const wholeServer = /-(frame|process|authorizer)\.conf$/
 
 describe('configurations in the guides', () => {

@@ -1,4 +1,4 @@
-/** Replies that come before the upload has been read, and how fast an app hears that its client left. */
+/** Replies that are sent before the upload has been read, and how fast an app notices a client disconnect. */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const uploads: readonly Way[] = [
   ['chunked', { pieces: [tenMB.subarray(0, 50_000), tenMB.subarray(50_000)] }],
 ]
 
-/** 413 to 10 MB, from an app that reads nothing of them. */
+/** 413 for 10 MB, from an app that reads none of them. */
 export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 'traits'>): void {
   const can = traits.answersEarly ?? true
   it.each(uploads.slice(0, (traits.takesChunked ?? true) === true ? 2 : 1))(
@@ -28,14 +28,14 @@ export function early({ port, mount, traits }: Pick<Subject, 'port' | 'mount' | 
       const asked = { method: 'POST', target: `${mount}/-/refuse`, headers: octets, ...upload }
       const start = performance.now()
       const reply = await request({ port: port() }, asked).catch((error: Error) => error)
-      // Nobody waits for the rest of the upload until a time limit.
+      // The rest of the upload must not be waited for until a time limit.
       expect(performance.now() - start).toBeLessThan(8000)
       if (can === true) expect(reply).toMatchObject({ status: 413, complete: true, text: 'too large' })
     },
   )
 }
 
-/** The same from the limits, for an app that reads. It has been started with {@link limited}. */
+/** The same for limits, with an app that reads. It was started with {@link limited}. */
 export function limit(name: string, port: () => number): void {
   it.each(uploads)(`an upload of 10 MB over maxBodyBytes, ${name}, %s: 413`, async (_, upload) => {
     const asked = { method: 'POST', target: '/-/sum', headers: octets, ...upload }
@@ -54,12 +54,12 @@ export function limit(name: string, port: () => number): void {
   })
 }
 
-/** Environment of a fetch app that takes uploads of up to 5 MB, and some 5 KB of request headers. */
+/** Environment of a fetch app that accepts uploads of up to 5 MB, and about 5 KB of request headers. */
 export const limited = { MAX_BODY_BYTES: '5000000', MAX_PARAMS_BYTES: '6000' }
 
 /**
- * The app hears within a second of a client that leaves: in the middle of a stream, and before the
- * reply. Not among tests that run at the same time: it is about time.
+ * The app notices within a second that a client disconnects: in the middle of a stream, and before the reply.
+ * Do not run it concurrently with other tests: it measures time.
  */
 export function leavesAreSeen(subject: Subject): void {
   const { traits } = subject
@@ -73,7 +73,7 @@ export function leavesAreSeen(subject: Subject): void {
   })
 }
 
-/** Milliseconds between the end of a client and the moment at which the app notices it. */
+/** Milliseconds between a client disconnect and the moment at which the app notices it. */
 async function leaveTime(
   { site, port, mount, traits }: Subject,
   name: string,

@@ -1,4 +1,4 @@
-/** Replies that break partway, and clients that leave. */
+/** Replies that break partway, and clients that disconnect. */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,20 +8,20 @@ import { headText, send } from '../support/request.js'
 import { Wire } from '../support/wire.js'
 import { named, type Subject, type Traits } from './traits.js'
 
-/** What the app has told the test so far. */
+/** What the app has reported to the test so far. */
 function told(directory: string, name: string): string {
   const file = join(directory, name)
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
-/** True when the app tells nothing more of it: it has stopped working for a client that left. */
+/** True if the app reports nothing more about the request: it has stopped working for a disconnected client. */
 async function standsStill(directory: string, name: string): Promise<boolean> {
   const before = told(directory, name)
   await new Promise((resolve) => setTimeout(resolve, 60))
   return told(directory, name) === before
 }
 
-/** Sends a request that the test is going to abandon. */
+/** Sends a request that the test will abandon. */
 export async function begin(
   { port, traits }: Pick<Subject, 'port' | 'traits'>,
   target: string,
@@ -31,7 +31,7 @@ export async function begin(
   await wire.send('GET /no/such/page HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await wire.reply()
   wire.again()
-  // It has to be waiting for the next request, not reading already; nothing shows when it does.
+  // The process must be waiting for the next request, not reading already; nothing shows when it is.
   await new Promise((resolve) => setTimeout(resolve, 100))
   await wire.send(headText({ target }))
   return wire
@@ -58,10 +58,11 @@ export function endings(subject: Subject): void {
     const reply = await wire.reply().catch((error: Error) => error)
     if (reply instanceof Error) expect(reply.message).toBe('no reply: connection closed')
     else if (shows === true) expect(reply.complete && reply.status === 200).toBe(false)
-    // Held back by the server it may have broken before its head was out: then it is a page of its own.
+    // If the server buffers the reply, it may break before the head was sent: then the reply is an error
+    // page.
     else if (traits.streams !== true && reply.status === 500) expect(reply.text).not.toContain('part')
-    // Apache mod_fcgid puts a page behind it that tells of an error. A server that cannot show the break for sure
-    // may do so now and then, when it sees the break before it has sent anything: that is as good.
+    // Apache mod_fcgid appends an error page. A server that cannot always show the break may sometimes do so,
+    // if it detects the break before it has sent anything: that is as good.
     else {
       const text = reply.complete ? /^part(<|$)/ : /^(part)?$/
       expect(reply).toMatchObject({ status: 200, text: expect.stringMatching(text) })

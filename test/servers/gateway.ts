@@ -49,7 +49,7 @@ export function gateway(
   }
 }
 
-/** The log without what Apache, lighttpd and nginx put around each line of an app, and with the line ends that it escapes. */
+/** The log without the prefixes of Apache, lighttpd and nginx, and with the line ends that they escape. */
 function plain(log: string): string {
   return log
     .replace(/^\[.*AH01215: (?:stderr from .*?: )?/gm, '')

@@ -1,4 +1,4 @@
-/** A test run that is interrupted leaves no server, no other process and no file behind. */
+/** An interrupted test run leaves no server, no other process and no file behind. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -12,11 +12,11 @@ import { repository } from './docroot.js'
 const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
 const words = [vitest, 'run', '--config', 'test/fixtures/interrupted/vitest.config.ts']
 
-/** The same process, not another with its number. */
+/** Whether it is the same process, not another one with a reused id. */
 const isThere = (one: ProcessInfo) =>
   processes().some(({ pid, started, state }) => pid === one.pid && started === one.started && state !== 'Z')
 
-/** A run with its servers up, as the leader of a process group: all its processes. */
+/** A run whose servers are up, as the leader of a process group; yields all its processes. */
 async function startRun([program = '', ...args]: readonly string[]) {
   const temp = tempDir('interrupted')
   const file = join(temp, 'waits')
@@ -48,7 +48,7 @@ it.skipIf(!needs('apache2', 'nginx', 'fcgiwrap', 'h2o')).each([
   { name: 'SIGKILL of the npm that has started it', signal: 'SIGKILL', group: false, command: npm },
 ] as const)('$name ends all servers', async ({ signal, group, command }) => {
   const { pid, members, temp } = await startRun(command)
-  // Apache, nginx, fcgiwrap and h2o, an app, vitest and its worker among them.
+  // Including Apache, nginx, fcgiwrap and h2o, an app, vitest and its worker.
   expect(members.length).toBeGreaterThan(10)
   process.kill(group ? -pid : pid, signal)
   const left = () => members.filter(isThere).map((one) => one.command)

@@ -1,4 +1,7 @@
-/** Programs that start an app on a listening socket of theirs: spawn-fcgi, multiwatch, cgi-fcgi -start, h2o. */
+/**
+ * Programs that start an app on a listening socket that they opened: spawn-fcgi, multiwatch, cgi-fcgi -start,
+ * h2o.
+ */
 
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -69,7 +72,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     const [first] = await launch('spawn-fcgi', args)
     expect(statSync(place).mode & 0o777).toBe(0o600)
     await endsWell(place, 'SIGTERM')
-    // It is the launcher's: not removed.
+    // The launcher owns it: not removed.
     expect(existsSync(place)).toBe(true)
     const [second] = await launch('spawn-fcgi', args)
     expect(second).not.toBe(first)

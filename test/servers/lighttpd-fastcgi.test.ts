@@ -29,7 +29,7 @@ const both: Traits = {
   takesChunked: { not: 'lighttpd answers 411 where server.stream-request-body is set' },
 }
 
-/** `at`: how many requests at a time in the runs of which none is lost. */
+/** `at`: how many concurrent requests in the runs that must lose none. */
 const ways = [
   { name: 'bin-path', port: (site: Site) => site.port, traits: buffered, at: [1, 16] },
   {

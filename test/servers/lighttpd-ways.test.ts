@@ -1,4 +1,6 @@
-/** Further ways from lighttpd to a persistent process: by extension, at the root, over TCP, SCGI, two processes. */
+/**
+ * More ways from lighttpd to a persistent process: by extension, at the root, over TCP, SCGI, two processes.
+ */
 
 import { readFileSync, readlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -62,7 +64,7 @@ describe.skipIf(!needs('lighttpd'))('lighttpd under load', () => {
     ['GET', 0],
     ['POST', 1],
   ] as const)('%s, one of the two processes ends', async (method, which) => {
-    // Both have loaded the app, and lighttpd believes in both.
+    // Both have loaded the app, and lighttpd considers both alive.
     expect((await load('GET', pause(1200))).lost).toBe(0)
     expect(await until(() => children(site()).length === 2)).toBe(true)
     process.kill(children(site())[which] as number, 'SIGTERM')

@@ -1,4 +1,4 @@
-/** Runs of many requests, each of them told apart, of which none may be lost or get another one's reply. */
+/** Runs of many distinguishable requests: none may be lost, or get the reply of another. */
 
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
@@ -11,13 +11,13 @@ export interface LossRun {
   /** Path where one of the five apps is mounted. */
   readonly mount: string
   readonly method: 'GET' | 'POST'
-  /** How many; 2000 by default, or as many as fit in until `until` is settled. */
+  /** How many requests; by default 2000, or as many as fit in until `until` is settled. */
   readonly requests?: number
-  /** Goes on until this is settled. */
+  /** Continues until this is settled. */
   readonly until?: Promise<unknown>
-  /** How many at a time; 16 by default. */
+  /** How many concurrent requests; 16 by default. */
   readonly concurrency?: number
-  /** false: a connection for each request, where the server under test closes kept ones. Default true. */
+  /** false: a new connection for each request, if the server under test closes kept ones. Default true. */
   readonly kept?: boolean
 }
 
@@ -25,13 +25,13 @@ export interface LossReport {
   readonly sent: number
   /** How many had no reply or a wrong one. */
   readonly lost: number
-  /** The first ten of them: what was asked, what came. */
+  /** The first ten of them: the request, and what arrived. */
   readonly differences: readonly string[]
   readonly connections: number
   readonly milliseconds: number
 }
 
-/** Around the limits of records, buffers and pipes. */
+/** Close to the limits of records, buffers and pipes. */
 const sizes = [0, 1, 17, 300, 1000, 4096, 8191, 8192, 2000, 16_384, 5, 32_769, 65_535, 65_536, 70_001, 100]
 
 const noise = Buffer.alloc(Math.max(...sizes))
@@ -42,11 +42,11 @@ interface Question {
   readonly target: string
   readonly headers: readonly string[]
   readonly body?: Buffer
-  /** What is wrong with the reply's body; null when nothing is. */
+  /** What is wrong with the reply's body; null if nothing is. */
   wrong(text: string): string | null
 }
 
-/** A request that no other one has the reply of. */
+/** A request whose reply differs from that of every other request. */
 function question({ method, mount }: LossRun, number: number): Question {
   const name = `X-Number: ${number}`
   if (method === 'GET') {
@@ -72,7 +72,7 @@ function wrongEcho(text: string, target: string, number: number): string | null 
   }
 }
 
-/** Sends them and compares each reply with what was asked. */
+/** Sends them and compares each reply with its request. */
 export async function lossRun(run: LossRun): Promise<LossReport> {
   const { requests = run.until ? Number.POSITIVE_INFINITY : 2000, concurrency = 16 } = run
   const start = performance.now()
@@ -104,7 +104,7 @@ export async function lossRun(run: LossRun): Promise<LossReport> {
   return { sent, lost, differences, connections, milliseconds: Math.round(performance.now() - start) }
 }
 
-/** One request and its reply; `wire` is the connection for the next one, null when a new one is needed. */
+/** One request and its reply; `wire` is the connection for the next one, null if a new one is needed. */
 async function ask(
   { port, kept = true }: LossRun,
   old: Wire | null,
@@ -136,8 +136,8 @@ function faultOf(reply: WireReply, wrong: Question['wrong']): string | null {
 }
 
 /**
- * 2,000 GETs and 2,000 POSTs of which none is lost.
- * @param concurrencies how many at a time: by default first one, then sixteen
+ * 2,000 GETs and 2,000 POSTs, none of which may be lost.
+ * @param concurrencies how many concurrent requests: by default first one, then sixteen
  */
 export function losesNone(
   { site, port, mount }: Pick<Subject, 'site' | 'port' | 'mount'>,

@@ -22,7 +22,7 @@ const plain: Traits = {
   streamsUpload: { not: 'nginx reads the whole upload first' },
 }
 
-/** A side effect of fastcgi_keep_conn: what comes is passed on. */
+/** A side effect of fastcgi_keep_conn: chunks are passed on as they arrive. */
 const kept: Traits = { ...plain, streams: true }
 
 const streamed: Traits = { ...plain, streams: true, streamsUpload: true }

@@ -1,4 +1,4 @@
-/** Further ways from nginx to a persistent process: at the root, over TCP, SCGI, HTTP, to one of two. */
+/** More ways from nginx to a persistent process: at the root, over TCP, SCGI, HTTP, to one of two. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -79,7 +79,7 @@ describe.skipIf(!there)('nginx, an upstream of two processes', () => {
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
     })()
-    // nginx closes kept connections of clients when it is told to reload.
+    // nginx closes kept client connections when it reloads.
     const report = await lossRun({
       port: ports[way] as number,
       mount: '',

@@ -1,13 +1,13 @@
-/** The packages and the Node that scripts in a document root need, where the user of the server can read them. */
+/** The packages and the Node that scripts in a document root need, readable by the server's user. */
 
 import { cpSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Links `cgiup` and the frameworks into a directory; copies them where others may not enter the repository. */
+/** Links `cgiup` and the frameworks into a directory; copies them if others may not enter the repository. */
 export function providePackages(repository: string, names: readonly string[], modules: string): void {
   mkdirSync(modules)
   if (othersCanEnter(repository)) {
-    // Node resolves links, so that what a package needs is found where it really lies.
+    // Node resolves links, so that dependencies of a package are found next to its real location.
     symlinkSync(repository, join(modules, 'cgiup'))
     for (const name of names) symlinkSync(join(repository, 'node_modules', name), join(modules, name))
     return
@@ -20,7 +20,7 @@ export function providePackages(repository: string, names: readonly string[], mo
   for (const name of [...dependencies(repository), ...names]) copy(repository, name, modules, done)
 }
 
-/** Puts Node into a directory of programs, where others may not enter the one it lies in. */
+/** Puts Node into a directory of programs, if others may not enter its own directory. */
 export function provideNode(programs: string): void {
   if (othersCanEnter(dirname(process.execPath))) return
   const node = join(programs, 'node')
@@ -31,7 +31,7 @@ export function provideNode(programs: string): void {
   }
 }
 
-/** Servers that root starts become another user, who needs the right to search every directory on the way. */
+/** Servers started by root switch to another user, who needs search permission for every parent directory. */
 function othersCanEnter(directory: string): boolean {
   if (process.getuid?.() !== 0) return true
   for (let at = directory; ; at = dirname(at)) {
@@ -40,7 +40,7 @@ function othersCanEnter(directory: string): boolean {
   }
 }
 
-/** Copies a package with all it needs, flat; what is nested in it comes along. */
+/** Copies a package and all its dependencies into one directory, with those that are nested in it. */
 function copy(repository: string, name: string, modules: string, done: Set<string>): void {
   const source = join(repository, 'node_modules', name)
   if (done.has(name) || !existsSync(source)) return

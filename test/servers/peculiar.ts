@@ -1,4 +1,7 @@
-/** What is hard to get through Apache: uploads without a length over HTTP/2, long headers, long silence, the news that a client left. */
+/**
+ * Cases that are difficult through Apache: HTTP/2 uploads without a length, long headers, long silence,
+ * noticing a client disconnect.
+ */
 
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -9,7 +12,7 @@ import { until } from '../support/processes.js'
 import { request, send } from '../support/request.js'
 import type { Place } from './traits.js'
 
-/** Posts over HTTP/2 without a length, with curl. Gives the reply's body and what it has to be. */
+/** Posts over HTTP/2 without a length, with curl. Returns the reply's body and the expected one. */
 export async function http2Upload(url: string, size: number): Promise<[string, string]> {
   const body = Buffer.alloc(size, 'body ')
   const args = ['-sS', '--http2-prior-knowledge', '-m', '10', '-T', '-', '-X', 'POST', url]
@@ -20,7 +23,7 @@ export async function http2Upload(url: string, size: number): Promise<[string, s
   return [reply, `${size} ${createHash('sha256').update(body).digest('hex')}`]
 }
 
-/** Header fields of 40 KB in all reach the app; as parameters they take several records. */
+/** Header fields of 40 KB in total reach the app; as parameters they take several records. */
 export async function longHeaders(port: number, mount: string): Promise<void> {
   const value = (i: number) => String(i).repeat(8000)
   const headers = Array.from({ length: 5 }, (_, i) => `X-Long-${i}: ${value(i)}`)
@@ -30,19 +33,19 @@ export async function longHeaders(port: number, mount: string): Promise<void> {
   for (let i = 0; i < 5; i++) expect(seen[`x-long-${i}`]).toBe(value(i))
 }
 
-/** The server waits for a silent app no longer than its limit of a second; the app is notified. */
+/** The server waits for a silent app only for its limit of one second; the app is notified. */
 export async function silence(site: Place, port: number, mount: string, status: number): Promise<void> {
   const at = site.docroot.scratch()
   const reply = await request({ port }, { target: `${mount}/-/quiet?at=${at}` })
   expect(reply.status).toBe(status)
   expect(await until(() => existsSync(join(at, 'left')))).toBe(true)
-  // A process that is to end waits for it.
+  // A process that is about to end waits for it.
   writeFileSync(join(at, 'answer'), '')
 }
 
 /**
- * The server writes 64 KiB at a time, and learns that the client has left at the second write to it: so long
- * an app streams on. One that is silent meanwhile is not told.
+ * The server writes 64 KiB at a time, and detects a client disconnect at the second write: until then the app
+ * streams on. A silent app is not notified.
  */
 export async function leaveHeldBack(site: Place, port: number, mount: string): Promise<void> {
   const [silent, streaming] = [site.docroot.scratch(), site.docroot.scratch()]
@@ -56,7 +59,7 @@ export async function leaveHeldBack(site: Place, port: number, mount: string): P
   quiet.close()
   wire.close()
   expect(await until(() => existsSync(join(streaming, 'left')), 15_000)).toBe(true)
-  // A tick has 1000 bytes. Twice as many as there have to be: a busy machine reads late what the app has written.
+  // A tick has 1000 bytes. Allows twice the necessary number: a busy machine reads the app's output late.
   expect(ticks() - before).toBeLessThan(262)
   expect(existsSync(join(silent, 'left'))).toBe(false)
   writeFileSync(join(silent, 'answer'), '')

@@ -1,4 +1,4 @@
-/** Where a script can lie, and what the app sees of its address there. */
+/** Where a script can be, and what the app sees of its URL there. */
 
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
@@ -29,13 +29,13 @@ async function echo(
   )
   expect(reply, site.log()).toMatchObject({ status: 200, complete: true })
   const seen = JSON.parse(reply.text) as Seen
-  // Fetch apps see whole URLs, Node apps targets.
+  // Fetch apps see complete URLs, Node apps targets.
   const origin = app === 'fetch' || app === 'hono' ? 'http://example.org' : ''
   expect(seen).toMatchObject({ mount, url: origin + mount + below, below: origin + below })
   return seen
 }
 
-/** Escapes, repeated slashes and an empty query survive, wherever the server keeps the target. */
+/** Escapes, repeated slashes and an empty query survive if the server keeps the target. */
 const below = '/-/echo//a%20b/%c3%a9/x+y?'
 
 function places(site: () => Site, list: Record<string, (app: AppName) => string | null>): void {
@@ -99,7 +99,7 @@ describe.skipIf(!needs('apache2')).each(['prefork', 'event'] as const)('Apache, 
 
   it('the directory itself is answered by DirectoryIndex', async () => {
     const reply = await request({ port: site().port }, { target: '/plain-express/' })
-    // The app has no page for "/", and says so itself.
+    // The app has no page for "/", and answers 404 itself.
     expect(reply.status).toBe(404)
     expect(reply.text).toContain('Cannot GET /')
   })

@@ -1,4 +1,4 @@
-/** A process that ends in the middle of its replies, seen through real servers. */
+/** A process that ends in the middle of its replies, as seen through real servers. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { request, send } from '../support/request.js'
 import { type ServerProcess, startServer } from '../support/server-process.js'
 import { tempDir } from '../support/temp.js'
 
-/** `/part` never goes on and `/wait` never answers; the others end the process. */
+/** `/part` never continues and `/wait` never answers; the others end the process. */
 const app = `async (request) => {
   const { pathname } = new URL(request.url)
   console.error('begun ' + pathname)
@@ -101,7 +101,7 @@ const startCaddy: Server = async ({ place }) => {
   return port
 }
 
-/** A reply that has begun, when another request ends the process. */
+/** A reply that has begun when another request ends the process. */
 async function cutReply(form: Form, start: Server, mount: string, end: string) {
   const server = await startForm(form, app, { options: { socketMode: 0o666 } })
   const port = await start(server)
@@ -137,7 +137,7 @@ describe.skipIf(!needs('nginx'))('nginx', () => {
 })
 
 describe.skipIf(!needs('caddy'))('Caddy', () => {
-  // Version 2.6 ends a reply of unknown length as if it were whole all the same.
+  // Version 2.6 ends a reply of unknown length as if it were complete.
   it.each(ends)('FastCGI, %s: its log says that the reply is not whole', async (end) => {
     const found = await cutReply(forms.fastcgi, startCaddy, '', end)
     const logged = () => front?.output().includes('aborting with incomplete response')

@@ -9,15 +9,15 @@ import { type AppName, appNames, scripts } from './docroot.js'
 import { environment, type Frame, type Member, type Site, site } from './site.js'
 
 export interface ResponderOptions {
-  /** The app file; its directory is where it runs. */
+  /** The app file; the process runs in its directory. */
   readonly file: string
   readonly listens: Address
   /**
-   * What it speaks on a socket of its own: `cgiup APP --server … --listen …`. Without it spawn-fcgi makes
-   * the socket and starts the file with it as fd 0, where FastCGI, SCGI and HTTP are told apart.
+   * Its protocol on a socket that it opens itself: `cgiup APP --server … --listen …`. Without it spawn-fcgi
+   * opens the socket and starts the file with it as fd 0, where FastCGI, SCGI and HTTP are detected.
    */
   readonly server?: 'fastcgi' | 'scgi' | 'http'
-  /** Further words of the command line of `cgiup`. */
+  /** Further command-line arguments of `cgiup`. */
   readonly args?: readonly string[]
   /** Added to the environment of a server started at boot. */
   readonly env?: NodeJS.ProcessEnv
@@ -27,8 +27,8 @@ export interface Responder extends Member {
   readonly pid: number
   readonly listens: Address
   /**
-   * Ends it with SIGTERM (or another signal) and waits until it is gone.
-   * @throws when it did not exit with 0, had to be killed, or left its socket behind
+   * Ends it with SIGTERM (or another signal) and waits until it has exited.
+   * @throws if it did not exit with 0, had to be killed, or left its socket behind
    */
   stop(signal?: NodeJS.Signals): Promise<string[]>
 }
@@ -56,7 +56,7 @@ export async function startResponder(frame: Frame, options: ResponderOptions): P
   return { pid: server.pid, listens, output: server.output, stop }
 }
 
-/** The server's user can connect to a Unix socket as soon as it is there. */
+/** The server's user can connect to a Unix socket as soon as it exists. */
 function command(frame: Frame, { file, listens, server, args = [] }: ResponderOptions): [string, string[]] {
   if (server === undefined) {
     const socket =
@@ -71,12 +71,12 @@ function command(frame: Frame, { file, listens, server, args = [] }: ResponderOp
   return [cgiup, [file, '--server', server, '--listen', place, ...mode, ...args]]
 }
 
-/** Where the Unix socket of an app is. */
+/** The path of an app's Unix socket. */
 export const socketOf = (frame: Frame, app: string): string => join(frame.run, `${app}.sock`)
 
 /**
- * The five apps, each a process on the Unix socket {@link socketOf}; some 0.8 s on two cores. By default
- * on a socket of spawn-fcgi, so that one process serves FastCGI, SCGI and HTTP.
+ * The five apps, each a process on the Unix socket {@link socketOf}; takes about 0.8 s on two cores. By
+ * default on a socket of spawn-fcgi, so that one process serves FastCGI, SCGI and HTTP.
  */
 export function startResponders(
   frame: Frame,
@@ -109,7 +109,7 @@ export function startSuiteResponders(
   )
 }
 
-/** All or none. */
+/** Starts all or none. */
 export async function startAll(
   starts: readonly (() => Promise<Responder | readonly Responder[]>)[],
 ): Promise<Responder[]> {
@@ -121,7 +121,7 @@ export async function startAll(
   throw failed.reason
 }
 
-/** A web server in front of them; when it does not start, they are stopped. */
+/** A web server in front of them; if it does not start, they are stopped. */
 export async function inFront(
   frame: Frame,
   responders: readonly Member[],

@@ -1,4 +1,4 @@
-/** Processes that end and are restarted while requests come in: none of them is lost. */
+/** Processes that end and are restarted while requests arrive: no request is lost. */
 
 import { describe, expect, it } from 'vitest'
 import { load } from '../fastcgi/load.js'
@@ -20,8 +20,8 @@ const ways = [
   ['closed after each', false],
 ] as const
 /**
- * A process cannot say "no more" on a connection that the server keeps before it closes it: the request that
- * is sent at that very moment is sent again, where the server may do so (docs/deploy-systemd.md).
+ * A process cannot announce that it will close a kept connection: a request sent at that very moment is sent
+ * again, if the server may do so (docs/deploy-systemd.md).
  */
 const again = true
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
@@ -69,7 +69,7 @@ describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
   })
 })
 
-/** Signals one process after the other, each when it serves. */
+/** Signals one process after the other, each once it serves. */
 async function restart(
   path: string,
   output: () => string,

@@ -1,4 +1,4 @@
-/** What Apache, nginx and lighttpd decide to serve is what an app is asked for; an HTTP back end is the control. */
+/** An app gets the request that Apache, nginx and lighttpd decide to serve; an HTTP back end is the control. */
 
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
@@ -9,7 +9,7 @@ import { startApacheServed, startLighttpdServed, startNginxServed } from './site
 async function seen(port: number, target: string, host = 'localhost') {
   const { status, text, error } = await request({ port }, { target, headers: [`Host: ${host}`] })
   expect(error).toBeUndefined()
-  // The pages that servers and we make for errors: their title.
+  // The titles of error pages, by servers and by cgiup.
   const title = /<title>(.*?)<\/title>/.exec(text)?.[1]?.slice(0, 3)
   return `${status} ${title ?? text.split('\n', 1)[0]}`
 }
@@ -21,7 +21,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['PROXY', '/x?a=1', '200 |/x?a=1'],
     ['PROXY', '/admin?a=1', '403 |/denied?e=403'],
     ['PROXY', '/old/x?a=1', '200 |/new/x?via=r&a=1'],
-    // No variable has the new path.
+    // No variable contains the new path.
     ['PROXY', '/p/x?a=1', '200 /p|/x?a=1'],
     ['HTTP', '/admin?a=1', '200 |/denied?e=403'],
     ['HTTP', '/old/x?a=1', '200 |/new/x?via=r&a=1'],
@@ -30,7 +30,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['FRONT', '/go.cgi?/cgi-bin/a.mjs/target?x=1', '200 /cgi-bin/a.mjs|/target?x=1'],
     ['FRONT', '/go.cgi?/pretty?x=1', '200 |/pretty?x=1'],
     ['FRONT', '/page.shtml?outer=1', '200 /cgi-bin/a.mjs|/pi?page=two'],
-    // Refused after a rewrite: REDIRECT_URL is then the path that was refused.
+    // Denied after a rewrite: REDIRECT_URL is then the denied path.
     ['FRONT', '/priv/x?a=1', '403 |/denied?e=403'],
     // A local redirect after a rewrite: REDIRECT_URL is then the script that redirected.
     ['FRONT', '/fine/x?a=1', '200 /cgi-bin/a.mjs|/'],
@@ -59,7 +59,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache', () => {
     ['BELOW', '/closed/x?a=1', '200 /closed|/x?a=1'],
     ['BELOW', '/closed/', '200 /closed|/'],
     ['BELOW', '/closed/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
-    // By its own name it cannot be asked for.
+    // It cannot be requested by its own name.
     ['BELOW', '/closed/app.cgi', '418 /cgi-bin/a.mjs|/teapot?code=403'],
     ['BELOW', '/closed/app.cgi/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
     ['BELOW', '/closed//app%2ecgi/admin/x', '418 /cgi-bin/a.mjs|/teapot?code=403'],
@@ -94,7 +94,7 @@ describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
     ['HTTP', '/page.shtml?outer=1', '200 |/cgi-bin/a.mjs/pi?page=two'],
     ['FRONT', '/x?a=1', '200 |/x?a=1'],
     ['FRONT', '/t2/x?a=1', '200 |/t2/x?q=/t2/x&a=1'],
-    // No variable differs from those of a request for /admin: see RECIPE.
+    // All variables are the same as for a request for /admin: see RECIPE.
     ['FRONT', '/admin?a=1', '403 |/admin?a=1'],
     ['SCGI', '/x?a=1', '200 |/x?a=1'],
     ['SCGI', '/admin?a=1', '403 |/denied.html?e=403'],
@@ -106,7 +106,7 @@ describe.skipIf(!needs('nginx', 'spawn-fcgi'))('nginx', () => {
     ['RECIPE', '/members/x?a=1', '401 401'],
     ['RECIPE', '/accel?a=1', '200 |/files/1?z=2'],
     ['NAMED', '/admin/x?a=1', '403 403 Forbidden'],
-    // The "=" clears the status, and leaves the path: nothing tells that it was refused.
+    // The "=" clears the status but keeps the path: nothing shows that it was denied.
     ['NAMED', '/cleared/x', '200 |/cleared/x'],
     ['TARGET', '/said/x', '401 401'],
     ['TARGET', '/script/x', '401 401'],

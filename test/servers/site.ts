@@ -1,4 +1,4 @@
-/** What every web server of the tests has: a temporary directory, a configuration, free ports of loopback. */
+/** Common part of all web servers in the tests: a temporary directory, a configuration, free loopback ports. */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,17 +13,17 @@ export interface Site {
   /** Directory of logs, sockets and temporary files. */
   readonly run: string
   readonly port: number
-  /** Second port: the same site with streaming switched on, where the server has such a setting. */
+  /** Second port: the same site with streaming enabled, if the server has such a setting. */
   readonly port2: number
   /** Ports where an app of the shared behaviour suite is mounted at the root, at /app and /cgi-bin/app.cgi. */
   readonly suite: { readonly fetch: number; readonly node: number }
-  /** Further ports, by the names that the configuration has for them. */
+  /** Further ports, by their names in the configuration. */
   readonly ports: Readonly<Record<string, number>>
-  /** What the server and the scripts have written as diagnostics. */
+  /** Diagnostics written by the server and the scripts. */
   log(): string
-  /** Gives what is added to those from now on. */
+  /** Returns what is added to those from now on. */
   follow(): () => string
-  /** Stops everything. Names the processes that had to be killed. */
+  /** Stops everything. Returns the names of processes that had to be killed. */
   stop(): Promise<string[]>
 }
 
@@ -39,7 +39,7 @@ export interface Frame {
 /** @param names of further ports: `KEEP` is `@KEEP@` in a template and `site.ports.KEEP` in a test */
 export async function makeFrame(names: readonly string[] = []): Promise<Frame> {
   const run = tempDir('server')
-  // The server gives up root and must still be able to write here.
+  // The server drops root privileges and must still be able to write here.
   chmodSync(run, 0o777)
   const suite = { fetch: await freePort(), node: await freePort() }
   const ports: Record<string, number> = {}
@@ -47,7 +47,9 @@ export async function makeFrame(names: readonly string[] = []): Promise<Frame> {
   return { docroot: makeDocroot(), run, port: await freePort(), port2: await freePort(), suite, ports }
 }
 
-/** Fills the placeholders of a template; all others of config/ are filled beside it, for `include`. */
+/**
+ * Fills in the placeholders of a template; all other files of config/ are written next to it, for `include`.
+ */
 function fill(text: string, frame: Frame, more: Record<string, string> = {}): string {
   const values: Record<string, string | number> = {
     ...frame.ports,
@@ -65,7 +67,7 @@ function fill(text: string, frame: Frame, more: Record<string, string> = {}): st
   return text.replace(/@([A-Z0-9]+)@/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
-/** Writes filled templates where the server can include them. Gives the path of the main one. */
+/** Writes filled-in templates where the server can include them. Returns the path of the main one. */
 export function writeConfig(
   frame: Frame,
   main: string,
@@ -76,7 +78,7 @@ export function writeConfig(
   return join(frame.run, 'config', main)
 }
 
-/** Writes one filled template under another name, for one that is needed several times. */
+/** Writes one filled-in template under another name, for one that is needed several times. */
 export function writePart(frame: Frame, template: string, name: string, more: Record<string, string>): void {
   const directory = join(frame.run, 'config')
   mkdirSync(directory, { recursive: true })
@@ -84,7 +86,7 @@ export function writePart(frame: Frame, template: string, name: string, more: Re
   writeFileSync(join(directory, name), fill(text, frame, more))
 }
 
-/** Only what a server started at boot has: nothing of this process leaks into scripts by accident. */
+/** Only the variables of a server started at boot: nothing of this process leaks into scripts by accident. */
 export function environment(frame: Frame): NodeJS.ProcessEnv {
   return { PATH: frame.docroot.searchPath, LANG: 'C.UTF-8' }
 }

@@ -1,4 +1,4 @@
-/** One request through each server that is installed, in each way in which it reaches an app. */
+/** One request through each installed server, in each way in which it can reach an app. */
 
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -21,7 +21,7 @@ import { startNginxSuite } from './sites/nginx-persistent.js'
 const plain = { target: '/cgi-bin/plain.cgi/a/b', text: 'POST /cgi-bin/plain.cgi /a/b\nxyz' }
 const echo = { target: '/app', text: 'xyz' }
 
-/** A script without Node shows that the server itself is set up right. */
+/** A script without Node shows that the server itself is set up correctly. */
 async function asks({ port, suite, log }: Site, runsScripts: boolean): Promise<void> {
   const asked = { method: 'POST', body: 'xyz' }
   const whole = { status: 200, complete: true }

@@ -1,6 +1,7 @@
 /**
- * Mount path and rest are parts of the path that was asked for, wherever a server cut it. CVE-2026-27590: Caddy up to
- * 2.6 looks for its `split` in a copy in lower case, which may be longer or shorter, and cuts the path itself there.
+ * Mount path and rest are parts of the requested path, wherever a server split it. CVE-2026-27590: Caddy up
+ * to 2.6 searches a lower-case copy for its `split`; the copy may be longer or shorter, but Caddy cuts the
+ * path at that offset.
  */
 
 import { describe, expect, it } from 'vitest'
@@ -9,7 +10,7 @@ import { request } from '../support/request.js'
 import { useSite } from './site.js'
 import { splitters, startSplitters } from './sites/splitters.js'
 
-/** Lower case of another length in UTF-8, or more than one form. */
+/** The lower case has another length in UTF-8, or more than one form. */
 const names = [
   'ȺȺ.php.txt.php',
   'Ⱥ.php',
@@ -27,7 +28,7 @@ const names = [
   'X.PHP',
 ]
 
-/** No UTF-8: overlong, alone, a surrogate, beyond the last character. */
+/** Not UTF-8: overlong, lone byte, surrogate, beyond the last character. */
 const bytes = ['%C0%AE.php', '%E0%80%AF.php', '%C8.php', '%FF%FE.php', '%ED%A0%80.php', '%F4%90%80%80.php']
 
 const rests = ['', '/', '/x', '/ȺȺ.php.txt.php', '/b.php/c', '/%C8/%BA.php', '/a%2Fb']
@@ -54,7 +55,7 @@ describe('a path that a server has cut', () => {
       served++
       const [mount = '', rest = ''] = JSON.parse(text).seen.split('|') as [string, string]
       const path = percentDecode(target)
-      // The root of a mounted app has a slash that its mount path has not.
+      // The root of a mounted app has a slash that its mount path lacks.
       const read = [mount + rest, rest === '/' ? mount : mount + rest].map(percentDecode)
       if (!read.includes(path) || !rest.startsWith('/')) wrong.push({ target, mount, rest })
     }
@@ -63,7 +64,7 @@ describe('a path that a server has cut', () => {
   })
 })
 
-/** Caddy 2.6 breaks the connection where its place is behind the end of the path. */
+/** Caddy 2.6 breaks the connection if that offset is beyond the end of the path. */
 async function ask(port: number, target: string) {
   try {
     const { text } = await request({ port }, { target })

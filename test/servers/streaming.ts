@@ -1,4 +1,4 @@
-/** Replies that come in pieces, and large ones. */
+/** Replies that arrive in chunks, and large ones. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { type Can, named, type Subject } from './traits.js'
 
 const MiB = 1 << 20
 
-/** Lets the app write its next piece. */
+/** Lets the app write its next chunk. */
 function open(directory: string, name: string): void {
   writeFileSync(join(directory, name), '')
 }
@@ -17,7 +17,7 @@ function open(directory: string, name: string): void {
 export function streaming(subject: Subject): void {
   const { site, port, mount, traits } = subject
 
-  /** Reads three pieces, each only let go when the one before it has come. */
+  /** Reads three chunks; each is released only after the previous one has arrived. */
   async function inPieces(asked: RawRequest, at: string, shape: (text: string) => string): Promise<Wire> {
     const wire = await send({ port: port() }, asked)
     for (const [piece, next] of [['one', 'two'], ['two', 'three'], ['three']] as const) {
@@ -55,7 +55,7 @@ export function streaming(subject: Subject): void {
   it('100 MiB to a slow reader', async () => {
     const wire = await send({ port: port() }, { target: `${mount}/-/large`, keep: false })
     await wire.until(() => wire.size > 1000)
-    // The reader stalls until the system's buffers are full and the script has to wait.
+    // The reader stalls until the system's buffers are full and the script must wait.
     wire.pause()
     await new Promise((resolve) => setTimeout(resolve, 150))
     wire.resume()

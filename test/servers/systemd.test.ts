@@ -1,4 +1,4 @@
-/** Sockets of systemd: handed over by systemd-socket-activate, and units checked by systemd-analyze. */
+/** systemd sockets: passed on by systemd-socket-activate, and units checked by systemd-analyze. */
 
 import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { gone, newPath, start } from './launchers/start.js'
 const none = { lost: 0, differences: [] }
 
 describe.skipIf(!needs('systemd-socket-activate'))('systemd-socket-activate', () => {
-  /** The program becomes the app at the first connection; `env` is all that the app has of ours. */
+  /** The program becomes the app at the first connection; `env` is all of our environment that the app gets. */
   const activate = (words: readonly string[], place: string | number) =>
     start('systemd-socket-activate', [...words, '-E', `PATH=${env.PATH}`, app], place)
 
@@ -64,7 +64,7 @@ describe.skipIf(!needs('systemd-analyze'))('the units of the guide', () => {
     mkdirSync(directory)
     copyFileSync(join(configDirectory, 'systemd-app.socket'), join(directory, 'app.socket'))
     const service = readFileSync(join(configDirectory, 'systemd-app.service'), 'utf8')
-    // It looks whether the program is there.
+    // It checks whether the program exists.
     writeFileSync(join(directory, 'app.service'), service.replace('/usr/bin/node', process.execPath))
     const units = ['app.socket', 'app.service'].map((name) => join(directory, name))
     const args = ['verify', '--man=no', '--recursive-errors=no', ...units]

@@ -1,11 +1,14 @@
-/** What a server denies, no app is asked for, however the target is written: raw targets through every front to every kind of app. */
+/**
+ * No app gets a request that a server denies, however the target is written: raw targets through every server
+ * to every type of app.
+ */
 
 import { describe, expect, it } from 'vitest'
 import { request } from '../support/request.js'
 import { useSite } from './site.js'
 import { type App, appNames, type Front, fronts, startMatrix } from './sites/matrix.js'
 
-/** Below /admin in one reading, and elsewhere in another. */
+/** Below /admin in one interpretation, and elsewhere in another. */
 const ambiguous = [
   '/admin//../users',
   '/admin/.//../users',
@@ -39,10 +42,10 @@ const ambiguous = [
   '/%2f%2f/../../admin/x',
 ]
 
-/** Below /admin for everybody; over our own HTTP nobody denies it. */
+/** Below /admin in every interpretation; cgiup's own HTTP denies none of them. */
 const plain = ['/admin', '/admin/x', '/admin?/../pub', '/%61dmin/x', '/admin/..;/pub', '/admin//x']
 
-/** Have one reading. */
+/** Unambiguous targets. */
 const clear = [
   '/wiki/AC%252FDC',
   '/a/b%2Fc',
@@ -55,19 +58,19 @@ const clear = [
   '/x;v=1/y?/../admin',
 ]
 
-/** Servers that turn down a clear one themselves: AllowEncodedSlashes is off. */
+/** Servers that reject an unambiguous one themselves: AllowEncodedSlashes is off. */
 const turnsDown: Partial<Record<Front, readonly string[]>> = {
   cgi: ['/a/b%2Fc'],
   fcgid: ['/a/b%2Fc'],
   proxy: ['/a/b%2Fc'],
 }
 
-/** Those that resolve dot segments before they look at their rules; behind the others they are refused. */
+/** Servers that resolve dot segments before they apply their rules; behind the others the reply is 400. */
 const resolving: readonly Front[] = ['cgi', 'fcgid', 'proxy', 'nginx', 'front', 'lighttpd', 'h2o']
 
 const ownHttp: readonly Front[] = ['production', 'development']
 
-/** A page of an app, or null where another answered. */
+/** A page of an app, or null if something else answered. */
 interface Page {
   readonly app: App
   readonly seen: string
@@ -83,7 +86,7 @@ describe('raw targets', () => {
     return [status, text.startsWith('{"app"') ? JSON.parse(text) : null]
   }
 
-  /** Mount and path as the app has them: `/a`, where all it was asked for is `/a`. */
+  /** Mount and path as the app gets them: `/a` if that is all. */
   const seen = (page: Page | null) => page?.seen.replace('|', '')
 
   describe.each(fronts)('%s', (front) => {

@@ -1,4 +1,7 @@
-/** What Caddy, h2o and HAProxy decide to serve is what an app is asked for; an HTTP back end under the same configuration is the control. */
+/**
+ * An app gets the request that Caddy, h2o and HAProxy decide to serve; an HTTP back end under the same
+ * configuration is the control.
+ */
 
 import { describe, expect, it } from 'vitest'
 import { needs } from '../support/needs.js'
@@ -7,7 +10,7 @@ import { type TargetServer, targetRows } from '../support/targets.js'
 import { useSite } from './site.js'
 import { startCaddyTargets, startH2oTargets, startHaproxyTargets, type TargetsSite } from './sites/targets.js'
 
-/** The path that an app or the control was asked for; undefined where a server answered. */
+/** The path that an app or the control got; undefined if a server answered. */
 async function seen(port: number, target: string) {
   const { status, text, error } = await request({ port }, { target })
   expect(error).toBeUndefined()

@@ -1,16 +1,16 @@
-/** What differs between servers for reasons that are the server's own, with the reason. */
+/** Differences between servers that have their cause in the server, with the reason. */
 
 import type { AppName, Docroot } from './docroot.js'
 
-/** true: it works; else the reason why this server makes it impossible, for the name of the test. */
+/** true: it works; else the reason why it cannot work with this server, for the name of the test. */
 export type Can = true | { readonly not: string }
 
 export interface Traits {
-  /** Replies reach the client piece by piece, as the app writes them. */
+  /** Replies reach the client in chunks, as the app writes them. */
   readonly streams: Can
-  /** Server-sent events do, where other replies do not. Default: as {@link streams}. */
+  /** Server-sent events are streamed even if other replies are not. Default: as {@link streams}. */
   readonly streamsEvents?: Can
-  /** A reply that broke partway does not look whole to the client. */
+  /** A reply that broke partway does not look complete to the client. */
   readonly showsBreak: Can
   /** The same for a reply that had announced its length. */
   readonly showsShort: Can
@@ -19,28 +19,28 @@ export interface Traits {
   /** The app notices a client disconnect before there is a reply. */
   readonly tellsQuietLeave: Can
   /**
-   * How the client leaves: closing the connection, or with a reset on a connection that has been in
-   * use before (lighttpd does not watch one whose first request was there when it was accepted).
+   * How the client disconnects: by closing the connection, or with a reset on a connection that was used
+   * before (lighttpd does not watch one whose first request was there when it was accepted).
    */
   readonly leaveBy: 'close' | 'reset'
   /** An upload reaches the app while it is being sent. */
   readonly streamsUpload: Can
-  /** Uploads without a length are taken. Default true. */
+  /** Uploads without a length are accepted. Default true. */
   readonly takesChunked?: Can
   /** A body of 10 MB and a reply of 10 MB flow at the same time. Default true. */
   readonly echoes?: Can
   /** The app sees no address of the client. */
   readonly hidesClient?: true
-  /** The app's process serves many requests: it lives on when a client leaves. */
+  /** The app's process serves many requests: it survives a client disconnect. */
   readonly persistent?: true
-  /** A reply to a body of 10 MB arrives whole although the app reads none of it. Default true. */
+  /** A reply to a body of 10 MB arrives completely although the app reads none of it. Default true. */
   readonly answersEarly?: Can
 }
 
-/** What the tests need of a running server. */
+/** What the tests need from a running server. */
 export interface Place {
   readonly docroot: Pick<Docroot, 'scratch'>
-  /** What the server and the apps have written as diagnostics. */
+  /** Diagnostics written by the server and the apps. */
   log(): string
 }
 
@@ -49,12 +49,12 @@ export interface Subject {
   readonly site: () => Place
   readonly app: AppName
   readonly port: () => number
-  /** Path where the app is mounted: that of its script, or what the server says. */
+  /** The mount path of the app: that of its script, or as the server sets it. */
   readonly mount: string
   readonly traits: Traits
 }
 
-/** Name of a test whose outcome depends on the server: says why where it does not work. */
+/** Name of a test whose result depends on the server: includes the reason if it does not work. */
 export function named(what: string, can: Can): string {
   return can === true ? what : `cannot: ${what} (${can.not})`
 }

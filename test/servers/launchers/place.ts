@@ -1,4 +1,4 @@
-/** An app file for programs that start one on a socket of theirs, and requests over that socket. */
+/** An app file for programs that start it on a socket that they opened, and requests over that socket. */
 
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { get, Peer } from '../../fastcgi/peer.js'
 import { removeTempDir } from '../../support/temp.js'
 import { repository } from '../docroot.js'
 
-/** Made for the first test: a file whose tests are all skipped leaves nothing. */
+/** Created for the first test: a file whose tests are all skipped leaves nothing behind. */
 export const directory = join(realpathSync(tmpdir()), `launch-${process.pid}-${Date.now()}`)
 
 /** The environment that launchers pass on. */
@@ -18,7 +18,7 @@ export const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, LANG: '
 
 const from = pathToFileURL(join(repository, 'dist/index.js')).href
 
-/** Answers everything, and `/slow` when the file named in its query is there. Says when it has ended. */
+/** Answers every request, and `/slow` once the file named in its query exists. Reports when it has ended. */
 export const app = join(directory, 'app.mjs')
 const source = `#!/usr/bin/env node
 import { appendFileSync, existsSync } from 'node:fs'
@@ -43,7 +43,7 @@ beforeAll(() => {
 })
 afterAll(() => removeTempDir(directory))
 
-/** An app that never comes as far as to serve. It makes a file once it has begun. */
+/** An app that never starts to serve. It creates a file once it has begun. */
 export const loading = (begun: string): string => `#!/usr/bin/env node
 import { writeFileSync } from 'node:fs'
 import { run } from '${from}'
@@ -52,13 +52,13 @@ await new Promise((resolve) => setTimeout(resolve, 60_000))
 await run({ fetch: () => new Response() })
 `
 
-/** How a process ended: its exit code, undefined while it runs and when a signal killed it. */
+/** How a process ended: its exit code; undefined while it runs and if a signal killed it. */
 export function exitOf(pid: number): number | undefined {
   const line = new RegExp(`^${pid} (\\d+)$`, 'm').exec(told('exits'))
   return line === null ? undefined : Number(line[1])
 }
 
-/** All processes that have come as far as to serve, in that order. */
+/** All processes that have started to serve, in that order. */
 export const serving = (): number[] => told('serving').trim().split('\n').filter(Boolean).map(Number)
 
 function told(name: string): string {
@@ -69,7 +69,7 @@ function told(name: string): string {
   }
 }
 
-/** The process that answers a request on a connection of its own. */
+/** The process that answers a request on a new connection. */
 export async function answering(place: string | number): Promise<number> {
   const peer = new Peer(place)
   peer.send(get(1, ['REQUEST_URI', '/'], false))

@@ -1,4 +1,4 @@
-/** Starts launchers, and ends after each test what they have started. */
+/** Starts launchers, and ends everything they have started after each test. */
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ let count = 0
 export const newPath = (name: string) => join(directory, `${name}${++count}`)
 export const gone = (pid: number) => until(() => !isAlive(pid))
 
-/** What a test has started, ended after it. */
+/** What a test has started; ended after it. */
 const started: { pids: number[]; servers: ServerProcess[] } = { pids: [], servers: [] }
 afterEach(async () => {
   for (const server of started.servers.splice(0)) await server.stop()
@@ -46,7 +46,7 @@ async function next(count: number, start: () => Promise<unknown>): Promise<numbe
   return pids
 }
 
-/** A program that starts processes and leaves. Gives the processes. */
+/** A program that starts processes and exits. Returns the processes. */
 export function launch(program: string, args: string[], count = 1): Promise<number[]> {
   return next(count, () => execute(which(program) ?? program, args, { env, cwd: directory, timeout: 10_000 }))
 }
@@ -58,9 +58,9 @@ export const children = (server: ServerProcess) =>
     .map((one) => one.pid)
 
 /**
- * multiwatch with so many processes, all of them serving.
+ * multiwatch with this many processes, all of them serving.
  *
- * @param words `-s TERM`: its default, SIGUSR1, starts Node's debugger in a process that has only just begun
+ * @param words `-s TERM`: its default, SIGUSR1, starts Node's debugger in a process that has just begun
  */
 export async function watch(
   forks: number,
@@ -75,7 +75,10 @@ export async function watch(
   return { place, server: server as ServerProcess, pids }
 }
 
-/** The arguments of python3 for an imitation of systemd with one socket; it says which processes it started. */
+/**
+ * The arguments of python3 for an imitation of systemd with one socket; it reports which processes it
+ * started.
+ */
 export const systemd = (place: string | number, program: string): string[] => [
   join(import.meta.dirname, 'activate.py'),
   `app=${place}`,
@@ -83,7 +86,7 @@ export const systemd = (place: string | number, program: string): string[] => [
   program,
 ]
 
-/** The process that it runs now, and how those before have ended. */
+/** The process that it runs now, and how the earlier ones ended. */
 export function stateOf(output: string): { pid: number; exits: number[] } {
   const pids = [...output.matchAll(/^started (\d+)$/gm)].map((line) => Number(line[1]))
   return {

@@ -6,7 +6,7 @@ import { which } from '../../support/needs.js'
 import { startServer } from '../../support/server-process.js'
 import { environment, makeFrame, root, type Site, site, writeConfig } from '../site.js'
 
-/** What templates of Apache need beyond those of every server. */
+/** Placeholders of Apache templates, in addition to those of every server. */
 const common = {
   MODULES: '/usr/lib/apache2/modules',
   USER: root ? 'User www-data\nGroup www-data' : '',

@@ -25,7 +25,7 @@ import {
   writePart,
 } from '../site.js'
 
-/** Part of the configuration for each app, and the way in that it belongs to. */
+/** The part of the configuration for each app, by the port that it belongs to. */
 const parts = {
   'apache-proxy-fcgi.conf': 'prefix',
   'apache-proxy-fcgi-stream.conf': 'stream',
@@ -55,7 +55,7 @@ const whole = ['fcgi-root', 'fcgi-balancer', 'scgi-root'].map((name) => `apache-
 
 export interface ProxySite extends Site {
   readonly pid: number
-  /** Stops a member, and starts it again when it is asked to. */
+  /** Stops a member, and starts it again on request. */
   restart(member: MemberName): Promise<() => Promise<void>>
 }
 
@@ -83,7 +83,7 @@ function members(frame: Frame, tcp: number, told: number): Members {
 }
 
 /**
- * Each app at its name on PREFIX, STREAM, HANDLER and SCGI; the fetch app at the root on TCP, BALANCED and
+ * Each app under its name on PREFIX, STREAM, HANDLER and SCGI; the fetch app at the root on TCP, BALANCED and
  * SCGIROOT.
  */
 export async function startApacheProxy(): Promise<ProxySite> {
@@ -134,7 +134,7 @@ const startProxy = (frame: Frame, file: string, ports: readonly number[]) =>
     cwd: frame.run,
   })
 
-/** Stops the apps when the server in front of them does not start. */
+/** Stops the apps if the server in front of them does not start. */
 async function behind<S>(apps: readonly Member[], start: () => Promise<S>): Promise<S> {
   try {
     return await start()

@@ -33,7 +33,10 @@ export const rooted: Readonly<Record<AppName, string>> = {
   fastify: 'FASTIFY',
 }
 
-/** Each app at its name on PLAIN and STREAM, and at the root; the fetch app at its name on SPLIT, over TCP. */
+/**
+ * Each app under its name on PLAIN and STREAM, and at the root; the fetch app under its name on SPLIT, over
+ * TCP.
+ */
 export async function startCaddy(): Promise<Site> {
   const frame = await makeFrame([...common, ...Object.values(rooted), 'BACK'])
   for (const app of appNames) {
@@ -56,7 +59,7 @@ function writeRoot(frame: Frame, app: AppName, socket: string): void {
   writePart(frame, 'caddy-site-frame.conf', `site-${app}`, { APP: app, LISTEN })
 }
 
-/** The fetch app at the root of ROOTED, on a socket of whatever starts it. */
+/** The fetch app at the root of ROOTED, on a socket of any launcher. */
 export async function startCaddyBefore(
   start: (frame: Frame, file: string, path: string) => Promise<Member>,
 ): Promise<Site> {
@@ -82,7 +85,7 @@ export async function startCaddySuite(): Promise<Site> {
 
 function caddy(frame: Frame, ports: readonly (number | undefined)[], main = 'caddy-frame.conf') {
   const config = writeConfig(frame, main, [], {})
-  // It would keep its state below HOME.
+  // Otherwise it keeps its state below HOME.
   const env = { ...environment(frame), HOME: frame.run }
   return startServer(which('caddy') ?? 'caddy', ['run', '--adapter', 'caddyfile', '--config', config], {
     listens: ports.map((port) => ({ port: port as number })),

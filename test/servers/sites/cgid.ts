@@ -1,4 +1,4 @@
-/** Apache's mod_cgid runs scripts in a process of its own. */
+/** Apache's mod_cgid runs scripts in a separate process. */
 
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,9 @@ import { until } from '../../support/processes.js'
 import type { ServerProcess } from '../../support/server-process.js'
 import { root } from '../site.js'
 
-/** Apache listens before that process has given its socket to the server's user; until then there is a 503. */
+/**
+ * Apache listens before that process has given its socket to the server's user; until then requests get 503.
+ */
 export async function withCgid(server: ServerProcess, run: string): Promise<ServerProcess> {
   if (await until(() => isUp(run))) return server
   await server.stop()

@@ -20,7 +20,10 @@ export const spawned: Readonly<Record<AppName, string>> = {
   fastify: 'FASTIFY',
 }
 
-/** Each app at its name on CONNECT, told by `--mount`, two also on TCP, told by h2o; each at the root of a port of its own. */
+/**
+ * Each app under its name on CONNECT, with `--mount`, two also on TCP, with the mount path set in h2o; each
+ * also at the root of a separate port.
+ */
 export async function startH2o(): Promise<Site> {
   const listening = ['CONNECT', 'TCP', ...Object.values(spawned)]
   const frame = await makeFrame([...listening, ...overTcp])
@@ -44,7 +47,7 @@ export async function startH2o(): Promise<Site> {
   return inFront(frame, responders, () => h2o(frame, config, listening.map(port)))
 }
 
-/** The shared behaviour suite for one style: one process, as h2o is set to tell the mount paths. */
+/** The shared behaviour suite for one style: one process, with the mount paths set in h2o. */
 export async function startH2oSuite(style: Style): Promise<Site> {
   const frame = await makeFrame()
   const listen = frame.suite[style]

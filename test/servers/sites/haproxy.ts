@@ -24,7 +24,7 @@ import {
 
 const common = ['PLAIN', 'MULTI', 'ROOTED', 'SINGLE']
 
-/** Each app at its name on PLAIN, and on MULTI, over TCP; the fetch app at the root of ROOTED. */
+/** Each app under its name on PLAIN, and on MULTI, over TCP; the fetch app at the root of ROOTED. */
 export async function startHaproxy(): Promise<Site> {
   const frame = await makeFrame([...common, ...appNames])
   for (const app of appNames) {
@@ -45,7 +45,7 @@ export async function startHaproxy(): Promise<Site> {
 
 const listens = (frame: Frame) => common.map((name) => frame.ports[name] as number)
 
-/** The fetch app at the root of ROOTED, and of SINGLE without kept connections, on a socket of whatever starts it. */
+/** The fetch app at the root of ROOTED, and of SINGLE without kept connections, on a socket of any launcher. */
 export async function startHaproxyBefore(
   start: (frame: Frame, file: string, path: string) => Promise<Member>,
 ): Promise<Site> {

@@ -1,4 +1,4 @@
-/** lighttpd in front of persistent processes, those that it starts itself among them. */
+/** lighttpd in front of persistent processes, including those that it starts itself. */
 
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
@@ -66,7 +66,7 @@ async function startLighttpd(
   })
 }
 
-/** lighttpd once the apps are there that it does not start itself; all or none. */
+/** Starts lighttpd once the apps that it does not start itself are running; all or none. */
 async function startBoth(
   frame: Frame,
   apps: Promise<Responder[]>,
@@ -83,7 +83,7 @@ async function startBoth(
 }
 
 /**
- * Each app at its name: on the first port, STREAM and BOTH processes that lighttpd has started; on SOCKET
+ * Each app under its name: on the first port, STREAM and BOTH processes that lighttpd has started; on SOCKET
  * and SCGI those of spawn-fcgi.
  */
 export async function startLighttpdPersistent(): Promise<Site> {

@@ -1,4 +1,7 @@
-/** Every front with /admin denied by the server, and three apps behind each: a fetch app, Express, and Express with `app.use('/admin')`. */
+/**
+ * Every web server with /admin denied, and three apps behind each: a fetch app, Express, and Express with
+ * `app.use('/admin')`.
+ */
 
 import { join } from 'node:path'
 import { which } from '../../support/needs.js'
@@ -11,7 +14,7 @@ const apps = { fetch: 'fetch.mjs', express: 'express.cjs', mounted: 'mounted.cjs
 export type App = keyof typeof apps
 export const appNames = Object.keys(apps) as App[]
 
-/** The program of each front; null: our own HTTP. `front`: a front controller by try_files. */
+/** The program of each server; null: cgiup's own HTTP. `front`: a front controller by try_files. */
 const programs = {
   cgi: 'apache2',
   fcgid: 'apache2',
@@ -41,7 +44,7 @@ export interface MatrixSite extends Site {
 
 const nameOf = (front: Front, app: App) => `${front.toUpperCase()}-${app}`
 
-/** One process an app on a Unix socket serves all servers but CGI, mod_fcgid and HTTP. */
+/** One process per app on a Unix socket serves all servers except CGI, mod_fcgid and HTTP. */
 export async function startMatrix(): Promise<MatrixSite> {
   const names = fronts.flatMap((front) => appNames.map((app) => nameOf(front, app)))
   const frame = await makeFrame([...names, 'SPARE'])
@@ -77,7 +80,7 @@ function startFronts(frame: Frame, portOf: PortOf, program: Program): Promise<Me
     main: `matrix-${program}-frame.conf`,
     values: {},
     ports: own.flatMap((front) => appNames.map((app) => portOf(front, app))),
-    // The others include them.
+    // Included by the others.
     ...(program === 'haproxy' && { parts: appNames.map((app) => `haproxy-${app}`) }),
   })
 }

@@ -27,10 +27,10 @@ import {
 /** A part of the configuration, with the values of its placeholders. */
 type Part = readonly [template: string, values?: Record<string, string>]
 
-/** What a server on a port has, by the name of the port. */
+/** The contents of a server block, by the name of its port. */
 type Ways = Readonly<Record<string, readonly Part[]>>
 
-/** Writes the configuration. `upstream` has no port: it is for all. */
+/** Writes the configuration. `upstream` has no port: it is shared. */
 function configure(frame: Frame, ways: Ways): string {
   for (const [way, parts] of Object.entries(ways)) {
     for (const [at, [template, values = {}]] of parts.entries())
@@ -50,7 +50,7 @@ async function startNginx(frame: Frame, ways: Ways): Promise<ServerProcess> {
   return startServer(which('nginx') ?? 'nginx', args, { listens, env: environment(frame), cwd: run })
 }
 
-/** nginx once the apps are there; all or none. */
+/** Starts nginx once the apps are running; all or none. */
 async function startBoth(frame: Frame, ways: Ways, apps: Promise<Responder[]>): Promise<Site> {
   const responders = await apps
   try {
@@ -61,7 +61,7 @@ async function startBoth(frame: Frame, ways: Ways, apps: Promise<Responder[]>): 
   }
 }
 
-/** Each app at its name, on a port for each way: PLAIN, KEEP, STREAM, SCGI. */
+/** Each app under its name, on one port per protocol and setting: PLAIN, KEEP, STREAM, SCGI. */
 export async function startNginxPersistent(): Promise<Site> {
   const frame = await makeFrame(['PLAIN', 'KEEP', 'STREAM', 'SCGI'])
   const forEach = (template: string): Part[] =>
@@ -77,8 +77,8 @@ export async function startNginxPersistent(): Promise<Site> {
 }
 
 /**
- * Apps at the root: ROOT with fastcgi_params over TCP, KEEP the same with kept connections, FILES behind try_files, SCGI, PROXY. Each is a
- * process of `cgiup` with a socket of its own; FILES and SCGI limit uploads.
+ * Apps at the root: ROOT with fastcgi_params over TCP, KEEP the same with kept connections, FILES behind
+ * try_files, SCGI, PROXY. Each is a `cgiup` process with a separate socket; FILES and SCGI limit uploads.
  */
 export async function startNginxRoots(app: 'fetch.mjs' | 'express.cgi'): Promise<Site> {
   const frame = await makeFrame(['ROOT', 'KEEP', 'FILES', 'SCGI', 'PROXY', 'BACK', 'BACKSCGI'])

@@ -26,7 +26,7 @@ const args: Readonly<Record<Program, (config: string, frame: Frame) => string[]>
 export interface ProgramOptions {
   /** The template. */
   readonly main: string
-  /** Values of its placeholders, beyond those of every server. */
+  /** Values of its placeholders, in addition to those of every server. */
   readonly values: Readonly<Record<string, string>>
   readonly ports: readonly number[]
   /** Further files, for HAProxy. */
@@ -46,7 +46,7 @@ export function startProgram(frame: Frame, program: Program, options: ProgramOpt
   })
 }
 
-/** All of them, or none: apps behind them are stopped too when one does not start. */
+/** Starts all of them, or none: if one does not start, the apps behind them are stopped too. */
 export async function startPrograms(
   starts: readonly (() => Promise<Member>)[],
   apps: readonly Member[],

@@ -1,4 +1,7 @@
-/** Apache, nginx and lighttpd that serve another path than the one that was sent, with an HTTP back end as the control. */
+/**
+ * Apache, nginx and lighttpd serving a path other than the requested one, with an HTTP back end as the
+ * control.
+ */
 
 import { chmodSync, copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -15,7 +18,10 @@ const here = dirname(fileURLToPath(import.meta.url))
 const fixtures = join(here, '../../fixtures/served')
 const config = join(here, '../config')
 
-/** The app under every name that it is asked by; the process behind FastCGI and SCGI is another file of its kind. */
+/**
+ * The app under every name by which it is called; behind FastCGI and SCGI the process runs another file of
+ * that type.
+ */
 function placeApps(frame: Frame): string {
   const directory = join(frame.docroot.path, 'served')
   cpSync(fixtures, directory, { recursive: true })
@@ -36,7 +42,7 @@ function placeApps(frame: Frame): string {
   return app
 }
 
-/** What an HTTP back end is asked for. */
+/** The request that an HTTP back end gets. */
 async function startControl(): Promise<Member & { readonly port: number }> {
   const server = createServer((req, res) => res.end(`|${req.url}\n`))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -51,8 +57,8 @@ async function startControl(): Promise<Member & { readonly port: number }> {
 type Values = Record<string, string>
 
 /**
- * @param start the web server, once the apps and the control are there
- * @param targets values of the option `target`: an app with each, besides the one that has none
+ * @param start starts the web server, once the apps and the control are running
+ * @param targets values of the option `target`: an app for each, besides the one without it
  */
 async function startServed(
   names: readonly string[],

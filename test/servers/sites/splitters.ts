@@ -1,4 +1,4 @@
-/** Servers that cut a path into SCRIPT_NAME and PATH_INFO, each in its way, in front of one fetch app. */
+/** Servers that split a path into SCRIPT_NAME and PATH_INFO, each in its own way, in front of one fetch app. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,10 @@ import { makeFrame, type Site, site } from '../site.js'
 import { type Program, startProgram, startPrograms } from './program.js'
 import { placeTargetApps } from './targets.js'
 
-/** Caddy's `split`, its php_fastcgi, fastcgi_split_path_info, lighttpd's and h2o's extensions, Apache's search for a file. */
+/**
+ * Caddy's `split`, its php_fastcgi, fastcgi_split_path_info, lighttpd's and h2o's extensions, Apache's file
+ * lookup.
+ */
 const programs = {
   CADDY: 'caddy',
   CADDYPHP: 'caddy',

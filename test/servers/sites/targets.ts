@@ -1,4 +1,7 @@
-/** Caddy, h2o and HAProxy that serve another request than the one that was sent, with an HTTP back end as the control. */
+/**
+ * Caddy, h2o and HAProxy serving a request other than the one that was sent, with an HTTP back end as the
+ * control.
+ */
 
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs'
 import { createServer } from 'node:http'
