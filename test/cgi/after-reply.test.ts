@@ -1,4 +1,4 @@
-/** What was scheduled before the reply, or by it, happens before the process ends: log lines, mostly. */
+/** Callbacks scheduled before or by the reply run before the process ends: mostly log lines. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ async function run(app: string, more: Variables = {}): Promise<Output & { note: 
   return { ...output, note: note() }
 }
 
-/** Lines that begin with cgiup: and the request. */
+/** Lines that begin with "cgiup:" and the request. */
 const ours = (stderr: string) => stderr.split('\n').filter((line) => /^cgiup: GET \/app\.cgi\/x: /.test(line))
 
 describe('errors of frameworks reach the log', () => {
@@ -104,7 +104,7 @@ describe('a line of 300 kB to a log reader that is slow', () => {
     const pieces: Buffer[] = []
     child.stdout?.on('data', (piece: Buffer) => pieces.push(piece))
     await once(child.stdout as NodeJS.ReadableStream, 'end')
-    // The reply has ended for the web server; the log has not been read yet.
+    // For the web server the reply has ended; the log has not been read yet.
     expect(Buffer.concat(pieces).length).toBeGreaterThan(0)
     let log = ''
     child.stderr?.on('data', (text) => {
@@ -132,7 +132,7 @@ describe('within a bound', () => {
   })
 })
 
-/** A log file that is a named pipe which nobody reads. */
+/** A log file that is a named pipe without a reader. */
 async function withPipe(app: string, more: Variables) {
   const NOTE = join(tempDir('after-reply'), 'pipe')
   expect(spawnSync('mkfifo', [NOTE]).status).toBe(0)

@@ -142,7 +142,7 @@ describe('an app that fails', () => {
     const out = await run('never')
     expect(out.head).toMatch(/^Status: 500 Internal Server Error\r\n/)
     expect(out.stderr).toContain('waits for something that never happens')
-    // 13 is what Node says of an unsettled await at the top.
+    // Node's exit code 13: an unsettled top-level await.
     expect([1, 13]).toContain(out.code)
   })
 

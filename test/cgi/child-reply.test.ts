@@ -108,7 +108,7 @@ describe('a streamed reply', () => {
     })
     await until(() => asked > 0)
     await sleep(100)
-    // What the socket and one piece in flight hold, and no more.
+    // At most what the socket and one chunk in flight hold.
     expect(asked).toBeLessThan(8)
     const bytes = await collect(child.stdout)
     expect(split(bytes).body.equals(pattern(40 * mebibyte))).toBe(true)

@@ -102,7 +102,7 @@ describe('the body is read', () => {
 })
 
 describe('RFC 3875 4.2: no more than CONTENT_LENGTH is read', () => {
-  /** What is left in the file after the script; the offset of the descriptor is shared with it. */
+  /** What the script leaves unread in the file; both share the offset of the descriptor. */
   async function left(app: string, more: Variables): Promise<string> {
     const file = join(tempDir('stdin'), 'body')
     writeFileSync(file, 'abcdefghij')
@@ -173,7 +173,7 @@ describe('a web server that sends the whole body before it reads the reply (mod_
   })
 
   it('over true pipes', async () => {
-    // The script's reply goes into a file that is read when the body has been taken.
+    // The script's reply goes into a file that is read after the whole body was accepted.
     const file = join(tempDir('stdin'), 'body')
     writeFileSync(file, pattern(3 * mebibyte))
     const out = await runPiped(
@@ -227,7 +227,7 @@ describe('a body that the app leaves', () => {
 
   it('the reply does not wait for it', async () => {
     const child = start(variables('ignore', post(1000)))
-    // The end of stdout comes while the body is still to be sent.
+    // stdout ends before the whole body was sent.
     expect(split(await collect(child.stdout)).body.toString()).toBe('not read')
     child.stdin?.end(pattern(1000))
     expect(await once(child, 'exit')).toEqual([0, null])
@@ -248,7 +248,7 @@ describe('a body that the app leaves', () => {
     const child = start(variables('ignore', post(1000, { OPTIONS: JSON.stringify({ drainMs: 50 }) })))
     const out = await outputOf(child)
     expect(out.body.toString()).toBe('not read')
-    // A thread is stuck in a read, which nothing but a signal ends.
+    // A thread is blocked in a read, which only a signal ends.
     expect(out.signal).toBe('SIGTERM')
   })
 

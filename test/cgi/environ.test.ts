@@ -7,11 +7,11 @@ import { script, variables } from './script-process.js'
 
 const exec = promisify(execFile)
 
-/** The variables as the script sees them, when it is started by execve() with just these bytes. */
+/** The variables as the script sees them if execve() starts it with exactly these bytes. */
 async function seen(entries: readonly string[]): Promise<{ list: string[]; proxy: string | null }> {
   const base = Object.entries(variables('environment')).map(([name, value]) => `${name}=${value}`)
   const block = [...base, ...entries].map((entry) => Buffer.from(entry, 'latin1').toString('hex'))
-  // Perl, for the one call that no shell and no Node offers: an environment with repeats and raw bytes.
+  // Perl, because neither a shell nor Node can pass an environment with repeats and raw bytes.
   const program = `
     my $number = { x86_64 => 59, aarch64 => 221 }->{(POSIX::uname())[4]} or exit 77;
     my @env = map { pack 'H*', $_ } @ARGV[2..$#ARGV];

@@ -11,7 +11,7 @@ interface Parsed {
   rest: string
 }
 
-/** The head that comes out of every cut of the input; what follows it must be the tail. */
+/** The head, identical for every way to split the input; the bytes after it must be the tail. */
 function parse(input: string, options?: HeadParserOptions): ProgramHead {
   const results = splits(input).map((split) => {
     const { head, rest } = feed(split.pieces, options)
@@ -35,7 +35,7 @@ function feed(pieces: readonly Uint8Array[], options?: HeadParserOptions): Parse
   return parser.end()
 }
 
-/** The error that comes out of every cut of the input. */
+/** The error, identical for every way to split the input. */
 function refusal(input: string, options?: HeadParserOptions): ProgramError {
   const errors = splits(input, '').map((split) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * RFC 3875, script side: a test for each thing that a script must, must not, should or may do, named
- * after its clause. What concerns the reply head alone is in head.test.ts.
+ * RFC 3875, script side: a test for each thing that a script must, must not, should or may do, named after
+ * its clause. head.test.ts covers the reply head.
  */
 
 import { spawn } from 'node:child_process'
@@ -13,7 +13,7 @@ import { outputOf, run, script, start, type Variables, variables } from './scrip
 
 const post: Variables = { REQUEST_METHOD: 'POST' }
 
-/** What the script leaves of a file that it got as stdin. */
+/** The part of a file that the script, which got it as stdin, leaves unread. */
 async function unread(app: string, content: string, more: Variables): Promise<string> {
   const file = join(tempDir('rfc'), 'stdin')
   writeFileSync(file, content)

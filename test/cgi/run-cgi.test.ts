@@ -15,7 +15,7 @@ interface Run extends CgiResult {
   stderr: string
 }
 
-/** Runs a handler over streams of our own and gives all that came out. */
+/** Runs a handler over our own streams and returns all output. */
 async function go(
   app: (exchange: Exchange) => Reply | Promise<Reply>,
   options: Partial<RunCgiOptions> = {},
@@ -184,7 +184,7 @@ describe('runCgi()', () => {
       handler((x) => ok(echo(x))),
       { env: post(300_000), stdin, stdout, readAheadBytes: 50_000 },
     )
-    // Nobody reads stdout before the whole body was taken.
+    // stdout is not read before the whole body was accepted.
     for (let at = 0; at < 300_000; at += 1000)
       if (!stdin.write(pattern(300_000).subarray(at, at + 1000))) await once(stdin, 'drain')
     const pieces: Buffer[] = []

@@ -23,7 +23,7 @@ describe('shellWord', () => {
             decode(word) === null ? 'latin1' : 'utf8',
           ),
         })
-        // A substitution loses line ends at its end: the one thing a word for people does not keep.
+        // A command substitution loses trailing line ends: the only thing that the word does not preserve.
         expect(out.toString('latin1').replace(/\n*\.$/, '')).toBe(text.replace(/\n+$/, ''))
       }),
       { numRuns: runs(60) },

@@ -11,7 +11,7 @@ export const script = fileURLToPath(new URL('../fixtures/child/script.mjs', impo
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** The environment of a GET; nothing of ours but PATH. */
+/** The environment of a GET; of our own variables only PATH. */
 export function variables(app: string, more: Variables = {}): NodeJS.ProcessEnv {
   const env: Record<string, string | undefined> = {
     PATH: process.env.PATH,
@@ -53,7 +53,7 @@ export async function collect(stream: Readable | null | undefined): Promise<Buff
   return Buffer.concat(pieces)
 }
 
-/** Everything a process says, up to its end. */
+/** The whole output of a process. */
 export async function outputOf(child: ChildProcess, stdout: Readable | null = child.stdout): Promise<Output> {
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   const [bytes, stderr, [code, signal]] = await Promise.all([collect(stdout), collect(child.stderr), ended])
@@ -66,7 +66,7 @@ export function split(bytes: Buffer): { bytes: Buffer; head: string; body: Buffe
   return { bytes, head: bytes.toString('latin1', 0, at + 4), body: bytes.subarray(at + 4) }
 }
 
-/** One request over a pair of sockets, as Node gives to children. */
+/** One request over a socket pair, as Node gives to child processes. */
 export function run(app: string, more: Variables = {}, body?: string | Buffer): Promise<Output> {
   const length =
     body === undefined ? {} : { REQUEST_METHOD: 'POST', CONTENT_LENGTH: String(Buffer.byteLength(body)) }
@@ -77,8 +77,8 @@ export function run(app: string, more: Variables = {}, body?: string | Buffer): 
 }
 
 /**
- * Over true pipes, by way of a shell: `input | script | output`. The exit status of the script is what
- * a shell says of it: 128 + signal when it was killed.
+ * Over real pipes, through a shell: `input | script | output`. The exit status of the script is that reported
+ * by a shell: 128 + signal if it was killed.
  */
 export async function runPiped(app: string, more: Variables, input: string, output: string): Promise<Output> {
   const command = `${input} | { "$NODE" "$SCRIPT"; echo "exit status $?" >&2; } | ${output}`
@@ -88,7 +88,7 @@ export async function runPiped(app: string, more: Variables, input: string, outp
   return { ...result, code: Number(status), stderr: result.stderr.replace(/exit status \d+\n/, '') }
 }
 
-/** One socket as stdin and stdout, as mod_cgid gives. Our end is `socket`. */
+/** One socket as stdin and stdout, as with mod_cgid. Our end is `socket`. */
 export async function startShared(env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; socket: Socket }> {
   const path = join(tempDir('shared'), 'socket')
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true })

@@ -6,7 +6,7 @@ import { runs } from '../support/runs.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Gives its bytes in pieces of the asked or of its own size, each one a turn later. */
+/** Yields its bytes in chunks of the requested or of a fixed size, one per turn. */
 class Bytes implements ByteSource {
   drainable = true
   readonly asked: number[] = []
@@ -40,7 +40,8 @@ async function all(body: Stdin): Promise<Buffer> {
 
 async function ahead(body: Stdin, until: () => boolean): Promise<void> {
   body.readAhead(true)
-  // Files are written in threads: turns of the event loop are not a measure, only the test's own time limit is.
+  // Files are written in threads, so turns of the event loop do not matter; only the test's time limit
+  // applies.
   while (!until()) await turn()
   body.readAhead(false)
 }
@@ -115,7 +116,7 @@ describe('Stdin', () => {
     await ahead(body, () => body.ended)
     if (fits) expect((await all(body)).length).toBe(200_000)
     else await expect(all(body)).rejects.toMatchObject({ code: 'REQUEST_SPOOL_FULL', status: 413 })
-    // Either way nothing is left that the web server would wait for.
+    // Either way nothing is left for which the web server would wait.
     expect(body.ended).toBe(true)
   })
 

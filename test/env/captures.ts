@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { Environment } from '../../src/env/environment.js'
 
-/** What the client sent, computed from its bytes: what a translator should find. */
+/** What the client sent, computed from its bytes: the expected result of the translator. */
 export interface Oracle {
   readonly method: string
   readonly url: string
@@ -20,7 +20,7 @@ export interface Oracle {
     readonly length: number
     readonly framing: string
     readonly complete: boolean
-    /** Only of bodies up to 1 KB. */
+    /** Only for bodies up to 1 KB. */
     readonly base64?: string
   }
   readonly remote_addr: string
@@ -30,7 +30,7 @@ export interface Oracle {
   readonly server_port: number
 }
 
-/** A FastCGI record, base64; of a long STDIN record only what is around its content. */
+/** A FastCGI record, base64; for a long STDIN record only its beginning and end. */
 type RecordedRecord = string | readonly [header: string, padding: string]
 
 export interface RecordedRequest {
@@ -57,7 +57,7 @@ export const recordings: readonly Recording[] = readdirSync(directory)
   .sort()
   .map((name) => JSON.parse(gunzipSync(readFileSync(new URL(name, directory))).toString()) as Recording)
 
-/** The variables that a server handed over in one recorded request. */
+/** The variables that a server sent in one recorded request. */
 export function environmentOf(request: RecordedRequest): Environment {
   const { kind, received } = request
   if (kind === 'fastcgi') return new Environment(decodePairs(paramsOf(received as readonly RecordedRecord[])))
@@ -106,9 +106,9 @@ function decodeNetstring(bytes: Buffer): string[] {
 /** What a server sent over a connection for one request. */
 export interface Sent {
   readonly bytes: Buffer
-  /** The body as sent on; other bytes than the recorded ones where it is longer than 1 KB. */
+  /** The body as sent; filled with other bytes than the recorded ones if it is longer than 1 KB. */
   readonly body: Buffer
-  /** The server sent all that it announced: it did not break off because the client had left. */
+  /** The server sent everything that it announced: it did not stop because the client disconnected. */
   readonly whole: boolean
 }
 
@@ -142,6 +142,6 @@ function sentNetstring({ received, expected }: RecordedRequest): Sent {
   return { bytes: Buffer.concat([head, body]), body, whole: complete }
 }
 
-/** Bytes in place of those that were not kept. */
+/** Placeholders for bytes that were not kept. */
 const filler = (length: number): Buffer =>
   createHash('shake256', { outputLength: length }).update('body').digest()

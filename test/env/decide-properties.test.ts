@@ -1,4 +1,4 @@
-/** Whatever the variables say: nothing throws, and what an app gets is one path, of one reading, below its mount path. */
+/** For any variables: nothing throws, and an app gets one unambiguous path, below its mount path. */
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -74,7 +74,7 @@ test('any variables of a target', () => {
       expect(request.mount === '' || request.mount[0] === '/').toBe(true)
       for (const odd of ['#', '\0']) expect(request.path).not.toContain(odd)
       expect(isReadAsOne(request.path)).toBe(true)
-      // Only what a server is known to have resolved.
+      // Only if the server is known to have resolved it.
       if (hasDotSegment(request.path)) expect(shown(env) || serverOf(env).resolvesDots).toBe(true)
     }),
     { numRuns: runs(5000) },

@@ -49,7 +49,7 @@ describe('what servers do in their own way', () => {
       0,
       '|/denied',
     ],
-    // HAProxy writes what it decides into REQUEST_URI.
+    // HAProxy writes the path that it serves into REQUEST_URI.
     [{ ...haproxy, REQUEST_URI: '/dir/', SCRIPT_NAME: '/dir/index.html' }, 'as-sent', 0, '|/dir/'],
   ])('%j', (env, row, refused, sees) => {
     expect(read(env as Record<string, string>)).toMatchObject({ row, refused, ...(sees && { sees }) })
@@ -109,7 +109,8 @@ describe('one reading', () => {
       // Nothing shows that it was resolved.
       expect(read({ REQUEST_URI: target }).refused).toBe(400)
       expect(read({ REQUEST_URI: target, SCRIPT_NAME: '', PATH_INFO: '' }).refused).toBe(400)
-      // A front controller's variables show nothing of it: the server is known, or it is not served.
+      // The variables of a front controller do not show it: either the server is known, or the request is
+      // refused.
       const front = { REQUEST_URI: target, SCRIPT_NAME: '/index.mjs' }
       expect(read({ ...front, SERVER_SOFTWARE: 'nginx/1.22.1', DOCUMENT_URI: '/index.mjs' }).refused).toBe(0)
       expect(read({ ...front, ...haproxy }).refused).toBe(400)
@@ -193,7 +194,7 @@ describe('nginx says in DOCUMENT_URI that it has not left the path', () => {
   test.each([
     [{ SCRIPT_NAME: '/mnt' }, '/mnt/x y', 'as-sent'],
     [{ SCRIPT_NAME: '/mnt/x y', PATH_INFO: '/mnt/x%20y?q=1' }, '/mnt/x y', 'as-sent'],
-    // Another path is asked for on purpose.
+    // Another path is requested on purpose.
     [{ SCRIPT_NAME: '/auth' }, '/mnt/x y', 'other-path'],
     [{ SCRIPT_NAME: '/mnt', PATH_INFO: '/auth' }, '/mnt/x y', 'rewritten'],
     [{ SCRIPT_NAME: '/mnt' }, '/denied', 'other-path'],
@@ -256,7 +257,7 @@ describe('an Authorizer is asked for what is to be served', () => {
     [{ ...lighttpd, REDIRECT_URI: '/index.cgi' }, '|/pub/x?q=1'],
     [{ ...lighttpd, REDIRECT_STATUS: '404', REDIRECT_URI: '/private/nf' }, '|/private/nf'],
     [{ ...apache, SCRIPT_FILENAME: '/www/pub/x' }, '|/pub/x?q=1'],
-    // What would be PATH_INFO is missing there.
+    // The part that would be PATH_INFO is missing there.
     [{ ...apache, SCRIPT_FILENAME: '/www/pub' }, '|/pub/x?q=1'],
     [{ ...apache, SCRIPT_FILENAME: '/www/private/x' }, '|/private/x?q=1'],
     [{ ...apache, SCRIPT_FILENAME: '/www/pub/index.cgi' }, '|/pub/x?q=1'],

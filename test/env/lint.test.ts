@@ -24,7 +24,9 @@ const list = (variables: Readonly<Record<string, string | undefined>>) =>
 
 type Changes = Readonly<Record<string, string | undefined>>
 
-/** For each rule a change to the clean environment that breaks it, and only it but for what is named. */
+/**
+ * For each rule, a change to the clean environment that violates that rule, and no other except those listed.
+ */
 const broken: Readonly<Record<string, readonly [Changes, ...(readonly string[])]>> = {
   'missing-gateway-interface': [{ GATEWAY_INTERFACE: undefined }],
   'missing-query-string': [{ QUERY_STRING: undefined }],
@@ -123,7 +125,7 @@ test('a long value is cut in the message', () => {
   expect(finding?.seen.length).toBeLessThan(150)
 })
 
-/** Of plain GET requests only: what each server breaks always. */
+/** Only for plain GET requests: the rules that each server always violates. */
 const always: Readonly<Record<string, readonly string[]>> = {
   'apache-cgid-event-scriptalias': [],
   'apache-proxyscgi-proxypass-prefix': [

@@ -1,9 +1,9 @@
-/** What the servers of the recordings destroy, with the reason. */
+/** Information that the recorded servers destroy, with the reason. */
 import { readFileSync } from 'node:fs'
 
-/** Where the server itself destroyed what an application should have seen. */
+/** The server itself destroyed information that an application should have. */
 export interface Loss {
-  /** Beginnings of mode names. */
+  /** Prefixes of mode names. */
   readonly modes: readonly string[]
   /** `*`: many, if not all. */
   readonly requests: readonly string[]
@@ -15,7 +15,7 @@ export const losses: readonly Loss[] = JSON.parse(
   readFileSync(new URL('../fixtures/captures/losses.json', import.meta.url), 'utf8'),
 )
 
-/** Losses that a configured mount path makes good. */
+/** Losses that a configured mount path repairs. */
 export const isMountOnly = (loss: Loss) => loss.requests.includes('*') && loss.fields.includes('mount')
 
 export const lossOf = (mode: string, request: string, field: string): Loss | undefined =>

@@ -119,7 +119,7 @@ const rewritten: Case[] = [
   { how: 'another path altogether', uri: '/old', script: '/app.cgi', info: '/new', mount: '' },
 ]
 
-/** h2o sends the whole path as PATH_INFO, and SCRIPT_NAME as `setenv` has it. */
+/** h2o sends the whole path as PATH_INFO, and SCRIPT_NAME as set by `setenv`. */
 const told: Case[] = [
   { how: 'the mount path itself', uri: '/app', script: '/app', info: '/app', more: h2o, mount: '/app' },
   { how: 'a slash', uri: '/app/', script: '/app', info: '/app/', more: h2o, mount: '/app' },

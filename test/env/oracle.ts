@@ -3,7 +3,7 @@ import type { CgiRequest } from '../../src/env/request.js'
 import { walk } from '../../src/env/walk.js'
 import type { Oracle } from './captures.js'
 
-/** One property in which the request read from the environment is not the one that was sent. */
+/** One property in which the request derived from the environment differs from the one that was sent. */
 export interface Deviation {
   readonly field: string
   readonly wanted: string
@@ -49,13 +49,13 @@ function checkMount(
     check('rest', request.rest, oracle.path_info_raw)
     return
   }
-  // The oracle compares text; `//app/y` and `/%61pp/y` reach the mount point all the same.
+  // The oracle compares text; `//app/y` and `/%61pp/y` also reach the mount point.
   const resolved = (path: string) => `/${walk(path, true).segments.join('/')}`
   const below = `${resolved(oracle.path_raw)}/`.startsWith(`${mountPoint}/`) && oracle.path_raw[0] === '/'
   check('mount', below ? resolved(request.mount) : request.mount, below ? mountPoint || '/' : '')
 }
 
-/** The length that the body may be reported to have; null: unknown. */
+/** The body length that may be reported; null: unknown. */
 function lengths(oracle: Oracle): Value[] {
   const sent = oracle.headers.find(([name]) => name.toLowerCase() === 'content-length')
   if (oracle.body.framing === 'none') return [0]

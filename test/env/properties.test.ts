@@ -169,7 +169,7 @@ describe('a target and a mount path', () => {
     )
   })
 
-  // Anything worse than linear does not end within the time of a test.
+  // Anything worse than linear exceeds the time limit of a test.
   test('a hostile path is resolved in time that grows with its length only', () => {
     const steps = '/a/../%2e%2e//.'.repeat(200_000)
     const env = new Environment(['SCRIPT_NAME', '/app', 'PATH_INFO', '/b', 'REQUEST_URI', steps])

@@ -14,7 +14,7 @@ const haproxy = { SERVER_SOFTWARE: 'HAProxy 2.6.12' }
 const caddy = { SERVER_SOFTWARE: 'Caddy/v2.6.2' }
 const h2o = { SERVER_SOFTWARE: 'h2o/2.2.5' }
 
-/** For each repair the few variables that it is for. */
+/** For each repair, a few variables that trigger it. */
 const examples: Readonly<Record<RepairName, Readonly<Record<string, string>>>> = {
   'lighttpd-query-rewritten': { REQUEST_URI: '/?%61', SCRIPT_NAME: '', PATH_INFO: '/', QUERY_STRING: 'a' },
   'fragment-in-target': { REQUEST_URI: '/app/x#y', SCRIPT_NAME: '/app', PATH_INFO: '/x' },

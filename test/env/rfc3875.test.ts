@@ -5,8 +5,8 @@ import { translate } from '../../src/env/request.js'
 import { type ScriptFacts, scriptEnv } from '../../src/env/script-env.js'
 
 /**
- * What RFC 3875 asks of the host's variables, clause by clause. test/host and test/cgi have what it
- * asks of processes and replies.
+ * The requirements of RFC 3875 for the host's variables, clause by clause. Those for processes and replies
+ * are in test/host and test/cgi.
  */
 function host(http: Partial<HttpFacts> = {}, script: Partial<ScriptFacts> = {}): Environment {
   const facts: HttpFacts = {

@@ -71,7 +71,7 @@ test('each trait is one of a server, and of not all', () => {
   }
 })
 
-/** The rows of tables that name the variable, the lint that asks for it, and the one that makes it. */
+/** The table rows that name the variable, the lint that checks it, and the module that sets it. */
 const mentions = ['env/build.ts', 'env/server.ts', 'env/table.ts', 'lint/environment-rules.ts']
 
 test('only server.ts decides by SERVER_SOFTWARE', () => {

@@ -14,7 +14,7 @@ test('every meta-variable of RFC 3875 section 4.1 has its clause', () => {
 })
 
 test('every variable that a recorded server sent is in the table', () => {
-  // What the recorder put into the servers' own environment, to see it leak.
+  // Put into the servers' own environment by the recorder, to detect leaks.
   const planted = new Set(['MYVAR', 'SERVER_ENV_MARKER', 'HOME', 'LANG'])
   const unknown = new Set<string>()
   for (const request of recordings.flatMap((recording) => recording.requests)) {
@@ -57,7 +57,7 @@ function view(request: CgiRequest): string {
   return JSON.stringify({ ...first, ...second, remotePort, serverAddress })
 }
 
-/** Requests and values in which a variable has a say. */
+/** Requests and values for which a variable matters. */
 const bases: readonly (readonly string[])[] = [
   [],
   ['REQUEST_URI', '/a/b'],
@@ -84,7 +84,7 @@ describe('what becomes part of the request is what the row says', () => {
   test.each(metaVariables.filter((row) => !row.name.endsWith('*')))(
     '$name: "$request"',
     ({ name, request }) => {
-      // AUTH_TYPE has a say only where REMOTE_USER is not believed without it.
+      // AUTH_TYPE matters only if REMOTE_USER is not trusted without it.
       expect(hasSay(name)).toBe(request !== '' || name === 'AUTH_TYPE')
     },
   )

@@ -1,4 +1,7 @@
-/** Variables of real servers that served another request than the one that was sent; the servers themselves are in test/servers. */
+/**
+ * Variables of real servers that served a request other than the one sent; the servers themselves are in
+ * test/servers.
+ */
 
 import { describe, expect, test } from 'vitest'
 import { decide } from '../../src/env/decide.js'
@@ -14,7 +17,7 @@ describe.each(servers)('%s', (server) => {
     if (refused) return expect(`${refused.status}`).toBe(app)
     const { pathname, search } = new URL(request.relativeUrl)
     expect(`${request.mount}|${pathname}${search}`).toBe(app)
-    // Where the server does not set the status of its error page, the app's reply has it.
+    // If the server does not set the status of its error page, the app's reply gets it.
     expect(decision.status).toBe(env.REDIRECT_STATUS === undefined ? 0 : status)
   })
 })

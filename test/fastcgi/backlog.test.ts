@@ -13,7 +13,7 @@ import { text } from './serving.js'
 import { readAnswers } from './wire.js'
 
 const LIMIT = 200_000
-/** What one read, and the replies to it, may add. */
+/** How much one read, and the replies to it, may add. */
 const ONE_READ = 2_000_000
 
 const cleanups: (() => unknown)[] = []
@@ -50,7 +50,7 @@ const unread = async (handler: Handler) => {
   }
 }
 
-/** Writes as long as the other side takes it, at most so often; returns whether it stopped. */
+/** Writes as long as the peer accepts it, up to a maximum; returns whether it stopped. */
 const writeUntilStuck = async (socket: Socket, textOf: (i: number) => string, most: number) => {
   for (let i = 0; i < most; i++) {
     if (!socket.write(textOf(i), 'latin1')) {
@@ -69,7 +69,7 @@ const slow = record(99, 0).repeat(8000)
 
 const never: Handler = () => new Promise(() => {})
 const large: Handler = () => text('x'.repeat(10_000))
-// Some two dozen fit into one read.
+// About two dozen fit into one read.
 const padded = ['HTTP_X', 'x'.repeat(2500)]
 
 test.each<[string, Handler, (i: number) => string]>([

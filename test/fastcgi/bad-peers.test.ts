@@ -1,4 +1,4 @@
-/** Peers that break the protocol: one line that says what was wrong at which byte, and nothing else. */
+/** Peers that violate the protocol: one line that says what was wrong at which byte, and no other output. */
 import { describe, expect, test } from 'vitest'
 import { headerText, RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, record, stdinEnd } from './peer.js'
@@ -93,7 +93,7 @@ const broken: [name: string, bytes: string, said: string, at: number][] = [
 
 describe('broken FastCGI', () => {
   test.each(broken)('%s', async (_, bytes, said, at) => {
-    // A reply that never comes: the request must not end the connection by itself.
+    // A reply that is never sent: the request must not end the connection by itself.
     const { peer, log } = await serve(() => new Promise(() => {}))
     const p = peer()
     p.send(bytes)

@@ -1,4 +1,4 @@
-/** Sockets are read into one buffer: what is kept of a chunk has to be a copy. */
+/** Sockets are read into one shared buffer: kept data must be a copy. */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -32,7 +32,7 @@ test('pieces of a body that an app keeps are still the same after other requests
     const text = Buffer.concat(kept[i] as Uint8Array[]).toString('latin1')
     expect(text === String.fromCharCode(97 + i).repeat(size)).toBe(true)
   }
-  // Large pieces have memory of their own, so that they can be transferred (Body.owned).
+  // Large chunks have separate memory, so that they can be transferred (Body.owned).
   const large = (kept.flat() as Uint8Array[]).filter((piece) => piece.length >= 4096)
   expect(new Set(large.map((piece) => piece.buffer)).size).toBe(large.length)
   for (const peer of peers) peer.socket.destroy()
@@ -46,7 +46,7 @@ test('a large body comes whole, however its records are cut: most of it is read 
   const service = new Service(async ({ stdin }) => {
     const pieces: Uint8Array[] = []
     for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) {
-      // As a stream of bytes does with what it was given.
+      // A byte stream transfers its chunks like this.
       pieces.push(piece.length < 4096 ? piece.slice() : transferred(piece))
     }
     const hash = createHash('sha256').update(Buffer.concat(pieces)).digest('hex')
@@ -56,7 +56,7 @@ test('a large body comes whole, however its records are cut: most of it is read 
   const server = createWireServer((wire) => new Connection(wire, service)).listen(join(dir, 's'))
   await once(server, 'listening')
   const peer = new Peer(join(dir, 's'))
-  // Whole records, records with padding, the largest and the smallest that get a read of their own, small ones.
+  // Whole records, padded records, the largest and the smallest that get a separate read, small ones.
   const lengths = [65528, 65528, 65535, 65535, 30_000, 29_999, 1, 40_001, 65_528, 65_528, 7, 32_768, 65_535]
   for (const id of [1, 2]) {
     let body = ''
@@ -67,7 +67,7 @@ test('a large body comes whole, however its records are cut: most of it is read 
       text += record(5, id, content, (i * 37) % 256)
     }
     text += stdinEnd(id)
-    // In steps that fit no record, then all at once.
+    // In steps that match no record, then all at once.
     const step = id === 1 ? 50_021 : text.length
     for (let at = 0; at < text.length; at += step) {
       peer.send(text.slice(at, at + step))

@@ -1,4 +1,4 @@
-/** Clients that others wrote call our responder: fastcgi-client of npm, cgi-fcgi of libfcgi. */
+/** Third-party clients against our responder: fastcgi-client from npm, cgi-fcgi from libfcgi. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
@@ -99,7 +99,7 @@ describe('fastcgi-client', () => {
   })
 })
 
-/** Runs `cgi-fcgi -bind`: a CGI script whose input and variables go to a FastCGI process. */
+/** Runs `cgi-fcgi -bind`: a CGI script that forwards its input and variables to a FastCGI process. */
 const cgiFcgi = async (path: string, env: Record<string, string>, body = '') => {
   const program = which('cgi-fcgi') as string
   const child = spawn(program, ['-bind', '-connect', path], { env, stdio: 'pipe' })

@@ -14,12 +14,12 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
 })
 
-/** What comes back for a request of which a part arrives just before the reply. */
+/** The reply to a request of which a part arrives just before the reply. */
 const ask = async (before: string, late: string, after = '') => {
   const body = 'x'.repeat(60_000)
   let sendLate = () => {}
   const service = new Service(async () => {
-    // It is in the kernel, and nobody has read it, when the reply goes out.
+    // When the reply is sent, this part is in the kernel, unread.
     sendLate()
     return text(body)
   })

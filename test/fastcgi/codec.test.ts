@@ -26,7 +26,7 @@ const whole = (id: number, list: string[], stdin = '') =>
   (stdin ? record(RecordType.STDIN, id, stdin) : '') +
   record(RecordType.STDIN, id)
 
-/** What a connection makes of some text, pieces of one stream joined. */
+/** The events and replies for some text; chunks of one stream are joined. */
 const converse = (text: string, cuts: number[] = []) => {
   const log: string[] = []
   let sent = ''
@@ -66,7 +66,7 @@ const converse = (text: string, cuts: number[] = []) => {
   return { log, sent, error, idle: responder.idle }
 }
 
-/** Whole, byte by byte, and cut in two everywhere: the same every time. */
+/** Whole, byte by byte, and split in two at every position: always the same result. */
 const everyWay = (text: string) => {
   const once = converse(text)
   expect(

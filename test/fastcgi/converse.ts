@@ -1,4 +1,4 @@
-/** Bytes through the responder without IO: what it tells and what it answers. */
+/** Sends bytes through the responder without IO: records its events and replies. */
 import { RequestError } from '../../src/core/errors.js'
 import { Responder, type ResponderOptions, type ResponderRequest } from '../../src/fastcgi/codec/responder.js'
 
@@ -13,7 +13,7 @@ export const options: ResponderOptions = {
 }
 
 export interface Conversation {
-  /** Events in order; the pieces of a stream count by what they are in all, told at its end. */
+  /** Events in order; the chunks of a stream are joined, and reported at its end. */
   readonly events: readonly string[]
   /** Answers, Latin-1. */
   readonly sent: string
@@ -22,14 +22,14 @@ export interface Conversation {
   readonly idle: boolean
 }
 
-/** A responder that records its events, to be fed piece by piece. */
+/** A responder that records its events, to be fed in chunks. */
 class Listener {
   readonly events: string[] = []
   sent = ''
   readonly responder: Responder
   readonly #streams = new Map<ResponderRequest, { stdin: string; data: string }>()
 
-  /** @param ends an empty STDIN record ends the stream at once: mod_fcgid sends some too early */
+  /** @param ends an empty STDIN record ends the stream immediately: mod_fcgid sends some too early */
   constructor(given: Partial<ResponderOptions> = {}, ends = true) {
     const take =
       (stream: 'stdin' | 'data') => (r: ResponderRequest, chunk: Uint8Array, from: number, to: number) => {
@@ -78,12 +78,12 @@ class Listener {
     return streams
   }
 
-  /** A request is over, and its id free, when all its streams have ended. */
+  /** A request is over, and its id free, once all its streams have ended. */
   #over(request: ResponderRequest): void {
     if (request.stdinEnded && request.dataEnded) this.responder.finish(request)
   }
 
-  /** What is unfinished. */
+  /** Incomplete requests. */
   get open(): string[] {
     return [...this.#streams].flatMap(([{ id }, { stdin, data }]) =>
       stdin === '' && data === '' ? [] : [`${id} ${JSON.stringify([stdin, data])}`],
@@ -91,7 +91,7 @@ class Listener {
   }
 }
 
-/** @param cuts places at which the bytes are cut, in any order */
+/** @param cuts positions at which the bytes are split, in any order */
 export const converse = (
   bytes: Uint8Array,
   cuts: readonly number[] = [],
@@ -104,7 +104,7 @@ export const converse = (
   try {
     let at = 0
     for (const cut of [...places, bytes.length]) {
-      // A copy that is wiped afterwards: nothing may be kept of it.
+      // A copy that is wiped afterwards: the responder must not keep any of it.
       const chunk = Uint8Array.prototype.slice.call(bytes, at, cut)
       listener.responder.push(chunk)
       chunk.fill(0xff)

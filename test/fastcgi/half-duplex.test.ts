@@ -20,7 +20,7 @@ describe('nginx sends no more of a body once the reply has begun', () => {
     const { peer } = await serve(copy, { maxUnreadBytes: 20_000 })
     const p = peer()
     p.send(begin(1) + params(1, [...nginx, 'CONTENT_LENGTH', '500000']) + stdin(1, 'x'.repeat(400_000)))
-    // Another request on the connection is answered: what came before it has been read.
+    // Another request on the connection is answered, so everything before it has been read.
     p.send(begin(2, 1, 1) + params(2, head) + stdinEnd(2))
     await p.ended(2)
     expect(p.answer(1).stdout).toBe('')

@@ -1,4 +1,4 @@
-/** Large and streamed replies: memory that is used again, back-pressure, callbacks. */
+/** Large and streamed replies: reused memory, back-pressure, callbacks. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'

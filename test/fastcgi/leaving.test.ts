@@ -53,10 +53,10 @@ describe('a reply before the body has come', () => {
     p.socket.allowHalfOpen = true
     const ended = new Promise((resolve) => p.socket.once('end', resolve))
     p.send(begin(1) + params(1, ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '300000']))
-    // nginx sends no more of the body from here on, and waits for the end.
+    // nginx stops sending the body here, and waits for the end.
     await ended
     expect(p.answer(1)).toMatchObject({ protocolStatus: 0, body: 'enough' })
-    // Others do: they must not meet a reset.
+    // Other servers continue: they must not get a reset.
     p.send(stdin(1, 'x'.repeat(300_000)))
     expect(p.closed).toBe(false)
     p.send(stdinEnd(1))
@@ -82,7 +82,7 @@ describe('replies that break', () => {
     await p.close()
     expect(p.answer(1)).toMatchObject({ protocolStatus: undefined, stdoutEnded: false })
     expect(p.answer(1).body).toBe('some')
-    // nginx takes the end of the connection for the end of the reply; at this record it breaks off.
+    // nginx takes the end of the connection for the end of the reply; at this record it aborts.
     expect(p.answer(1).types.at(-1)).toBe(RecordType.ABORT_REQUEST)
     expect(log.join()).toContain('cut off after 4 bytes')
   })
@@ -99,7 +99,7 @@ describe('replies that break', () => {
     const { peer } = await serve(await toHandler(app))
     const p = peer()
     p.send(get(1))
-    // Only before anything was sent there may be another reply.
+    // Only if nothing was sent yet can there be another reply.
     const { status } = await p.ended(1).catch(() => p.answer(1))
     expect(p.closed || status === '500').toBe(true)
   })

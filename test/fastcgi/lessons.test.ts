@@ -1,4 +1,4 @@
-/** Bugs of other responders, each with the number of SPEC's bug history, as tests of this one. */
+/** Regression tests for bugs of other responders, each with its number in SPEC's bug history. */
 import { describe, expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
 import type { App } from '../../src/app/types.js'
@@ -91,7 +91,7 @@ describe('what reaches the app', () => {
       expect(p.answer(1)).toMatchObject({ status: '200', body: '' })
       return performance.now() - began
     })
-    // It would be a second.
+    // Otherwise it would take a second.
     expect(time).toBeLessThan(950)
   })
 })

@@ -1,4 +1,6 @@
-/** The life of a request: what comes first, who waits for whom, who is notified when the client disconnects. */
+/**
+ * The life of a request: the order of events, what waits for what, and notifications of a client disconnect.
+ */
 import { describe, expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
 import type { App } from '../../src/app/types.js'
@@ -53,7 +55,7 @@ describe('a reply before the body', () => {
   })
 })
 
-/** How a client leaves. */
+/** How a client disconnects. */
 const leavings: [name: string, leave: (p: Peer) => void][] = [
   ['the connection is closed', (p) => p.socket.end()],
   ['the connection breaks', (p) => p.socket.destroy()],
@@ -127,7 +129,7 @@ describe.each(leavings)('the client leaves: %s', (_, leave) => {
       await entered[at]?.passed
       leave(p)
       await until(() => service.running === 0 && service.connections.size <= 1)
-      // The rejection goes through a few promises.
+      // The rejection passes through several promises.
       await new Promise((resolve) => setTimeout(resolve, 20))
       expect(log).toEqual([])
     }
@@ -176,7 +178,7 @@ describe('back-pressure', () => {
     p.send(get(1))
     await until(() => made > 65536)
     let before = -1
-    // Until nothing more is made while others are served.
+    // Until no more requests are created while others are served.
     while (before !== made) {
       before = made
       for (let i = 0; i < 5; i++) {

@@ -1,4 +1,4 @@
-/** Each limit: what crosses it, and exactly what happens then (docs/fastcgi.md). */
+/** Each limit: what exceeds it, and exactly what happens then (docs/fastcgi.md). */
 import { describe, expect, test } from 'vitest'
 import { encodePairs } from '../../src/fastcgi/codec/params.js'
 import { RecordType } from '../../src/fastcgi/codec/record.js'
@@ -52,7 +52,7 @@ describe('limits of what is sent', () => {
     for (let sent = 0; sent < size; sent += 32768) p.socket.write(piece)
     p.send(stdinEnd(1))
     await until(() => queue() > 256 << 10)
-    // Others are served meanwhile, and nothing more is taken.
+    // Other requests are served meanwhile, and no more data is accepted.
     for (let i = 1; i < 4; i++) {
       const q = peer()
       q.send(begin(1) + record(RecordType.ABORT_REQUEST, 1))
@@ -178,7 +178,7 @@ describe('limits of how many', () => {
   test('1200 connections at a time', async () => {
     const { peer, service } = await serve(() => text('hello'), { maxConnections: 2000 })
     const peers = []
-    // Fewer at once than the kernel keeps waiting.
+    // Fewer at once than the kernel's accept queue holds.
     for (let batch = 0; batch < 6; batch++) {
       for (let i = 0; i < 200; i++) peers.push(peer())
       await until(() => service.connections.size === peers.length)
@@ -238,7 +238,7 @@ describe('limits of time', () => {
         requestTimeoutMs: 1,
         onError: async () => {
           pages++
-          // Longer than two looks at the time limits.
+          // Longer than two checks of the time limits.
           await new Promise((resolve) => setTimeout(resolve, 1200))
           return text('page', 503)
         },

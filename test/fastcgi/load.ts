@@ -1,7 +1,7 @@
-/** Many requests to a FastCGI socket, as web servers send them, of which none may be lost. */
+/** Sends many requests to a FastCGI socket, as web servers do; none may be lost. */
 import { get, Peer, post } from './peer.js'
 
-/** An app that says which request it answers; `run` comes before it. */
+/** An app that names the request it answers; `run` comes before it. */
 export const loadApp = `await run({
   async fetch(request) {
     const text = request.method + new URL(request.url).search + ' ' + (await request.text())
@@ -14,16 +14,16 @@ export interface Load {
   /** Path of a Unix socket, or a TCP port on 127.0.0.1. */
   readonly place: string | number
   readonly method?: 'GET' | 'POST'
-  /** How many; 2000 by default, or as many as fit in until `until` is settled. */
+  /** How many requests; by default 2000, or as many as fit in until `until` is settled. */
   readonly requests?: number
   readonly until?: Promise<unknown>
-  /** How many at a time, each on a connection of its own; 16 by default. */
+  /** How many concurrent requests, each on a separate connection; 16 by default. */
   readonly concurrency?: number
   /** Connections serve one request after the other (FCGI_KEEP_CONN). Default true. */
   readonly kept?: boolean
   /**
-   * A GET on a connection that has served before, and is closed without a byte of the reply, is sent again on
-   * a new one, as nginx and HAProxy do: the server cannot say "no more" before it closes. Default false.
+   * Send a GET again on a new connection, as nginx and HAProxy do, if a used connection is closed without a
+   * byte of the reply: the server cannot announce the close. Default false.
    */
   readonly again?: boolean
 }
@@ -43,7 +43,7 @@ export interface LoadReport {
 
 const lengths = [0, 1, 100, 8192, 20_000, 65_535, 70_000]
 
-/** Sends them and compares each reply with what was asked. A lost one is not sent again. */
+/** Sends them and compares each reply with its request. A lost one is not sent again. */
 export async function load(options: Load): Promise<LoadReport> {
   const { until, requests = until ? Number.POSITIVE_INFINITY : 2000, concurrency = 16 } = options
   const report: LoadReport = { sent: 0, lost: 0, differences: [], connections: 0, again: 0, pids: new Map() }
@@ -55,7 +55,7 @@ export async function load(options: Load): Promise<LoadReport> {
   const client = async () => {
     let peer: Peer | undefined
     while (report.sent < requests && !over) {
-      // A server notices a connection that was closed with the last reply, and takes another one.
+      // A server notices that a connection was closed with the last reply, and uses another one.
       await new Promise((resolve) => setImmediate(resolve))
       if (peer === undefined || peer.closed) {
         peer = new Peer(options.place)
@@ -69,7 +69,7 @@ export async function load(options: Load): Promise<LoadReport> {
   return report
 }
 
-/** One request; true when the connection can take the next. */
+/** One request; true if the connection can be reused. */
 async function ask(peer: Peer, report: LoadReport, options: Load, number = report.sent++): Promise<boolean> {
   const { method = 'GET', kept = true } = options
   const before = peer.bytes
@@ -100,7 +100,7 @@ async function ask(peer: Peer, report: LoadReport, options: Load, number = repor
     if (report.differences.length < 10) report.differences.push(`${method} ${number}: ${fault}`)
   }
   if (kept && fault === undefined) {
-    // A server looks whether the connection was closed behind the reply before it sends more there.
+    // A server checks whether the connection was closed after the reply before it sends more there.
     await turn()
     await turn()
     return !peer.socket.readableEnded

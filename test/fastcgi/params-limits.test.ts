@@ -1,4 +1,4 @@
-/** Parameters over their limits: an answer where one is possible, a close where it is not (docs/fastcgi.md). */
+/** Parameters over their limits: a reply if one is possible, else a close (docs/fastcgi.md). */
 import { describe, expect, test } from 'vitest'
 import { encodePairs } from '../../src/fastcgi/codec/params.js'
 import { RecordType } from '../../src/fastcgi/codec/record.js'
@@ -10,7 +10,7 @@ const answered = (what: string) =>
     new RegExp(`^fastcgi: ${what} \\(record at byte \\d+\\); the request is answered with 431\n$`),
   )
 
-/** Serves what never is to be reached by a request over the limits. */
+/** A server whose handler must never get a request over the limits. */
 const guarded = async (limits: Parameters<typeof serve>[1]) => {
   const seen: string[] = []
   const server = await serve(({ env }) => {

@@ -1,4 +1,4 @@
-/** A web server's side of a FastCGI connection for tests: sends what the test gives it, keeps what comes. */
+/** A web server's side of a FastCGI connection for tests: sends what the test passes, records what arrives. */
 import { connect, type Socket } from 'node:net'
 import { encodePairs } from '../../src/fastcgi/codec/params.js'
 import { headerText, RecordReader, RecordType } from '../../src/fastcgi/codec/record.js'
@@ -32,11 +32,11 @@ export const post = (id: number, body: string, more: readonly string[] = [], kee
   stdin(id, body) +
   stdinEnd(id)
 
-/** What came back for one request id. */
+/** The reply to one request id. */
 export class Answer {
   stdout = ''
   stderr = ''
-  /** The empty STDOUT record came. */
+  /** The empty STDOUT record arrived. */
   stdoutEnded = false
   /** Set by END_REQUEST. */
   appStatus: number | undefined
@@ -61,7 +61,7 @@ export class Peer {
   #content = ''
   #changed: (() => void)[] = []
 
-  /** @param allowHalfOpen the end of the other side is not a reason to end this one */
+  /** @param allowHalfOpen the end of the other side does not end this side */
   constructor(path: string | number, allowHalfOpen = false) {
     const place = typeof path === 'number' ? { port: path, host: '127.0.0.1' } : { path }
     this.socket = connect({ ...place, allowHalfOpen })
@@ -93,7 +93,7 @@ export class Peer {
     return answer
   }
 
-  /** Waits until something holds, looking at each arrival. */
+  /** Waits until a condition holds, checked whenever data arrives. */
   async until(holds: () => boolean): Promise<void> {
     while (!holds()) {
       if (this.closed) throw new Error('the connection was closed before')

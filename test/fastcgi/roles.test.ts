@@ -11,7 +11,7 @@ import { readAll, readBody, serve, text } from './serving.js'
 const AUTHORIZER = 2
 const FILTER = 3
 
-/** Lets those in who have the ticket. */
+/** Allows clients that have the ticket. */
 const door: App = {
   fetch(request, _env, { gateway }) {
     if (gateway.role !== 'authorizer') return new Response('a page')
@@ -30,7 +30,7 @@ describe('FCGI 1.0 section 6.3: Authorizer', () => {
     p.send(ask(1, ['HTTP_X_TICKET', 'valid']))
     const answer = await p.ended(1)
     expect(answer.status).toBe('200')
-    // The Headers class makes names small; variables have capital letters.
+    // The Headers class lower-cases names; variables have capital letters.
     expect(answer.stdout).toContain('\r\nVariable-VISITOR: anna\r\nVariable-VISITS: 3\r\n')
     expect(answer.body).toBe('')
   })

@@ -1,4 +1,4 @@
-/** A FastCGI server in this process for tests, and handlers that many of them use. */
+/** An in-process FastCGI server for tests, and handlers that many of them use. */
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
@@ -47,7 +47,7 @@ export const serve = async (handler: Handler, options: ServiceOptions = {}) => {
   return { stop, peer, log, service, path }
 }
 
-/** Something that a test lets happen. */
+/** An event that a test triggers. */
 export const gate = () => {
   let open!: () => void
   const passed = new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ import { echo, gate, readAll, serve, text } from './serving.js'
 
 const hello: Handler = () => text('hello')
 
-/** Answers each request when the test lets it. */
+/** Answers each request when the test allows it. */
 const held = () => {
   const gates = new Map<string, ReturnType<typeof gate>>()
   const of = (name: string) => {
@@ -232,7 +232,7 @@ describe('FCGI 1.0 section 6.2', () => {
     expect((await p.ended(2)).body).toBe('0')
     p.send(stdinEnd(1))
     expect((await p.ended(1)).body).toBe('0')
-    // A server that never ends STDIN is answered all the same.
+    // A server that never ends STDIN gets a reply too.
     p.send(begin(3, 1, 1) + params(3, ['REQUEST_METHOD', 'GET']))
     expect((await p.ended(3)).body).toBe('null')
   })

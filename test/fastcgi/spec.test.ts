@@ -12,14 +12,14 @@ import { echo, serve, text } from './serving.js'
 /** Shows one variable. */
 const show: Handler = ({ env }) => text(Buffer.from(env.get('X') ?? 'none', 'latin1'))
 
-/** A pair with the lengths written as a test wants them. */
+/** A pair with lengths encoded as the test requires. */
 const long = (length: number) =>
   String.fromCharCode((length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255)
 
 const asked = (id: number, names: readonly string[]) =>
   record(RecordType.GET_VALUES, id, encodePairs(names.flatMap((name) => [name, ''])))
 
-/** Answers to management records have id 0. */
+/** Replies to management records have id 0. */
 const managed = async (peer: Peer, count = 1): Promise<string> => {
   const answer = peer.answer(0)
   await peer.until(() => answer.types.length >= count)

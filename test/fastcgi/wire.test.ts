@@ -1,6 +1,5 @@
 /**
- * Are the tests' own client and reader right? PHP's FastCGI responder, which has nothing in common with
- * ours, understands the one and is understood by the other.
+ * Checks the tests' own client and reader against PHP's FastCGI responder, which shares no code with ours.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -51,7 +50,7 @@ describe.skipIf(!needs('php-cgi'))('PHP understands what our tests send', () => 
     return replies[0] as WireReply
   }
 
-  /** What the script tells: hexadecimal names and values. */
+  /** The script's output: hexadecimal names and values. */
   const told = ({ stdout }: WireReply): Map<string, string> => {
     const text = stdout.toString('latin1')
     const lines = text

@@ -1,6 +1,6 @@
 /**
- * What a FastCGI responder sent, read strictly as FastCGI 1.0 says it must be, without the product's own
- * code. Everything that a web server could stumble over is an Error.
+ * Parses the output of a FastCGI responder strictly by FastCGI 1.0, without the product's own code.
+ * Everything that could break a web server is an Error.
  */
 
 export interface WireRecord {
@@ -24,15 +24,15 @@ export interface WireAnswers {
   readonly replies: readonly WireReply[]
   /** GET_VALUES_RESULT and UNKNOWN_TYPE. */
   readonly management: readonly WireRecord[]
-  /** Ids whose reply began and did not end. */
+  /** Ids whose reply has begun but not ended. */
   readonly open: readonly number[]
-  /** Bytes of a record that is not there to its end. */
+  /** Bytes of an incomplete record. */
   readonly rest: number
 }
 
 const [END_REQUEST, STDOUT, STDERR, GET_VALUES_RESULT, UNKNOWN_TYPE] = [3, 6, 7, 10, 11]
 
-/** Cuts bytes into records. */
+/** Splits bytes into records. */
 export function wireRecords(bytes: Buffer): { readonly records: WireRecord[]; readonly rest: number } {
   const records: WireRecord[] = []
   let at = 0
@@ -59,8 +59,8 @@ interface Open {
 }
 
 /**
- * @param isPhp PHP leaves out the end of STDOUT
- * @throws Error that says what breaks the protocol
+ * @param isPhp PHP omits the end of STDOUT
+ * @throws Error that describes the protocol violation
  */
 export function readAnswers(bytes: Buffer, isPhp = false): WireAnswers {
   const { records, rest } = wireRecords(bytes)

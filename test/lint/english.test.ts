@@ -1,6 +1,6 @@
 /**
- * Plain English: phrases at which a native reader stops have no place in comments, messages, test titles and
- * documents. A hit is reported with its file, line and the phrase to use.
+ * Plain English: comments, messages, test titles and documents must not contain phrases that confuse native
+ * readers. A hit is reported with its file, line and the replacement.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Spaces in a pattern also match a line break inside a comment. */
+/** A space in a pattern also matches a line break inside a comment. */
 const phrases: readonly [not: string, but: string, pattern: RegExp, example: string][] = [
   [
     'is no X',
@@ -84,7 +84,7 @@ const phrases: readonly [not: string, but: string, pattern: RegExp, example: str
   ],
 ]
 
-/** Written data, and words that are not ours to choose. */
+/** Data files, and words that others chose. */
 const isOurs = (path: string) =>
   /\.(?:ts|mts|js|mjs|cjs|md|sh|py|pl)$/.test(path) &&
   !path.startsWith('test/fixtures/captures/') &&
@@ -94,7 +94,7 @@ const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { c
   .split('\n')
   .filter(isOurs)
 
-/** A phrase may go on in the next line of a comment or paragraph: line breaks become spaces, one for one. */
+/** A phrase may continue on the next line of a comment or paragraph: each line break becomes one space. */
 function flat(text: string): string {
   return text.replace(/\n[ \t]*(?:\*(?!\/)|\/\/)?[ \t]*/g, (gap) =>
     gap.replace(/./gs, '\0').replace('\0', ' '),
@@ -105,7 +105,7 @@ function hitsIn(path: string): string[] {
   const text = readFileSync(`${root}${path}`, 'utf8')
   const squeezed = flat(text)
   const plain = squeezed.replaceAll('\0', '')
-  /** The offset in the file of each character that is left. */
+  /** The file offset of each remaining character. */
   const offsets: number[] = []
   for (let at = 0; at < squeezed.length; at++) if (squeezed[at] !== '\0') offsets.push(at)
   return phrases.flatMap(([not, but, pattern]) =>

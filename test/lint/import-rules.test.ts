@@ -1,4 +1,4 @@
-/** The arrows of "who may import whom": the tree keeps the table, and a wrong arrow fails. */
+/** The table of "who may import whom": the tree obeys it, and a forbidden import fails. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 // @ts-expect-error a script without types
@@ -8,12 +8,12 @@ import { roomOf, rooms, roomTable } from '../../scripts/rooms.mjs'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-/** Lines of what is wrong in a tree of files, as `path:line`. */
+/** The violations in a tree of files, as `path:line`. */
 function wrong(files: Record<string, string>): string[] {
   return check(files).map(({ path, line }: { path: string; line: number }) => `${path}:${line}`)
 }
 
-/** Where an import is, what it names, and whether it may. */
+/** The position of an import, what it names, and whether it is allowed. */
 const arrows: [from: string, to: string, allowed: boolean][] = [
   ['core/exchange.ts', './errors.js', true],
   ['core/exchange.ts', '../env/request.js', false],

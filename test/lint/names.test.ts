@@ -1,4 +1,4 @@
-/** Names of src/: an exported one is declared once, and the code is written in one dialect. */
+/** Names in src/: an exported name is declared once, and all code has one style. */
 import { describe, expect, test } from 'vitest'
 // @ts-expect-error a script without types
 import { tree } from '../../scripts/import-rules.mjs'

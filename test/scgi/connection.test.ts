@@ -87,7 +87,7 @@ test('a reply before the body was read ends at once, and the rest of the body is
   for (const tcp of [false, true]) {
     const served = tcp ? await serveScgi(() => textReply('no', 413), {}, true) : { open }
     const socket = served.open()
-    // The peer keeps its side open, as a web server does while its client still sends.
+    // The peer keeps its side open, as a web server does while its client is still sending.
     socket.allowHalfOpen = true
     const got: string[] = []
     socket.on('data', (chunk) => got.push(chunk.toString()))
@@ -177,7 +177,7 @@ test('a reply that breaks partway is seen as broken: over TCP the connection is 
   })
   async function* broken() {
     yield Buffer.from('half of it')
-    // libuv reports a reset that comes together with data as a clean end.
+    // libuv reports a reset that arrives together with data as a clean end.
     await half
     throw new Error('broke in the middle')
   }

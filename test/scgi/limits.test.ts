@@ -109,7 +109,7 @@ test('requestTimeoutMs: one error page and one line, though the app fails too an
       requestTimeoutMs: 1,
       onError: async () => {
         pages++
-        // Longer than two looks at the time limits.
+        // Longer than two checks of the time limits.
         await new Promise((resolve) => setTimeout(resolve, 1200))
         return { ...textReply('page'), status: 503 }
       },

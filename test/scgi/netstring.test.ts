@@ -6,7 +6,7 @@ import { encodeScgiHead } from './peer.js'
 
 const limits = { maxParamsBytes: 100_000, maxParams: 100, maxDiscardBytes: 500_000 }
 
-/** Reads text cut at the given places; the body is what is left of the last chunk and all later ones. */
+/** Reads text split at the given positions; the body is the rest of the last chunk and all later ones. */
 const read = (text: string, cuts: number[] = [], l = limits) => {
   const bytes = new Uint8Array(Buffer.from(text, 'latin1'))
   const reader = new NetstringReader(l)
@@ -118,7 +118,7 @@ describe('SCGI request head', () => {
     ['99999999999999999999999', 'maxParamsBytes', 'headers of 999999 bytes or more'],
   ])('%j is refused: %s, %s', (text, ...words) => {
     for (const word of words) expect(message(text)).toContain(word)
-    // However it is cut: the same words.
+    // However it is split: the same message.
     const first = message(text)
     for (let i = 1; i < text.length; i++) expect(message(text, limits, [i])).toBe(first)
     expect(

@@ -11,7 +11,7 @@ import type { ServiceOptions } from '../../src/serve/limits.js'
 import { Service } from '../../src/serve/service.js'
 import { createWireServer } from '../../src/socket/wire-server.js'
 
-/** The head of a request, Latin-1; CONTENT_LENGTH and SCGI are put first. */
+/** The head of a request, Latin-1; CONTENT_LENGTH and SCGI come first. */
 export const encodeScgiHead = (params: readonly string[], contentLength: number): string => {
   let text = `CONTENT_LENGTH\0${contentLength}\0SCGI\x001\0`
   for (let i = 0; i + 1 < params.length; i += 2) {
@@ -21,7 +21,7 @@ export const encodeScgiHead = (params: readonly string[], contentLength: number)
   return `${text.length}:${text},`
 }
 
-/** A whole request; POST where it has a body. */
+/** A complete request; POST if it has a body. */
 export const scgiRequest = (body = '', announced = body.length): string =>
   encodeScgiHead(['REQUEST_METHOD', announced ? 'POST' : 'GET', 'REQUEST_URI', '/'], announced) + body
 
@@ -43,7 +43,7 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
 })
 
-/** An SCGI server in this process, until the end of the test. @param tcp on a port instead of a Unix socket */
+/** An in-process SCGI server, until the end of the test. @param tcp listen on a port, not on a Unix socket */
 export const serveScgi = async (handler: Handler, options: ServiceOptions = {}, tcp = false) => {
   const log: string[] = []
   const dir = await mkdtemp(join(tmpdir(), 'cgiup-test-'))
@@ -66,7 +66,7 @@ export const serveScgi = async (handler: Handler, options: ServiceOptions = {}, 
   return { open, log, service }
 }
 
-/** All that comes until the connection closes. */
+/** Everything that arrives until the connection closes. */
 export const all = async (socket: Socket): Promise<string> => {
   let got = ''
   socket.on('data', (chunk) => {
@@ -76,13 +76,13 @@ export const all = async (socket: Socket): Promise<string> => {
   return got
 }
 
-/** All that comes in reply to these bytes. */
+/** The complete reply to these bytes. */
 export const ask = (socket: Socket, bytes: string): Promise<string> => {
   socket.write(bytes, 'latin1')
   return all(socket)
 }
 
-/** Writes on until the peer has closed for good: one that has read the end learns of it in no other way. */
+/** Keeps writing until the peer has fully closed: after it has read the end, only a failed write shows that. */
 export const writeUntilClosed = async (socket: Socket): Promise<void> => {
   let closed = false
   socket.on('close', () => {

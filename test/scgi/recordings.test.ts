@@ -8,7 +8,9 @@ import { stride } from '../support/runs.js'
 const recorded = recordings.filter(({ requests }) => requests.some(({ kind }) => kind === 'scgi'))
 const limits = { maxParamsBytes: 1 << 20, maxParams: 1000, maxDiscardBytes: 64 << 20 }
 
-/** What the reader makes of bytes that come in pieces; pieces are wiped, for nothing may be kept of them. */
+/**
+ * The reader's result for bytes that arrive in chunks; chunks are wiped, because nothing of them may be kept.
+ */
 const read = (bytes: Buffer, cuts: readonly number[]) => {
   const reader = new NetstringReader(limits)
   const places = [...new Set(cuts.filter((cut) => cut > 0 && cut < bytes.length))].sort((a, b) => a - b)
@@ -49,7 +51,7 @@ describe('what real servers send is the same however it is cut', () => {
 })
 
 const scgi: ReplayProtocol = {
-  // Only the end of the connection tells.
+  // Only the end of the connection shows it.
   isWhole: () => false,
   output: (got) => got,
 }

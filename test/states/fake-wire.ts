@@ -1,13 +1,15 @@
-/** A connection whose kernel a test plays: it says what comes, and when what was written is taken. */
+/**
+ * A connection whose kernel is simulated by a test: it determines what arrives, and when output is accepted.
+ */
 import type { Socket } from 'node:net'
 import type { HandOver, Wire, WireOwner } from '../../src/socket/wire.js'
 
 export class FakeWire implements Wire {
-  /** What was written at a time when the peer took it, or that it has taken since. */
+  /** Output that the peer accepted immediately, or later. */
   sent = ''
   taken = 0
   paused = true
-  /** The peer takes what is written. */
+  /** The peer accepts output. */
   takes = true
   readonly fd = undefined
   readonly remoteAddress = '127.0.0.1'
@@ -16,7 +18,7 @@ export class FakeWire implements Wire {
   #queue = ''
   #waiting: (() => void)[] = []
   owner: WireOwner | null = null
-  /** Ends what {@link handOver} has begun. */
+  /** Completes what {@link handOver} has begun. */
   given: (() => void) | null = null
 
   get destroyed(): boolean {
@@ -31,7 +33,7 @@ export class FakeWire implements Wire {
     return this.#queue.length
   }
 
-  /** Bytes of the peer come only when they are read. */
+  /** Bytes from the peer arrive only when they are read. */
   get reads(): boolean {
     return !this.paused && !this.destroyed && this.given === null
   }
@@ -71,7 +73,7 @@ export class FakeWire implements Wire {
     this.#queue = ''
   }
 
-  /** The peer takes all that is pending. */
+  /** The peer accepts all pending output. */
   drain(): void {
     this.takes = true
     this.#take()

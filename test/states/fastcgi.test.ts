@@ -1,4 +1,7 @@
-/** Whatever a peer, an app and the process do, and in whatever order: no state is left in a way that its table forbids. */
+/**
+ * For any sequence of actions by a peer, an app and the process: no state is left in a way that its table
+ * forbids.
+ */
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { Exchange, Reply } from '../../src/core/exchange.js'
@@ -17,7 +20,7 @@ vi.mock('../../src/core/states.js', async (original) => {
 
 const headers = ['Content-Type', 'text/plain']
 
-/** A request that waits for what the test lets the app do. */
+/** A request whose app waits for the test. */
 class Call {
   reply!: (reply: Reply) => void
   fail!: (error: Error) => void
@@ -122,7 +125,7 @@ const large = Buffer.alloc(100_000, 'x')
 const chunked = ['HTTP_TRANSFER_ENCODING', 'chunked']
 const nginx = ['SERVER_SOFTWARE', 'nginx/1.24']
 
-/** What the peer sends. @param id of the request @param keep FCGI_KEEP_CONN */
+/** Actions of the peer. @param id of the request @param keep FCGI_KEEP_CONN */
 const sends = {
   get: (id: number, keep: boolean) => get(id, [], keep),
   now: (id: number, keep: boolean) =>
@@ -149,7 +152,7 @@ const sends = {
   half: () => '\x01',
 } as const
 
-/** What else may happen. @param n which request of the app */
+/** Other events. @param n which request of the app */
 const happens = {
   drain: ({ wire }: Scene) => wire.drain(),
   holdPages: (scene: Scene) => {
@@ -222,7 +225,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 )
 
-/** @returns what the peer has got */
+/** @returns what the peer has received */
 async function play(steps: readonly Step[]): Promise<string> {
   const scene = new Scene()
   for (const one of steps) {
@@ -239,7 +242,7 @@ async function play(steps: readonly Step[]): Promise<string> {
 const peer = (what: keyof typeof sends, id = 1, keep = true): Step => ({ sends: [what], id, keep })
 const then = (what: keyof typeof happens, n = 0): Step => ({ happens: what, n })
 
-/** Every row of the tables, without chance. */
+/** Every row of the tables, deterministically. */
 const scenes: Readonly<Record<string, readonly Step[]>> = {
   'silent, ended by us': [then('stop')],
   'silent, handed over': [then('retire'), then('handedOver')],
@@ -287,7 +290,7 @@ const scenes: Readonly<Record<string, readonly Step[]>> = {
   ],
 }
 
-/** Questions whose answers nobody reads, and what comes with the last of them. */
+/** Queries whose replies are not read, and what arrives with the last of them. */
 function values(...more: (keyof typeof sends)[]): Step[] {
   return [{ sends: ['values', 'values', ...more], id: 1, keep: true }]
 }

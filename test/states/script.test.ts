@@ -1,4 +1,7 @@
-/** Whatever a script, its client and the clock do: no state of a run is left in a way that its table forbids. */
+/**
+ * For any actions of a script, its client and the clock: no state of a run is left in a way that its table
+ * forbids.
+ */
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -27,7 +30,7 @@ async function settled(): Promise<void> {
 }
 
 describe('a process group', () => {
-  /** @param answers whether there is somebody to get each signal */
+  /** @param answers whether the group still has members to get each signal */
   const groupOf = (answers: readonly boolean[]) => {
     let n = 0
     return new ProcessGroup(() => answers[n++ % answers.length] as boolean, 100)
@@ -43,7 +46,7 @@ describe('a process group', () => {
   const play = (answers: readonly boolean[], steps: readonly Happening[]) => {
     const group = groupOf(answers)
     let exits = 0
-    // A process ends once.
+    // A process ends only once.
     for (const step of steps) if (step !== 'exit' || exits++ === 0) happens[step](group)
     expect(forbidden.splice(0)).toEqual([])
     return group.state
@@ -96,7 +99,7 @@ describe('a process group', () => {
   })
 })
 
-/** A script that a test plays. */
+/** A script that is simulated by a test. */
 class FakeProcess {
   readonly pid = 1
   readonly stdin = null
@@ -114,7 +117,7 @@ class FakeProcess {
     return Promise.resolve(this.exit !== null)
   }
 
-  /** Dies of its own accord, or not. */
+  /** Whether the script exits by itself. */
   stop(): void {}
 
   closeOutput(): void {
@@ -133,7 +136,7 @@ class Scene {
   readonly process = new FakeProcess()
   readonly #client = new AbortController()
   readonly run: ScriptRun
-  /** What the handler does with a reply whose head is there. */
+  /** What the handler does with a reply whose head is complete. */
   readonly #noBody: boolean
   readonly #length: number | null
   #body: ScriptBody | null = null
@@ -241,7 +244,7 @@ async function play(noBody: boolean, length: number | null, steps: readonly Happ
     await settled()
   }
   const { state } = scene.run
-  // All that a run has begun has an end: its timers too.
+  // Everything that a run has started must end, including its timers.
   happens.exit(scene)
   scene.process.closeOutput()
   await settled()
@@ -259,7 +262,7 @@ describe('the run of a script', () => {
     ['unwanted', true, null, ['head', 'text', 'exit', 'close']],
     // Its head ends with its output.
     ['unwanted', true, null, ['halfHead', 'exit', 'close']],
-    // All announced bytes are there, and it goes on.
+    // All announced bytes have arrived, and it continues.
     ['unwanted', false, 4, ['head', 'pull', 'text', 'soon']],
     ['stopped', false, null, ['muchLater']],
     ['stopped', false, null, ['head', 'pull', 'muchLater']],
@@ -267,7 +270,7 @@ describe('the run of a script', () => {
     ['stopped', true, null, ['headAndAbort']],
     ['stopped', false, null, ['head', 'pull', 'abort', 'giveUp']],
     ['stopped', false, 4, ['head', 'pull', 'die', 'close']],
-    // Another process has its output open, and says nothing.
+    // Another process has its output open, and writes nothing.
     ['body', false, null, ['head', 'exit', 'text', 'pull', 'later']],
   ])('is at %s: no body %s, length %s, %j', async (state, noBody, length, steps) => {
     expect((await play(noBody, length, steps)).state).toBe(state)

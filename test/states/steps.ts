@@ -1,4 +1,4 @@
-/** What has happened to the states in this process. The test mocks src/core/states.js with it. */
+/** Records the state changes in this process. The test mocks src/core/states.js with it. */
 import type * as states from '../../src/core/states.js'
 
 const rows = new Map<object, Set<string>>()
@@ -19,7 +19,7 @@ export function recording(real: typeof states): typeof states {
   return { ...real, next }
 }
 
-/** Rows of a table that nothing has used: `state event`. */
+/** Rows of a table that were never used: `state event`. */
 export const unused = (table: states.Transitions<string, string>): string[] =>
   Object.entries(table)
     .flatMap(([state, events]) => Object.keys(events).map((event) => `${state} ${event}`))

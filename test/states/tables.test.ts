@@ -1,4 +1,4 @@
-/** The tables of states themselves: every state can be reached, what they do not list is thrown. */
+/** The state tables themselves: every state can be reached, and events that they do not list throw. */
 import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { groupStates, outputStates, runStates } from '../../src/cgi/script/states.js'
