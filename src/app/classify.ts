@@ -1,14 +1,14 @@
-/** Which of the three styles an app is written in. */
+/** Detects which of the three styles an app is written in. */
 import type { Handler } from '../core/exchange.js'
 import { type FetchApp, handlerMark, type NodeApp } from './types.js'
 
-/** An app, and which of the three styles it is written in. */
+/** An app and its style. */
 export type Classified =
   | { style: 'handler'; app: Handler }
   | { style: 'fetch'; app: FetchApp }
   | { style: 'node'; app: NodeApp }
 
-/** Tells the style of an app by what it is; null for anything else. Modules are looked into. */
+/** The style of an app, by its members; null for anything else. Looks into modules. */
 export function classify(app: unknown): Classified | null {
   if (app === null || (typeof app !== 'object' && typeof app !== 'function')) return null
   const it = app as Record<PropertyKey, unknown>
@@ -16,7 +16,7 @@ export function classify(app: unknown): Classified | null {
   if (typeof app === 'function' && it[handlerMark] === true) return { style: 'handler', app: app as Handler }
   if (typeof it.fetch === 'function') return { style: 'fetch', app: app as unknown as FetchApp }
   if (typeof app === 'function' || isNodeObject(it)) return { style: 'node', app: app as NodeApp }
-  // A CommonJS module compiled from ESM, once more inside the namespace.
+  // A CommonJS module compiled from ESM has a second `default` inside the namespace.
   return it.default !== undefined && it.default !== app ? classify(it.default) : null
 }
 

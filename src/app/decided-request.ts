@@ -1,4 +1,4 @@
-/** Which request an app is asked for, and what becomes of one that it is not to be asked for. */
+/** Decides which request an app gets, and refuses a request that the web server did not mean for it. */
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { launchedFile } from '../core/app-file.js'
@@ -16,10 +16,10 @@ const modes: readonly unknown[] = [undefined, 'auto', 'request-uri', 'script']
 export type RequestReader = (exchange: Exchange) => Decision
 
 /**
- * Reads requests for an app as the web server decided to serve them.
+ * Reads requests as the web server decided to serve them.
  *
  * @param resolvesDots the app resolves dot segments itself
- * @throws UsageError USAGE for another `target`
+ * @throws UsageError USAGE for an invalid `target`
  */
 export function servedRequests({ mount, target }: AppOptions, resolvesDots = false): RequestReader {
   if (!modes.includes(target)) {
@@ -37,7 +37,7 @@ export function servedRequests({ mount, target }: AppOptions, resolvesDots = fal
       isOwnFile,
       resolvesDots,
       isCgi: gateway.protocol === 'cgi',
-      // FastCGI 1.0 section 6.3: it is asked without SCRIPT_NAME and PATH_INFO.
+      // FastCGI 1.0 section 6.3: an Authorizer gets no SCRIPT_NAME and PATH_INFO.
       isAuthorizer: gateway.role === 'authorizer',
     })
     const { row, refused } = decision
@@ -52,13 +52,13 @@ export function servedRequests({ mount, target }: AppOptions, resolvesDots = fal
 
 /**
  * Handlers that are hosts themselves (src/host) resolve dot segments as a web server does, and read the path
- * in the environment: they give an exchange with the variables of the request that is served.
+ * from the environment: they get an exchange with the variables of the request that is served.
  */
 const hostMark = Symbol.for('cgiup.host')
 
 type HostHandler = Handler & { [hostMark]?: (exchange: Exchange, request: CgiRequest) => Exchange }
 
-/** A handler that is asked only what may be served; what others read in the environment is their own business. */
+/** A handler that only gets allowed requests. It may read the environment itself. */
 export function guarded(handler: Handler, options: AppOptions): Handler {
   const entry = (handler as HostHandler)[hostMark]
   const served = servedRequests(options, entry !== undefined)
@@ -71,13 +71,16 @@ export function guarded(handler: Handler, options: AppOptions): Handler {
   return guard
 }
 
-/** A handler behind another one that reads paths, such as a mount table: only what may be served gets there. */
+/**
+ * Guards a handler behind another one that reads paths, such as a mount table: only allowed requests reach
+ * it.
+ */
 export function guardedAround(outer: Handler, inner: Handler): Handler {
   const served = servedRequests({}, hostMark in inner)
   return (exchange) => withStatusOf(served(exchange), outer(exchange))
 }
 
-/** A reply of 200 is the body of an error document: it goes out with the status of the error. */
+/** A reply of 200 is the body of an error document: it is sent with the status of the error. */
 export function withStatusOf({ status }: Decision, reply: Reply | Promise<Reply>): Reply | Promise<Reply> {
   if (status === 0) return reply
   return reply instanceof Promise ? reply.then((it) => withStatus(it, status)) : withStatus(reply, status)
@@ -91,10 +94,13 @@ function withStatus(reply: Reply, status: number): Reply {
 
 const noted = new Set<string>()
 
-/** How many requests for what was sent are checked: a proxy that rewrites paths shows it from the start. */
+/**
+ * How many requests are compared with the request as sent: a proxy that rewrites paths shows it from the
+ * start.
+ */
 let looks = 100
 
-/** What cannot be distinguished is logged once by a process that stays; under CGI the lint says it. */
+/** Logs once in a persistent process what cannot be distinguished; under CGI the lint reports it. */
 function note({ row, request }: Decision, exchange: Exchange): void {
   if (row === 'as-sent') looks--
   if (noted.has(row)) return
@@ -106,11 +112,11 @@ function note({ row, request }: Decision, exchange: Exchange): void {
 
 let own: { file: string; real: string; name: string } | undefined
 
-/** Answers for paths: which file a path leads to is looked up once for each. */
+/** Cache by path: the file behind a path is looked up once. */
 const known = new Map<string, boolean>()
 const maxKnown = 100
 
-/** @param file a path, or the name of a file alone; one character per byte */
+/** @param file a path or a bare file name; one character per byte */
 function isOwnFile(file: string): boolean {
   own ??= ownFile()
   if (!file.includes('/')) return bytesToText(file) === own.name
@@ -118,7 +124,7 @@ function isOwnFile(file: string): boolean {
   if (answer === undefined) {
     const text = bytesToText(file)
     answer = text === own.file || realPath(text) === own.real
-    // Behind nginx each path of a client is such a file.
+    // Behind nginx every path a client asks for is such a file.
     if (known.size >= maxKnown) known.clear()
     known.set(file, answer)
   }
@@ -126,7 +132,7 @@ function isOwnFile(file: string): boolean {
 }
 
 function ownFile() {
-  // `cgiup FILE` is the program then, and FILE the app.
+  // Under `cgiup FILE`, argv[1] is the command and FILE the app.
   const file = launchedFile() ?? process.argv[1] ?? ''
   return { file: file && resolve(file), real: file && realPath(file), name: basename(file) }
 }

@@ -1,4 +1,4 @@
-/** The Request and the context of a fetch app, over an exchange: worked out when they are asked for. */
+/** The Request and context of a fetch app, created on demand from an exchange. */
 
 import type { Exchange, Gateway } from '../core/exchange.js'
 import { resolvedPath } from '../env/reading.js'
@@ -12,7 +12,7 @@ import { defaultSendOptions, type RequestSettings } from './web/request-init.js'
 import { streamOfBody } from './web/streams.js'
 import { wholeBodyLimit } from './whole-body.js'
 
-/** The inside of a light Request that was received. */
+/** The state of a received light Request. */
 class ReceivedState implements RequestState {
   readonly exchange: Exchange
   readonly #cgi: CgiRequest
@@ -66,7 +66,7 @@ class ReceivedState implements RequestState {
   }
 }
 
-/** A light Request with what h3 and others built on srvx look for on the Request itself. */
+/** A light Request with the properties that h3 and other libraries based on srvx expect on it. */
 class ReceivedRequest extends Request {
   readonly #exchange: Exchange
 
@@ -98,14 +98,14 @@ export function setOwn(target: object, name: string | symbol, value: unknown): v
   Object.defineProperty(target, name, { value, writable: true, configurable: true })
 }
 
-/** Works without its object too: `const { waitUntil } = context`. */
+/** Also works without its object: `const { waitUntil } = context`. */
 export const keeper =
   (exchange: Exchange): FetchContext['waitUntil'] =>
   (work) =>
     exchange.waitUntil(work)
 
 /**
- * A light Request: any method, and a body with any of them.
+ * A light Request: accepts any method, with or without a body.
  *
  * @throws RequestError REQUEST_URL_INVALID
  */
@@ -115,8 +115,8 @@ export function receiveRequest(exchange: Exchange, cgi: CgiRequest, full: boolea
 }
 
 /**
- * A class and not a literal: getters and functions made for each request cost more than the rest of it,
- * and what they hold outlives it by far (each literal with getters has a hidden class of its own).
+ * A class and not a literal: an object literal with getters has its own hidden class per request, which is
+ * slow and stays in memory long after.
  */
 export class Context implements FetchContext {
   readonly exchange: Exchange

@@ -12,11 +12,11 @@ import { lightWebIsInstalled } from './web/install.js'
 import { streamOfBody } from './web/streams.js'
 
 /**
- * Turns a fetch app into a Handler. The app gets the CGI meta-variables as `env`, a Request whose
- * `signal` is the exchange's, and a context with `waitUntil()`.
+ * Turns a fetch app into a Handler. The app gets the CGI meta-variables as `env`, a Request whose `signal` is
+ * the exchange's, and a context with `waitUntil()`.
  *
- * The reply fails with AppError RESPONSE_INVALID when the app returns something else than a
- * Response, and with RequestError REQUEST_URL_INVALID when the request has no usable URL.
+ * The reply fails with AppError RESPONSE_INVALID when the app returns anything but a Response, and with
+ * RequestError REQUEST_URL_INVALID when the request has no valid URL.
  */
 export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
   const full = options.url === 'full'
@@ -26,9 +26,9 @@ export function fetchHandler(app: FetchApp, options: AppOptions = {}): Handler {
     const cgi = decision.request
     const request = requestFrom(cgi, exchange, full)
     const context = new Context(exchange, cgi, full)
-    // docs/decisions/env-object.md: why it is filled in for apps that do not read it.
+    // Filled eagerly, even for apps that do not read it: see docs/decisions/env-object.md.
     const returned: unknown = app.fetch(request, exchange.env.toObject(), context)
-    // An app that answers at once is answered at once: promises would be a tenth of a small request.
+    // A synchronous answer is passed on without promises, which are slow for a small request.
     if (typeof (returned as PromiseLike<unknown> | null | undefined)?.then !== 'function')
       return withStatusOf(decision, replyFrom(returned, exchange))
     const reply = Promise.resolve(returned as PromiseLike<unknown>).then((value) =>
@@ -46,7 +46,7 @@ function requestFrom(cgi: CgiRequest, exchange: Exchange, full: boolean): Reques
   return request
 }
 
-/** Methods that the platform's Request refuses to be made with; a gateway passes them on. */
+/** Methods that the platform's Request constructor rejects; a gateway passes them on. */
 const refused = /^(?:connect|trace|track)$/i
 
 function platformRequestFrom(
@@ -59,7 +59,7 @@ function platformRequestFrom(
   const pairs: [string, string][] = []
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string])
   const body = stdin.length === 0 ? null : streamOfBody(stdin)
-  // It refuses a body with GET and HEAD too.
+  // It also rejects a body with GET and HEAD.
   const unusual = refused.test(method) || (body !== null && /^(?:get|head)$/i.test(method))
   const init = { method: unusual ? 'POST' : method, headers: pairs, body, duplex: 'half', signal }
   const request = new Request(url, init as RequestInit)

@@ -1,6 +1,6 @@
 /**
- * What `run()` accepts, and how each shape becomes a {@link Handler}. An app is known by what it is,
- * never by how many parameters it takes. Only what the shape needs is loaded.
+ * What `run()` accepts, and how each kind of app becomes a {@link Handler}. An app is recognized by its
+ * members, never by its number of parameters. Only the adapter it needs is loaded.
  */
 
 import type { Handler } from '../core/exchange.js'
@@ -9,18 +9,18 @@ import { guarded } from './decided-request.js'
 import { type App, type AppOptions, handlerMark, type MarkedHandler } from './types.js'
 
 /**
- * Marks a function as a {@link Handler}, so that `run()` does not take it for a Node app.
+ * Marks a function as a {@link Handler}, so that `run()` does not treat it as a Node app.
  *
- * @example
- * run(handler((exchange) => ({ status: 200, headers: ['Content-Type', 'text/plain'], body: 'hello' })))
+ * @example run(handler((exchange) => ({ status: 200, headers: ['Content-Type', 'text/plain'], body: 'hello'
+ * })))
  */
 export function handler(fn: Handler): MarkedHandler {
   return Object.defineProperty(fn, handlerMark, { value: true }) as MarkedHandler
 }
 
 /**
- * Turns any app into a Handler: at once for a marked Handler, else as soon as its adapter is loaded
- * (and, for Fastify, its plugins).
+ * Turns any app into a Handler: a marked Handler at once, others when their adapter (and Fastify's plugins)
+ * are loaded.
  *
  * @throws AppError APP_SHAPE (as a rejection) for anything that is not an app.
  */

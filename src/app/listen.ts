@@ -1,7 +1,9 @@
-/** Programs that start their own server: `app.listen(3000)` is caught, and the server is the app. */
+/**
+ * Programs that start their own server: `app.listen(3000)` is intercepted, and its server becomes the app.
+ */
 import type { Server } from 'node:http'
 
-/** Where a program wanted to listen. */
+/** The address a program wanted to listen on. */
 interface ListenAddress {
   readonly port?: number
   readonly host?: string
@@ -15,17 +17,17 @@ export interface CaughtServer {
 }
 
 export interface ListenTrap {
-  /** The first HTTP server that was told to listen; null when the program ends without one. */
+  /** The first HTTP server that calls `listen()`; null when the program ends without one. */
   first(): Promise<CaughtServer | null>
-  /** From now on servers listen again. Those that were caught stay caught. */
+  /** Stops intercepting. Servers caught before stay caught. */
   release(): void
 }
 
 /**
- * From now on an HTTP server that is told to listen does not: it says that it listens ('listening', its
- * callback, `address()`), opens nothing, and is handed over. All other servers listen as ever.
+ * Intercepts `listen()` of HTTP servers: the server reports that it listens ('listening', its callback,
+ * `address()`), opens nothing, and is handed over. Other servers listen as usual.
  *
- * @param off asked at each call; true lets the server listen
+ * @param off called for each server; true lets it listen
  */
 export function catchListen(off: () => boolean = () => false): ListenTrap {
   const { prototype } = process.getBuiltinModule('node:net').Server
@@ -57,7 +59,10 @@ export function catchListen(off: () => boolean = () => false): ListenTrap {
   }
 }
 
-/** Listeners may be added after listen(), so that the class counts too; it cannot be named: not loaded yet. */
+/**
+ * Listeners may be added after listen(), so the class counts too; it is checked by name because node:http may
+ * not be loaded.
+ */
 function isHttp(server: Server): boolean {
   return 'requestTimeout' in server || (server as Server).listenerCount('request') > 0
 }
@@ -76,7 +81,7 @@ function readArguments(args: readonly unknown[]): ListenAddress {
   }
 }
 
-/** Makes a server look as if it listened. */
+/** Makes a server look as if it were listening. */
 function pretend(server: Server, asked: ListenAddress, callback: unknown): void {
   if (typeof callback === 'function') server.once('listening', callback as () => void)
   const listening = (value: boolean) =>
@@ -92,7 +97,7 @@ function pretend(server: Server, asked: ListenAddress, callback: unknown): void 
   process.nextTick(() => server.emit('listening'))
 }
 
-/** What `server.address()` gives: what was asked; for a port of the system's choice, the web server's. */
+/** The result of `server.address()`: the requested address; for port 0, the web server's port. */
 function addressOf({ path, port, host }: ListenAddress): ReturnType<Server['address']> {
   if (path !== undefined) return path
   const address = host ?? process.env.SERVER_ADDR ?? '127.0.0.1'
@@ -101,8 +106,8 @@ function addressOf({ path, port, host }: ListenAddress): ReturnType<Server['addr
 }
 
 /**
- * Whether the text of an app file leaves open that it starts a server: the trap costs a CGI process two
- * milliseconds, which a file that exports its app need not spend.
+ * Whether the text of an app file may start a server: intercepting costs a CGI process two milliseconds,
+ * which a file that exports its app can save.
  */
 export function mayListen(source: string): boolean {
   return /\blisten\b/.test(source) || !/\bexport\b|\bexports\b/.test(source)

@@ -1,4 +1,4 @@
-/** Loads the file of an app, whatever its extension, as `#!/usr/bin/env cgiup` scripts need it. */
+/** Loads an app file with any extension, as `#!/usr/bin/env cgiup` scripts need. */
 import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
@@ -6,26 +6,26 @@ import { pathToFileURL } from 'node:url'
 import { CgiupError, UsageError } from '../core/errors.js'
 import { classify } from './classify.js'
 
-/** What a module gives: `module.exports`, or the namespace of an ES module. */
+/** The result of loading a module: `module.exports`, or the namespace of an ES module. */
 export type Exports = Record<string, unknown> | null
 
 /**
- * Runs an app file and gives what it exports. CommonJS and ES modules (top-level await too), with any
- * extension or none, with or without a `#!` line; `.ts` where Node (22.18 and later) or a loader
- * strips types. `import.meta.url`, relative and bare imports and stack traces are those of the file.
+ * Runs an app file and returns its exports. CommonJS and ES modules (also with top-level await), with any
+ * extension or none, with or without a `#!` line; `.ts` if Node (22.18 and later) or a loader strips types.
+ * `import.meta.url`, relative and bare imports and stack traces are those of the file.
  *
- * @throws UsageError APP_FILE when there is no such file or Node cannot read its language; whatever
- * the file itself throws.
+ * @throws UsageError APP_FILE when there is no such file or Node cannot read its language; errors of the file
+ * itself.
  */
 export async function loadModule(file: string): Promise<Exports> {
   const path = realPath(file)
   try {
-    // require() and not import(): import() refuses ES modules with extensions like .cgi on every
-    // version of Node. require() takes any extension, and tells ES modules by their syntax.
+    // require() and not import(): import() rejects ES modules with extensions like .cgi in every version of
+    // Node. require() accepts any extension, and detects ES modules by their syntax.
     return createRequire(path)(path)
   } catch (error) {
-    // Only top-level await is left. The graph is linked and under its URL in the module cache by
-    // now, so that import() finds it there and does not ask for the extension.
+    // Only top-level await remains. The module is already linked and cached under its URL, so import() finds
+    // it without checking the extension.
     if (code(error) === 'ERR_REQUIRE_ASYNC_MODULE') return importLinked(path, error)
     const reason = explain(error, path)
     if (reason instanceof SyntaxError) (await import('./syntax-error.js')).locate(reason, path)
@@ -37,7 +37,7 @@ async function importLinked(path: string, reason: unknown): Promise<Exports> {
   try {
     return await import(pathToFileURL(path).href)
   } catch (error) {
-    // The file is CommonJS and has required such a module itself: that was the error.
+    // The file is CommonJS and itself required such a module: report that error.
     throw code(error) === 'ERR_UNKNOWN_FILE_EXTENSION' ? reason : error
   }
 }
@@ -72,16 +72,16 @@ const isTypeScript = (path: string): boolean => /\.[cm]?tsx?$/.test(path)
 const code = (error: unknown): unknown => (error as NodeJS.ErrnoException | null)?.code
 
 /**
- * The app among the exports of a module: `export default` or `module.exports` (a promise is waited
- * for), an exported `fetch` function, an exported `app`, an exported `handler` that is marked as one.
- * Undefined when there is none; what `export default` gives is not judged here.
+ * The app among a module's exports: `export default` or `module.exports` (a promise is awaited), an exported
+ * `fetch` function, an exported `app`, or an exported `handler` that is marked as one. Undefined when there
+ * is none; the default export is not validated here.
  */
 export async function appOf(exported: Exports): Promise<unknown> {
   if (exported === null || typeof exported !== 'object') return exported ?? undefined
-  // TypeScript's CommonJS output keeps `export default` under `default`, as a namespace does.
+  // TypeScript's CommonJS output keeps `export default` under `default`, like a namespace.
   if (exported.default !== undefined) return await exported.default
   if (classify(exported)) return exported
   if (classify(exported.app)) return exported.app
-  // Platforms of the cloud call other things `handler` too, so an unmarked function does not count.
+  // Cloud platforms also use the name `handler`, so an unmarked function does not count.
   return classify(exported.handler)?.style === 'handler' ? exported.handler : undefined
 }

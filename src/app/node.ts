@@ -1,4 +1,4 @@
-/** Node apps: `(req, res)` functions and the frameworks made of them. Loads node:http. */
+/** Node apps: `(req, res)` functions and frameworks built on them. Loads node:http. */
 import { isAbort, logLine, textOf } from '../cgi/codec/error-text.js'
 import { RequestError } from '../core/errors.js'
 import { type Exchange, type Handler, pendingReply, type Reply } from '../core/exchange.js'
@@ -9,10 +9,10 @@ import { checkReturned } from './shape.js'
 import type { AppOptions, NodeApp, NodeListener } from './types.js'
 
 /**
- * Makes a Handler of a Node app. A response that is complete when the app returns becomes a reply at
- * once, in one piece.
+ * Makes a Handler of a Node app. A response that is complete when the app returns becomes a reply at once, as
+ * one chunk.
  *
- * @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws.
+ * @throws AppError APP_SHAPE for something that only looks like an app; errors of a Fastify plugin.
  */
 export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promise<Handler> {
   const listener = await nodeListener(app)
@@ -21,7 +21,7 @@ export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promi
   return (exchange) => {
     const decision = served(exchange)
     const pair = openPair(exchange, decision.request, full)
-    // A CGI script that ends waits for its reply, and that of an error document gets another status.
+    // A CGI script waits for its reply before it ends, and an error document's reply gets another status.
     if (!exchange.gateway.runOnce && decision.status === 0) exchange[pendingReply] = pair.connection.outgoing
     return withStatusOf(decision, serve(listener, pair, exchange))
   }
@@ -46,18 +46,18 @@ function serve(listener: NodeListener, pair: Pair, exchange: Exchange): Reply | 
 }
 
 async function wait(pair: Pair, exchange: Exchange, work: Promise<unknown> | null): Promise<Reply> {
-  // A signal and its listener cost more than a small response; most need neither, as they are there
-  // before anything could have come from the client.
+  // A signal and its listener cost more than a small response. Most responses need neither: they are complete
+  // before the client could disconnect.
   setImmediate(watchClient, pair, exchange)
   try {
     return await pair.connection.outgoing.wait()
   } finally {
-    // It goes on when the client has left, too.
+    // Continues after the client has disconnected, too.
     if (work !== null) exchange.waitUntil(work)
   }
 }
 
-/** Breaks the response off when the client leaves. */
+/** Breaks the response off when the client disconnects. */
 function watchClient({ connection }: Pair, exchange: Exchange): void {
   if (connection.destroyed) return
   const { signal } = exchange
@@ -74,7 +74,7 @@ function watchClient({ connection }: Pair, exchange: Exchange): void {
   }
 }
 
-/** An async function: its rejection is the app's error. Anything else tells whether it is an app at all. */
+/** For an async function, a rejection is the app's error. Other values show whether it is an app at all. */
 function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unknown> | null {
   if (typeof (returned as PromiseLike<unknown> | null)?.then !== 'function') {
     if (!pair.res.headersSent) checkReturned(returned)
@@ -92,15 +92,18 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
   )
 }
 
-/** Marks what `process.exit()` throws while a CGI script owes a reply (src/cgi/child/stdio.ts). */
+/**
+ * Marks the error that `process.exit()` throws while a CGI script has a pending reply
+ * (src/cgi/child/stdio.ts).
+ */
 const processExit = Symbol.for('cgiup.ProcessExit')
 
 /**
- * Before the head: no reply. After it: a body that breaks off. After the end, or when the client has left: a line
- * in the log.
+ * Before the head: no reply. After it: the body breaks off. After the end, or after the client has
+ * disconnected: only a log line.
  */
 function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
-  // Not the app's error: the adapter waits for what is still written.
+  // Not the app's error: the adapter waits for pending writes.
   if (typeof thrown === 'object' && thrown !== null && processExit in thrown) return
   const error =
     thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })
@@ -109,7 +112,7 @@ function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
   else if (res.writableEnded || !isAbort(error)) exchange.stderr(logLine(exchange.env, textOf(error)))
 }
 
-/** A process that ends after this reply must not end before 'finish' and 'close' were heard. */
+/** A process that ends after this reply must first emit 'finish' and 'close'. */
 function keepUntilClosed(pair: Pair, exchange: Exchange): void {
   const { connection } = pair
   if (connection.destroyed) return

@@ -1,15 +1,15 @@
-/** The platform's Request with what a light one that was received has. */
+/** Gives the platform's Request the features of a received light Request. */
 import { afterwards, type Exchange, inFlight } from '../core/exchange.js'
 import { keeper, setOwn } from './fetch-request.js'
 import { wholeBodyLimit, wholeBodyTooLarge } from './whole-body.js'
 
-/** Adds `ip` and `waitUntil`, the end of the exchange, and the limit of bodies that are read whole. */
+/** Adds `ip`, `waitUntil`, the end of the exchange, and the limit for bodies read into memory. */
 export function addServerProperties(request: globalThis.Request, exchange: Exchange): void {
   setOwn(request, 'ip', exchange.env.get('REMOTE_ADDR') || undefined)
   setOwn(request, 'waitUntil', keeper(exchange))
   bind(request, exchange)
   if (exchange[afterwards] === undefined) return
-  // new Request(request) carries nothing over.
+  // new Request(request) copies none of this.
   const all = inFlight()
   all.add(exchange)
   exchange[afterwards](() => all.delete(exchange))
@@ -35,7 +35,7 @@ type Whole = (typeof whole)[number]
 /** `bytes` is new. */
 type Methods = Partial<Record<Whole, () => Promise<unknown>>>
 
-/** A body without a length is counted on its way; another one has the length that was announced. */
+/** Counts a body without a length while it is read; otherwise checks the announced length. */
 async function take(request: globalThis.Request, exchange: Exchange, name: Whole): Promise<unknown> {
   const { length } = exchange.stdin
   const max = wholeBodyLimit(exchange)

@@ -1,11 +1,11 @@
-/** What a fetch app returned, as a Reply. */
+/** Turns the value that a fetch app returned into a Reply. */
 import { AppError } from '../core/errors.js'
 import type { Exchange, Reply } from '../core/exchange.js'
 import { describe, StreamBody } from './stream-body.js'
 import { headersList } from './web/headers.js'
 import { responseState } from './web/response.js'
 
-/** Response in the sense of what is read of it: the platform's, one of another undici, of a polyfill. */
+/** The members of a Response that are read: the platform's, another undici's, or a polyfill's. */
 interface AnyResponse {
   readonly status: number
   readonly statusText?: unknown
@@ -18,7 +18,7 @@ interface AnyHeaders extends Iterable<[string, string]> {
   getSetCookie?: unknown
 }
 
-/** @throws AppError RESPONSE_INVALID for what cannot be sent. */
+/** @throws AppError RESPONSE_INVALID for a value that cannot be sent. */
 export function replyFrom(returned: unknown, exchange: Exchange): Reply {
   if (typeof returned !== 'object' || returned === null) throw notResponse(returned)
   const light = responseState(returned)
@@ -68,7 +68,7 @@ function isResponse(value: object): value is AnyResponse {
   return typeof headers[Symbol.iterator] === 'function' && 'get' in headers && 'body' in value
 }
 
-/** Set-Cookie is the one field that may not be joined (RFC 6265 section 3). */
+/** Set-Cookie is the only field that must not be joined (RFC 6265 section 3). */
 function listOf(headers: AnyHeaders): string[] {
   const separate = typeof headers.getSetCookie === 'function'
   const list: string[] = []

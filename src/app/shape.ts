@@ -1,4 +1,4 @@
-/** What to say to somebody who gave something else than an app. Loaded for Node apps and on errors only. */
+/** Error messages for a value that is not an app. Loaded only for Node apps and on errors. */
 import { AppError } from '../core/errors.js'
 import { classify } from './classify.js'
 
@@ -17,7 +17,7 @@ interface Mistake {
 
 const isFunction = (value: unknown): boolean => typeof value === 'function'
 
-/** Common mistakes, most telling first. The first four rows look like Node functions. */
+/** Common mistakes, most specific first. The first four rows look like Node functions. */
 const mistakes: readonly Mistake[] = [
   {
     seen: 'a class',
@@ -93,7 +93,7 @@ export function checkFunction(app: unknown): void {
 }
 
 /**
- * What a Node function returned, when that tells that it is not a Node function.
+ * Checks what a Node function returned: some values show that it is not a Node function.
  * @throws AppError APP_SHAPE for a Response, a Reply or an app.
  */
 export function checkReturned(value: unknown): void {
@@ -113,7 +113,7 @@ export function checkReturned(value: unknown): void {
   }
 }
 
-/** Told by its members: naming the class would load it. */
+/** Recognized by its members: naming the class would load undici. */
 function isResponse(it: Record<PropertyKey, unknown>): boolean {
   return typeof it.status === 'number' && isFunction(it.arrayBuffer) && isThing(it.headers)
 }

@@ -15,7 +15,9 @@ export class StreamBody implements AsyncIterable<Uint8Array>, Flowing {
     this.#exchange = exchange
   }
 
-  /** No generator: its `return()` would wait for the next piece, which a quiet event stream never gives. */
+  /**
+   * Not a generator: its `return()` would wait for the next chunk, which an idle event stream never sends.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     const reading = new Reading(this.#stream.getReader(), this.#exchange)
     return {
@@ -38,10 +40,10 @@ export class StreamBody implements AsyncIterable<Uint8Array>, Flowing {
   }
 }
 
-/** A reader that is cancelled when the client leaves. */
+/** A reader that is cancelled when the client disconnects. */
 class Reading {
   readonly reader: Reader
-  /** Cancelled: a stream then ends as if it were complete; the reply is not. */
+  /** Cancelled: the stream then ends as if complete, but the reply is not complete. */
   over = false
   readonly #signal: AbortSignal
   readonly #onAbort = (): void => void this.cancel(this.#signal.reason)
@@ -68,7 +70,7 @@ class Reading {
   }
 }
 
-/** Reads on as long as the sink takes it: one promise for each piece, which is what the stream needs itself. */
+/** Reads as long as the sink takes data: one promise per chunk, as the stream itself needs. */
 class Pump implements FlowSource {
   readonly #reading: Reading
   readonly #sink: FlowSink
@@ -112,7 +114,7 @@ class Pump implements FlowSource {
   }
 }
 
-/** The standard allows Uint8Array only; servers for Node take these too, and apps count on it. */
+/** The standard allows only Uint8Array; Node servers accept these types too, and apps depend on it. */
 function toBytes(piece: unknown): Uint8Array {
   if (piece instanceof Uint8Array) return piece
   if (typeof piece === 'string') return Buffer.from(piece)

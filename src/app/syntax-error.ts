@@ -1,10 +1,10 @@
-/** Where a syntax error is: Node keeps it to itself when an ES module is loaded by require(). */
+/** Finds the place of a syntax error: Node does not report it when require() loads an ES module. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 /**
- * Puts file, line and the place in it above the stack of a SyntaxError that does not tell them, as
- * Node itself prints them. Costs a process, in a program that cannot run anyway.
+ * Adds file, line and position to the stack of a SyntaxError without them, as Node itself prints them. Starts
+ * a process, but the program cannot run anyway.
  */
 export function locate(error: SyntaxError, path: string): void {
   if (error.stack === undefined || /:\d+$/m.test(error.stack.split('\n', 1)[0] ?? '')) return
@@ -16,7 +16,7 @@ export function locate(error: SyntaxError, path: string): void {
     timeout: 5000,
   })
   const [where, rest] = [stderr.indexOf('[stdin]:'), stderr.indexOf(`\n${error.name}: ${error.message}`)]
-  // Another file, imported by this one, may be the one that is wrong.
+  // The error may be in another file that this one imports.
   if (where < 0 || rest < where) return
   error.stack = `${path}${stderr.slice(where + '[stdin]'.length, rest)}\n${error.stack}`
 }

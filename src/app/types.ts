@@ -3,23 +3,23 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Exchange, Gateway, Handler } from '../core/exchange.js'
 
-/** What a fetch app gets as its third argument. */
+/** The third argument of a fetch app. */
 export interface FetchContext {
-  /** Keeps the process until the work is settled; the reply does not wait for it. */
+  /** Keeps the process alive until the work settles; the reply does not wait for it. */
   waitUntil(work: Promise<unknown>): void
-  /** Does nothing; there so that programs written for other platforms run. */
+  /** Does nothing; present so that programs written for other platforms run. */
   passThroughOnException(): void
-  /** Empty; there so that programs written for other platforms run. */
+  /** Empty; present so that programs written for other platforms run. */
   readonly props: Record<string, unknown>
-  /** The request as the gateway handed it over: raw meta-variables, gateway, stderr. */
+  /** The request as received from the gateway: raw meta-variables, gateway, stderr. */
   readonly exchange: Exchange
-  /** What carries the request: protocol, FastCGI role, whether there are other processes. */
+  /** The gateway: protocol, FastCGI role, whether other processes serve the app. */
   readonly gateway: Gateway
-  /** FastCGI role Filter: the file to be filtered; to be read after the request's body. Null elsewhere. */
+  /** FastCGI role Filter: the file to filter; read it after the request's body. Null for other roles. */
   readonly data: ReadableStream<Uint8Array> | null
-  /** The mount path that `request.url` leaves out, such as `/cgi-bin/app.cgi`; `''` at the root. */
+  /** The mount path, which `request.url` leaves out, such as `/cgi-bin/app.cgi`; `''` at the root. */
   readonly mount: string
-  /** The absolute URL as the client asked for it, mount path included. */
+  /** The absolute URL as the client requested it, including the mount path. */
   readonly url: string
 }
 
@@ -40,7 +40,7 @@ export interface KoaApp {
   callback(): NodeListener
 }
 
-/** A Fastify instance: made ready on first use, then asked through its `routing`. */
+/** A Fastify instance: initialized on first use, then called through its `routing`. */
 export interface FastifyApp {
   ready(): PromiseLike<unknown>
   routing(req: IncomingMessage, res: ServerResponse): void
@@ -56,7 +56,7 @@ export interface PolkaApp {
 /** Apps that speak Node's `req` and `res`. */
 export type NodeApp = NodeListener | KoaApp | FastifyApp | PolkaApp | Server | SecureServer
 
-/** Says that a function is a {@link Handler}; a bare function is taken for a Node app. */
+/** Marks a function as a {@link Handler}; an unmarked function is treated as a Node app. */
 export const handlerMark: unique symbol = Symbol.for('cgiup.handler') as never
 
 /** A {@link Handler} that was marked with {@link handler}. */
@@ -71,23 +71,22 @@ export type App = AppShape | { readonly default: AppShape }
 /** How an app sees the request. */
 export interface AppOptions {
   /**
-   * The mount path, such as `/cgi-bin/app.cgi`; `''` mounts the app at the root. Default: worked out
-   * from SCRIPT_NAME where that can be trusted.
+   * The mount path, such as `/cgi-bin/app.cgi`; `''` mounts the app at the root. Default: derived from
+   * SCRIPT_NAME when that can be trusted.
    */
   mount?: string
   /**
-   * Which of the web server's variables tell the path. `'auto'`: REQUEST_URI where it agrees with them, else
-   * what the server decided to serve (docs/environment.md has the table). `'request-uri'`: REQUEST_URI, but
-   * for error pages of what the server has denied and for SSI: for a front controller whose name shows that
-   * to nobody. `'script'`: SCRIPT_NAME and PATH_INFO. Default `'auto'`.
+   * Which of the web server's variables give the path. `'auto'`: REQUEST_URI when it agrees with the others,
+   * else what the server decided to serve (docs/environment.md has the table). `'request-uri'`: REQUEST_URI,
+   * except for error pages of denied requests and for SSI; use it for a front controller that cannot be
+   * recognized by its name. `'script'`: SCRIPT_NAME and PATH_INFO. Default `'auto'`.
    */
   target?: 'auto' | 'request-uri' | 'script'
   /**
-   * What path an app finds in `request.url` or `req.url`. `'relative'`: the path below the mount path,
-   * so that the same routes work wherever the file lies; a fetch app finds the mount path in
-   * `context.mount`, a Node app in `req.baseUrl`, and the whole path in `context.url` and
-   * `req.originalUrl`. `'full'`: the whole path as the client sent it (`context.mount` and `req.baseUrl`
-   * are then `''`). Default `'relative'`.
+   * Which path an app finds in `request.url` or `req.url`. `'relative'`: the path below the mount path, so
+   * that the same routes work at any location; a fetch app finds the mount path in `context.mount`, a Node
+   * app in `req.baseUrl`, and the whole path in `context.url` and `req.originalUrl`. `'full'`: the whole path
+   * as the client sent it (`context.mount` and `req.baseUrl` are then `''`). Default `'relative'`.
    */
   url?: 'relative' | 'full'
 }

@@ -1,14 +1,14 @@
-/** URLs of requests as a Request has them: parsed and serialized (https://url.spec.whatwg.org). */
+/** URLs for Request: parsed and serialized (https://url.spec.whatwg.org). */
 
 import { RequestError } from '../core/errors.js'
 import type { CgiRequest } from '../env/request.js'
 import { byteSet } from '../env/text.js'
 
-/** `http://host:port` as CGI tells it -> as the URL parser writes it. The same few come again and again. */
+/** Cache from CGI's `http://host:port` to the URL parser's form; few different ones occur. */
 const origins = { http: new Map<string, string>(), https: new Map<string, string>() }
 const maxOrigins = 100
 
-/** The origin as the URL parser writes it; null when it has to see the whole URL. */
+/** The origin in the URL parser's form; null when the whole URL has to be parsed. */
 function originOf(cgi: CgiRequest): string | null {
   const { scheme, authority } = cgi
   const known = origins[scheme]
@@ -49,14 +49,14 @@ export function normalUrl(url: string): string {
   try {
     return new URL(url).href
   } catch (cause) {
-    // The log has no query.
+    // The log must not contain the query.
     const shown = JSON.stringify(url.replace(/\?.*/s, ''))
     const detail = `The request is for ${shown}, which is not a valid URL.`
     throw new RequestError('REQUEST_URL_INVALID', detail, { cause })
   }
 }
 
-/** What the URL parser leaves as it is, in a path and in a query. */
+/** Bytes that the URL parser keeps, in a path and in a query. */
 const plainBytes = byteSet('!$&()*+,-./:;=?@_~%')
 
 function isPlain(text: string, from: number): boolean {
@@ -64,7 +64,7 @@ function isPlain(text: string, from: number): boolean {
   return true
 }
 
-/** Nothing to encode, and no dot segment, be it `/.` or `/%2e`: both begin right after a slash. */
+/** No byte to encode, and no dot segment such as `/.` or `/%2e`: both begin right after a slash. */
 function isPlainPath(path: string): boolean {
   for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) {
     const next = path.charCodeAt(i + 1)

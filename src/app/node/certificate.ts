@@ -1,9 +1,9 @@
-/** A client's certificate from the SSL_CLIENT_* variables of mod_ssl, nginx and lighttpd. */
+/** A client certificate from the SSL_CLIENT_* variables of mod_ssl, nginx and lighttpd. */
 import type { DetailedPeerCertificate } from 'node:tls'
 import type { Env } from '../../core/exchange.js'
 
 /**
- * What `tls.TLSSocket.getPeerCertificate()` gives: everything when the server passes the certificate on
+ * The result of `tls.TLSSocket.getPeerCertificate()`: everything when the server passes the certificate on
  * (Apache: `SSLOptions +ExportCertData`), else names, serial number and dates; `{}` without a certificate.
  */
 export function peerCertificate(env: Env): DetailedPeerCertificate | Record<string, never> {
@@ -20,7 +20,7 @@ export function peerCertificate(env: Env): DetailedPeerCertificate | Record<stri
   return certificate as unknown as DetailedPeerCertificate
 }
 
-/** mod_ssl and lighttpd give PEM; nginx ($ssl_client_cert) puts a tab before each line but the first. */
+/** mod_ssl and lighttpd send PEM; nginx ($ssl_client_cert) puts a tab before each line but the first. */
 function parsed(pem: string | undefined): DetailedPeerCertificate | null {
   if (!pem?.startsWith('-----BEGIN')) return null
   const { X509Certificate } = process.getBuiltinModule('node:crypto')

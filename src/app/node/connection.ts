@@ -1,4 +1,4 @@
-/** The socket of `req` and `res`: a stand-in for net.Socket and tls.TLSSocket over an exchange. */
+/** The socket of `req` and `res`: emulates net.Socket and tls.TLSSocket over an exchange. */
 import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -24,9 +24,9 @@ export class NodeConnection extends LightSocket {
   #res: ServerResponse | null = null
   #needsDrain = false
   #idle: NodeJS.Timeout | null = null
-  /** Milliseconds of silence until 'timeout'; undefined when there is no limit. */
+  /** Idle time until 'timeout', in milliseconds; undefined when there is no limit. */
   timeout: number | undefined = undefined
-  /** Called once, when the response is over in one way or the other. */
+  /** Called once, when the response has finished or failed. */
   onOver: (() => void) | null = null
   readonly connecting = false
   readonly pending = false
@@ -37,7 +37,7 @@ export class NodeConnection extends LightSocket {
     this.request = request
   }
 
-  /** The request and the response that this connection carries. */
+  /** Attaches the request and the response. */
   carry(incoming: Incoming, res: ServerResponse): void {
     this.#incoming = incoming
     this.#res = res
@@ -45,7 +45,7 @@ export class NodeConnection extends LightSocket {
     res.on('prefinish', onPrefinish)
   }
 
-  /** More of the body may come. */
+  /** True when more of the body may come. */
   get reading(): boolean {
     return this.#incoming !== null && !this.#incoming.over
   }
@@ -66,7 +66,7 @@ export class NodeConnection extends LightSocket {
     return this.#outgoing.needDrain
   }
 
-  // What http.IncomingMessage asks of its socket: `resume()` when it wants more of the body.
+  // Used by http.IncomingMessage: `resume()` when it wants more of the body.
 
   resume(): this {
     this.#incoming?.pull()
@@ -77,7 +77,7 @@ export class NodeConnection extends LightSocket {
     return this
   }
 
-  // What http.ServerResponse asks of its socket: `write`, `cork`, `uncork`, `destroy`.
+  // Used by http.ServerResponse: `write`, `cork`, `uncork`, `destroy`.
 
   write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
     const text = typeof encoding === 'string' ? encoding : undefined
@@ -90,7 +90,7 @@ export class NodeConnection extends LightSocket {
     return more
   }
 
-  /** Node's own flag on `res` is taken back only by its own sockets; pipeline() goes by it. */
+  /** Only Node's own sockets clear this flag of `res`, and pipeline() depends on it. */
   #showNeedDrain(): void {
     this.#needsDrain = true
     if (this.#res) Object.defineProperty(this.#res, 'writableNeedDrain', needDrain)
@@ -101,13 +101,13 @@ export class NodeConnection extends LightSocket {
     if (this.writableCorked === 0) this.#outgoing.schedule()
   }
 
-  /** The queue is empty; called when `write` had said to wait. */
+  /** Called when the queue is empty after `write` returned false. */
   drained(): void {
     this.emit('drain')
     this.#res?.emit('drain')
   }
 
-  /** A response that has ended goes out first; one that has not is broken off. */
+  /** Sends a finished response first; breaks off an unfinished one. */
   end(): this {
     return this.#outgoing.ended ? this : this.destroy()
   }
@@ -120,7 +120,7 @@ export class NodeConnection extends LightSocket {
     return this.destroy()
   }
 
-  /** Breaks request and response off. They learn it as they would from a lost client. */
+  /** Breaks the request and response off, with the events of a client disconnect. */
   destroy(error?: Error | null): this {
     if (this.destroyed) return this
     this.#outgoing.fail(error ?? new AppError('RESPONSE_DESTROYED'))
@@ -129,7 +129,7 @@ export class NodeConnection extends LightSocket {
     return this
   }
 
-  /** The response was handed over whole. */
+  /** The response was handed over completely. */
   close(): void {
     this.#over()
     this.#incoming?.leave()
@@ -141,19 +141,19 @@ export class NodeConnection extends LightSocket {
     this.onOver?.()
   }
 
-  // What apps ask.
+  // For apps.
 
-  /** Bytes of the request body; null when it comes without a length. */
+  /** Length of the request body in bytes; null without a length. */
   get bodyLength(): number | null {
     return this.#exchange.stdin.length
   }
 
-  /** Aborts when the client leaves. */
+  /** Aborts when the client disconnects. */
   get signal(): AbortSignal {
     return this.#exchange.signal
   }
 
-  /** When the exchange has ended, and `res` has said 'close'. */
+  /** Calls back when the exchange has ended and `res` has emitted 'close'. */
   [afterwards](task: () => void): void {
     let left = this.closed ? 1 : 2
     const done = () => {
@@ -163,12 +163,12 @@ export class NodeConnection extends LightSocket {
     this.#exchange[afterwards]?.(done)
   }
 
-  /** What carries the request: protocol, FastCGI role, whether there are other processes. */
+  /** The gateway: protocol, FastCGI role, whether other processes serve the app. */
   get gateway(): Gateway {
     return this.#exchange.gateway
   }
 
-  /** FastCGI role Filter: the file to be filtered; to be read after the body of `req`. Null elsewhere. */
+  /** FastCGI role Filter: the file to filter; read it after the body of `req`. Null for other roles. */
   get data(): Readable | null {
     const { data } = this.#exchange
     if (!data) return null
@@ -190,7 +190,7 @@ export class NodeConnection extends LightSocket {
     return this.#exchange.env.get('SSL_CLIENT_VERIFY') === 'SUCCESS'
   }
 
-  /** The client's certificate, as far as the web server tells it (SSL_CLIENT_*); `{}` when there is none. */
+  /** The client's certificate, as far as the web server provides it (SSL_CLIENT_*); `{}` without one. */
   getPeerCertificate(): DetailedPeerCertificate | Record<string, never> {
     return peerCertificate(this.#exchange.env)
   }
@@ -238,8 +238,8 @@ export class NodeConnection extends LightSocket {
   }
 
   /**
-   * 'timeout' on the socket after `msecs` milliseconds without a byte in either direction, and on `req`
-   * and `res`; the response is destroyed when none of them listens. 0 takes the limit away.
+   * Emits 'timeout' on the socket, `req` and `res` after `msecs` milliseconds without data in either
+   * direction; destroys the response if none of them has a listener. 0 removes the limit.
    */
   setTimeout(msecs: number, callback?: () => void): this {
     if (this.#idle !== null) clearTimeout(this.#idle)
@@ -258,7 +258,7 @@ export class NodeConnection extends LightSocket {
     if (heard.length === 0) this.destroy()
   }
 
-  /** A byte went by. */
+  /** Data was transferred: restarts the idle timer. */
   touch(): void {
     this.#idle?.refresh()
   }
@@ -280,7 +280,7 @@ export class NodeConnection extends LightSocket {
   }
 }
 
-/** One getter for all: each of its own would give each response a hidden class of its own. */
+/** One shared getter: a separate one would give each response its own hidden class. */
 const needDrain: PropertyDescriptor = {
   configurable: true,
   get(this: ServerResponse) {
@@ -289,7 +289,7 @@ const needDrain: PropertyDescriptor = {
   },
 }
 
-/** `this` is the response; all that it had to say was written. */
+/** `this` is the response, completely written. */
 function onPrefinish(this: ServerResponse): void {
   ;(this.socket as unknown as NodeConnection).outgoing.end()
 }

@@ -1,17 +1,17 @@
-/** The response head as Node's ServerResponse writes it to its socket, taken apart again. */
+/** Parses the response head that Node's ServerResponse writes to its socket. */
 
 export interface ResponseHead {
   readonly status: number
   readonly reason: string
-  /** `name, value, …` without what concerns the connection. */
+  /** `name, value, …` without connection fields. */
   readonly headers: string[]
   /** Where the body begins. */
   readonly end: number
 }
 
 /**
- * Reads the head at `start` of `text`, one character per byte. Node wrote it, so that it is well-formed:
- * `HTTP/1.1 200 OK`, then `Name: value` lines, then an empty one.
+ * Reads the head at `start` of `text`, one character per byte. Node wrote it, so it is well-formed: `HTTP/1.1
+ * 200 OK`, `Name: value` lines, then an empty line.
  */
 export function parseHead(text: string, start: number): ResponseHead {
   let eol = text.indexOf('\r\n', start)
@@ -28,14 +28,14 @@ export function parseHead(text: string, start: number): ResponseHead {
   }
 }
 
-/** Connection, Keep-Alive, Transfer-Encoding: Node's own, for a connection that is not there. */
+/** Connection, Keep-Alive, Transfer-Encoding: Node's own, for an HTTP connection that does not exist here. */
 function isFraming(text: string, at: number, length: number): boolean {
   if (length !== 10 && length !== 17) return false
   const name = text.slice(at, at + length).toLowerCase()
   return name === 'connection' || name === 'keep-alive' || name === 'transfer-encoding'
 }
 
-/** True for `HTTP/1.1 100`, `102` and `103`; 101 counts as an answer (which no gateway can carry). */
+/** True for `HTTP/1.1 100`, `102` and `103`; 101 counts as a final reply (which no gateway can carry). */
 export function isInterim(text: string, start: number): boolean {
   return text.charCodeAt(start + 9) === 0x31 && text.slice(start + 9, start + 12) !== '101'
 }

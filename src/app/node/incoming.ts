@@ -1,12 +1,12 @@
-/** Feeds `req` from the request body, as fast as it is read. */
+/** Feeds `req` from the request body, as fast as the app reads it. */
 import type { IncomingMessage } from 'node:http'
 import type { Body } from '../../core/exchange.js'
 
 export class Incoming {
   readonly req: IncomingMessage
-  /** Bytes of body that were handed to `req`. */
+  /** Body bytes passed to `req`. */
   bytes = 0
-  /** `req` has all that it gets. */
+  /** `req` gets no more data. */
   over = false
   readonly #stdin: Body
   readonly #onBytes: { touch(): void }
@@ -16,7 +16,7 @@ export class Incoming {
     this.req = req
     this.#stdin = stdin
     this.#onBytes = onBytes
-    // A body that is not there has come whole; 'end' waits until somebody reads.
+    // An empty body is already complete; 'end' waits until the app reads.
     if (stdin.length === 0) req.complete = true
   }
 
@@ -43,7 +43,7 @@ export class Incoming {
     } catch (error) {
       if (this.over) return
       this.over = true
-      // As when a connection breaks: 'aborted', then 'error' and 'close'; the response breaks as well.
+      // As for a broken connection: 'aborted', then 'error' and 'close'; the response breaks too.
       this.req.destroy(error as Error)
     }
   }
@@ -54,7 +54,7 @@ export class Incoming {
     this.req.push(null)
   }
 
-  /** The response is over. What is being read is read on; what nobody reads is not fetched. */
+  /** The response has ended. A read in progress continues; otherwise nothing more is read. */
   leave(): void {
     const { req } = this
     if (req.destroyed || (this.#pulling && req.readableFlowing !== false)) return
@@ -75,7 +75,7 @@ export class Incoming {
   }
 }
 
-/** What http.Server gives when a client goes away. */
+/** The error that http.Server emits when a client disconnects. */
 function resetError(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 }

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { checkFunction, shapeError } from '../shape.js'
 import type { FastifyApp, KoaApp, NodeApp, NodeListener, PolkaApp } from '../types.js'
 
-/** @throws AppError APP_SHAPE for what only looks like an app; what a Fastify plugin throws. */
+/** @throws AppError APP_SHAPE for something that only looks like an app; errors of a Fastify plugin. */
 export async function nodeListener(app: NodeApp): Promise<NodeListener> {
   if (typeof app === 'function') {
     checkFunction(app)
@@ -20,7 +20,7 @@ async function fastify(app: FastifyApp): Promise<NodeListener> {
   return (req, res) => app.routing(req, res)
 }
 
-/** The 'request' listeners of an http.Server. They are called one by one: `emit` drops what they return. */
+/** The 'request' listeners of an http.Server, called one by one: `emit` discards their return values. */
 function server(app: Server): NodeListener {
   if (app.listenerCount('request') === 0) {
     throw shapeError("a server without a 'request' listener", 'Add one: http.createServer(app).')

@@ -1,6 +1,6 @@
 /**
- * What a ServerResponse writes to its socket, made into a {@link Reply}: one piece when the app was
- * done within one turn of the event loop, else a stream that is pulled.
+ * Turns what a ServerResponse writes to its socket into a {@link Reply}: one chunk when the app finished
+ * within one turn of the event loop, else a stream.
  */
 import type { PendingReply, Reply } from '../../core/exchange.js'
 import { type Flowing, type FlowSink, type FlowSource, flow } from '../../core/push-body.js'
@@ -9,14 +9,14 @@ import { isInterim, parseHead, type ResponseHead } from './head-text.js'
 type Callback = ((error?: Error | null) => void) | undefined | null
 type Result = IteratorResult<Uint8Array, undefined>
 
-/** Bytes that the reader has, and who wants to know when they are sent. */
+/** Bytes passed to the reader, with their write callbacks. */
 interface Sent {
   readonly bytes: number
   readonly callbacks: Callback[]
   readonly marks: Callback[]
 }
 
-/** What a finished, abandoned or drained reply concerns. */
+/** Notified when a reply is finished, abandoned or drained. */
 export interface OutgoingOwner {
   close(): void
   destroy(error?: Error): unknown
@@ -33,19 +33,19 @@ const done: Result = { done: true, value: undefined }
 export class Outgoing
   implements AsyncIterableIterator<Uint8Array, undefined>, Flowing, FlowSource, PendingReply
 {
-  /** The reply, as soon as there is one. */
+  /** The reply, once available. */
   reply: Reply | null = null
-  /** Why there is none, or why its body breaks off. */
+  /** Why there is no reply, or why its body breaks off. */
   failure: { error: unknown } | null = null
-  /** The value of Content-Disposition, where the one in the head is not to be trusted. */
+  /** The original Content-Disposition, when Node has changed the one in the head. */
   disposition: string | null = null
-  /** Bytes (characters, for text) of body that the app has written. */
+  /** Body bytes (characters, for text) that the app has written. */
   written = 0
   readonly #connection: OutgoingOwner
   #head: ResponseHead | null = null
   #pieces: (string | Uint8Array)[] = []
   #callbacks: Callback[] = []
-  /** Callbacks of empty writes: they learn of success only ('finish' must not follow a failure). */
+  /** Callbacks of empty writes: called only on success ('finish' must not follow a failure). */
   #marks: Callback[] = []
   #queued = 0
   #ended = false
@@ -61,7 +61,7 @@ export class Outgoing
     this.#connection = connection
   }
 
-  /** Bytes (characters, for text) that were written and not yet taken. */
+  /** Bytes (characters, for text) written and not yet read. */
   get length(): number {
     return this.#queued + (this.#inFlight?.bytes ?? 0)
   }
@@ -70,7 +70,7 @@ export class Outgoing
     return this.#needDrain && !this.#ended
   }
 
-  /** The app has answered, and all of it was written. */
+  /** The app has ended its reply, and all of it was written. */
   get ended(): boolean {
     return this.#ended
   }
@@ -95,14 +95,14 @@ export class Outgoing
     return !this.#needDrain
   }
 
-  /** An empty write only wants to know when all before it was sent; the last one emits 'finish'. */
+  /** An empty write asks when everything before it was sent; the last one emits 'finish'. */
   #keepMark(callback: Callback): void {
     if (!callback) return
     if (this.#head === null || (this.reply !== null && this.length === 0)) process.nextTick(callback)
     else this.#marks.push(callback)
   }
 
-  /** Skips interim heads (100 Continue, 103 Early Hints: no gateway but lighttpd lets them pass). */
+  /** Skips interim heads (100 Continue, 103 Early Hints): no gateway except lighttpd passes them on. */
   #takeHead(text: string): string {
     let start = 0
     while (start < text.length && isInterim(text, start)) start = text.indexOf('\r\n\r\n', start) + 4
@@ -112,14 +112,14 @@ export class Outgoing
     return text.slice(this.#head.end)
   }
 
-  /** After this turn, what was written goes out, even if the app is not done. */
+  /** Sends what was written after this turn, even if the app is not done. */
   schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     process.nextTick(turn, this)
   }
 
-  /** The turn is over: the reply was in one piece, or starts to stream, or feeds its reader. */
+  /** The turn has ended: the reply is complete, starts to stream, or feeds its reader. */
   turn(): void {
     this.#scheduled = false
     if (this.failure !== null || this.#head === null) return
@@ -146,7 +146,7 @@ export class Outgoing
     this.#replyWaiting = null
   }
 
-  /** The reply, when it is not there yet. */
+  /** Waits for the reply. */
   wait(): Promise<Reply> {
     if (this.failure !== null) return Promise.reject(this.failure.error)
     return new Promise((resolve, reject) => {
@@ -154,7 +154,7 @@ export class Outgoing
     })
   }
 
-  /** No reply, or no more of it. Nothing happens when all of it was handed over. */
+  /** Cancels the reply or the rest of it. Does nothing when all of it was handed over. */
   fail(error: unknown): void {
     if (this.#over) return
     this.#over = true
@@ -173,14 +173,14 @@ export class Outgoing
     if (!this.#ended || this.failure !== null) return null
     if (this.reply !== null && this.reply.body !== this) return this.reply
     if (this.#sink === null || this.#over) return null
-    // No callbacks: one that calls process.exit() would end the process in here.
+    // No callbacks: one that calls process.exit() would end the process here.
     this.#over = true
     if (this.#pieces.length > 0) this.#sink.write(join(this.#pieces))
     this.#sink.end()
     return null
   }
 
-  /** Everything was handed over: 'finish', then the connection closes. */
+  /** Everything was handed over: emits 'finish', then closes the connection. */
   #finish(): void {
     this.#confirm()
     for (const callback of this.#callbacks) callback?.()
@@ -193,7 +193,7 @@ export class Outgoing
     return this
   }
 
-  /** The next bytes: all that was written by now, in one piece. Asking says that the last were sent. */
+  /** All bytes written so far, as one chunk. The call means that the previous chunk was sent. */
   next(): Promise<Result> {
     this.#confirm()
     if (this.failure !== null) return Promise.reject(this.failure.error)
@@ -209,13 +209,13 @@ export class Outgoing
 
   [flow](sink: FlowSink): FlowSource {
     this.#sink = sink
-    // The app may have destroyed its response since it was handed over.
+    // The app may have destroyed its response meanwhile.
     if (this.failure === null) this.#pour(sink)
     else sink.fail(this.failure.error)
     return this
   }
 
-  /** The sink takes more: what it had was sent. */
+  /** The sink can take more: its previous data was sent. */
   ready(): void {
     this.#confirm()
     if (this.#sink !== null && this.failure === null) this.#pour(this.#sink)
@@ -225,7 +225,7 @@ export class Outgoing
     this.#connection.destroy()
   }
 
-  /** All that was written by now. */
+  /** Passes on all bytes written so far. */
   #pour(sink: FlowSink): void {
     if (this.#inFlight !== null) return
     if (this.#pieces.length > 0) {
@@ -239,7 +239,7 @@ export class Outgoing
     sink.end()
   }
 
-  /** The reader wants no more: the client left. */
+  /** The reader stops: the client disconnected. */
   return(): Promise<Result> {
     this.#connection.destroy()
     return Promise.resolve(done)
@@ -280,7 +280,7 @@ export class Outgoing
     waiting.resolve(this.#pieces.length > 0 ? this.#takeBytes() : done)
   }
 
-  /** The queue is empty: the app may write on. */
+  /** The queue is empty: the app may continue to write. */
   drain(): void {
     if (!this.#needDrain || this.#queued > 0 || this.#ended || this.failure !== null) return
     this.#needDrain = false

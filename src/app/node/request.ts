@@ -9,9 +9,9 @@ import { NodeConnection } from './connection.js'
 
 import { Incoming } from './incoming.js'
 
-/** What `req` has besides the members of http.IncomingMessage. */
+/** The additions of `req` to http.IncomingMessage. */
 export interface NodeRequest extends IncomingMessage {
-  /** The CGI meta-variables of the request: REMOTE_USER, SSL_*, and all others. Built when asked for. */
+  /** The CGI meta-variables of the request: REMOTE_USER, SSL_*, and all others. Created on demand. */
   readonly env: Readonly<Record<string, string>>
   /** The whole request target, as the client sent it. */
   originalUrl: string
@@ -25,14 +25,14 @@ export interface Pair {
   readonly connection: NodeConnection
 }
 
-/** Makes the pair. Nothing of the body is read before somebody reads `req`. */
+/** Creates the pair. The body is not read before the app reads `req`. */
 export function openPair(exchange: Exchange, request: CgiRequest, full: boolean): Pair {
   const { stdin } = exchange
   const connection = new NodeConnection(exchange, request)
   const req = new Request(connection as unknown as Socket, request, full)
   const res = new ServerResponse<IncomingMessage>(req)
   res.writeHead = writeHead as ServerResponse['writeHead']
-  // The gateway frames the body and sends the date.
+  // The gateway frames the body and adds the date.
   res.useChunkedEncodingByDefault = false
   res.sendDate = false
   connection.carry(new Incoming(req, stdin, connection), res)
@@ -40,9 +40,8 @@ export function openPair(exchange: Exchange, request: CgiRequest, full: boolean)
 }
 
 /**
- * Express swaps the prototype for its own, so that what is added here are own properties. Those that
- * cost something are made when asked for, by getters that all requests share: a closure of its own
- * would cost each request more than all the rest.
+ * Express replaces the prototype, so the additions are own properties. The expensive ones are shared getters:
+ * a closure per request would cost more than the rest of the request.
  */
 class Request extends IncomingMessage implements NodeRequest {
   declare readonly env: Readonly<Record<string, string>>
@@ -67,14 +66,14 @@ class Request extends IncomingMessage implements NodeRequest {
   }
 }
 
-/** The mount path and the rest, each as the app gets them. */
+/** The mount path and the rest, as the app sees them. */
 function originalPath({ env, mount, rest, path }: CgiRequest): string {
   if (!rest.startsWith('//')) return nodePath(path, env)
   const below = nodePath(rest, env)
   return below === rest ? nodePath(path, env) : nodePath(mount, env) + below
 }
 
-// IncomingMessage sets it in its constructor; without an own property the getter below costs a tenth.
+// IncomingMessage sets it in its constructor; here the getter below replaces it.
 Object.defineProperty(Request.prototype, 'rawHeaders', { configurable: true, get: () => [], set() {} })
 
 const lazy: [string, PropertyDescriptor][] = [
@@ -83,10 +82,10 @@ const lazy: [string, PropertyDescriptor][] = [
   lazily('headersDistinct', (connection) => headersDistinct(headerLines(connection))),
   lazily('env', (connection) => connection.env),
 ]
-// Node 26: aborts when the client leaves. Its own would abort at the end of every response here.
+// Node 26: aborts when the client disconnects. Node's own would abort at the end of every response here.
 if ('signal' in IncomingMessage.prototype) lazy.push(lazily('signal', (connection) => connection.signal))
 
-/** A property that is worked out when it is first read, and may be set. */
+/** A property that is computed on first read, and may be set. */
 function lazily(name: string, make: (connection: NodeConnection) => unknown): [string, PropertyDescriptor] {
   const settle = (req: object, value: unknown) => {
     Object.defineProperty(req, name, { value, writable: true, enumerable: true, configurable: true })
@@ -107,7 +106,7 @@ function lazily(name: string, make: (connection: NodeConnection) => unknown): [s
   ]
 }
 
-/** Body parsers go by Transfer-Encoding when a body comes without a length, as it does over HTTP. */
+/** Body parsers check Transfer-Encoding when a body has no length, as over HTTP. */
 function headerLines({ request, bodyLength }: NodeConnection): string[] {
   const list = [...request.headers]
   if (bodyLength === null) list.push('transfer-encoding', 'chunked')
@@ -121,8 +120,8 @@ function withQuery(path: string, { query }: CgiRequest): string {
 type HeadersArgument = Record<string, unknown> | unknown[] | undefined
 
 /**
- * `res.writeHead`, which every response goes through. Chunks and trailers are for a connection that is
- * not there: Node would put their framing into the body, or throw.
+ * `res.writeHead`, which every response calls. Chunking and trailers belong to an HTTP connection: Node would
+ * write its framing into the body, or throw.
  */
 function writeHead(
   this: ServerResponse,
@@ -138,7 +137,7 @@ function writeHead(
   return original.call(this, status, withoutFraming(given ?? reason))
 }
 
-/** nodejs/node#46528: Node re-encodes Content-Disposition, and what is not UTF-8 in it is lost. */
+/** nodejs/node#46528: Node re-encodes Content-Disposition and loses bytes that are not UTF-8. */
 function keepDisposition(res: ServerResponse): void {
   const value = res.getHeader('content-disposition')
   const beyondAscii = typeof value === 'string' && /[\x80-\xff]/.test(value)
@@ -147,7 +146,7 @@ function keepDisposition(res: ServerResponse): void {
 
 const isFraming = (name: unknown): boolean => /^(?:transfer-encoding|trailer)$/i.test(String(name))
 
-/** Headers given to writeHead come as an object, as `name, value, …`, or as pairs. */
+/** Headers passed to writeHead: an object, `name, value, …`, or pairs. */
 function withoutFraming(given: HeadersArgument): HeadersArgument {
   if (given === undefined || given === null) return given
   if (!Array.isArray(given)) {
@@ -172,7 +171,7 @@ function headersObject(list: HeaderList): Record<string, string | string[]> {
   return headers
 }
 
-/** `req.headersDistinct`: each value in an array, without a prototype, as Node has it. */
+/** `req.headersDistinct`: each value in an array, without a prototype, as in Node. */
 function headersDistinct(list: HeaderList): HeadersDistinct {
   const headers: HeadersDistinct = Object.create(null)
   for (let i = 0; i < list.length; i += 2) headers[list[i] as string] = [list[i + 1] as string]

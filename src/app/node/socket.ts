@@ -1,11 +1,11 @@
 /**
- * A Duplex without the state of two streams: nothing is ever read from the socket of a request, and what is
- * written to it goes to the response. Making a real one was a tenth of a small response.
+ * A Duplex without the state of two streams: nothing is read from a request's socket, and writes go to the
+ * response. A real Duplex is too slow for small responses.
  */
 import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
 
-/** What Node's responses and others look up in a socket's `_writableState`. */
+/** Fields of a socket's `_writableState` that Node's responses and libraries read. */
 class WritableSide {
   corked = 0
   readonly #socket: LightSocket
@@ -51,7 +51,7 @@ export abstract class LightSocket extends EventEmitter {
   abstract get writableLength(): number
   abstract get writableNeedDrain(): boolean
 
-  /** For whoever takes it for a stream that can be read: one that stays silent. */
+  /** For code that treats the socket as readable: a stream without data. */
   get _readableState(): unknown {
     this.#state ??= new Duplex()
     return (this.#state as unknown as { _readableState: unknown })._readableState
@@ -97,7 +97,7 @@ export abstract class LightSocket extends EventEmitter {
     return this
   }
 
-  /** Nothing goes through any more; 'close' follows. */
+  /** The socket is closed; 'close' follows. */
   protected shut(): void {
     this.destroyed = true
     process.nextTick(close, this)
@@ -111,7 +111,7 @@ function close(socket: LightSocket): void {
   socket.emit('close')
 }
 
-// A Duplex to `instanceof`, with the methods of one; those for listeners would look for its state.
+// `instanceof Duplex` holds, and it has a Duplex's methods, except those for listeners, which need its state.
 const { prototype } = LightSocket
 Object.setPrototypeOf(prototype, Duplex.prototype)
 for (const name of ['on', 'addListener', 'off', 'removeListener', 'removeAllListeners'] as const)

@@ -1,6 +1,6 @@
 /**
- * Bodies (https://fetch.spec.whatwg.org/#bodies). A body made from one piece stays one piece; a
- * ReadableStream is made only when the app asks for one.
+ * Bodies (https://fetch.spec.whatwg.org/#bodies). A body made from one chunk stays one chunk; a
+ * ReadableStream is created only when the app asks for one.
  */
 
 import { copyOf, keepBytes } from '../../core/buffers.js'
@@ -14,10 +14,10 @@ type Source = string | Uint8Array | Blob
 
 const alreadyRead = 'Body is unusable: Body has already been read'
 
-/** What streams made here were made from, so that `new Response(other.body)` stays one piece. */
+/** The sources of streams created here, so that `new Response(other.body)` stays one chunk. */
 const sources = new WeakMap<ReadableStream, Source>()
 
-/** Most bytes that are taken at once, and what was announced. */
+/** The most bytes read into memory, and the announced length. */
 interface Limit {
   readonly max: number
   readonly length: number | null
@@ -27,14 +27,14 @@ const noLimit: Limit = { max: Number.POSITIVE_INFINITY, length: null }
 
 /** The body of a light Request or Response. */
 export class BodyState {
-  /** The body in one piece; null when it only exists as a stream or is still to be received. */
+  /** The body as one chunk; null when it is a stream or still has to be received. */
   #source: Source | null
-  /** A body that is received piece by piece. */
+  /** A body that arrives in chunks. */
   #incoming: Body | null
   #stream: ReadableStream | null
-  /** Read without a stream having been made. */
+  /** Read without creating a stream. */
   #read = false
-  /** Of a body that was received, and of its copies; null where an app has made it. */
+  /** For received bodies and their copies; null for bodies that an app created. */
   readonly #limit: Limit | null
 
   constructor(
@@ -49,7 +49,7 @@ export class BodyState {
     this.#limit = limit
   }
 
-  /** @param max bytes that text(), json() and the like take; a stream has no limit */
+  /** @param max bytes that text(), json() and the like accept; a stream has no limit */
   static incoming(body: Body, max: number): BodyState {
     return new BodyState(null, null, body, { max, length: body.length })
   }
@@ -69,7 +69,7 @@ export class BodyState {
     keepBytes(this.#source)
     this.#stream = this.#makeStream()
     if (this.#read) {
-      // Whoever read the body holds its reader forever.
+      // A reader that has read the body stays locked to it forever.
       const reader = this.#stream.getReader()
       reader.read().catch(() => {})
     } else if (this.#source !== null) sources.set(this.#stream, this.#source)
@@ -99,7 +99,7 @@ export class BodyState {
     return new BodyState(null, given, null, this.#limit)
   }
 
-  /** The rest of this body under a new owner; this one counts as read. */
+  /** Moves the rest of this body to a new owner; this one counts as read. */
   handOver(): BodyState {
     keepBytes(this.#source)
     if (this.#stream) {
@@ -112,7 +112,7 @@ export class BodyState {
     return new BodyState(this.#source, null, this.#incoming, this.#limit)
   }
 
-  /** Takes the body for a reply: in one piece where there is one. The body counts as read. */
+  /** Takes the body for a reply, as one chunk if possible. The body then counts as read. */
   take(): string | Uint8Array | ReadableStream {
     if (this.unusable) throw new TypeError(alreadyRead)
     const source = this.#stream ? sources.get(this.#stream) : this.#source
@@ -129,7 +129,7 @@ export class BodyState {
     return decode(await this.bytes())
   }
 
-  /** All bytes, as a Uint8Array that nobody else holds. */
+  /** All bytes, as a Uint8Array that is not shared. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     this.#claim()
     if (this.#stream) return readAll(this.#stream.getReader(), this.#limit)
@@ -182,7 +182,7 @@ async function readAll(
   return whole
 }
 
-/** Never a view of Buffer's pool: apps may transfer it. */
+/** Never a view of Buffer's pool, because apps may transfer it. */
 function encode(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(Buffer.byteLength(text))
   Buffer.from(bytes.buffer).write(text)
@@ -208,7 +208,7 @@ function isBlob(value: unknown): value is Blob {
 export interface Extracted {
   readonly body: BodyState
   readonly type: string | null
-  /** It was given as a stream, which cannot be sent twice. */
+  /** The body was a stream, which cannot be sent twice. */
   readonly streaming: boolean
 }
 
@@ -258,7 +258,7 @@ function usable<T extends object>(input: T): T {
   return input
 }
 
-/** Whoever has a FormData has loaded the platform's classes. */
+/** An app with a FormData has already loaded the platform's classes. */
 function extractForm(form: object): Extracted {
   const made = new (platform().Response)(form as FormData)
   return asStream(made.body as unknown as ReadableStream, made.headers.get('content-type'), false)

@@ -5,7 +5,7 @@ import { isToken } from '../../env/text.js'
 
 export { isToken }
 
-// Loops, not regular expressions: those are compiled again in every process.
+// Loops, not regular expressions, which every process has to compile again.
 
 /** HTTP reason phrase: HTAB, SP, VCHAR, obs-text (RFC 9112 section 4). */
 export function isReasonPhrase(text: string): boolean {
@@ -40,7 +40,7 @@ export function toByteString(value: unknown, where: string): string {
   return text
 }
 
-/** Header names seen before, as they are stored. The same few come again and again. */
+/** Cache of header names in their stored form; few different ones occur. */
 const headerNames = new Map<string, string>()
 const maxHeaderNames = 500
 
@@ -55,7 +55,7 @@ export function toHeaderName(value: unknown, where: string): string {
   return stored
 }
 
-/** Visible ASCII with spaces inside: nothing to cut off, nothing to refuse. */
+/** Visible ASCII with inner spaces: nothing to trim, nothing to reject. */
 const plainValue = /^[!-~](?:[ -~]*[!-~])?$/
 
 export const isPlainHeaderValue = (value: unknown): value is string =>
@@ -81,8 +81,8 @@ export function toHeaderValue(value: unknown, where: string): string {
 }
 
 /**
- * `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. Negative numbers stay
- * negative, as the platform has it (Web IDL would wrap them), and so are out of every range.
+ * `unsigned short`: modulo 65536, as Web IDL converts without [EnforceRange]. Negative numbers stay negative,
+ * as on the platform (Web IDL would wrap them), and are therefore out of range.
  */
 export function toUnsignedShort(value: unknown, where: string): number {
   if (typeof value === 'symbol') throw new TypeError(`${where} is not a number.`)
@@ -91,7 +91,7 @@ export function toUnsignedShort(value: unknown, where: string): number {
   return number % 65536
 }
 
-/** A dictionary argument: undefined and null are the empty one. */
+/** A dictionary argument: undefined and null count as empty. */
 export function toDictionary(value: unknown, where: string): Record<string, unknown> | null {
   if (value === undefined || value === null) return null
   if (!isObject(value)) throw new TypeError(`${where} is not an object.`)
@@ -117,7 +117,7 @@ export function needArguments(given: number, wanted: number, where: string): voi
   }
 }
 
-/** Web IDL attributes and operations are enumerable and their interface has a tag. */
+/** Makes attributes and operations enumerable and adds the tag, as Web IDL requires. */
 export function finishInterface(prototype: object, tag: string): void {
   for (const key of Object.getOwnPropertyNames(prototype)) {
     if (key !== 'constructor') Object.defineProperty(prototype, key, { enumerable: true })

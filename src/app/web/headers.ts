@@ -20,11 +20,11 @@ const createKey = Symbol('create')
 /** `name, value, …` with names in lower case and values checked; repeats kept. */
 type FlatList = readonly string[]
 
-/** Makes Headers over a list that is known to be good. The list is copied before it is changed. */
+/** Creates Headers from a validated list. The list is copied before a change. */
 export let createHeaders: (list: FlatList, guard: Guard) => Headers
-/** The list of a light Headers; undefined for anything else. Not to be changed. */
+/** The list of a light Headers; undefined for anything else. Read-only. */
 export let headersList: (headers: unknown) => FlatList | undefined
-/** What the object may be changed by. */
+/** The guard of a light Headers. */
 export let headersGuard: (headers: Headers) => Guard
 
 class Headers {
@@ -46,7 +46,7 @@ class Headers {
     createHeaders = (list, guard) => new Headers(createKey, list, guard)
     headersList = (headers) => (isObject(headers) && #list in headers ? headers.#list : undefined)
     headersGuard = (headers) => headers.#guard
-    // The platform's constructor has no more than one optional parameter.
+    // The platform's constructor has a single, optional parameter.
     Object.defineProperty(Headers, 'length', { value: 0, configurable: true })
     Object.defineProperty(Headers.prototype.forEach, 'length', { value: 1, configurable: true })
   }
@@ -156,7 +156,7 @@ class Headers {
     void this.#list
   }
 
-  /** The list, as one that may be changed. */
+  /** The list, copied if necessary so that it may be changed. */
   #own(): string[] {
     if (this.#guard === 'immutable') throw new TypeError('immutable')
     if (this.#shared) {
@@ -199,7 +199,7 @@ function indexOfName(list: FlatList, name: string): number {
   return -1
 }
 
-/** Its place is kept as an index, so that changes during iteration show, as Web IDL wants. */
+/** Keeps an index, so that changes during iteration are visible, as Web IDL requires. */
 class HeadersIterator {
   #pairs: () => [string, string][]
   #kind: 'keys' | 'values' | 'entries'
@@ -253,7 +253,7 @@ export function listFrom(init: unknown): FlatList {
   return listFromRecord(source)
 }
 
-/** A copy has each name once, but for Set-Cookie; the joined value is normalized like any that is given. */
+/** A copy with each name once, except Set-Cookie; the joined value is normalized. */
 function combined(list: FlatList): FlatList {
   const copy: string[] = []
   for (let i = 0; i < list.length; i += 2) {

@@ -1,6 +1,4 @@
-/**
- * Puts the light classes where programs look for them: free names such as `Response` in any module.
- */
+/** Installs the light classes as global names such as `Response`, for every module. */
 import { Headers } from './headers.js'
 import { platformIsLoaded } from './platform.js'
 import { platformRequest, Request } from './request.js'
@@ -9,23 +7,23 @@ import { guardWebAssembly } from './wasm.js'
 
 let installed = false
 
-/** Whether free names mean the light classes in this process. */
+/** Whether the global names refer to the light classes in this process. */
 export const lightWebIsInstalled = (): boolean => installed
 
 /**
- * From here on `Request`, `Response` and `Headers` mean the light classes, in all modules of this
- * process. `globalThis.Response` is still the platform's. Does nothing where undici is loaded
- * already, or somebody else has taken the names.
+ * Makes `Request`, `Response` and `Headers` mean the light classes in all modules of this process.
+ * `globalThis.Response` is still the platform's. Does nothing when undici is already loaded, or other code
+ * has replaced the names.
  */
 export function installLightWeb(): void {
   if (installed) return
-  // Also where undici is loaded: `import 'node:http'` in the app's file has done that on Node 22, and
-  // its parser is still being compiled.
+  // Also when undici is loaded: `import 'node:http'` in the app's file loads it on Node 22, and its parser
+  // may still be compiling.
   guardWebAssembly()
   if (platformIsLoaded()) return
   const vm = process.getBuiltinModule('node:vm')
-  // A declaration of a script hides the global object's property without touching it: replacing
-  // the property would lose the platform's class, reading it would load undici.
+  // A script-level declaration hides the global property without touching it: replacing the property would
+  // lose the platform's class, and reading it would load undici.
   const source = 'let Request, Response, Headers; (a, b, c) => { Request = a; Response = b; Headers = c }'
   try {
     vm.runInThisContext(source, { filename: 'cgiup:web' })(Request, Response, Headers)
@@ -36,11 +34,11 @@ export function installLightWeb(): void {
   acceptInFetch()
 }
 
-/** fetch() of the platform takes the platform's Request only. */
+/** The platform's fetch() accepts only the platform's Request. */
 function acceptInFetch(): void {
   const send = globalThis.fetch as (input: unknown, init?: unknown) => Promise<unknown>
   const light = {
-    // A Request that cannot be sent rejects, it does not throw.
+    // An invalid Request rejects; it does not throw.
     async fetch(input: unknown, init: unknown = undefined) {
       return send(platformRequest(input), init)
     },

@@ -1,6 +1,4 @@
-/**
- * MIME types (https://mimesniff.spec.whatwg.org), as far as bodies ask for them.
- */
+/** MIME types (https://mimesniff.spec.whatwg.org), as far as bodies need them. */
 import { isToken } from './convert.js'
 
 export interface MimeType {
@@ -82,8 +80,8 @@ export function serializeMimeType(type: MimeType): string {
 }
 
 /**
- * https://fetch.spec.whatwg.org/#concept-header-extract-mime-type: the last good one of the values;
- * it takes over the charset of one before it with the same essence.
+ * https://fetch.spec.whatwg.org/#concept-header-extract-mime-type: the last valid value; it inherits the
+ * charset of an earlier one with the same essence.
  */
 export function extractMimeType(values: readonly string[]): MimeType | null {
   let charset: string | undefined

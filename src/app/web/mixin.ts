@@ -3,7 +3,7 @@ import type { BodyState } from './body.js'
 import { extractMimeType, serializeMimeType } from './mime.js'
 import { platform } from './platform.js'
 
-/** What the methods need of their object. */
+/** The parts of an object that the methods use. */
 export interface BodyParts {
   readonly body: BodyState | null
   /** Flat header list, names in lower case. */
@@ -21,13 +21,13 @@ export interface BodyMethods {
 
 const hasTextStream = Number.parseInt(process.versions.node, 10) >= 26
 
-/** New with Node 26, and left to it. */
+/** New in Node 26; uses its implementation. */
 function textStream(this: { body: ReadableStream | null }): unknown {
   const made = new (platform().Response)(this.body as never)
   return (made as unknown as { textStream(): unknown }).textStream()
 }
 
-/** Adds the methods to a class. `parts` throws a TypeError for anything that is not an instance of it. */
+/** Adds the methods to a class. `parts` throws a TypeError for anything but an instance. */
 export function mixinBody(prototype: object, parts: (self: unknown) => BodyParts): void {
   const bytes = async (self: unknown): Promise<Uint8Array<ArrayBuffer>> =>
     (await parts(self).body?.bytes()) ?? new Uint8Array(0)

@@ -1,6 +1,6 @@
 /**
- * The platform's own classes. Naming them loads undici, which costs more than the rest of a CGI
- * process: only what is out of the ordinary comes here.
+ * The platform's own classes. Naming them loads undici, which costs more than the rest of a CGI process, so
+ * only unusual cases use this file.
  */
 
 type ClassName = 'Headers' | 'Request' | 'Response'
@@ -36,7 +36,7 @@ export function linkToPlatform(light: Light, name: ClassName): void {
       return hasInstance(this, light, name, value)
     },
   })
-  // Whoever asks for an instance of the platform's class has named it, so that it is loaded by then.
+  // Code that checks for the platform's class has named it, so it is already loaded.
   const link = new Proxy(Object.create(Object.prototype), {
     getPrototypeOf: () => (platformIsLoaded() ? globalThis[name].prototype : Object.prototype),
   })
@@ -49,7 +49,7 @@ function hasInstance(asked: unknown, light: Light, name: ClassName, value: unkno
   if (ordinaryHasInstance.call(asked as () => void, value)) return true
   // A subclass has its own instances only.
   if (asked !== light || typeof value !== 'object' || value === null) return false
-  // The tag first: it asks nothing of the platform.
+  // Check the tag first: that does not load the platform's class.
   if ((value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] !== name) return false
   return value instanceof globalThis[name]
 }

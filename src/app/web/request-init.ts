@@ -1,7 +1,7 @@
-/** RequestInit (https://fetch.spec.whatwg.org/#requestinit), and what a request is without it. */
+/** RequestInit (https://fetch.spec.whatwg.org/#requestinit) and its defaults. */
 import { isToken, toByteString, toDictionary, toDOMString, toEnum } from './convert.js'
 
-/** What only matters when a request is sent; nearly always the defaults. */
+/** Options that only matter when a request is sent; nearly always the defaults. */
 export interface RequestSettings {
   readonly referrer: string
   readonly referrerPolicy: string
@@ -11,7 +11,7 @@ export interface RequestSettings {
   readonly redirect: string
   readonly integrity: string
   readonly keepalive: boolean
-  /** Undici's own member: who sends the request. */
+  /** Undici's own member: the dispatcher that sends the request. */
   readonly dispatcher: unknown
 }
 
@@ -63,7 +63,7 @@ const members = [
   'dispatcher',
 ]
 
-/** The members that are there, read once each; null when there are none. */
+/** The members that are present, each read once; null when there are none. */
 export function readInit(init: unknown): Record<string, unknown> | null {
   const dictionary = toDictionary(init, 'Request constructor: init')
   if (!dictionary) return null
@@ -82,7 +82,7 @@ export function readInit(init: unknown): Record<string, unknown> | null {
 
 /** The send options of a request made from one with `base`. */
 export function readSendOptions(init: Record<string, unknown>, base: RequestSettings): RequestSettings {
-  // A request with an init is not sent on behalf of the same referrer any more.
+  // A request with an init no longer has the same referrer.
   const made = { ...base, referrer: 'about:client', referrerPolicy: '' } as Record<
     keyof RequestSettings,
     unknown
@@ -120,7 +120,7 @@ const forbidden = ['CONNECT', 'TRACE', 'TRACK']
 
 /**
  * https://fetch.spec.whatwg.org/#concept-method-normalize
- * @throws TypeError for what is not a method, or one that cannot be sent.
+ * @throws TypeError for an invalid or forbidden method.
  */
 export function readMethod(value: unknown): string {
   const method = toByteString(value, 'Request constructor: init.method')

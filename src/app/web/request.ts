@@ -13,31 +13,31 @@ import {
   readSendOptions,
 } from './request-init.js'
 
-/** First argument of a Request that is made from its state, the second one. */
+/** First argument of the constructor for a Request from a state, which is the second argument. */
 export const receive = Symbol('receive')
 const createKey = receive
 
-/** The inside of a light Request. It may be worked out when it is asked for. */
+/** The state of a light Request. It may be computed on demand. */
 export interface RequestState {
   method: string
   url: string
   headers: Headers
   body: BodyState | null
-  /** Asked for its `signal` when the app asks; null when there is none to follow. */
+  /** The source of `signal`, read on demand; null when there is none to follow. */
   follows: { readonly signal: AbortSignal } | null
-  /** The request's signal is the followed one itself, not one that depends on it. */
+  /** The request's signal is the followed one itself, not a dependent one. */
   same: boolean
   send: RequestSettings
-  /** What it, or the request it was made from, came with; null where an app has made it. */
+  /** The end of the received request, also for copies; null for a Request that an app created. */
   came: RequestEnd | null
 }
 
 type State = RequestState
 
-/** The inside of a light Request; undefined for anything else. */
+/** The state of a light Request; undefined for anything else. */
 let requestState: (value: object) => Readonly<State> | undefined
 
-/** A copy that is no longer worked out. */
+/** A copy with all values computed. */
 const settled = ({ method, url, headers, body, follows, same, send, came }: Readonly<State>): State => ({
   method,
   url,
@@ -197,7 +197,7 @@ function construct(input: unknown, init: unknown): State {
   const received = typeof init === 'object' && init !== null && requestState(init) !== undefined
   const state: State = { ...base, send: readSendOptions(members, base.send), body: null }
   if (members.method !== undefined) {
-    // A request that was received may be copied whatever its method is.
+    // A received request may be copied whatever its method.
     state.method = received ? toByteString(members.method, 'init.method') : readMethod(members.method)
   }
   if (members.signal !== undefined) state.follows = readSignal(members.signal)
@@ -237,7 +237,7 @@ function withBody(state: State, given: unknown, duplex: unknown, list: readonly 
   return { ...state, headers: createHeaders(whole, 'request'), body }
 }
 
-/** The state a request is copied from, where `input` is one: ours or the platform's. */
+/** The state to copy when `input` is a request: ours or the platform's. */
 function stateOf(input: unknown): State | null {
   if (typeof input !== 'object' || input === null) return null
   const own = requestState(input)
@@ -312,7 +312,7 @@ function readSignal(value: unknown): { signal: AbortSignal } | null {
   return { signal: value }
 }
 
-/** A light Request as one of the platform's, to be sent; anything else as it is. */
+/** Converts a light Request to the platform's, to be sent; returns anything else unchanged. */
 export function platformRequest(value: unknown): unknown {
   const state = typeof value === 'object' && value !== null ? requestState(value) : undefined
   if (!state) return value

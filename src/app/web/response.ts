@@ -25,7 +25,7 @@ interface State {
   body: BodyState | null
 }
 
-/** The inside of a light Response; undefined for anything else. */
+/** The state of a light Response; undefined for anything else. */
 export let responseState: (value: object) => Readonly<State> | undefined
 
 class Response implements BodyMethods {
@@ -75,7 +75,7 @@ class Response implements BodyMethods {
     return this.#state.type
   }
 
-  /** Responses that were not fetched have none. */
+  /** Responses that were not fetched have no URL. */
   get url(): string {
     void this.#state
     return ''
@@ -166,7 +166,7 @@ function assemble(extracted: Extracted | null, init: unknown): State {
       throw new TypeError(`Response constructor: Invalid response status code ${status}`)
     }
     const { type } = extracted
-    // Names are at even places; a value cannot be mistaken for one.
+    // Names are at even indexes, so a value cannot match.
     if (type !== null && !hasName(list, 'content-type')) list = [...list, 'content-type', type]
   }
   return {

@@ -1,4 +1,4 @@
-/** ReadableStreams, and what is known about them. `node:stream` is loaded with the first of them. */
+/** ReadableStreams and their state. `node:stream` is loaded with the first of them. */
 import type { Body } from '../../core/exchange.js'
 
 let nodeStream: typeof import('node:stream') | undefined
@@ -9,7 +9,7 @@ export function isDisturbed(stream: object): boolean {
   return nodeStream.Readable.isDisturbed(stream as never)
 }
 
-/** `bytes` is given away. */
+/** `bytes` is transferred. */
 export function streamOfBytes(bytes: Uint8Array<ArrayBuffer>): ReadableStream {
   return new ReadableStream({
     type: 'bytes',
@@ -20,7 +20,7 @@ export function streamOfBytes(bytes: Uint8Array<ArrayBuffer>): ReadableStream {
   })
 }
 
-/** Back-pressure goes through to the adapter: nothing is read before it is asked for. */
+/** Passes back-pressure on to the adapter: reads only on demand. */
 export function streamOfBody(body: Body): ReadableStream {
   return new ReadableStream(
     {
@@ -28,7 +28,7 @@ export function streamOfBody(body: Body): ReadableStream {
       async pull(controller) {
         const piece = await body.read()
         if (piece === null) close(controller)
-        // enqueue() takes the memory away from its owner, who may have more in it.
+        // enqueue() takes the memory from its owner, who may still use other parts of it.
         else controller.enqueue(body.owned && piece.length >= 4096 ? plain(piece) : new Uint8Array(piece))
       },
       cancel: () => body.cancel(),
@@ -41,7 +41,7 @@ export function streamOfBody(body: Body): ReadableStream {
 const plain = (piece: Uint8Array): Uint8Array<ArrayBuffer> =>
   new Uint8Array(piece.buffer as ArrayBuffer, piece.byteOffset, piece.byteLength)
 
-/** Async iterables and Node Readables: what they yield is turned into bytes as Buffer.from does. */
+/** Async iterables and Node Readables: what they yield is converted to bytes like Buffer.from does. */
 export function streamOfIterable(iterable: AsyncIterable<unknown>): ReadableStream {
   let iterator: AsyncIterator<unknown>
   return new ReadableStream({
@@ -69,6 +69,6 @@ function close(controller: import('node:stream/web').ReadableByteStreamControlle
     controller.close()
     controller.byobRequest?.respond(0)
   } catch {
-    // Cancelled in the meantime.
+    // Cancelled meanwhile.
   }
 }

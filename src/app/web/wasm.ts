@@ -1,7 +1,7 @@
 /**
- * Under `ulimit -v` (shared hosts) no WebAssembly memory can be had: V8 reserves 10 GB of addresses
- * for each. Node 20 and 22 make one as soon as undici is loaded, and an app that only names
- * `FormData` dies of the unhandled rejection. Here loading always succeeds; what fails is using it.
+ * Under `ulimit -v` (shared hosts) WebAssembly memory cannot be allocated: V8 reserves 10 GB of addresses for
+ * each. Node 20 and 22 allocate one when undici loads, and an app that only names `FormData` crashes with an
+ * unhandled rejection. With this guard loading always succeeds; only using it fails.
  */
 
 const httpParser = 'wasm_on_headers_complete'
@@ -14,9 +14,9 @@ declare const WebAssembly: { instantiate: Instantiate }
 
 let guarding = false
 
-/** Keeps undici's HTTP parser from killing the process where there is no memory for it. */
+/** Keeps undici's HTTP parser from crashing the process when there is no memory for it. */
 export function guardWebAssembly(): void {
-  // Node 24 and later make the memory when the first request is sent, and report it there.
+  // Node 24 and later allocate the memory with the first request, and report the error there.
   if (guarding || Number.parseInt(process.versions.node, 10) >= 24) return
   guarding = true
   const original = WebAssembly.instantiate
