@@ -44,7 +44,7 @@ describe('errors of frameworks reach the log', () => {
     expect(out.code).toBe(0)
   })
 
-  it('fastify (a logger of its own)', async () => {
+  it('fastify (with its own logger)', async () => {
     const out = await run('fastify')
     expect(out.head).toMatch(/^Status: 500 /)
     expect(out.note).toContain('"message":"trouble in the app"')
@@ -81,7 +81,7 @@ describe('what was scheduled runs', () => {
     expect(out.code).toBe(1)
   })
 
-  it('a rejection that nobody handles, after the reply', async () => {
+  it('an unhandled rejection after the reply', async () => {
     const out = await run('rejected')
     expect(out.stderr).toMatch(/^cgiup: GET \/app\.cgi\/x: Error: trouble in the app\n {4}at /m)
     expect(out.code).toBe(1)
@@ -98,7 +98,7 @@ describe('what was scheduled runs', () => {
 })
 
 describe('a line of 300 kB to a log reader that is slow', () => {
-  it.each(['long', 'long-error'])('arrives whole: %s', async (app) => {
+  it.each(['long', 'long-error'])('arrives completely: %s', async (app) => {
     const { child } = start(app, { SIZE: '300000', OPTIONS: '{"cgi":{"settleMs":20000}}' })
     child.stderr?.pause()
     const pieces: Buffer[] = []

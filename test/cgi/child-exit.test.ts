@@ -26,7 +26,7 @@ describe('process.exit() in the app', () => {
     expect(out.code).toBe(6)
   })
 
-  it('while the body still gives pieces: all of them arrive', async () => {
+  it('while the body still yields chunks: all of them arrive', async () => {
     const out = await runPiped('exit-in-stream', {}, 'true', '{ sleep 0.2; cat; }')
     expect(out.body.equals(Buffer.concat(Array(16).fill(pattern(mebibyte))))).toBe(true)
     expect(out.code).toBe(0)
@@ -38,13 +38,13 @@ describe('process.exit() in the app', () => {
     expect(out.signal).toBe('SIGTERM')
   })
 
-  it('limit exitIdleMs: how long the body may take for its next piece', async () => {
+  it('limit exitIdleMs: how long the body may take for its next chunk', async () => {
     const started = performance.now()
     await run('exit-open-stream', { OPTIONS: JSON.stringify({ exitIdleMs: 400 }) })
     expect(performance.now() - started).toBeGreaterThan(400)
   })
 
-  it('that the app catches: the reply is whole', async () => {
+  it('that the app catches: the reply is complete', async () => {
     const out = await run('exit-caught')
     expect(out.body.toString()).toBe('still whole')
     expect(out).toMatchObject({ stderr: 'caught ProcessExit\n', code: 0 })
@@ -111,7 +111,7 @@ describe('an app that fails', () => {
     }
   })
 
-  it('an error with a status of its own: the client’s fault is not a failure of the app', async () => {
+  it('an error with its own status: the client’s fault is not a failure of the app', async () => {
     const out = await run('throws-413')
     expect(out.head).toMatch(/^Status: 413 Content Too Large\r\n/)
     expect(out.stderr).toContain('no more than 3 bytes (REQUEST_TOO_LARGE)')
@@ -132,7 +132,7 @@ describe('an app that fails', () => {
     expect(out.signal).toBe('SIGTERM')
   })
 
-  it('with a listener of its own for uncaught exceptions: the app decides', async () => {
+  it('with its own listener for uncaught exceptions: the app decides', async () => {
     const out = await run('own-listener')
     expect(out.body.toString()).toBe('survived')
     expect(out).toMatchObject({ stderr: 'mine: from a timer\n', code: 0 })
@@ -168,7 +168,7 @@ describe('variables that describe no request', () => {
     expect(out.stderr).toContain('REQUEST_METHOD is')
   })
 
-  it('a request line in the log cannot begin a line of its own', async () => {
+  it('a request line in the log cannot start another line', async () => {
     const out = await run('throws', { REQUEST_URI: '/a\nFAKE \u001b[31m' })
     expect(out.stderr).toContain('GET /a?FAKE ?[31m: ')
   })

@@ -124,7 +124,7 @@ describe('a streamed reply', () => {
     await once(child, 'exit')
   })
 
-  it('sends the head when the first piece is late', async () => {
+  it('sends the head first if the first chunk is late', async () => {
     const child = start(variables('late-first', { PAUSE: '100000' }))
     const [first] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
     expect(split(first).head).toMatch(/^Status: 200 OK\r\n/)
@@ -132,7 +132,7 @@ describe('a streamed reply', () => {
     await once(child, 'exit')
   })
 
-  it('arrives whole when its pieces come late', async () => {
+  it('arrives completely if its chunks are late', async () => {
     expect((await run('slowly', { PAUSE: '30' })).body.toString()).toBe('first second')
     expect((await run('late-first', { PAUSE: '30' })).body.toString()).toBe('late')
   })
@@ -151,7 +151,7 @@ describe('a streamed reply', () => {
     expect(out.stderr).toContain('ended after 6 bytes; Content-Length is 7')
   })
 
-  it('of just its Content-Length is whole', async () => {
+  it('with exactly Content-Length bytes is complete', async () => {
     expect(await run('length', { LENGTH: '6' })).toMatchObject({ code: 0, stderr: '' })
   })
 })
@@ -176,12 +176,12 @@ describe('the reader goes away', () => {
     },
   )
 
-  it('during a large reply in one piece', async () => {
+  it('during a large reply that is not streamed', async () => {
     const out = await runPiped('big', { SIZE: String(20 * mebibyte) }, 'true', 'head -c 100000 >/dev/null')
     expect(out).toMatchObject({ stderr: '', code: 0 })
   })
 
-  it('a full disk is an error of the system, and told', async () => {
+  it('a full disk is a system error, and logged', async () => {
     const fd = openSync('/dev/full', 'w')
     const out = await outputOf(start(variables('hello'), ['ignore', fd, 'pipe']), null)
     closeSync(fd)
@@ -198,7 +198,7 @@ describe('stdout belongs to the reply', () => {
     expect(out.stderr).toBe('printed while loading\nprinted by console.log\nprinted by process.stdout\n')
   })
 
-  it('code behind serveCgi() runs before the process ends', async () => {
+  it('code after serveCgi() runs before the process ends', async () => {
     expect((await run('continues')).stderr).toBe('after run\n')
   })
 

@@ -80,7 +80,7 @@ describe('waitUntil', () => {
     expect(readFileSync(log, 'utf8')).toBe('said after the reply\n')
   })
 
-  it('goes on after SIGTERM: lighttpd and mod_cgi send it when the reply is whole', async () => {
+  it('continues after SIGTERM: lighttpd and mod_cgi send it when the reply is complete', async () => {
     const env = waiting()
     const child = start(variables('work', env))
     await Promise.all([collect(child.stdout), collect(child.stderr)])

@@ -73,7 +73,7 @@ describe('the body is read', () => {
     expect(out).toMatchObject({ stderr: '', code: 0 })
   })
 
-  it('in pieces that come late', async () => {
+  it('in chunks that arrive late', async () => {
     const child = start(variables('collect', post(6)))
     const output = outputOf(child)
     for (const piece of ['ab', 'cd', 'ef']) {
@@ -114,7 +114,7 @@ describe('RFC 3875 4.2: no more than CONTENT_LENGTH is read', () => {
     return rest.toString('latin1', 0, count)
   }
 
-  it('a body is left alone behind its length', async () => {
+  it('a body is not read beyond its length', async () => {
     expect(await left('collect', post(4))).toBe('efghij')
   })
 
@@ -134,7 +134,7 @@ describe('RFC 3875 4.2: no more than CONTENT_LENGTH is read', () => {
   })
 })
 
-describe('a body that is not what CONTENT_LENGTH says', () => {
+describe('a body that does not match CONTENT_LENGTH', () => {
   it('shorter: the app gets an error, the client 400', async () => {
     const child = start(variables('collect', post(10)))
     child.stdin?.end('abc')
@@ -208,7 +208,7 @@ describe('a web server that sends the whole body before it reads the reply (mod_
   })
 })
 
-describe('a body that the app leaves', () => {
+describe('a body that the app does not read', () => {
   it.each(['ignore', 'reads-a-little'])(
     '%s: is drained, so that a shared socket is not reset',
     async (app) => {

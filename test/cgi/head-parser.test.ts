@@ -253,7 +253,7 @@ describe('errors are readable', () => {
 describe('limit maxBytes', () => {
   const field = (size: number) => `Content-Type: a/b\nX: ${'x'.repeat(size - 23)}\n\n`
 
-  it('a head of just so many bytes passes', () => {
+  it('a head of exactly the limit is accepted', () => {
     expect(field(1000)).toHaveLength(1000)
     expect(parse(field(1000), { maxBytes: 1000 }).headers).toHaveLength(4)
     expect(parse(field(9000)).headers[3]).toHaveLength(8977)

@@ -164,13 +164,13 @@ describe('RFC 3875 6.3.4: no fields about the connection', () => {
 })
 
 describe('Content-Length', () => {
-  it('is given for a body in one piece, counted in bytes', () => {
+  it('is set for a body that is not streamed, counted in bytes', () => {
     expect(wire({ body: 'é✓' })).toContain('Content-Length: 5\r\n')
     expect(wire({ body: new Uint8Array(7) })).toContain('Content-Length: 7\r\n')
     expect(wire({ body: null })).toContain('Content-Length: 0\r\n')
   })
 
-  it('that is wrong for a body in one piece is corrected, with a note', () => {
+  it('that is wrong for a body that is not streamed is corrected, with a note', () => {
     const prepared = prepareReply(
       reply({ headers: ['Content-Length', '3', 'Content-Type', 'a/b'], body: 'hello' }),
       'GET',

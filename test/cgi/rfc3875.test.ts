@@ -64,7 +64,7 @@ describe('MUST', () => {
     expect((await run(app, { SCRIPT_NAME: '/nph-app.cgi' })).head).toMatch(/^HTTP\/1\.1 500 .*\r\n/)
   })
 
-  it('5.2: SCRIPT_FILENAME tells, too; a server that knows no NPH gets none', async () => {
+  it('5.2: SCRIPT_FILENAME counts, too; a server without NPH support gets no NPH output', async () => {
     const file = { SCRIPT_FILENAME: '/srv/cgi/nph-x' }
     expect((await run('hello', file)).head).toMatch(/^HTTP\/1\.1 200 OK/)
     expect((await run('hello', { ...file, FCGI_ROLE: 'RESPONDER' })).head).toMatch(/^Status: 200 OK/)

@@ -82,7 +82,7 @@ describe('runCgi()', () => {
     ]).toEqual(before)
   })
 
-  it('echoes 5 MiB, whatever the pieces', async () => {
+  it('echoes 5 MiB in any chunks', async () => {
     const body = pattern(5 * 1024 * 1024)
     for (const size of [1000, 65_536, body.length]) {
       const pieces = Array.from({ length: Math.ceil(body.length / size) }, (_, i) =>
@@ -142,7 +142,7 @@ describe('runCgi()', () => {
     expect((await go(async (x) => ok(await all(x)), { env: post(4), stdin })).stderr).toContain('setEncoding')
   })
 
-  it('drains what the app leaves, within drainBytes', async () => {
+  it('drains what the app does not read, up to drainBytes', async () => {
     const stdin = Readable.from(
       Array.from({ length: 100 }, () => Buffer.alloc(1000)),
       { objectMode: false },

@@ -49,7 +49,7 @@ async function ahead(body: Stdin, until: () => boolean): Promise<void> {
 const numbers = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i * 7 + (i >> 8)) & 255)
 
 describe('Stdin', () => {
-  it('never asks for more than CONTENT_LENGTH leaves', async () => {
+  it('never reads beyond CONTENT_LENGTH', async () => {
     const source = new Bytes(numbers(100_000), 30_000)
     expect((await all(stdin(source, 70_000))).length).toBe(70_000)
     expect(source.asked).toEqual([65_536, 40_000, 10_000])
@@ -87,7 +87,7 @@ describe('Stdin', () => {
     await expect(body.read()).rejects.toMatchObject({ code: 'REQUEST_BODY_SHORT' })
   })
 
-  it('tells of a source that fails', async () => {
+  it('reports a source that fails', async () => {
     const body = stdin({ drainable: true, read: () => Promise.reject(new Error('EIO: i/o error')) }, 10)
     let gone: RequestError | undefined
     body.onGone = (error) => {
@@ -98,7 +98,7 @@ describe('Stdin', () => {
     expect(await body.drain()).toBe(true)
   })
 
-  it('limit readAheadBytes: so many bytes stay in memory, the rest in a file', async () => {
+  it('limit readAheadBytes: this many bytes stay in memory, the rest goes to a file', async () => {
     const bytes = numbers(500_000)
     for (const readAheadBytes of [0, 1, 65_536, 100_000, 1_000_000]) {
       const body = stdin(new Bytes(bytes), bytes.length, { readAheadBytes })
@@ -134,7 +134,7 @@ describe('Stdin', () => {
     expect(await body.drain()).toBe(false)
   })
 
-  it('leaves a source alone that nobody waits for', async () => {
+  it('does not drain a source that has no waiting writer', async () => {
     const source = new Bytes(numbers(10))
     source.drainable = false
     expect(await stdin(source, 10).drain()).toBe(true)

@@ -190,7 +190,7 @@ describe('programs', () => {
   })
 })
 
-describe('nginx says in DOCUMENT_URI that it has not left the path', () => {
+describe('DOCUMENT_URI shows that nginx has not rewritten the path', () => {
   test.each([
     [{ SCRIPT_NAME: '/mnt' }, '/mnt/x y', 'as-sent'],
     [{ SCRIPT_NAME: '/mnt/x y', PATH_INFO: '/mnt/x%20y?q=1' }, '/mnt/x y', 'as-sent'],
@@ -237,7 +237,7 @@ describe('Apache', () => {
   })
 })
 
-describe('an Authorizer is asked for what is to be served', () => {
+describe('an Authorizer gets the path that will be served', () => {
   const lighttpd = { SERVER_SOFTWARE: 'lighttpd/1.4.69', REDIRECT_STATUS: '200', REQUEST_URI: '/pub/x?q=1' }
   const apache = {
     SERVER_SOFTWARE: 'Apache/2.4',
@@ -273,7 +273,7 @@ describe('an Authorizer is asked for what is to be served', () => {
     expect(read(env as never, { isAuthorizer: true })).toMatchObject({ sees, refused: 0, status: 0 })
   })
 
-  test('a request that was refused already, and no variable says for what', () => {
+  test('a request that was denied already, while no variable shows which path', () => {
     const env = { REQUEST_URI: '/admin', REDIRECT_STATUS: '403' }
     expect(read(env, { isAuthorizer: true })).toMatchObject({ row: 'denied', refused: 403 })
   })

@@ -32,7 +32,7 @@ describe('get', () => {
     expect(new Environment(['A', '1', 'B']).get('B')).toBeUndefined()
   })
 
-  test('an environment without repeats says so', () => {
+  test('hasRepeats is false without repeats', () => {
     expect(new Environment(['A', '1', 'B', '2']).hasRepeats).toBe(false)
     expect(new Environment([]).hasRepeats).toBe(false)
   })

@@ -298,7 +298,7 @@ describe('where it cannot be known', () => {
     expect([request.mount, request.rest]).toEqual(['', '/app%2Fx'])
   })
 
-  test('a fragment right behind the mount path', () => {
+  test('a fragment directly after the mount path', () => {
     const request = read({ how: '', uri: '/app#x', script: '/app', mount: '' })
     expect([request.mount, request.rest]).toEqual(['', '/app#x'])
   })

@@ -65,7 +65,7 @@ test('breaks no rule that the lint knows, and is read as the request', () => {
   expect(translate(env)).toMatchObject({ mount: '/cgi-bin/a.cgi', rest: '/x%20y', contentLength: 5 })
 })
 
-describe('what the table says of each variable', () => {
+describe('each variable is treated as in the table', () => {
   const rows = metaVariables.filter((row) => row.script !== 'computed')
   test.each(rows)('$name is $script', (row) => {
     const name = row.name.replace('*', 'SOMETHING')

@@ -50,7 +50,7 @@ describe('which server is in front', () => {
     expect(serverOf(new Environment([]))).toBe(unknownServer)
   })
 
-  test('one after the other is told apart', () => {
+  test('consecutive servers are distinguished', () => {
     for (let i = 0; i < 3; i++)
       for (const [product, { name }] of Object.entries(servers))
         expect(named(`${product}/9.9`).name).toBe(name)

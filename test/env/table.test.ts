@@ -25,7 +25,7 @@ test('every variable that a recorded server sent is in the table', () => {
   expect([...unknown]).toEqual([])
 })
 
-describe('repeated values join as the row says', () => {
+describe('repeated values are joined as in the row', () => {
   test.each(metaVariables)('$name: $repeats', ({ name, repeats }) => {
     const variable = name.replace('*', 'X')
     const joined = repeats === 'last' ? 'b' : `a${repeats}b`
@@ -80,7 +80,7 @@ function hasSay(name: string): boolean {
   )
 }
 
-describe('what becomes part of the request is what the row says', () => {
+describe('the request contains what the row lists', () => {
   test.each(metaVariables.filter((row) => !row.name.endsWith('*')))(
     '$name: "$request"',
     ({ name, request }) => {

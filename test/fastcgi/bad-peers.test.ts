@@ -122,7 +122,7 @@ describe('broken FastCGI', () => {
     expect(aborted).toBe(2)
   })
 
-  test('a peer that leaves in the middle of anything leaves no line in the log', async () => {
+  test('a peer that disconnects at any point causes no log line', async () => {
     const { peer, log, service } = await serve(() => text(''))
     const whole = get(1)
     for (let length = 0; length < whole.length; length += 5) {

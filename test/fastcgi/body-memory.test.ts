@@ -10,7 +10,7 @@ import { Service } from '../../src/serve/service.js'
 import { createWireServer } from '../../src/socket/wire-server.js'
 import { begin, Peer, params, post, record, stdinEnd } from './peer.js'
 
-test('pieces of a body that an app keeps are still the same after other requests', async () => {
+test('chunks of a body that an app keeps are unchanged after other requests', async () => {
   const kept: Uint8Array[][] = []
   const service = new Service(async ({ stdin }) => {
     const pieces: Uint8Array[] = []
@@ -42,7 +42,7 @@ test('pieces of a body that an app keeps are still the same after other requests
   await rm(dir, { recursive: true })
 })
 
-test('a large body comes whole, however its records are cut: most of it is read where it stays', async () => {
+test('a large body arrives completely, however its records are split: most of it is read without copying', async () => {
   const service = new Service(async ({ stdin }) => {
     const pieces: Uint8Array[] = []
     for (let piece = await stdin.read(); piece !== null; piece = await stdin.read()) {

@@ -28,7 +28,7 @@ describe('nginx sends no more of a body once the reply has begun', () => {
     expect((await p.ended(1)).body).toBe('x'.repeat(400_000) + 'y'.repeat(100_000))
   })
 
-  test('a reply in one piece does not wait', async () => {
+  test('a reply that is not streamed does not wait', async () => {
     const { peer } = await serve(() => text('enough', 413))
     const p = peer()
     p.send(begin(1) + params(1, [...nginx, 'CONTENT_LENGTH', '500000']) + stdin(1, 'x'))
@@ -44,7 +44,7 @@ describe('nginx sends no more of a body once the reply has begun', () => {
     expect((await p.ended(1)).body).toBe('x'.repeat(500_000))
   })
 
-  test('a client that leaves meanwhile ends it', async () => {
+  test('a client that disconnects meanwhile ends it', async () => {
     let aborted!: () => void
     const signal = new Promise<void>((resolve) => {
       aborted = resolve

@@ -6,7 +6,7 @@ import { RecordType } from '../../src/fastcgi/codec/record.js'
 import { begin, get, params, record, stdin, stdinEnd } from './peer.js'
 import { gate, readAll, serve, text } from './serving.js'
 
-describe('5.4 the client leaves', () => {
+describe('5.4 the client disconnects', () => {
   test('ABORT_REQUEST: the signal aborts, END_REQUEST comes at once, the connection lives', async () => {
     let aborted = false
     const entered = gate()
@@ -47,7 +47,7 @@ describe('5.4 the client leaves', () => {
 })
 
 describe('a reply before the body has come', () => {
-  test('without KEEP_CONN our side is closed behind it, and the rest of the body is still read', async () => {
+  test('without KEEP_CONN our side is closed after it, and the rest of the body is still read', async () => {
     const { peer } = await serve(() => text('enough'))
     const p = peer()
     p.socket.allowHalfOpen = true
@@ -87,7 +87,7 @@ describe('replies that break', () => {
     expect(log.join()).toContain('cut off after 4 bytes')
   })
 
-  test.each([0, 1, 2, 3, 4, 5])('a Node response destroyed %i ticks after its first piece', async (ticks) => {
+  test.each([0, 1, 2, 3, 4, 5])('a Node response destroyed %i ticks after its first chunk', async (ticks) => {
     const app: App = (_, res) => {
       const destroyAfter = (left: number): void => {
         if (left === 0) res.destroy()

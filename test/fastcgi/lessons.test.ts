@@ -80,7 +80,7 @@ describe('what reaches the app', () => {
     expect(await ask(app, [], '')).toMatch(/^\["",(true|false)\]$/)
   })
 
-  test("Apache's ErrorDocument repeats CONTENT_LENGTH without a body: nobody waits for one", async () => {
+  test("Apache's ErrorDocument repeats CONTENT_LENGTH without a body: it is not waited for", async () => {
     const { peer } = await serve(echo)
     const list = ['REQUEST_METHOD', 'GET', 'CONTENT_LENGTH', '8', 'REDIRECT_REQUEST_METHOD', 'POST']
     const time = await shortest(950, async () => {
@@ -96,7 +96,7 @@ describe('what reaches the app', () => {
   })
 })
 
-describe('what leaves it', () => {
+describe('output', () => {
   test('15 node-fastcgi 8: Transfer-Encoding and Connection of an app stay here', async () => {
     const { peer } = await serve(
       await toHandler((_req, res) => {

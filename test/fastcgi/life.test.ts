@@ -14,7 +14,7 @@ const upload = (id: number, length: number, keep = 1) =>
   params(id, ['REQUEST_METHOD', 'POST', 'REQUEST_URI', '/', 'CONTENT_LENGTH', String(length)])
 
 describe('a reply before the body', () => {
-  test('the head and the first piece go out while the body is still to come, then the body is echoed', async () => {
+  test('the head and the first chunk are sent before the body arrives, then the body is echoed', async () => {
     const { peer } = await serve(
       await toHandler({
         fetch(request) {
@@ -62,7 +62,7 @@ const leavings: [name: string, leave: (p: Peer) => void][] = [
   ['ABORT_REQUEST', (p) => p.send(record(RecordType.ABORT_REQUEST, 1))],
 ]
 
-describe.each(leavings)('the client leaves: %s', (_, leave) => {
+describe.each(leavings)('the client disconnects: %s', (_, leave) => {
   test('a fetch app: the signal aborts, the body of the request fails, that of the reply is cancelled', async () => {
     const seen: string[] = []
     const app: App = {
@@ -107,7 +107,7 @@ describe.each(leavings)('the client leaves: %s', (_, leave) => {
     expect(log).toEqual([])
   })
 
-  test('apps that stop before their reply, because the signal says so, leave no line in the log', async () => {
+  test('apps that stop before their reply, because the signal aborted, cause no log line', async () => {
     const entered = [gate(), gate()] as const
     const apps: App[] = [
       (_req, res) => {
@@ -178,7 +178,7 @@ describe('back-pressure', () => {
     p.send(get(1))
     await until(() => made > 65536)
     let before = -1
-    // Until no more requests are created while others are served.
+    // Until no more chunks are produced while other requests are served.
     while (before !== made) {
       before = made
       for (let i = 0; i < 5; i++) {
@@ -247,7 +247,7 @@ describe('after the reply', () => {
     expect(log.join('')).toContain('too late to matter')
   })
 
-  test('what a request says on stderr after its end goes to the log of the process', async () => {
+  test('stderr output of a request after its end goes to the log of the process', async () => {
     const { peer, log } = await serve((exchange) => {
       setImmediate(() => setImmediate(() => exchange.stderr('afterwards\n')))
       return text('')

@@ -31,7 +31,7 @@ describe('limits of what is sent', () => {
     expect((await p.ended(1)).body).toBe('REQUEST_TOO_LARGE')
   })
 
-  test('maxUnreadBytes: a body of 64 MiB that nobody reads waits with the peer; then it comes whole', async () => {
+  test('maxUnreadBytes: a body of 64 MiB that nobody reads waits at the peer; then it arrives completely', async () => {
     const read = gate()
     let queued = 0
     let queue = () => 0
@@ -337,7 +337,7 @@ describe('what is logged', () => {
 })
 
 describe('bodyTimeoutMs', () => {
-  test('a body that does not come to its end: 408, and the connection goes on', async () => {
+  test('a body that does not end: 408, and the connection stays open', async () => {
     const { peer } = await serve(echo, { bodyTimeoutMs: 300 })
     const p = peer()
     p.send(begin(1, 1, 1) + params(1, ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '10']) + stdin(1, 'x'))

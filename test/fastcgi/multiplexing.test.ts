@@ -3,7 +3,7 @@ import { begin, get, params, stdin, stdinEnd } from './peer.js'
 import { gate, readAll, serve, text } from './serving.js'
 
 describe('3.3 multiplexing', () => {
-  test('a slow request and an unread body hold nobody up', async () => {
+  test('a slow request and an unread body do not delay others', async () => {
     const held = gate()
     const { peer } = await serve(async (exchange) => {
       if (exchange.env.get('QUERY_STRING') === 'slow') {

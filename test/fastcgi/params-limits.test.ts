@@ -58,7 +58,7 @@ describe('parameters over a limit', () => {
     expect(log.length).toBe(1)
   })
 
-  test('without FCGI_KEEP_CONN the connection is closed behind the answer, when the body has come', async () => {
+  test('without FCGI_KEEP_CONN the connection is closed after the reply, once the body has arrived', async () => {
     const { peer, log } = await guarded({ maxParams: 3 })
     const p = peer(true)
     const body = 'x'.repeat(300_000)
@@ -76,7 +76,7 @@ describe('parameters over a limit', () => {
     expect(await p.ended(1)).toMatchObject({ status: '431', body: '' })
   })
 
-  test('an Authorizer lets nobody pass', async () => {
+  test('an Authorizer denies the request', async () => {
     const { peer } = await guarded({ maxParams: 1 })
     const p = peer()
     p.send(begin(1, 2, 1) + params(1, ['REQUEST_METHOD', 'GET', 'A', 'b']))
@@ -149,7 +149,7 @@ describe('what closes the connection', () => {
     expect(log).toEqual([expect.stringContaining('(paramsTimeoutMs)')])
   })
 
-  test('GET_VALUES over the limits: there is no answer to it that says so', async () => {
+  test('GET_VALUES over the limits: no reply can report it', async () => {
     const { peer, log } = await guarded({ maxParams: 2 })
     const p = peer()
     p.send(record(RecordType.GET_VALUES, 0, encodePairs(['A', '', 'B', '', 'C', ''])))

@@ -29,7 +29,7 @@ describe('6.2 Responder', () => {
     expect(log.join('').match(/said|Error: thrown/g)).toEqual(['said', 'Error: thrown'])
   })
 
-  test('HAProxy makes a 302 of a Status before Location: it gets it behind', async () => {
+  test('HAProxy turns a Status before Location into 302: it gets Status after Location', async () => {
     const { peer } = await serve(() => ({ status: 308, headers: ['Location', '/x', 'A', 'b'], body: null }))
     const p = peer()
     p.send(get(1) + get(2, ['SERVER_SOFTWARE', 'HAProxy 2.6.12']))

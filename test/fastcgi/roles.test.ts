@@ -69,7 +69,7 @@ describe('FCGI 1.0 section 6.3: Authorizer', () => {
     expect((await p.ended(1)).body).toBe('0 ""')
   })
 
-  test('an empty STDIN record that comes all the same, also after the answer, does no harm', async () => {
+  test('an unexpected empty STDIN record, even after the reply, does no harm', async () => {
     const { peer, log } = await serve(() => text('denied', 403))
     const p = peer()
     p.send(ask(1, [], 0))
@@ -175,7 +175,7 @@ describe('FCGI 1.0 section 6.4: Filter', () => {
     }
   })
 
-  test('large files come whole, with back-pressure and without holding up other requests', async () => {
+  test('large files arrive completely, with back-pressure and without holding up other requests', async () => {
     const { peer } = await serve(both, { maxUnreadBytes: 1000 })
     const p = peer()
     const file = 'f'.repeat(3_000_000)
@@ -196,7 +196,7 @@ describe('FCGI 1.0 section 6.4: Filter', () => {
     await p.close()
   })
 
-  test('when the client leaves, reading the file fails', async () => {
+  test('when the client disconnects, reading the file fails', async () => {
     let told!: (code: string) => void
     const code = new Promise<string>((resolve) => {
       told = resolve

@@ -82,7 +82,7 @@ describe('FCGI 1.0 section 5.1', () => {
 })
 
 describe('FCGI 1.0 section 5.4', () => {
-  test('ABORT_REQUEST: END_REQUEST as soon as possible, the signal tells the handler', async () => {
+  test('ABORT_REQUEST: END_REQUEST as soon as possible, the signal notifies the handler', async () => {
     const { handler } = held()
     const entered = gate()
     let signal: AbortSignal | undefined
@@ -161,7 +161,7 @@ describe('FCGI 1.0 section 5.5', () => {
     expect(await p.ended(1)).toMatchObject({ appStatus: 0, protocolStatus: 0 })
   })
 
-  test('CANT_MPX_CONN where multiplexing is off; the running request goes on', async () => {
+  test('CANT_MPX_CONN where multiplexing is off; the running request continues', async () => {
     const { handler, let: allow } = held()
     const { peer } = await serve(handler, { multiplex: false })
     const p = peer()
@@ -297,7 +297,7 @@ describe('FCGI 1.0 section 6.2', () => {
     expect((await p.ended(1)).body).toBe('150000')
   })
 
-  test('6.2 echo of a request that came in one piece needs no second one', async () => {
+  test('6.2 echo of a request that arrived in one chunk needs no second chunk', async () => {
     const { peer } = await serve(echo)
     const p = peer()
     p.send(post(1, 'all at once', [], false))

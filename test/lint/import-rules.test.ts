@@ -111,7 +111,7 @@ describe('import rules', () => {
     ])
   })
 
-  test('a public face has no code of its own', () => {
+  test('a public entry file contains no code', () => {
     const face =
       "import { go } from './run/run.js'\nexport type { A } from './core/a.js'\nexport { go }\ngo()\n"
     expect(wrong({ 'index.ts': face })).toEqual([])

@@ -55,7 +55,7 @@ test('replies of any kind: nothing, text with umlauts, bytes, a stream', async (
   expect(bodyOf(await ask(open(), scgiRequest()))).toHaveLength(1_000_000)
 })
 
-test('bytes behind CONTENT_LENGTH are not part of the body and no other request: the request fails', async () => {
+test('bytes after CONTENT_LENGTH are not part of the body, nor another request: the request fails', async () => {
   const first = scgiRequest('abc')
   for (const surplus of ['surplus', scgiRequest('again'), 'x'.repeat(500_000)]) {
     const { open, log } = await serveScgi(echo)
@@ -119,7 +119,7 @@ test('a body cut short is an error that the app sees, and its signal aborts', as
   expect(aborted).toBe(true)
 })
 
-test('the client leaves while its reply is made: the signal aborts, the streamed body is returned', async () => {
+test('the client disconnects while its reply is created: the signal aborts, the streamed body is returned', async () => {
   let entered!: (exchange: Exchange) => void
   const exchange = new Promise<Exchange>((resolve) => {
     entered = resolve
@@ -217,7 +217,7 @@ test('an unread body waits: the connection is not read without end', async () =>
   expect(socket.writableLength).toBeGreaterThan(10_000_000)
 })
 
-test("pieces of 4096 bytes or more are the reader's own memory", async () => {
+test('chunks of 4096 bytes or more belong to the reader', async () => {
   const pieces: Uint8Array[] = []
   const { open } = await serveScgi(async ({ stdin }) => {
     expect(stdin.owned).toBe(true)

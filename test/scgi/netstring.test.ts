@@ -35,7 +35,7 @@ const message = (text: string, l = limits, cuts: number[] = []) => {
 const net = (headers: string) => `${headers.length}:${headers},`
 
 describe('SCGI request head', () => {
-  test('any headers, cut anywhere, with a body behind', () => {
+  test('any headers, split anywhere, followed by a body', () => {
     const name = fc
       .string({ unit: fc.constantFrom('A', 'B', '_', 'Z'), minLength: 1, maxLength: 9 })
       .map((n) => `HTTP_${n}`)
@@ -142,7 +142,7 @@ describe('SCGI request head', () => {
     expect(reader.retained).toBeLessThanOrEqual(100_000)
   })
 
-  test('isAscii tells whether all bytes are', () => {
+  test('isAscii is true if all bytes are ASCII', () => {
     const isAscii = (value: string) =>
       new NetstringReader(limits).push(Buffer.from(encodeScgiHead(['A', value], 0), 'latin1'))?.isAscii
     expect(isAscii('plain')).toBe(true)

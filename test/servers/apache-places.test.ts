@@ -27,7 +27,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
     return JSON.parse(reply.text)
   }
 
-  describe('the app is mounted where the configuration says, and sees the rest of its address', () => {
+  describe('the app is mounted as configured, and sees the rest of the path', () => {
     it.each([
       ['ProxyPass with a slash', '/slash'],
       ['ProxyPass to a script', '/file'],
@@ -61,7 +61,7 @@ describe.skipIf(!needs('apache2', 'spawn-fcgi'))('Apache, mod_proxy_fcgi and mod
         expect(await seen(port(name), '/-/echo/a%20b')).toMatchObject({ mount: '' })
     })
 
-    it('the path handed on whole: the app is at the root', async () => {
+    it('the complete path is passed on: the app is at the root', async () => {
       for (const prefix of ['/same', '/scgisame']) {
         const reply = await request({ port: port('PLACES') }, { target: `${prefix}/-/echo` })
         expect(reply).toMatchObject({ status: 404, text: 'no such page' })

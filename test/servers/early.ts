@@ -68,7 +68,7 @@ export function leavesAreSeen(subject: Subject): void {
     ['before the reply', 'quiet', 'waiting', traits.tellsQuietLeave],
   ] as const
   const possible = ways.filter(([, , , can]) => can === true)
-  it.each(possible)('a client that leaves %s is seen within a second', async (_, name, sign) => {
+  it.each(possible)('a client that disconnects %s is noticed within a second', async (_, name, sign) => {
     expect(await shortest(1000, () => leaveTime(subject, name, sign))).toBeLessThan(1000)
   })
 }

@@ -46,7 +46,7 @@ describe.each([
       expect(lines).toEqual([expect.stringContaining('answered with 500 Internal Server Error')])
     })
 
-    it('a line for its own 503, and what it says after the reply', async () => {
+    it('a line for its own 503, and its output after the reply', async () => {
       const { reply, log } = await logOf('/sends', 'said after the reply')
       expect([reply.status, reply.text]).toEqual([503, 'closed'])
       expect(log).toContain('cgiup: GET /cgi-bin/errors.cgi/sends: answered with 503 Service Unavailable')

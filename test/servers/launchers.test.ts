@@ -48,7 +48,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     typeof place === 'number' ? ['-a', '127.0.0.1', '-p', String(place)] : ['-s', place, '-M', '0600']
 
   describe.each(places)('$name', ({ make }) => {
-    it.each(['SIGTERM', 'SIGUSR1'] as const)('a process of its own ends on %s', async (signal) => {
+    it.each(['SIGTERM', 'SIGUSR1'] as const)('a separate process ends on %s', async (signal) => {
       const place = await make()
       const file = newPath('pid')
       const [pid] = await launch('spawn-fcgi', [...words(place), '-P', file, '--', app])

@@ -90,7 +90,7 @@ describe.skipIf(!needs('apache2')).each(['prefork', 'event'] as const)('Apache, 
     expect(headers).not.toHaveProperty('authorization')
   })
 
-  it('Content-Length of a reply to HEAD, where Apache is told to believe it', async () => {
+  it('Content-Length of a reply to HEAD, if Apache is configured to trust it', async () => {
     const head = (directory: string) =>
       request({ port: site().port }, { method: 'HEAD', target: `/${directory}/express.cgi/-/tag` })
     expect((await head('site')).header('content-length')).toBe('9')

@@ -51,7 +51,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
 })
 
 describe.skipIf(!needs('spawn-fcgi', 'multiwatch'))('multiwatch', () => {
-  it.each(ways)('a process that is told to end is replaced, connections %s', async (_, kept) => {
+  it.each(ways)('a process that is asked to end is replaced, connections %s', async (_, kept) => {
     const { place, server, pids } = await watch(2, ['-s', 'TERM'])
     const [first, second] = pids as [number, number]
     const ending = (async () => {

@@ -117,7 +117,7 @@ class FakeProcess {
     return Promise.resolve(this.exit !== null)
   }
 
-  /** Whether the script exits by itself. */
+  /** Does not end the script: the steps of a test do. */
   stop(): void {}
 
   closeOutput(): void {
