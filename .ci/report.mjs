@@ -1,5 +1,5 @@
-// A reporter of vitest for .ci/run. Writes to the file in $REPORT "PASSED FAILED", then what failed, short
-// enough for the end of a log; prints what was skipped.
+// A vitest reporter for .ci/run. Writes "PASSED FAILED" to the file in $REPORT, then the failures, short
+// enough for the end of a log; prints the skipped tests.
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -40,7 +40,7 @@ function failure(module, name, [error]) {
   return `${name ? `${place} > ${short(name, 200)}` : place}\n      ${message(error)}`
 }
 
-/** A long message, with a server's log for instance, says at its end what was expected. */
+/** A long message, such as one with a server's log, has the expectation at its end. */
 function message(error) {
   const text = `${error?.name ?? 'Error'}: ${error?.message}`
   const expected = text.lastIndexOf(': expected ')

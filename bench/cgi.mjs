@@ -1,9 +1,8 @@
 /**
- * What one CGI request costs: `npm run bench:cgi [-- --runs 41] [--only name,name] [--node path]`.
+ * The cost of one CGI request: `npm run bench:cgi [-- --runs 41] [--only name,name] [--node path]`.
  *
- * Every program answers the same request in turn, so that a busy machine is unfair to none. CPU is
- * user and system time as the kernel accounts it to the process; medians, as ratios to
- * `node empty.cjs`. Run `npm run build` first.
+ * The programs answer the same request in turn, so that load on the machine affects all alike. CPU is user
+ * and system time from the kernel; medians, as ratios to `node empty.cjs`. Run `npm run build` first.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -46,7 +45,7 @@ for (const [name, value] of response.headers) head += name + ': ' + value + '\\r
 process.stdout.write(head + '\\r\\n' + (await response.text()))
 `
 
-/** name, program, file name, text of the file; a goal as a ratio to the first row. */
+/** name, program, file name, source text; optionally a goal as a ratio to the first row. */
 const programs = [
   ['node, nothing (CommonJS)', [node], 'empty.cjs', ''],
   ['node -e 0', [node, '-e', '0'], null, null],
@@ -159,7 +158,7 @@ async function measure(chosen, runs) {
       if (result.status !== 0) throw new Error(`${row.name} failed (${result.status})`)
       if (row.prints && !/\r?\n\r?\nhello/.test(result.output))
         throw new Error(`${row.name} answered ${JSON.stringify(result.output)}`)
-      if (run < 0) continue // The first one warms the file cache.
+      if (run < 0) continue // The first run warms the file cache.
       row.cpu.push(result.cpu)
       row.wall.push(result.wall)
     }

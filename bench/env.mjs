@@ -89,7 +89,7 @@ const measure = (variant, count) => {
   const before = process.cpuUsage()
   for (let i = 0; i < count; i++) {
     const env = new Environment(list.slice(), true)
-    // The translator has looked at it by then.
+    // The translator has read it by then.
     env.get('REQUEST_METHOD')
     kept = variant(env)
   }

@@ -2,7 +2,7 @@
 // What the web server says of this request: all CGI variables.
 import { handler, run } from 'cgiup'
 
-// The lowest level: a handler gets the environment as it is and gives status, headers and body.
+// The lowest level: a handler gets the environment unchanged and returns status, headers and body.
 run(
   handler(({ env, gateway }) => {
     const lines = [`gateway: ${gateway.protocol}`, '']

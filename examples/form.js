@@ -18,7 +18,7 @@ run({
   async fetch(request) {
     if (request.method !== 'POST') return html(page)
     try {
-      // Each file of the form comes by as a stream; here only its checksum is kept.
+      // Each file arrives as a stream; only its checksum is kept.
       const files = []
       const data = await form(request, {
         files: 3,

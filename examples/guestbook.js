@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { run } from 'cgiup'
 import { form } from 'cgiup/form'
 
-// One entry a line. Keep such a file outside of what the web server gives out.
+// One entry per line. Keep such a file outside the directories that the web server serves.
 const file = process.env.GUESTBOOK_FILE ?? join(tmpdir(), 'cgiup-guestbook.jsonl')
 
 run({

@@ -1,7 +1,7 @@
 /**
- * Builds dist/: tsc, one file in, one out, then the bundle of what a CGI request needs. Each file
- * appears whole, and only when it has changed: tests that run at the same time are not disturbed.
- * As with tsc, type errors fail the build but do not keep it from being written.
+ * Builds dist/: tsc, one output file per source file, then the bundle of what a CGI request needs. Each file
+ * appears complete, and only when it has changed, so that tests running at the same time are not disturbed.
+ * As with tsc, type errors fail the build but the output is still written.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const work = join(root, '.tmp', `build-${process.pid}`)
 /** For the bundles; bundle.mjs removes those of the other files, whose code looks like its source. */
 const maps = ['--sourceMap', '--inlineSources']
 
-/** Names of all files below, as seen at one moment: another build may be writing. */
+/** Names of all files below, as of one moment: another build may be writing. */
 const filesIn = (dir) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

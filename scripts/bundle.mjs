@@ -11,7 +11,7 @@ import { rolldown } from 'rolldown'
 import { asScript, commonEntry, moduleEntry } from './core-script.mjs'
 import { dynamicImportsOf, edited, exportsOf, importsOf } from './module-ast.mjs'
 
-/** What a request loads, dynamic imports included; with what these import statically. */
+/** Modules that a request loads, including dynamic imports; their static imports are added. */
 const roots = [
   'run/begin.js',
   'run/code-cache.js',
@@ -26,7 +26,7 @@ const roots = [
 
 const mapComment = '//# sourceMappingURL='
 
-/** Without the comment that names its source map. */
+/** The text without the comment that names its source map. */
 function read(file) {
   const text = readFileSync(file, 'utf8')
   const at = text.lastIndexOf(`\n${mapComment}`)
@@ -50,7 +50,7 @@ function closure(files, without) {
   return [...found].sort()
 }
 
-/** file -> name -> name in core.js. Names that two modules have get a number. */
+/** file -> name -> name in core.js. A name that two modules share gets a number. */
 function coreNames(modules) {
   const names = new Map()
   const taken = new Map()
@@ -66,7 +66,7 @@ function coreNames(modules) {
   return names
 }
 
-/** `import` of a built-in makes all its getters run, for node:fs that loads streams. */
+/** Importing a built-in module runs all its getters; for node:fs that loads streams. */
 function withoutBuiltinImports(code) {
   const edits = importsOf(code)
     .filter(({ from }) => from.startsWith('node:'))
@@ -78,7 +78,7 @@ function withoutBuiltinImports(code) {
   return edited(code, edits)
 }
 
-/** A dynamic import of what is in the same file has nothing to load, and would make all of it lazy. */
+/** A dynamic import within the same file has nothing to load, and would make all of it lazy. */
 function withoutInnerImports(code, file, names) {
   const inner = dynamicImportsOf(code).filter(({ from }) => from && names.has(resolve(dirname(file), from)))
   const text = edited(
@@ -127,7 +127,7 @@ async function bundleText(names, core, dir) {
   const [chunk, ...others] = output.filter(({ type }) => type === 'chunk')
   if (others.length > 0) throw new Error(`expected one file, got ${others.map((o) => o.fileName).join(', ')}`)
   return {
-    // Where a module came from, without the name of the folder it was built in.
+    // The module's path, without the name of the build folder.
     code: chunk.code.replaceAll(relative('.', dir), 'dist'),
     exports: chunk.exports,
     map: withSourcesFrom(chunk.map, relative(dirname(core), join(dir, '..', 'src'))),
@@ -178,7 +178,7 @@ export async function bundle(dir) {
   writeFileSync(core, moduleEntry(hash, whole.exports))
   writeFileSync(index, moduleEntry(hash, published, true))
   writeFileSync(join(dir, 'index.cjs'), commonEntry(hash, published))
-  // Types of their own for require(): those of index.d.ts say "ES module".
+  // Separate types for require(): those of index.d.ts say "ES module".
   writeFileSync(join(dir, 'index.d.cts'), "export * from './index.js'\n")
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')

@@ -15,7 +15,7 @@ if (from === undefined) throw new Error('usage: node scripts/compact-captures.mj
 const to = fileURLToPath(new URL('../test/fixtures/captures/', import.meta.url))
 mkdirSync(to, { recursive: true })
 
-/** Contents of STDIN records over 1 KB are left out: [header, padding]. Which bytes they are tells nothing. */
+/** Contents of STDIN records over 1 KB are left out: [header, padding]. Their bytes do not matter. */
 const record = (one) => (typeof one === 'string' ? one : [one.header_base64, one.padding_base64 ?? ''])
 
 function bytes(received) {

@@ -1,9 +1,9 @@
 /**
- * The bundle as a script with a code cache: V8 need not compile what it has compiled before, which
- * is most of what the package costs a CGI process (docs/performance.md).
+ * Turns the bundle into a script with a code cache: V8 then need not compile it again, which is most of the
+ * package's cost in a CGI process (docs/performance.md).
  *
- * dist/core.code.js is one function that returns everything; three small files load it, once in a
- * process: core.js for the other modules, index.js for `import`, index.cjs for `require()`.
+ * dist/core.code.js is one function that returns everything; three small files load it, once per process:
+ * core.js for the other modules, index.js for `import`, index.cjs for `require()`.
  */
 import { createHash } from 'node:crypto'
 import { parseAst } from 'rolldown/parseAst'
@@ -26,7 +26,7 @@ export function asScript({ code, map }) {
   const inside = edited(code.slice(0, list.start), calls)
   const before = "(function ($import) {\n'use strict';\n"
   const text = `${before}${inside}return {\n${members.join(',\n')}\n};\n})\n`
-  // Read as Latin-1, which is cheaper than UTF-8.
+  // ASCII can be read as Latin-1, which is cheaper than UTF-8.
   const ascii = text.replace(
     /[^\0-\x7f]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -36,10 +36,11 @@ export function asScript({ code, map }) {
 }
 
 /**
- * The cache lies beside the code, and is loaded only when nobody but those who can write the code can have
- * written it. V8 checks its own version and flags, but no content: a damaged file would end the process, so it
- * holds its content twice (src/run/code-cache.ts). A Node that was rebuilt may have the same version; its
- * size and date are part of the name. What is checked here comes before every request: no loops over the file.
+ * The cache is beside the code, and is loaded only when just those users who can write the code can have
+ * written the cache. V8 checks its own version and flags, but not the content: a damaged file would crash the
+ * process, so the file holds its content twice (src/run/code-cache.ts). A rebuilt Node may have the same
+ * version, so its size and date are part of the name. These checks run before every request: no loops over
+ * the file.
  */
 const loader = (hash) => `
 const key = Symbol.for('cgiup.core.${hash}');

@@ -1,6 +1,6 @@
 /**
- * Writes the tables of docs/environment.md, each between its two marks, from the data that the
- * translator and its tests go by.
+ * Writes the tables of docs/environment.md, each between its two markers, from the data that the translator
+ * and its tests use.
  *
  *     npm run docs
  */
@@ -46,7 +46,7 @@ function repairTable(repairs) {
   return table(head, rows)
 }
 
-/** Which servers differ in a trait from one that is not known, and in what, where that is not a yes or no. */
+/** The servers that differ from an unknown server in a trait, and their value if it is not a yes or no. */
 function serversWith(trait, servers, unknownServer) {
   const found = new Map()
   for (const { [trait]: value, name } of servers) if (value !== unknownServer[trait]) found.set(name, value)

@@ -1,6 +1,6 @@
 /**
- * Writes docs/errors.md from the table in src/core/errors.ts. Whose fault an error is is its class, and
- * the class is where it is thrown: it is read from there.
+ * Writes docs/errors.md from the table in src/core/errors.ts. The class of an error says who caused it, and
+ * is read from the place that throws it.
  *
  *     npm run docs
  */

@@ -1,6 +1,6 @@
 /**
- * Runs test/fuzz/main.ts, made JavaScript in one piece: `npm run fuzz -- --seconds=600`.
- * CONTRIBUTING.md says what it does.
+ * Bundles test/fuzz/main.ts to JavaScript and runs it: `npm run fuzz -- --seconds=600`. CONTRIBUTING.md
+ * describes it.
  */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Checks every import of src/ against the table in rooms.mjs, and looks for circles. Types, re-exports
- * and lazy imports count as well: a type is a dependency in the head of the reader.
+ * Checks every import of src/ against the table in rooms.mjs, and looks for cycles. Types, re-exports and
+ * lazy imports count too: a reader has to follow them as well.
  *
  *     node scripts/import-rules.mjs
  */
@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseAst } from 'rolldown/parseAst'
 import { roomOf, rooms } from './rooms.mjs'
 
-/** Globals that are IO, or time. */
+/** Globals for IO or time. */
 const ioGlobals = new Set([
   ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'process', 'Promise'],
   ...['performance', 'console', 'fetch', 'globalThis'],
@@ -63,7 +63,7 @@ function codeOf(source) {
     .map(({ start }) => start)
 }
 
-/** An identifier that is not a member's or key's name, and no type. */
+/** An identifier that is a reference: not a member's or key's name, and not a type. */
 function isReference(node, parent) {
   if (parent === null) return true
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed
@@ -121,7 +121,7 @@ function refusal(path, to, room, rule) {
   return `${room || 'the top of src'} may not import ${target === '' ? 'a public face' : target}: ${to}`
 }
 
-/** Files that import each other, over any number of steps (Tarjan). @returns {string[][]} */
+/** Files that import each other, directly or indirectly (Tarjan). @returns {string[][]} */
 function circlesOf(arrows) {
   const order = new Map()
   const low = new Map()
@@ -151,7 +151,7 @@ export function tree(src = new URL('../src/', import.meta.url)) {
 }
 
 /**
- * Prints what is wrong, if anything, and makes the process fail.
+ * Prints the findings, if any, and makes the process fail.
  * @param {readonly Finding[]} findings
  * @param {string} rules where they are written
  */

@@ -28,7 +28,7 @@ export function valueText({ standard, unit }) {
   return `${standard / size} ${name}`.trim()
 }
 
-/** A docstring in two: the default as words, and the rest. */
+/** Splits a docstring: the default, and the rest. */
 export function split(text) {
   const [, words] = /\bDefault:? ((?:[^.`]|\.(?! |$)|`[^`]*`)*)/.exec(text) ?? []
   return {
@@ -83,7 +83,7 @@ export async function limitTables(dist = new URL('dist/', root)) {
   }
 }
 
-/** A page with its tables in place. @param {string} page @param {Record<string, string>} tables */
+/** A page with its tables replaced. @param {string} page @param {Record<string, string>} tables */
 export function withTables(page, tables) {
   return page.replace(
     /(<!-- limits (\w+) -->\n)[\s\S]*?(<!-- end of limits -->)/g,

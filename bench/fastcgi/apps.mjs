@@ -29,7 +29,7 @@ export const EVENTS = 200
 const EVENT_MS = 5
 const EVENT = 'data: {"count":1,"text":"an event of a stream"}\n\n'
 
-/** One timer for all streams, as a program that tells many clients of the same thing has it. */
+/** One timer for all streams, like a program that sends the same events to many clients. */
 const listeners = new Set()
 setInterval(() => {
   for (const tell of listeners) tell()
@@ -46,7 +46,7 @@ const events = (send, end) => {
   listeners.add(tell)
 }
 
-/** A body that never is in memory as a whole. */
+/** Chunks of a body that is never in memory as a whole. */
 const PIECE = 65536
 const piecesOf = (megabytes) => Number(megabytes) << 4
 

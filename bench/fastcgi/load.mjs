@@ -55,7 +55,7 @@ const finish = () => {
   const at = (share) => times[Math.floor(times.length * share)] ?? 0
   const ms = performance.now() - started
   console.log(JSON.stringify({ done, failed, ms, p50: at(0.5), p99: at(0.99) }))
-  // Whoever measures the memory of open requests and connections tells when to go.
+  // The process that measures the memory of open requests and connections ends this one.
   if (!hold) process.exit()
 }
 

@@ -21,7 +21,7 @@ export const startServer = async (what) => {
     child.send(collect ? 'collect' : 'usage')
     return (await once(child, 'message'))[0]
   }
-  // It exits by itself then, and removes its socket.
+  // The server then exits by itself and removes its socket.
   const stop = async () => {
     child.disconnect()
     await once(child, 'exit')
@@ -71,7 +71,7 @@ export const cpuOfTree = (root) => {
       parents.set(Number(name), Number(fields[1]))
       used.set(Number(name), (Number(fields[11]) + Number(fields[12])) * TICK_US)
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
   const belongs = (pid) => pid === root || (parents.has(pid) && belongs(parents.get(pid)))

@@ -18,7 +18,7 @@ const withServer = async (what, use) => {
   }
 }
 
-/** Heap and buffers that each of `count` held things adds. */
+/** Heap and buffers per held request or connection. */
 const held = (what, load) =>
   withServer(what, async (server, place) => {
     const answering = load.hold === 'connections'

@@ -1,5 +1,5 @@
-// One server in a process of its own. argv: { server, app, style }. Tells its socket over IPC, and its
-// use of CPU and memory when it is asked.
+// One server in its own process. argv: { server, app, style }. Sends its socket over IPC, and its CPU and
+// memory use on request.
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -57,7 +57,7 @@ process.on('message', (message) => {
 process.on('disconnect', () => process.exit())
 const removeSocket = () => rmSync(path, { force: true })
 process.on('exit', removeSocket)
-// Of a process of that number that was killed.
+// Left by a killed process with the same pid.
 removeSocket()
 await servers[server]()
 process.send({ path, protocol: /http|hono/.test(server) ? 'http' : (protocol ?? 'fastcgi') })

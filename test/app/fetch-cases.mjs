@@ -1,6 +1,6 @@
 /**
- * Requests to fetch apps, with what comes back. Plain JavaScript: run with the platform's classes
- * in the test's own process, and with the light ones in another (fetch-light.mjs).
+ * Requests to fetch apps, with the expected results. Plain JavaScript: runs with the platform's classes in
+ * the test's own process, and with the light ones in another (fetch-light.mjs).
  */
 import { h3, hono, plain } from './fetch-apps.mjs'
 

@@ -142,7 +142,7 @@ function fastifyApp(): App {
   return app
 }
 
-/** What is common to frameworks that leave the response to Node. */
+/** Shared by frameworks that leave the response to Node. */
 function answer(req: http.IncomingMessage, res: http.ServerResponse): boolean {
   const path = (req.url ?? '').split('?', 1)[0] as string
   const url = new URL(req.url ?? '/', 'http://localhost')

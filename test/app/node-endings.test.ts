@@ -1,4 +1,4 @@
-/** How req and res end where something goes wrong: errors of the app, clients that leave. */
+/** How req and res end after an error of the app or a client disconnect. */
 import { once } from 'node:events'
 import type { RequestListener, ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'

@@ -32,7 +32,7 @@ export async function openExchange(target: string, call: Call = {}): Promise<Ope
   return Object.assign(exchange, { log, work })
 }
 
-/** The pieces of a streamed body. */
+/** The chunks of a streamed body. */
 export const iterate = (reply: Reply) => (reply.body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
 
 /** The reply of a Node app to one request. */
@@ -113,7 +113,7 @@ export async function seenOverHttp(
   }
 }
 
-/** Content-Length is left to the gateway, which knows it from the body. */
+/** Content-Length is set by the gateway, which knows it from the body. */
 function shown(lines: string[]): string[] {
   return lines
     .filter((line) => !/^(date|connection|keep-alive|transfer-encoding|content-length|trailer):/i.test(line))

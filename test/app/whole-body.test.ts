@@ -1,4 +1,4 @@
-/** Bodies that are held in memory whole have a limit; those that are read in pieces have none. */
+/** Bodies read into memory have a limit; those read as a stream have none. */
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -198,7 +198,7 @@ describe('every gateway answers 413 without anything set', () => {
     const result = await runCgi(app, { env: all, stdin, stdout, stderr: { write } })
     expect(result.status).toBe(413)
     expect(stderr).toContain('maxBodyBytes (67108864)')
-    // What the option says holds for bodies in pieces, too.
+    // The option also limits streamed bodies.
     const pieces: FetchApp = {
       fetch: async (request) => new Response(String((await form(request)).fields.length)),
     }

@@ -385,7 +385,7 @@ apps.upload = {
       for await (const piece of body) res.write(piece)
       res.end()
     }
-    // What an async function goes on with after its response is waited for.
+    // The work that an async function does after its response is awaited.
     await Promise.all(works)
   },
 }

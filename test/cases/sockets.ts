@@ -163,7 +163,7 @@ async function scgiOutput(port: number, one: Case): Promise<Output> {
 function endedWell(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     socket.on('error', () => resolve(false))
-    // libuv takes a reset that comes together with data for an end; the next write tells.
+    // libuv reports a reset that arrives together with data as an end; the next write shows it.
     socket.on('end', () => socket.write('x', (error) => resolve(!error)))
   })
 }

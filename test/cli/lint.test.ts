@@ -90,7 +90,7 @@ const broken: Record<string, [run: Run | string, line: number | null][]> = {
   'exit-code': [[{ output: ok, exitCode: 3 }, null]],
 }
 
-/** Outputs with nothing to say against them. */
+/** Valid outputs. */
 const fine: [string, Run | string][] = [
   ['a document', ok],
   ['CRLF', ok.replaceAll('\n', '\r\n')],

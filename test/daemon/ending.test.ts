@@ -1,4 +1,4 @@
-/** How a process ends: signals, what it finishes, what it leaves behind. */
+/** How a process ends: signals, running requests, cleanup. */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'

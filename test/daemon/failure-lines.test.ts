@@ -37,7 +37,10 @@ describe.each(allForms)('$name', (form) => {
   })
 })
 
-/** `/gone` and `/stops` fail when their client has left, the one by a defect, the other because it was told to. */
+/**
+ * `/gone` and `/stops` fail when their client has disconnected: the one by a bug, the other because its
+ * signal aborted.
+ */
 const late = `async (request) => {
   const { pathname } = new URL(request.url)
   if (pathname === '/broken') {

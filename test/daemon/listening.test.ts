@@ -39,7 +39,7 @@ const fastcgi = async (path: string | number): Promise<string> => {
   return (await peer.ended(1)).body
 }
 
-/** What comes for a FastCGI request where none is spoken. */
+/** The answer to a FastCGI request on a socket without FastCGI. */
 const noFastcgi = async (path: string): Promise<string> => {
   const socket = connect(path).on('error', () => {})
   let text = ''
@@ -87,14 +87,14 @@ describe('LISTEN_FDS', () => {
     expect(await fastcgi(path('a'))).toBe(String(app.pid))
     expect(await http({ path: path('b') })).toBe(String(app.pid))
     expect(await fastcgi(port)).toBe(String(app.pid))
-    // Over TCP whoever reaches the port would pass by the web server.
+    // Over TCP a client could bypass the web server.
     await expect(http({ port })).rejects.toThrow()
     expect(await until(() => app.output().includes('closed an HTTP connection from 127.0.0.1'))).toBe(true)
     // Only its own.
     await expect(http({ path: path('a') })).rejects.toThrow()
     expect(await until(() => app.output().includes('HTTP'))).toBe(true)
     expect(await noFastcgi(path('b'))).toMatch(/^HTTP\/1\.1 400/)
-    // What the app starts is not to take them for its own.
+    // Child processes of the app must not inherit the variables.
     expect(await http({ path: path('b') }, '/env')).toBe('[]')
     app.end()
     expect(await app.ended).toBe(0)

@@ -1,4 +1,4 @@
-/** A log reader that goes away, or does not read, ends no server and does not hold it up. */
+/** A log reader that exits or stops reading neither ends nor blocks a server. */
 
 import { spawnSync } from 'node:child_process'
 import { openSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ const noisy = `async (request) => {
   return new Response('pid ' + process.pid)
 }`
 
-/** Nobody reads the log any more. */
+/** No process reads the log any more. */
 async function leave({ child }: Started): Promise<void> {
   for (const stream of [child.stdout, child.stderr]) stream?.destroy()
   await until(() => Boolean(child.stderr?.closed && child.stdout?.closed))

@@ -1,4 +1,4 @@
-/** Too many connections: those that do nothing give way to those that ask for something. */
+/** Too many connections: idle ones are closed for active ones. */
 
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -126,7 +126,7 @@ describe('kept connections that have served', () => {
     later(6000)
     expect(await ask(path, protocol, '/')).toMatch(served)
     expect(log.join()).toContain('a connection without a request for 5 s or more was closed')
-    // One gave way for one.
+    // One idle connection was closed for each new one.
     expect(kept.filter((socket) => socket.destroyed || socket.readableEnded).length).toBeLessThan(4)
   })
 

@@ -1,4 +1,4 @@
-/** A primary that has no file descriptor left: a worker that cannot be started costs it nothing. */
+/** A primary without free file descriptors survives a worker that cannot be started. */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'

@@ -34,7 +34,7 @@ describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {
     expect(await load({ place, until: reload(primary.pid, primary.output) })).toMatchObject(none)
     expect(await allGone(pids)).toBe(true)
 
-    // Nobody serves for a moment: connections wait.
+    // No worker serves for a moment: connections wait.
     for (const pid of children(primary.pid)) signalProcess(pid, 'SIGKILL')
     expect((await ask(place)).version).toBe('one')
 

@@ -1,4 +1,4 @@
-/** Files of a form whose client leaves, of servers that are not ours, and what is left of many forms. */
+/** Files of a form whose client disconnects, of third-party servers, and cleanup after many forms. */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createHttp2, connect as http2 } from 'node:http2'

@@ -1,4 +1,4 @@
-/** Directories of uploads that a process leaves: at its end, on signals, and what the next one sweeps. */
+/** Upload directories left by a process: at its end, on signals, and the cleanup by the next one. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
   chmodSync,
@@ -79,7 +79,7 @@ describe('a signal in the middle of a CGI upload', () => {
       const { child, stored } = await uploading(app, {})
       const end = ended(child)
       child.kill(signal)
-      // As without us: the parent sees what it died of.
+      // The parent sees the same signal as without cgiup.
       expect(await end).toBe(signal)
       expect(readdirSync(stored)).toEqual([])
     },

@@ -120,7 +120,7 @@ describe('each limit', () => {
       const error = await failure(form(sent, { store: 'memory', [limit]: value }))
       expect(error).toMatchObject({ name: 'FormError', code: 'FORM_LIMIT', status: 413, limit })
       expect(error.message).toContain(`limit ${limit} is ${value}`)
-      // What is left of the body is given up, so that nothing waits for it.
+      // The rest of the body is discarded, so that nothing waits for it.
       expect(sent.fate.cancelled || sent.fate.sent === Buffer.byteLength(over)).toBe(true)
     }
   })

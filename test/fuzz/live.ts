@@ -147,7 +147,7 @@ const askScgi = async (
   assert.ok(output.body.equals(wanted.body), 'another body')
 }
 
-/** A reply that breaks partway, even after its last byte, never looks whole. */
+/** A reply that breaks partway, even after its last byte, never looks complete. */
 const breaks = async (
   target: Target,
   round: Round,
@@ -168,7 +168,7 @@ const isNginx = (requests: Round['requests']): boolean =>
     list.some(([name, value]) => name === 'SERVER_SOFTWARE' && value.startsWith('nginx/')),
   )
 
-/** A process that is told to end while requests are on their way answers all of them. */
+/** A process that is asked to end while requests are in transit answers all of them. */
 const endsWell = async (
   target: Target,
   rounds: readonly Round[],

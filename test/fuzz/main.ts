@@ -49,7 +49,7 @@ let now = 'nothing'
 const reproduction = (at: number, path: string | undefined) =>
   `npm run fuzz -- --only=${JSON.stringify(now)} --seed=${at}${path === undefined ? '' : ` --path=${path}`}`
 
-/** Long runs of bytes say little. */
+/** Long runs of bytes are not informative. */
 const shortened = (text: string): string =>
   text.replace(/(\[(?:\d+,){40})[\d,]+\]/g, '$1…]').replace(/(v{40})v+/g, '$1…')
 

@@ -1,4 +1,4 @@
-/** A machine that has nothing left: the request gets 503, and the process lives on. */
+/** A machine without free resources: the request gets 503, and the process survives. */
 import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,6 @@
-/** Wrong options of the local host: an error that names what was seen, and no limit that is silently off. */
+/**
+ * Invalid options of the local host: an error that names the value, and no limit that is silently disabled.
+ */
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { type CgiBinOptions, cgiBin, type ServeOptions, script, serve } from '../../src/host.js'

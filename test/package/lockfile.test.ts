@@ -1,4 +1,4 @@
-/** package-lock.json: what `npm ci` installs is what was reviewed, from the public registry. */
+/** package-lock.json: `npm ci` installs the reviewed packages, from the public registry. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 

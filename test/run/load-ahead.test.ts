@@ -1,6 +1,7 @@
 /**
- * A process that stays loads what it may need before it serves: Node remembers forever that an import has
- * failed, be it only for a moment's lack of descriptors. Here the whole package goes once the process serves.
+ * A persistent process loads everything it may need before it serves: Node remembers a failed import forever,
+ * even one that failed for a moment's lack of descriptors. Here the whole package is removed once the process
+ * serves.
  */
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'

@@ -47,7 +47,7 @@ module.exports = { says: [relative, bare, __filename.split('/').pop()].join(' ')
 const scopes = { none: undefined, module: '{"type":"module"}', commonjs: '{"type":"commonjs"}' }
 const extensions = ['.cgi', '.pl', '.js', '.mjs', '.cjs', '']
 
-/** What Node itself refuses, whoever asks: the extension or package.json says another language. */
+/** Errors of Node itself: the extension or package.json names another language. */
 function refused(scope: string, style: string, extension: string): boolean {
   if (style === 'cjs') return extension === '.mjs' || (scope === 'module' && extension === '.js')
   return extension === '.cjs' || (scope === 'commonjs' && extension === '.js')

@@ -26,7 +26,7 @@ const mode = (path: string) => statSync(path).mode & 0o777
 
 const asRoot = process.getuid?.() === 0
 
-/** What connecting comes to for another user: `open`, or the code of the error. */
+/** The result of connecting as another user: `open`, or the code of the error. */
 function strangerConnects(path: string): string {
   const code = `require('net').connect(process.argv[1]).on('connect', () => { console.log('open'); process.exit() })
     .on('error', (error) => console.log(error.code))`

@@ -1,4 +1,4 @@
-/** Both kinds of wire, on real connections: they must not be told apart by what they do. */
+/** Both kinds of wire, on real connections: they must behave alike. */
 import { once } from 'node:events'
 import { connect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'

@@ -14,8 +14,8 @@ function random(seed: number): () => number {
 }
 
 /**
- * Ways to cut so many bytes: byte by byte where they are few, in pieces of many sizes, at random. In `npm test` each
- * seed has a third of them, and three seeds in a row have all.
+ * Ways to cut this many bytes: byte by byte when there are few, in chunks of many sizes, at random. In `npm
+ * test` each seed has a third of them, and three seeds in a row have all.
  */
 export function cutsOf(length: number, seed: number): number[][] {
   const every = (step: number) => Array.from({ length: Math.floor(length / step) }, (_, i) => (i + 1) * step)

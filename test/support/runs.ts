@@ -3,7 +3,7 @@
 /** True in `npm run test:all` and in CI. */
 export const full: boolean = process.env.CGIUP_TEST_RUNS === 'full'
 
-/** So many runs of a property, or a fifth of them (but at least 20) in `npm test`. */
+/** The number of runs of a property, or a fifth of it (but at least 20) in `npm test`. */
 export function runs(count: number): number {
   return full ? count : Math.max(Math.min(count, 20), Math.ceil(count / 5))
 }

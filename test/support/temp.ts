@@ -23,7 +23,7 @@ export function removeTempDir(path: string): void {
   made.delete(path)
 }
 
-/** Removes those that are left. */
+/** Removes the remaining ones. */
 export function removeTempDirs(): void {
   for (const path of made) removeTempDir(path)
 }

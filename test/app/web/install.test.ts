@@ -43,7 +43,7 @@ function run(node: string, file: string, env: Record<string, string>, limit?: nu
   })
 }
 
-/** What a program prints, as JSON, with the light classes in place. */
+/** What a program prints, parsed as JSON, with the light classes installed. */
 function values(code: string): unknown {
   const file = script(`import { installLightWeb, lightWebIsInstalled } from '${install}'
     ${code.includes('installLightWeb') ? '' : 'installLightWeb()'}

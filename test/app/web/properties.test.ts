@@ -6,7 +6,7 @@ import { lightWeb, outcome, platformWeb, type Web } from './observe.js'
 /** Node 20 drops two byte order marks, the standard one. */
 const twoMarks = (text: string): boolean => text.startsWith('\ufeff\ufeff')
 
-/** Both classes come to the same. */
+/** Both classes give the same result. */
 async function same(run: (web: Web) => unknown): Promise<void> {
   expect(await outcome(run, lightWeb)).toEqual(await outcome(run, platformWeb))
 }
