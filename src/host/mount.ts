@@ -40,7 +40,7 @@ function prefixSegments(prefix: string): string[] {
   if (!prefix.startsWith('/') || 'refused' in path) {
     throw new UsageError(
       'USAGE',
-      `The mount prefix ${JSON.stringify(prefix)} is not a path; write ${prefix.startsWith('/') ? 'a plain path such as "/cgi-bin"' : JSON.stringify(`/${prefix}`)}.`,
+      `The mount prefix ${JSON.stringify(prefix)} is not a path; write it as ${prefix.startsWith('/') ? 'a plain path: "/cgi-bin"' : JSON.stringify(`/${prefix}`)}.`,
     )
   }
   return path.segments.filter((segment) => segment !== '')

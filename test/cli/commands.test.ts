@@ -52,7 +52,7 @@ describe('a wrong command line', () => {
     [['run', 'app.js'], /There is no command run\. Write cgiup app\.js\./],
     [['page.sh'], /page\.sh is not JavaScript: its first line is "#!\/bin\/sh"\. .*: cgiup host page\.sh/],
     [['app.js', '--port', '3000'], /There is no option --port\. Use --listen :3000\./],
-    [['app.js', '--mount', 'shop'], /The mount prefix "shop" is not a path; write "\/shop"\./],
+    [['app.js', '--mount', 'shop'], /The mount prefix "shop" is not a path; write it as "\/shop"\./],
     [['app.js', '--listen', ':80x'], /A port is a number from 0 to 65535, not "80x"\./],
     [['app.js', '--listen', '99999'], /A port is a number from 0 to 65535, not "99999"\./],
     [['app.js', '--allow', 'x'], /The option allow \(--allow\) has "x", which is not an IP address/],
