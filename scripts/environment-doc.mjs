@@ -65,11 +65,11 @@ function serverTable({ servers, unknownServer, traitNotes }) {
   return table(head, rows)
 }
 
-function rowTable(rows) {
+function rowTable({ rows, rowNotes }) {
   const head = ['row', 'when', 'path and query that the app gets']
   return table(
     head,
-    rows.map(({ name, when, gets }) => [code(name), cell(when), cell(gets)]),
+    rows.map(({ name }) => [code(name), cell(rowNotes[name].when), cell(rowNotes[name].gets)]),
   )
 }
 
@@ -118,7 +118,7 @@ export function environmentDocument(
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const load = (path) => import(new URL(`dist/env/${path}`, root).href)
   const { metaVariables } = await load('table.js')
-  const { rows } = await load('rows.js')
+  const rows = { ...(await load('rows.js')), ...(await load('row-notes.js')) }
   const { repairs } = await load('repair-table.js')
   const { traitNotes } = await load('server-notes.js')
   const { oldNginx, servers: byProduct, unknownServer } = await load('server.js')

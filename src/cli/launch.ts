@@ -8,12 +8,13 @@ import { appOf, type Exports, loadModule } from '../app/load.js'
 import type { App } from '../app/types.js'
 import { UsageError } from '../core/errors.js'
 import { handler, run } from '../index.js'
+import { checkOptions } from '../run/check.js'
 import { detect, isBehindGateway, stdinKind } from '../run/detect.js'
 import { beginLaunch, type Launch } from '../run/launch-state.js'
 import { defaultToProduction } from '../run/node-env.js'
 import type { Running, RunOptions } from '../run/options.js'
+import { needsWorkers } from '../run/persistent.js'
 import { resolveOptions } from '../run/resolve.js'
-import { checkOptions, needsWorkers } from '../run/run.js'
 
 /**
  * @param options override those in the file's own call of `run()`

@@ -55,7 +55,19 @@ const checks: Readonly<Record<keyof RunOptions, Check>> = {
   repairs: null,
 }
 
-/** @throws UsageError USAGE that names the option, what it accepts and the value it got */
+/**
+ * Checks the options, and switches off the repairs that they and CGIUP_REPAIRS name.
+ * @throws UsageError USAGE that names the option, what it accepts and the value it got; REPAIRS_INVALID
+ */
+export async function checkOptions(options: RunOptions): Promise<void> {
+  checkRunOptions(options)
+  const { CGIUP_REPAIRS } = process.env
+  if (options.repairs === undefined && !CGIUP_REPAIRS) return
+  const { setRepairs } = await import('./repairs.js')
+  setRepairs(options.repairs, CGIUP_REPAIRS)
+}
+
+/** Checks without side effects. @throws UsageError USAGE */
 export function checkRunOptions(options: RunOptions): void {
   if (typeof options !== 'object')
     throw wrongValue('run()', 'an object of options, such as { port: 3000 }', options)

@@ -104,7 +104,8 @@ function handedOver({ env, stdin, pid }: StartFacts): Detected | undefined {
 
 function chosen(name: string | undefined, by: string): Detected | undefined {
   if (!name) return undefined
-  const server = name.toLowerCase()
+  // JavaScript callers may set anything.
+  const server = String(name).toLowerCase()
   if (server === 'auto') return undefined
   if (isServer(server)) return { server, why: `${by} says so` }
   const near = server === 'fcgi' ? 'fastcgi' : nearest(server, serverNames)

@@ -18,6 +18,14 @@ export function currentLaunch(): Launch | undefined {
   return (globalThis as { [launchKey]?: Launch })[launchKey]
 }
 
+/** Merges the options of the app's own call and of the launch, which wins; of `recycle` and `repairs` both apply. */
+export function overridden(own: RunOptions | null, flags: RunOptions | undefined): RunOptions {
+  const options: RunOptions = { ...own, ...flags }
+  if (own?.recycle && flags?.recycle) options.recycle = { ...own.recycle, ...flags.recycle }
+  if (own?.repairs && flags?.repairs) options.repairs = { ...own.repairs, ...flags.repairs }
+  return options
+}
+
 /** Registers the launch for later calls of `run()` in any copy of the package. */
 export function beginLaunch(options: RunOptions, file?: string): Launch {
   const launch: Launch = { options, ...(file !== undefined && { file }) }

@@ -16,14 +16,3 @@ export function defaultToProduction(development?: boolean): boolean {
   env.NODE_ENV = 'production'
   return true
 }
-
-/** Warns when `run()` was given its server in code: modules loaded earlier have already read NODE_ENV. */
-export function sayLate(server: string): void {
-  // The primary has already reported it.
-  if (process.env.CGIUP_WORKER !== undefined) return
-  process.stderr.write(
-    `cgiup: run() as ${server} has set NODE_ENV=production. Frameworks that read it earlier (Express does at express()) ` +
-      'are still in development mode: set NODE_ENV=production where this process is started (or CGIUP_NODE_ENV=keep, ' +
-      'and run() does not set it).\n',
-  )
-}

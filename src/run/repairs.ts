@@ -1,6 +1,7 @@
 /** Which repairs are switched off, by CGIUP_REPAIRS and the option `repairs`. */
 import { nearest } from '../core/did-you-mean.js'
 import { UsageError } from '../core/errors.js'
+import { isOptions } from '../core/limits/check.js'
 import { optionalRepairs, repairs } from '../env/repair-table.js'
 import { type OptionalRepair, switchOffRepairs } from '../env/repairs.js'
 
@@ -15,27 +16,29 @@ export function setRepairs(option: unknown, variable: string | undefined): void 
   fromVariable ??= namesIn(variable ?? '')
   const names = [...fromVariable]
   for (const [name, isOn] of entriesOf(option)) {
+    if (isOn === undefined) continue
+    if (isOn === true && repairs.some((repair) => repair.name === name)) continue
     const known = checked(name, 'the option "repairs", --no-repair')
     if (typeof isOn !== 'boolean')
       throw invalid(`The option "repairs" has ${JSON.stringify(isOn)} for "${name}", not true or false.`)
-    if (!isOn) names.push(known)
+    names.push(known)
   }
   switchOffRepairs(names)
 }
 
-/** Parses `-name,-name`; blanks around a name are ignored. */
+/** Parses `-name,-name`; blanks separate names as well. */
 export function namesIn(text: string): OptionalRepair[] {
-  const words = text.split(',').map((word) => word.trim())
-  return words.filter(Boolean).map((word) => {
-    if (word.startsWith('-')) return checked(word.slice(1), 'CGIUP_REPAIRS')
-    const name = checked(word, 'CGIUP_REPAIRS')
+  const words = text.split(/[\s,]+/).filter(Boolean)
+  return words.map((word) => {
+    const name = checked(word.replace(/^[-+]/, ''), 'CGIUP_REPAIRS')
+    if (word.startsWith('-')) return name
     throw invalid(`CGIUP_REPAIRS has ${JSON.stringify(word)}; "-${name}" would switch that repair off.`)
   })
 }
 
 function entriesOf(option: unknown): [name: string, isOn: unknown][] {
   if (option === undefined) return []
-  if (typeof option === 'object' && option !== null && !Array.isArray(option)) return Object.entries(option)
+  if (isOptions(option)) return Object.entries(option)
   throw invalid(
     `The option "repairs" must be an object such as { '${optionalRepairs[0]}': false }, not ${JSON.stringify(option)}.`,
   )

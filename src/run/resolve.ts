@@ -40,7 +40,8 @@ export function resolveOptions(options: RunOptions): RunPlan {
     server,
     development,
     quiet: quiet ?? false,
-    onError: onError ?? errorPage(development),
+    // A wrong one is an error, which still needs a page.
+    onError: typeof onError === 'function' ? onError : errorPage(development),
     app: given({ mount, target, url }),
     roles: given({ authorizer, filter }),
     place: given({ listen, host, port, socketMode, socketGroup }),
@@ -49,9 +50,16 @@ export function resolveOptions(options: RunOptions): RunPlan {
     cgi: given({ maxBodyBytes, ...cgi }),
     life: given({ workers, recycle, restartOnChange, graceMs }),
     unchecked:
-      Boolean(limits || cgi || target || url || repairs !== undefined) || Object.keys(nothing).length > 0,
+      [limits, cgi, target, url, repairs].some((value) => value !== undefined) ||
+      isOdd(options, 'object') ||
+      isOdd(mount, 'string') ||
+      isOdd(development, 'boolean') ||
+      isOdd(onError, 'function') ||
+      Object.keys(nothing).length > 0,
   }
 }
+
+const isOdd = (value: unknown, type: string): boolean => value !== undefined && typeof value !== type
 
 /** The options without undefined values. */
 function given<T extends object>(options: T): { [name in keyof T]?: Exclude<T[name], undefined> } {

@@ -10,6 +10,8 @@ import { checkRequest, isNph } from '../cgi/codec/check.js'
 import { workFailed } from '../cgi/codec/error-text.js'
 import { RequestError } from '../core/errors.js'
 import { afterwards, type Exchange, type Gateway, type Handler, type Reply } from '../core/exchange.js'
+import { stdinLimits } from '../core/limits/cgi.js'
+import { checkLimits, namesOf } from '../core/limits/check.js'
 import { within } from '../core/wait-at-most.js'
 import { Environment } from '../env/environment.js'
 import { contentLengthOf } from '../env/headers.js'
@@ -45,6 +47,20 @@ export interface CgiResult {
   readonly exitCode: 0 | 1
 }
 
+/** Those that are not limits. */
+const otherNames = namesOf<Omit<RunCgiOptions, keyof StdinLimits>>({
+  env: true,
+  stdin: true,
+  stdout: true,
+  stderr: true,
+  signal: true,
+  nph: true,
+  onError: true,
+  mount: true,
+  target: true,
+  url: true,
+})
+
 const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, multiprocess: true }
 
 /**
@@ -53,8 +69,10 @@ const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, mu
  * settled. Leaves the process's own streams, exit code and environment alone.
  *
  * @throws AppError APP_SHAPE
+ * @throws UsageError USAGE for an option that there is not, or a limit with a wrong value
  */
 export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResult> {
+  checkLimits('runCgi()', stdinLimits, options, otherNames)
   const handler = await toHandler(app, options)
   const env = Environment.fromObject(options.env ?? process.env)
   const refused = checkRequest(env)

@@ -5,8 +5,8 @@ import { isDevelopment } from '../core/development.js'
 import type { CgiupError } from '../core/errors.js'
 import type { Handler } from '../core/exchange.js'
 import { type Detected, detect, isBehindGateway, stdinKind } from './detect.js'
-import { currentLaunch } from './launch-state.js'
-import { defaultToProduction, sayLate } from './node-env.js'
+import { currentLaunch, overridden } from './launch-state.js'
+import { defaultToProduction } from './node-env.js'
 import type { Running, RunOptions } from './options.js'
 import { type RunPlan, resolveOptions } from './resolve.js'
 
@@ -22,7 +22,7 @@ import { type RunPlan, resolveOptions } from './resolve.js'
  */
 export function run(app: App, options: RunOptions = {}): Promise<Running> {
   const launch = currentLaunch()
-  const running = start(app, typeof options === 'object' ? { ...options, ...launch?.options } : options)
+  const running = start(app, typeof options === 'object' ? overridden(options, launch?.options) : options)
   if (launch) launch.running = running
   return new Watched(running, launch !== undefined)
 }
@@ -71,55 +71,12 @@ export function failureLines(error: unknown): string {
 
 async function start(app: App, options: RunOptions): Promise<Running> {
   const found = detect({ env: process.env, server: options.server, stdin: stdinKind, pid: process.pid })
-  if (isBehindGateway(found) && defaultToProduction(options.development)) sayLate(found.server)
+  if (isBehindGateway(found) && defaultToProduction(options.development))
+    (await import('./late-node-env.js')).sayLate(found.server)
   const plan = resolveOptions(options)
   if (found.server === 'cgi') return startCgi(app, options, plan, found)
-  await checkOptions(options)
-  if (await needsWorkers(plan, found)) {
-    const { startWorkers } = await import('./workers.js')
-    return startWorkers(plan, found)
-  }
-  if (
-    found.server === 'http' &&
-    found.sockets === undefined &&
-    // In development a server ends at once, without waiting for requests in transit.
-    isDevelopment('http', plan.development) &&
-    !(await isWorker())
-  ) {
-    const { startHttp } = await import('./http.js')
-    return startHttp(app, plan, found)
-  }
-  const { startDaemon } = await import('./daemon.js')
-  return startDaemon(app, plan, found)
-}
-
-/**
- * Checks the options, and switches off the repairs that they and CGIUP_REPAIRS name.
- * @throws UsageError USAGE, REPAIRS_INVALID
- */
-export async function checkOptions(options: RunOptions): Promise<void> {
-  const [{ checkRunOptions }, { setRepairs }] = await Promise.all([
-    import('./check.js'),
-    import('./repairs.js'),
-  ])
-  checkRunOptions(options)
-  setRepairs(options.repairs, process.env.CGIUP_REPAIRS)
-}
-
-/** True when this process should manage worker processes. Loads nothing when that is impossible. */
-export async function needsWorkers(plan: RunPlan, found: Detected): Promise<boolean> {
-  const { development } = plan
-  const { workers, recycle, restartOnChange } = plan.life
-  if (!workers && !recycle && !(restartOnChange ?? isDevelopment('fastcgi', development))) return false
-  if (found.server === 'cgi' || (await isWorker())) return false
-  return Boolean(workers) || (await import('./implied-workers.js')).impliedWorkers(plan, found) > 0
-}
-
-/** True when a primary started this process. Loads nothing when that is impossible. */
-async function isWorker(): Promise<boolean> {
-  if (process.send === undefined) return false
-  const { currentWorker } = await import('../process/worker.js')
-  return currentWorker() !== undefined
+  const { startPersistent } = await import('./persistent.js')
+  return startPersistent(app, options, plan, found)
 }
 
 async function startCgi(app: App, options: RunOptions, plan: RunPlan, { why }: Detected): Promise<Running> {
@@ -129,7 +86,7 @@ async function startCgi(app: App, options: RunOptions, plan: RunPlan, { why }: D
   ])
   let handler: Handler
   try {
-    if (plan.unchecked || process.env.CGIUP_REPAIRS) await checkOptions(options)
+    if (plan.unchecked || process.env.CGIUP_REPAIRS) await (await import('./check.js')).checkOptions(options)
     handler = await toHandler(app, plan.app)
   } catch (error) {
     // A web server waits for a reply: send the error page, and log the reason.

@@ -9,6 +9,8 @@ import { runScript } from '../cgi/script/script.js'
 import type { ScriptOptions } from '../cgi/script/types.js'
 import { UsageError } from '../core/errors.js'
 import type { Reply } from '../core/exchange.js'
+import { checkOption } from '../core/limits/check.js'
+import { longestMs } from '../core/limits/limit.js'
 import type { MemoryExchange } from '../memory/exchange.js'
 import { MemoryServer, type TestServer } from '../memory/memory.js'
 import { errorPage } from '../run/error-page.js'
@@ -26,9 +28,8 @@ import { inProcess } from './in-process.js'
  * const server = emulate(new URL('./hello.cgi', import.meta.url))
  * const response = await server.fetch('/?name=you')
  *
- * @throws UsageError USAGE when there is no such file; from `fetch()` when a file is called in a FastCGI
- * role,
- *   which CGI does not have
+ * @throws UsageError USAGE when there is no such file or `timeoutMs` is invalid; from `fetch()` when a file is
+ *   called in a FastCGI role, which CGI does not have
  */
 export function emulate(target: App | string | URL, options: EmulateOptions = {}): TestServer {
   const onError = options.onError ?? errorPage(options.development ?? true)
@@ -45,6 +46,7 @@ function scriptHandler(
     typeof target === 'string' && !target.startsWith('file:') ? resolve(target) : fileURLToPath(target)
   if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file} to emulate a server for.`)
   const interpreter = options.interpreter ?? interpreterOf(file)
+  checkOption('timeoutMs', options.timeoutMs, 'a number of milliseconds, 0 or more', isTime)
   const settings = scriptOptions(options)
   return (exchange) => {
     const { env } = exchange
@@ -58,6 +60,8 @@ function scriptHandler(
   }
 }
 
+const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0
+
 function scriptOptions({
   inherit,
   passAuthorization,
@@ -67,7 +71,7 @@ function scriptOptions({
   return {
     env: development === false ? {} : { NODE_ENV: 'development' },
     passAuthorization: passAuthorization ?? true,
-    totalTimeoutMs: timeoutMs ?? 30_000,
+    totalTimeoutMs: Math.min(timeoutMs ?? 30_000, longestMs),
     stderrPrefix: '',
     ...(inherit && { inherit: ['PATH', 'TZ', ...inherit] }),
   }

@@ -123,7 +123,7 @@ export interface EmulateOptions extends AdapterOptions {
   inherit?: readonly string[]
   /** Pass the Authorization header on, as with CGIPassAuth of Apache. Default true. */
   passAuthorization?: boolean
-  /** Time limit of one request, in milliseconds. Default 30000. */
+  /** For a file: time limit of one request, in milliseconds; then 504. Default 30000; 0: no limit. */
   timeoutMs?: number
   /** Show stack and environment on the error page; run scripts with NODE_ENV=development. Default true. */
   development?: boolean

@@ -315,4 +315,21 @@ describe('runCgi()', () => {
       code: 'APP_SHAPE',
     })
   })
+
+  it.each([
+    [
+      { maxBodyBytes: '1m' },
+      'The option maxBodyBytes of runCgi() must be a number of bytes, 0 or more, not "1m".',
+    ],
+    [{ drainMs: Number.NaN }, 'drainMs'],
+    [{ maxBodyByte: 5 }, 'runCgi() has no option "maxBodyByte".'],
+  ])('%j is refused', async (options, message) => {
+    const wrong = { env: get, stdout: new PassThrough(), ...options } as RunCgiOptions
+    await expect(
+      runCgi(
+        handler(() => ok('x')),
+        wrong,
+      ),
+    ).rejects.toThrow(message)
+  })
 })

@@ -57,6 +57,12 @@ describe('options of run()', () => {
     [{ quiet: 'no' }, 'The option quiet must be true or false, not "no".'],
     [{ target: 'path' }, "The option target must be 'auto', 'request-uri' or 'script', not \"path\"."],
     [{ allow: '10.0.0.0/8' }, 'The option allow must be an array of strings, not "10.0.0.0/8".'],
+    [
+      { limits: new Map([['maxBodyBytes', 5]]) },
+      'The option limits must be an object of limits, not another object.',
+    ],
+    [{ cgi: [] }, 'The option cgi must be an object of limits, not an array.'],
+    [{ recycle: Object.create(null, { maxRequests: { value: [], enumerable: true } }) }, 'not an array.'],
     [{ limits: { multiplex: 1 } }, 'The option limits.multiplex must be true or false, not 1.'],
   ])('%j is refused', (options, message) => {
     expect(() => checkRunOptions(options as RunOptions)).toThrow(UsageError)

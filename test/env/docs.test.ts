@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 // @ts-expect-error a script without types
 import { environmentDocument } from '../../scripts/environment-doc.mjs'
 import { repairs } from '../../src/env/repair-table.js'
+import { rowNotes } from '../../src/env/row-notes.js'
 import { rows } from '../../src/env/rows.js'
 import { servers as byProduct, oldNginx, unknownServer } from '../../src/env/server.js'
 import { traitNotes } from '../../src/env/server-notes.js'
@@ -16,7 +17,14 @@ test('docs/environment.md has the tables that `npm run docs` makes', () => {
   const servers = { servers: [...Object.values(byProduct), oldNginx], unknownServer, traitNotes }
   const document = read('docs/environment.md')
   expect(document).toBe(
-    environmentDocument(document, { metaVariables, rows, servers, repairs, environmentRules, losses }),
+    environmentDocument(document, {
+      metaVariables,
+      rows: { rows, rowNotes },
+      servers,
+      repairs,
+      environmentRules,
+      losses,
+    }),
   )
 })
 

@@ -283,4 +283,11 @@ echo "to the log" >&2`,
   it('refuses a file that is not there', () => {
     expect(() => emulate(join(directory, 'missing.cgi'))).toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
+
+  it('refuses an invalid time limit; Infinity means no limit', async () => {
+    const file = write('quick.sh', '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nquick"')
+    for (const timeoutMs of ['30s', Number.NaN, -1, null])
+      expect(() => emulate(file, { timeoutMs } as never)).toThrow('The option timeoutMs must be')
+    expect((await open(emulate(file, { timeoutMs: Number.POSITIVE_INFINITY }), '/')).text).toBe('quick')
+  })
 })

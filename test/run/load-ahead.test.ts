@@ -225,7 +225,9 @@ const known = [
   'cgi/child/stdin.ts',
   'form/read.ts',
   'process/daemon.ts',
+  'run/check.ts',
   'run/http.ts',
+  'run/persistent.ts',
   'run/run.ts',
   'socket/unix-socket.ts',
 ]

@@ -124,6 +124,7 @@ describe('names', () => {
   test('are read from a list', () => {
     expect(namesIn('-h2o-protocol,-nginx-host-port')).toEqual(['h2o-protocol', 'nginx-host-port'])
     expect(namesIn(' -h2o-protocol , ,')).toEqual(['h2o-protocol'])
+    expect(namesIn('-h2o-protocol -h2o-protocol\n')).toEqual(['h2o-protocol', 'h2o-protocol'])
     expect(namesIn('')).toEqual([])
   })
 
@@ -134,6 +135,8 @@ describe('names', () => {
     ],
     ['nothing', /There is no repair "nothing"/],
     ['-', /There is no repair ""/],
+    ['+h2o-protocol', /has "\+h2o-protocol"; "-h2o-protocol" would/],
+    ['nothing', /There is no repair "nothing"/],
     ['h2o-protocol', /"-h2o-protocol" would switch that repair off/],
     ['-h2o-protocoll', /Did you mean "h2o-protocol"\?/],
     ...repairs
@@ -151,9 +154,12 @@ describe('names', () => {
     [{ 'h2o-protocol': 'no' }],
     [{ x: false }],
     [{ httpoxy: false }],
+    [new Map([['h2o-protocol', false]])],
   ])('the option %j is wrong', (option) => expect(() => setRepairs(option, undefined)).toThrow(UsageError))
 
-  test('true leaves a repair on', () => {
+  test('true leaves a repair on, one for security as well, and undefined says nothing', () => {
+    setRepairs({ httpoxy: true, 'go-server-name-port': undefined }, undefined)
+    expect(isRepairOn('go-server-name-port')).toBe(true)
     setRepairs({ 'h2o-protocol': false, 'nginx-host-port': true }, undefined)
     expect([isRepairOn('h2o-protocol'), isRepairOn('nginx-host-port')]).toEqual([false, true])
     setRepairs({}, undefined)

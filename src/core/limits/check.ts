@@ -23,7 +23,7 @@ export function checkLimits(
   options: unknown,
   others: readonly string[] = [],
 ): void {
-  if (typeof options !== 'object' || options === null)
+  if (!isOptions(options))
     throw wrongValue(owner, isFunction(owner) ? 'an object of options' : 'an object of limits', options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || others.includes(name)) continue
@@ -32,6 +32,11 @@ export function checkLimits(
     if (!isLimitValue(limit, value))
       throw wrongValue(optionName(owner, name), takes(limit), value, hint(limit, value))
   }
+}
+
+/** An array or a Map is refused: its entries would be silently ignored. */
+export function isOptions(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !(Symbol.iterator in value)
 }
 
 /** All names of a set of options; the type ensures that the list is complete. */
@@ -50,9 +55,15 @@ export function unknownOption(owner: string, name: string, known: readonly strin
 
 /** The error for an invalid option value. @param more what to write instead, with its full stop */
 export function wrongValue(name: string, takes: string, value: unknown, more = ''): UsageError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   const subject = /^\w+\(\)$/.test(name) ? `The second argument of ${name}` : `The option ${name}`
-  return new UsageError('USAGE', `${subject} must be ${takes}, not ${shown}.${more && ` ${more}`}`)
+  return new UsageError('USAGE', `${subject} must be ${takes}, not ${shown(value)}.${more && ` ${more}`}`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'function') return 'a function'
+  return typeof value === 'object' && value !== null ? 'another object' : String(value)
 }
 
 /** Throws if an option is set to an invalid value. @throws UsageError USAGE */
