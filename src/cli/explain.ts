@@ -2,17 +2,20 @@
 import { HeadParser } from '../cgi/codec/head-parser.js'
 import { decide } from '../env/decide.js'
 import { Environment } from '../env/environment.js'
+import { switchOffRepairs } from '../env/repairs.js'
 import { firedRepairs } from '../env/repairs-fired.js'
 import { lintEnv } from '../lint/environment.js'
 import type { Finding } from '../lint/finding.js'
 import { headLines, lintOutput } from '../lint/output.js'
 import type { OutputSubject } from '../lint/output-subject.js'
+import { namesIn } from '../run/repairs.js'
 
 /**
  * Prints the findings on stderr: first those about the variables the script got, then those about its output.
  * @returns true when one about the output is an error
  */
 export function explainRun(run: OutputSubject, environment: readonly string[]): boolean {
+  useRepairsOf(new Environment(environment))
   process.stderr.write(targetLine(new Environment(environment)))
   process.stderr.write(repairLine(new Environment(environment)))
   for (const { level, seen, fix, clause } of lintEnv(new Environment(environment), { isCgi: true })) {
@@ -35,6 +38,15 @@ function targetLine(env: Environment): string {
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
   const error = status === 0 ? '' : `; a 200 reply is sent as ${status}`
   return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
+}
+
+/** Applies the CGIUP_REPAIRS of the script (`--env`) to this report. */
+function useRepairsOf(env: Environment): void {
+  try {
+    switchOffRepairs(namesIn(env.get('CGIUP_REPAIRS') ?? ''))
+  } catch {
+    // The script itself reports it.
+  }
 }
 
 /** The repairs that changed the environment; '' for none. */

@@ -95,6 +95,21 @@ echo to the log >&2`,
     expect(refused.err).toContain('target: row refused, the app is not called: 400\n')
   })
 
+  it('--explain: obeys the CGIUP_REPAIRS of the script', async () => {
+    const env = ['--env', 'REDIRECT_HTTP_AUTHORIZATION=Basic x', '--env']
+    const on = await cgiup(['call', '/', 'app.js', '--explain', ...env, 'CGIUP_REPAIRS='])
+    expect(on.err).toContain('repairs: redirect-authorization')
+    const off = await cgiup([
+      'call',
+      '/',
+      'app.js',
+      '--explain',
+      ...env,
+      'CGIUP_REPAIRS=-redirect-authorization',
+    ])
+    expect(off.err).not.toContain('repairs:')
+  })
+
   it('--explain: what breaks the RFC, at its line, with the clause', async () => {
     const script = write(
       'bad.sh',

@@ -80,6 +80,7 @@ describe('options of run()', () => {
     {},
     { workers: 0, recycle: {}, graceMs: 0 },
     { workers: 'auto' },
+    { recycle: { maxRequests: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY } },
     {
       workers: 1024,
       recycle: { maxRequests: 1, maxMemory: 16 << 20, maxAgeMs: 1 },

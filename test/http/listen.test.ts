@@ -9,6 +9,7 @@ import { startHost } from '../host/support.js'
 import { until } from '../support/processes.js'
 import { request } from '../support/request.js'
 import { tempDir } from '../support/temp.js'
+import { text } from './replies.js'
 
 const hello: Handler = () => ({ status: 200, headers: ['Content-Type', 'text/plain'], body: 'hello' })
 
@@ -140,4 +141,18 @@ test('close() aborts what does not end in its grace', async () => {
   await host.server.close({ graceMs: 10 })
   expect(aborted).toMatchObject({ code: 'REQUEST_ABORTED', message: 'The server is shutting down.' })
   wire.close()
+})
+
+test('keepAliveTimeoutMs closes an idle connection; 0 and Infinity keep it', async () => {
+  const opened = async (keepAliveTimeoutMs: number) => {
+    const host = await startHost(() => text('x'), { keepAliveTimeoutMs })
+    const socket = connect(host.port, '127.0.0.1')
+    socket.resume().write('GET / HTTP/1.1\r\nHost: h\r\n\r\n')
+    return socket
+  }
+  const [short, zero, endless] = await Promise.all([100, 0, Number.POSITIVE_INFINITY].map(opened))
+  expect(await until(() => short?.readableEnded === true)).toBe(true)
+  expect([zero?.readableEnded, endless?.readableEnded]).toEqual([false, false])
+  zero?.destroy()
+  endless?.destroy()
 })

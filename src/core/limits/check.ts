@@ -2,13 +2,17 @@
 import { nearest } from '../did-you-mean.js'
 import { UsageError } from '../errors.js'
 import { bytesOf, millisecondsOf } from '../quantity.js'
-import type { Limit, LimitTable } from './limit.js'
+import { type Limit, type LimitTable, none } from './limit.js'
 
 /** Whether a limit can have this value. */
 function isLimitValue(limit: Limit, value: unknown): boolean {
   if (limit.unit === 'switch') return typeof value === 'boolean'
-  return typeof value === 'number' && value >= (limit.least ?? 0) && (!limit.whole || Number.isInteger(value))
+  if (typeof value !== 'number' || !(value >= (limit.least ?? 0))) return false
+  return !limit.whole || Number.isInteger(value) || (value === none && mayBeNone(limit))
 }
+
+/** Infinity is a value for times and for limits without a default; Node's HTTP parser does not accept it. */
+const mayBeNone = ({ unit, standard }: Limit): boolean => unit === 'milliseconds' || standard === none
 
 /**
  * Checks the options of a function, or those within one option.
