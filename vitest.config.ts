@@ -58,7 +58,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/run.ts'],
     // Tests wait for other processes much of the time: three files at once, on two processors too.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     projects: [
       {
         test: {

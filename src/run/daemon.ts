@@ -1,9 +1,12 @@
 /** `run()` as a persistent process: FastCGI, SCGI, or HTTP on an inherited socket. */
+
 import { resolve } from 'node:path'
+import { toHandler } from '../app/handler.js'
 import type { App } from '../app/types.js'
 import { installLightWeb } from '../app/web/install.js'
 import { printToStderr } from '../cgi/child/stdio.js'
 import { isDevelopment } from '../core/development.js'
+import type { Handler } from '../core/exchange.js'
 import { guardStandardStreams } from '../core/standard-streams.js'
 import { accessLog } from '../host/access-log.js'
 import { warnOfPages } from '../host/development-notice.js'
@@ -15,7 +18,7 @@ import { renewal } from '../process/recycle.js'
 import { endOnSignals, type GracefulEnd } from '../process/signals.js'
 import { signalWhileLoading } from '../process/signals-while-loading.js'
 import { currentWorker, type Worker, type WorkerEnd } from '../process/worker.js'
-import { socketPath } from '../socket/socket-path.js'
+import { socketPath } from '../socket/unix-socket.js'
 import { endEarly } from './begin.js'
 import type { Detected } from './detect.js'
 import { homeOf, httpHandler } from './http.js'
@@ -23,7 +26,6 @@ import { currentLaunch } from './launch-state.js'
 import type { Running } from './options.js'
 import { addressOf } from './place.js'
 import type { RunPlan } from './resolve.js'
-import { handlerFor } from './roles.js'
 
 /** mod_fcgid sends SIGKILL about 8 s after its first SIGTERM. */
 const fcgidGraceMs = 7000
@@ -202,4 +204,20 @@ function ownerOf({ place: { socketMode, socketGroup } }: RunPlan): DaemonOptions
     ...(socketMode !== undefined && { socketMode }),
     ...(socketGroup !== undefined && { socketGroup }),
   }
+}
+
+/**
+ * One handler for all roles, or separate handlers by role.
+ *
+ * @throws AppError APP_SHAPE
+ */
+export async function handlerFor(app: App, { app: view, roles: own }: RunPlan): Promise<Handler> {
+  const main = await toHandler(app, view)
+  if (!own.authorizer && !own.filter) return main
+  const roles = {
+    responder: main,
+    authorizer: own.authorizer ? await toHandler(own.authorizer, view) : main,
+    filter: own.filter ? await toHandler(own.filter, view) : main,
+  }
+  return (exchange) => roles[exchange.gateway.role](exchange)
 }

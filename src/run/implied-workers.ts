@@ -5,7 +5,7 @@
 
 import { isDevelopment } from '../core/development.js'
 import { findManager } from '../process/manager.js'
-import { socketPath } from '../socket/socket-path.js'
+import { socketPath } from '../socket/unix-socket.js'
 import type { Detected } from './detect.js'
 import type { RunPlan } from './resolve.js'
 

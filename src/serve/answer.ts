@@ -1,10 +1,13 @@
 /** Common part of FastCGI and SCGI replies, until the head is sent. */
+
 import { failureText } from '../cgi/codec/error-text.js'
 import { type PreparedReply, prepareReply } from '../cgi/codec/head.js'
 import { textPageLines } from '../cgi/codec/page-fields.js'
 import { AppError } from '../core/errors.js'
-import type { Reply } from '../core/exchange.js'
-import { needsBodyFirst, type Waiting } from './body-before-reply.js'
+import type { Env, Reply } from '../core/exchange.js'
+import { serverOf } from '../env/server.js'
+import type { PushedBody } from './body.js'
+
 import type { SocketExchange } from './exchange.js'
 import type { ProcessEnd } from './process-end.js'
 import type { Service } from './service.js'
@@ -121,4 +124,24 @@ export function bigHeadWarning(head: string): string | null {
     `The reply head has ${head.length} bytes; nginx rejects more than ${nginxHead} unless ` +
     `fastcgi_buffer_size (scgi_buffer_size) is raised.${line}`
   )
+}
+
+/** An exchange whose reply may have to wait for the whole request body. */
+export interface Waiting {
+  readonly env: Env
+  readonly stdin: PushedBody
+  /** The reply has already waited for the body. */
+  bodyAwaited: boolean
+}
+
+/**
+ * Whether a reply must wait until the whole body has arrived: an app that writes what it reads (an echo, a
+ * proxy, a transformation) would wait forever for the rest. A reply that is not streamed does not need the
+ * rest.
+ */
+function needsBodyFirst(exchange: Waiting, body: Reply['body']): boolean {
+  const { stdin } = exchange
+  if (stdin.ended || stdin.cancelled || exchange.bodyAwaited) return false
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array) return false
+  return serverOf(exchange.env).isHalfDuplex
 }

@@ -2,8 +2,7 @@
 import type { AddressInfo, Server } from 'node:net'
 import { UsageError } from '../core/errors.js'
 import { loadAhead } from '../core/load-ahead.js'
-import { socketPath } from './socket-path.js'
-import { prepareUnix, remover } from './unix-socket.js'
+import { prepareUnix, remover, socketPath } from './unix-socket.js'
 
 /** Where to listen, and with which options. */
 export interface ListenPlace {

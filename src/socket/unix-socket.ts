@@ -1,5 +1,15 @@
 /** Unix sockets: given mode and group before anybody can connect, removed after use. */
-import { chmodSync, linkSync, lstatSync, mkdtempSync, renameSync, rmSync, unlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs'
 import { chmod, chown, lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -145,4 +155,19 @@ async function removeStale(path: string): Promise<void> {
 
 function withCode(code: string): Error {
   return Object.assign(new Error(code), { code })
+}
+
+/** Path of a Unix socket by its descriptor; undefined for TCP, and without /proc (macOS). */
+export function socketPath(fd: number): string | undefined {
+  try {
+    const inode = String(fstatSync(fd, { bigint: true }).ino)
+    // Num RefCount Protocol Flags Type St Inode Path
+    for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n')) {
+      const [, found, path] = /^(?:\S+ +){6}(\d+) (\/.*)$/.exec(line) ?? []
+      if (found === inode) return path
+    }
+  } catch {
+    // Not visible here.
+  }
+  return undefined
 }

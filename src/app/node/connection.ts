@@ -1,14 +1,15 @@
 /** The socket of `req` and `res`: emulates net.Socket and tls.TLSSocket over an exchange. */
+
 import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { DetailedPeerCertificate } from 'node:tls'
 import { AppError } from '../../core/errors.js'
-import { afterwards, type Exchange, type Gateway } from '../../core/exchange.js'
+import { afterwards, type Body, type Exchange, type Gateway } from '../../core/exchange.js'
 import type { CgiRequest } from '../../env/request.js'
 import { peerCertificate } from './certificate.js'
-import { readableOf } from './data.js'
+
 import type { Incoming } from './incoming.js'
 import { Outgoing } from './outgoing.js'
 import { LightSocket } from './socket.js'
@@ -298,3 +299,17 @@ function family(address: string | undefined): string | undefined {
   if (address === undefined) return undefined
   return address.includes(':') ? 'IPv6' : 'IPv4'
 }
+
+const readableOf = (body: Body): Readable =>
+  new Readable({
+    read() {
+      body.read().then(
+        (piece) => this.push(piece),
+        (error: Error) => this.destroy(error),
+      )
+    },
+    destroy(error, done) {
+      body.cancel()
+      done(error)
+    },
+  })

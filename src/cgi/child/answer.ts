@@ -6,7 +6,7 @@ import { onDemand } from '../../core/load-ahead.js'
 import { cutOffText, failureText, logLine, textOf } from '../codec/error-text.js'
 import { encodeHead, type PreparedReply, prepareReply } from '../codec/head.js'
 import { textPageFields } from '../codec/page-fields.js'
-import { ReaderGone, type Sink } from './sink.js'
+import { ReaderGone, type Sink } from './output.js'
 
 const verbatim = onDemand(() => import('../../serve/verbatim-reply.js'))
 

@@ -1,7 +1,7 @@
 /** Node streams in place of descriptors 0 and 1. */
 import type { Readable, Writable } from 'node:stream'
-import type { Sink } from './sink.js'
-import { ReaderGone } from './sink.js'
+import type { Sink } from './output.js'
+import { ReaderGone } from './output.js'
 import type { ByteSource } from './stdin.js'
 
 /** Reads from a Readable only the requested bytes: bytes after the body stay in it. */

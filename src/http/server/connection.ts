@@ -2,11 +2,12 @@
  * One connection of the HTTP server: serves its requests one at a time, and detects clients that disconnect
  * or stop reading.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type GivesWay, idleSince, silentSince, stays, unfinishedSince } from '../../serve/pressure.js'
 import { descriptorOf, Progress, takenBytes } from '../../socket/progress.js'
-import { headTimeout, refuseRequest } from './client-error.js'
+
 import type { HttpExchange } from './exchange.js'
 
 /** Most requests queued behind the current one; with more, the connection is paused. */
@@ -173,4 +174,25 @@ export class HttpConnection implements GivesWay {
   get #name(): string {
     return this.socket.remoteAddress ?? 'of a Unix socket'
   }
+}
+
+/** Node's error code for a request head that did not arrive within headersTimeoutMs. */
+const headTimeout = 'ERR_HTTP_REQUEST_TIMEOUT'
+
+const statusLines: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  [headTimeout]: '408 Request Timeout',
+}
+
+/**
+ * Sends an error and closes, as Node does without a listener for `clientError`.
+ *
+ * @param code of the error
+ * @param begun part of a reply was sent: more text would become part of that reply
+ */
+function refuseRequest(socket: Socket, code: string | undefined, begun: boolean, error?: Error): void {
+  if (socket.writable && !begun)
+    socket.write(`HTTP/1.1 ${statusLines[code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+  socket.destroy(error)
 }
