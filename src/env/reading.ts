@@ -3,7 +3,7 @@
  * differently bypasses the rules.
  */
 import type { Env } from '../core/exchange.js'
-import { serverOf } from './server.js'
+import { serverOf, unknownServer } from './server.js'
 import { urlBytes } from './target.js'
 import { percentDecode, percentEncode } from './text.js'
 
@@ -28,7 +28,7 @@ export function resolvedPath(path: string): string {
  */
 export function nodePath(path: string, env: Env): string {
   const resolved = resolvedPath(path)
-  return resolved.startsWith('//') && mergesSlashes(env) ? resolved.replace(/^\/+/, '/') : resolved
+  return resolved.startsWith('//') && mergesSlashes(path, env) ? resolved.replace(/^\/+/, '/') : resolved
 }
 
 /** Whether a segment is `.` or `..`, in any spelling, after an encoded slash too. */
@@ -127,8 +127,16 @@ function isResolved(env: Env): boolean {
   return served + uri !== '' && !hasDotSegment(served) && !hasDotSegment(uri)
 }
 
-/** Whether the server merges slashes, judged by its name and by the path that it reports. */
-function mergesSlashes(env: Env): boolean {
-  if (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_URI'].some((name) => env.get(name)?.includes('//'))) return false
-  return serverOf(env).mergesSlashes
+/**
+ * Whether the server merges slashes, judged by its name and by the path that it reports. A server whose name
+ * was changed (lighttpd's server.tag) merges them if it reports the path that was sent with its slashes merged.
+ */
+function mergesSlashes(path: string, env: Env): boolean {
+  const [script = '', info = '', uri = ''] = ['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_URI'].map((name) =>
+    env.get(name),
+  )
+  if ([script, info, uri].some((reported) => reported.includes('//'))) return false
+  const server = serverOf(env)
+  if (server !== unknownServer) return server.mergesSlashes
+  return percentDecode(path).replace(/\/{2,}/g, '/') === (script + info || uri)
 }

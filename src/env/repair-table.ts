@@ -209,7 +209,7 @@ const forSecurity: Readonly<Record<SecurityRepair, Row & { readonly security: st
       'an app would get the path that the client sent, not the one that the access rules were applied to',
   },
   'merged-slashes': {
-    servers: 'Apache, nginx, lighttpd',
+    servers: 'Apache, nginx, lighttpd, and others that report the merged path',
     source: 'test/servers/targets.test.ts',
     seen: 'REQUEST_URI begins with several slashes; the server merged them before it applied its access rules',
     done: 'the URL of a Node app begins with one',
