@@ -115,7 +115,7 @@ describe('the code on disk is broken meanwhile', () => {
     await crash(place)
     expect(await until(() => primary.output().includes('the next one is already starting'))).toBe(true)
     rmSync(`${file}.hold`)
-    expect(await until(() => primary.output().includes('reload stopped')), primary.output()).toBe(true)
+    expect(await until(() => primary.output().includes('reload aborted')), primary.output()).toBe(true)
     rmSync(`${file}.broken`)
     expect((await ask(place)).version).toBe('one')
   })

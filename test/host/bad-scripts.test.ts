@@ -242,7 +242,7 @@ describe('stderr', () => {
       },
     )
     await host.x()
-    await until(() => host.stderr().includes('left out'))
+    await until(() => host.stderr().includes('is omitted'))
     expect(host.stderr()).toMatch(
       /^\[x.cgi] 0{20} \[line cut]\n(\[x.cgi] line \d\n)+\[x.cgi] \[more than 60 characters; the rest is omitted]\n$/,
     )
