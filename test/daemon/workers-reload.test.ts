@@ -73,7 +73,9 @@ describe('SIGHUP', () => {
     writeFileSync(file, readFileSync(file, 'utf8').replace(place, `${place}-other`))
     signalProcess(primary.pid, 'SIGHUP')
     expect(await until(() => primary.output().includes('reload aborted'))).toBe(true)
-    expect(primary.output()).toContain(`The workers listen on ${place}; restart the whole process to listen on ${place}-other`)
+    expect(primary.output()).toContain(
+      `The workers listen on ${place}; restart the whole process to listen on ${place}-other`,
+    )
     expect((await ask(place)).pid).toBe(pids[0])
   })
 
