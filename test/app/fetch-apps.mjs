@@ -1,4 +1,4 @@
-/** Fetch apps that use what Hono, h3 and the platform give them. */
+/** Fetch apps that use the APIs of Hono, h3 and the platform. */
 import {
   createEventStream,
   getCookie as getH3Cookie,

@@ -1,6 +1,6 @@
 /**
- * Requests to fetch apps, with the expected results. Plain JavaScript: runs with the platform's classes in
- * the test's own process, and with the light ones in another (fetch-light.mjs).
+ * Requests to fetch apps, with the expected results. Plain JavaScript: it runs with the platform's classes in
+ * the test process, and with the light ones in another process (fetch-light.mjs).
  */
 import { h3, hono, plain } from './fetch-apps.mjs'
 
@@ -12,7 +12,7 @@ const parts =
 
 const text = (body, more = {}) => ({ status: 200, body, ...more })
 
-/** [app, target, request, what comes back] */
+/** [app, target, request, expected reply] */
 export const cases = [
   [
     hono,

@@ -1,4 +1,4 @@
-/** One request to a Handler, in memory, and its reply in values that can be compared. */
+/** Sends one request to a Handler, in memory, and describes its reply in values that can be compared. */
 import { gunzipSync } from 'node:zlib'
 
 /** @param api `{ Environment }` of the package. */
@@ -54,7 +54,10 @@ export function exchangeOf(
   }
 }
 
-/** @returns status, reason, headers (names in lower case), cookies, body as text, in one piece or not. */
+/**
+ * @returns status, reason, headers (names in lower case), cookies, body as text, and whether the body was
+ * streamed.
+ */
 export async function ask(api, app, target, request) {
   const exchange = exchangeOf(api, target, request)
   const reply = await api.fetchHandler(app)(exchange)

@@ -22,7 +22,7 @@ const iterate = (reply: Reply): AsyncIterator<Uint8Array> =>
 
 const light = (body?: unknown, init?: unknown): unknown => new LightResponse(body, init)
 
-describe('env is an ordinary object, however the app gets at it', () => {
+describe('env is an ordinary object, however the app accesses it', () => {
   const seenBy = async (make: (see: (env: unknown) => Response) => unknown) => {
     const seen: unknown[] = []
     const fetch = make((env) => {
@@ -83,7 +83,7 @@ describe('env is an ordinary object, however the app gets at it', () => {
     expect([env.REMOTE_USER, env.MINE, 'REQUEST_URI' in env]).toEqual(['bob', 'added', false])
   })
 
-  it('what one request changes, the next one does not see', async () => {
+  it('a change made for one request is not visible to the next', async () => {
     const seen: (string | undefined)[] = []
     const handler = fetchHandler({
       fetch: (_request, env) => {
@@ -96,7 +96,7 @@ describe('env is an ordinary object, however the app gets at it', () => {
     expect(new Set(seen)).toEqual(new Set(['ann']))
   })
 
-  it('an app whose fetch is wrapped while it runs', async () => {
+  it('an app whose fetch is wrapped after the start', async () => {
     const app: FetchApp = { fetch: () => new Response('') }
     const handler = fetchHandler(app)
     await handler(exchangeOf(api, '/', {}))
@@ -110,7 +110,7 @@ describe('env is an ordinary object, however the app gets at it', () => {
   })
 })
 
-describe('what is not a Response', () => {
+describe('a value that is not a Response', () => {
   it.each([
     ['undefined', undefined, 'undefined'],
     ['null', null, 'null'],
@@ -146,7 +146,7 @@ describe('what is not a Response', () => {
     await expect(replyTo(locked)).rejects.toThrow('already read')
   })
 
-  it('an error of the app goes through', async () => {
+  it('an error of the app is passed on', async () => {
     const error = new RangeError('mine')
     await expect(answer(() => Promise.reject(error)).reply).rejects.toBe(error)
     await expect(
@@ -158,13 +158,13 @@ describe('what is not a Response', () => {
 })
 
 describe('Response to Reply', () => {
-  it('keeps a body in one piece', async () => {
+  it('does not stream a body that is complete', async () => {
     expect(await replyTo(light('text'))).toMatchObject({ status: 200, body: 'text' })
     expect(await replyTo(light(new Uint8Array([1, 2])))).toMatchObject({ body: new Uint8Array([1, 2]) })
     expect((await replyTo(light(null, { status: 204 }))).body).toBeNull()
   })
 
-  it('keeps it in one piece through another Response, a clone and a look at body', async () => {
+  it('does not stream it after another Response, a clone or a read of body', async () => {
     const first = new LightResponse('text')
     expect(first.body).not.toBeNull()
     expect((await replyTo(new LightResponse(first.body, first))).body).toBe('text')
@@ -180,7 +180,7 @@ describe('Response to Reply', () => {
     await expect(replyTo(response)).rejects.toThrow('already read')
   })
 
-  it('keeps the order of header fields, and Set-Cookie apart', async () => {
+  it('keeps the order of header fields, and does not join Set-Cookie', async () => {
     const headers: [string, string][] = [
       ['Z', '1'],
       ['Set-Cookie', 'a=1'],
@@ -194,7 +194,7 @@ describe('Response to Reply', () => {
     expect(cookies).toEqual(['a=1', 'b=2'])
   })
 
-  it('gives the reason only where there is one', async () => {
+  it('includes the reason only if there is one', async () => {
     expect(await replyTo(light('', { status: 404, statusText: 'Nowhere' }))).toHaveProperty(
       'reason',
       'Nowhere',
@@ -202,7 +202,7 @@ describe('Response to Reply', () => {
     expect(await replyTo(light(''))).not.toHaveProperty('reason')
   })
 
-  it('takes responses of classes that are neither', async () => {
+  it('accepts responses of other classes', async () => {
     const other = {
       status: 201,
       statusText: 'Other',
@@ -218,7 +218,7 @@ describe('Response to Reply', () => {
     await expect(replyTo({ ...other, body: 5 })).rejects.toThrow('a number, not a stream')
   })
 
-  it('takes promises that are not native', async () => {
+  it('accepts promises that are not native', async () => {
     const thenable = Object.fromEntries([['then', (done: (value: unknown) => void) => done(light('x'))]])
     expect((await replyTo(thenable)).body).toBe('x')
   })
@@ -236,7 +236,7 @@ describe('streams', () => {
   it.each([
     ["the platform's", (body: ReadableStream) => new Response(body)],
     ['the light', (body: ReadableStream) => light(body)],
-  ])('of %s class are pulled only when a piece is asked for, and cancelled', async (_, wrap) => {
+  ])('of %s class are pulled only when a chunk is requested, and cancelled', async (_, wrap) => {
     const { pull, cancel, stream } = source()
     const pieces = iterate(await replyTo(wrap(stream)))
     expect(pull).not.toHaveBeenCalled()
@@ -255,7 +255,7 @@ describe('streams', () => {
     await expect(next).rejects.toMatchObject({ code: 'REQUEST_ABORTED' })
   })
 
-  it('are cancelled when the client leaves; the reply does not end as if it were whole', async () => {
+  it('are cancelled when the client disconnects; the reply does not look complete', async () => {
     const cancel = vi.fn()
     const { exchange, reply } = answer(() => light(new ReadableStream({ cancel })))
     const next = iterate(await reply).next()
@@ -281,7 +281,7 @@ describe('streams', () => {
     await expect(pieces.next()).rejects.toBe(error)
   })
 
-  it('may give strings and buffers, and nothing else', async () => {
+  it('may yield strings and buffers, and nothing else', async () => {
     const pieces: unknown[] = ['é', new Uint16Array([0x6968]), new Uint8Array([33]).buffer, 5]
     const stream = new ReadableStream({
       pull(controller) {
@@ -297,7 +297,7 @@ describe('streams', () => {
 })
 
 describe('requests', () => {
-  it('are read only as far as the app asks, and cancelled with the stream', async () => {
+  it('are read only as far as the app reads, and cancelled with the stream', async () => {
     const { exchange, reply } = answer(
       async (request) => {
         const reader = (request.body as ReadableStream).getReader()
@@ -313,7 +313,7 @@ describe('requests', () => {
     expect(exchange.state).toMatchObject({ reads: 1, cancelled: true })
   })
 
-  it('fail where the body does', async () => {
+  it('fail if the body fails', async () => {
     const { exchange, reply } = answer((request) => request.text(), { method: 'POST', body: 'x' })
     const error = new Error('short')
     exchange.stdin.read = () => Promise.reject(error)

@@ -1,4 +1,4 @@
-/** Answers the cases in a process where free names mean the light classes; prints the replies. */
+/** Answers the cases in a process whose free names refer to the light classes; prints the replies. */
 
 import { installLightWeb, lightWebIsInstalled } from '../../dist/app/web/install.js'
 import { Environment } from '../../dist/env/environment.js'

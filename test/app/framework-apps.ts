@@ -12,10 +12,10 @@ import polka from 'polka'
 import type { NodeRequest } from '../../src/app/node/request.js'
 import type { App } from '../../src/app/types.js'
 
-/** A file that is larger than one write: sent by each framework. */
+/** A file larger than one write; each framework sends it. */
 export const file = fileURLToPath(new URL('../../package-lock.json', import.meta.url))
 
-/** Five pieces, each in a turn of its own. */
+/** Five chunks, each in a separate turn of the event loop. */
 const pieces = () =>
   Readable.from(
     (async function* () {
@@ -29,7 +29,7 @@ const pieces = () =>
 const tag = '"v1"'
 const cookies = ['a=1; Path=/', 'b=2; HttpOnly']
 
-/** What the request looks like to plain Node code. */
+/** The request as plain Node code sees it. */
 function facts(req: http.IncomingMessage) {
   const { url, originalUrl, baseUrl, socket, env } = req as NodeRequest
   const { remoteAddress, encrypted } = socket as typeof socket & { encrypted?: boolean }
@@ -142,7 +142,7 @@ function fastifyApp(): App {
   return app
 }
 
-/** Shared by frameworks that leave the response to Node. */
+/** For frameworks in which the app uses Node's response directly. */
 function answer(req: http.IncomingMessage, res: http.ServerResponse): boolean {
   const path = (req.url ?? '').split('?', 1)[0] as string
   const url = new URL(req.url ?? '/', 'http://localhost')

@@ -60,7 +60,7 @@ describe('errors of the app', () => {
         pipeline(source, res, () => {})
       },
     ],
-  ])('%s: the body breaks off', async (_, app) => {
+  ])('%s: the body is cut off', async (_, app) => {
     const pieces = iterate(await replyTo(app))
     expect(Buffer.from((await pieces.next()).value as Uint8Array).toString()).toBe('begun')
     await expect(pieces.next()).rejects.toBe(boom)
@@ -94,17 +94,17 @@ describe('errors of the app', () => {
     await expect(replyTo((_, res) => void res.destroy(boom))).rejects.toBe(boom)
   })
 
-  test('res.destroy() without a reason says so', async () => {
+  test('res.destroy() without a reason is reported as such', async () => {
     await expect(replyTo((_, res) => void setImmediate(() => res.destroy()))).rejects.toMatchObject({
       code: 'RESPONSE_DESTROYED',
     })
   })
 
-  test('req.destroy() breaks the response off too', async () => {
+  test('req.destroy() aborts the response too', async () => {
     await expect(replyTo((req) => void req.destroy(boom))).rejects.toBe(boom)
   })
 
-  test('strictContentLength is kept', async () => {
+  test('strictContentLength is enforced', async () => {
     const app: RequestListener = (_, res) => {
       res.strictContentLength = true
       res.setHeader('Content-Length', 3)
@@ -126,7 +126,7 @@ describe('errors of the app', () => {
     await expect(replyTo(app)).rejects.toMatchObject({ code: 'ERR_HTTP_HEADERS_SENT' })
   })
 
-  test('a body that broke on its way: 400, as the reader of the body does not see its end', async () => {
+  test('a body that breaks in transit: 400, as the reader of the body does not see its end', async () => {
     const short = new RequestError('REQUEST_BODY_SHORT')
     const log: string[] = []
     const exchange = await openExchange('/', { body: 'x' })
@@ -148,7 +148,7 @@ describe('errors of the app', () => {
   })
 })
 
-describe('a client that leaves', () => {
+describe('a client that disconnects', () => {
   test('before the head', async () => {
     const log: string[] = []
     const exchange = await openExchange('/', { body: Readable.from(['x']) })
@@ -190,7 +190,7 @@ describe('a client that leaves', () => {
     await expect(readBody(reply)).rejects.toMatchObject({ code: 'REQUEST_ABORTED' })
   })
 
-  test('while a reply is read: return() destroys the response', async () => {
+  test('while a reply is being read: return() destroys the response', async () => {
     const log: string[] = []
     const reply = await replyTo((_, res) => {
       res.on('close', () => log.push('close'))
@@ -202,7 +202,7 @@ describe('a client that leaves', () => {
     expect(log.sort()).toEqual(['close', 'write failed'])
   })
 
-  test('while bytes are on their way: their callback learns it, and there is no finish', async () => {
+  test('while bytes are in transit: their callback gets the error, and there is no finish event', async () => {
     const log: string[] = []
     const reply = await replyTo((req, res) => {
       req.on('close', () => log.push('req close'))
@@ -225,7 +225,7 @@ describe('a client that leaves', () => {
     await expect(serve(exchange)).rejects.toMatchObject({ code: 'REQUEST_ABORTED' })
   })
 
-  test('after the end it changes nothing', async () => {
+  test('after the end it has no effect', async () => {
     const log: string[] = []
     const exchange = await openExchange('/')
     const serve = await nodeHandler((req, res) => {

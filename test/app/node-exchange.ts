@@ -13,7 +13,7 @@ export interface Call extends TestInit, ServerFacts {
   options?: AppOptions
 }
 
-/** An exchange with what was written to its stderr and handed to waitUntil. */
+/** An exchange, with its stderr output and the promises passed to waitUntil. */
 export interface OpenExchange extends Exchange {
   abort(): void
   readonly log: string[]
@@ -56,12 +56,12 @@ export const text = async (reply: Reply): Promise<string> => (await readBody(rep
 export interface Seen {
   status: number
   reason: string
-  /** Sorted `name: value` lines without what concerns the connection. */
+  /** Sorted `name: value` lines without the fields about the connection. */
   headers: string[]
   body: string
 }
 
-/** What a Node app answers through us. */
+/** The reply of a Node app through cgiup. */
 export async function seenThroughUs(app: NodeApp, target: string, call: Call = {}): Promise<Seen> {
   const reply = await replyTo(app, target, call)
   const lines: string[] = []
@@ -75,7 +75,7 @@ export async function seenThroughUs(app: NodeApp, target: string, call: Call = {
   }
 }
 
-/** What the same app answers on http.Server. */
+/** The reply of the same app on http.Server. */
 export async function seenOverHttp(
   app: http.RequestListener,
   target: string,
@@ -113,7 +113,7 @@ export async function seenOverHttp(
   }
 }
 
-/** Content-Length is set by the gateway, which knows it from the body. */
+/** Without Content-Length, which the gateway computes from the body. */
 function shown(lines: string[]): string[] {
   return lines
     .filter((line) => !/^(date|connection|keep-alive|transfer-encoding|content-length|trailer):/i.test(line))

@@ -38,7 +38,7 @@ describe.each(Object.entries(frameworks))('%s', (_, make) => {
     expect(response.headers.get('content-type')).toMatch(/^text\/plain/)
   })
 
-  test('404 for what is not there', async () => {
+  test('404 for an unknown path', async () => {
     const response = await server.fetch('/missing')
     expect(response.status).toBe(404)
     expect(await response.text()).toMatch(/not found|cannot get/i)
@@ -120,7 +120,7 @@ describe.each(Object.entries(frameworks))('%s', (_, make) => {
     })
   })
 
-  test('a client that leaves', async () => {
+  test('a client that disconnects', async () => {
     const leaving = new AbortController()
     const response = await server.fetch('/file', { signal: leaving.signal })
     const reader = (response.body as ReadableStream<Uint8Array>).getReader()
@@ -147,7 +147,7 @@ describe('Express', () => {
   const server = memory((frameworks['Express 5'] as () => never)(), { development: false })
   afterAll(() => server.close())
 
-  test('sendFile answers ranges and validators', async () => {
+  test('sendFile supports ranges and validators', async () => {
     const part = await server.fetch('/file', { headers: { Range: 'bytes=2-5' } })
     expect([part.status, part.headers.get('content-range')]).toEqual([
       206,

@@ -1,4 +1,4 @@
-/** The life of req and res: events, when a reply is sent, what goes on after it. */
+/** The life of req and res: events, when a reply is sent, and work after it. */
 import type { RequestListener } from 'node:http'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,12 +8,12 @@ import { nodeHandler } from '../../src/app/node.js'
 import { iterate, openExchange, replyTo, text } from './node-exchange.js'
 
 describe('the shape of the reply', () => {
-  test('a response that ends at once is there at once, in one piece', async () => {
+  test('a response that ends at once is available at once, and not streamed', async () => {
     const serve = await nodeHandler((_, res) => res.end('hello'))
     expect(serve(await openExchange('/'))).toEqual({ status: 200, reason: 'OK', headers: [], body: 'hello' })
   })
 
-  test('what is written in one turn goes out in one piece', async () => {
+  test('everything written in one turn is sent as one chunk', async () => {
     const reply = await replyTo((_, res) => {
       res.write('a')
       res.write('b')
@@ -22,7 +22,7 @@ describe('the shape of the reply', () => {
     expect(reply.body).toBe('abc')
   })
 
-  test('a response that goes on later is streamed, pieces of one turn joined', async () => {
+  test('a response that continues later is streamed, the chunks of one turn joined', async () => {
     const reply = await replyTo((_, res) => {
       res.write('a')
       res.write('b')
@@ -37,7 +37,7 @@ describe('the shape of the reply', () => {
     expect(pieces).toEqual(['ab', 'cd'])
   })
 
-  test('flushHeaders sends the head before there is a body', async () => {
+  test('flushHeaders sends the head before the body', async () => {
     let end = () => {}
     const reply = await replyTo((_, res) => {
       res.setHeader('X-A', '1')
@@ -49,7 +49,7 @@ describe('the shape of the reply', () => {
     expect(await text(reply)).toBe('late')
   })
 
-  test('what is corked waits', async () => {
+  test('corked output is held back', async () => {
     const reply = await replyTo((_, res) => {
       res.cork()
       res.write('a')
@@ -75,7 +75,7 @@ describe('the shape of the reply', () => {
   })
 })
 
-/** Events and state of a response, as they come. */
+/** Records events and state of a response, in order. */
 function recorder(done: (log: string[]) => void): RequestListener {
   return (req, res) => {
     const log: string[] = []
@@ -92,7 +92,7 @@ function recorder(done: (log: string[]) => void): RequestListener {
   }
 }
 
-test('the events of a response come as on http.Server', async () => {
+test('the events of a response are those of http.Server', async () => {
   const expected = await new Promise<string[]>((resolve) => {
     const server = http
       .createServer(recorder((log) => setImmediate(resolve, log)))
@@ -110,7 +110,7 @@ test('the events of a response come as on http.Server', async () => {
 })
 
 describe('a body that was not read', () => {
-  /** An exchange whose body counts what is asked of it. */
+  /** An exchange whose body counts the reads. */
   async function counted() {
     const exchange = await openExchange('/', { body: Buffer.alloc(100) })
     const asked: string[] = []
@@ -138,7 +138,7 @@ describe('a body that was not read', () => {
     expect([asked, events]).toEqual([['cancel'], ['end', 'close']])
   })
 
-  test('is read on when somebody is reading it', async () => {
+  test('is read to its end if the app is reading it', async () => {
     const { asked, exchange } = await counted()
     let length = 0
     const serve = await nodeHandler((req, res) => {
@@ -183,7 +183,7 @@ describe('work after the reply', () => {
   })
 })
 
-test("process.exit() of a CGI script is not the app's error: what was written counts", async () => {
+test('process.exit() of a CGI script is not an error of the app: the output so far is the reply', async () => {
   const exit = Object.assign(new Error('exit'), { [Symbol.for('cgiup.ProcessExit')]: true })
   const exchange = await openExchange('/')
   const serve = await nodeHandler(async (_, res) => {

@@ -1,4 +1,4 @@
-/** Each function answers the same through us as on http.Server. */
+/** Each function gives the same reply through cgiup as on http.Server. */
 import { createHash } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
@@ -232,7 +232,7 @@ const apps: Record<string, [app: RequestListener, target?: string, call?: Call]>
   ],
   'an echo': [(req, res) => void req.pipe(res), '/', { body: Buffer.alloc(300_000, 9) }],
   'a body that nobody reads': [(_, res) => res.end('no'), '/', { body: Buffer.alloc(100_000) }],
-  'no body, read all the same': [
+  'no body, read nevertheless': [
     (req, res) => {
       req.resume()
       req.on('end', () => res.end(`end ${req.complete} ${req.readableEnded}`))
@@ -240,7 +240,7 @@ const apps: Record<string, [app: RequestListener, target?: string, call?: Call]>
   ],
 }
 
-describe('the same answer as on http.Server', () => {
+describe('the same reply as on http.Server', () => {
   test.each(Object.entries(apps))('%s', async (_, [app, target = '/', call = {}]) => {
     const again = () =>
       call.body instanceof Readable ? { ...call, body: Readable.from(['one ', 'two ', 'three']) } : call

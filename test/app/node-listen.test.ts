@@ -57,7 +57,7 @@ describe('the app of a program that listens', () => {
   })
 })
 
-describe('what listen() was asked for', () => {
+describe('the arguments of listen()', () => {
   const server = () => http.createServer(() => {})
   test.each<[string, (server: http.Server) => unknown, object, unknown]>([
     ['a port', (s) => s.listen(3000), { port: 3000 }, { address: '127.0.0.1', family: 'IPv4', port: 3000 }],
@@ -95,7 +95,7 @@ describe('what listen() was asked for', () => {
   })
 })
 
-test('the program gets its listen callback, and may close', async () => {
+test('the listen callback of the program is called, and close() works', async () => {
   const log: string[] = []
   const server = http.createServer(() => {})
   server.on('listening', () => log.push('listening'))
@@ -118,7 +118,7 @@ test('the first of several servers is the app', async () => {
   expect(two.listening).toBe(true)
 })
 
-test('servers that are not HTTP listen as ever, and all do when the trap is released', async () => {
+test('servers that are not HTTP listen as usual, and all do when the trap is released', async () => {
   trap = catchListen()
   const plain = net.createServer().listen(0, '127.0.0.1')
   await once(plain, 'listening')
@@ -130,7 +130,7 @@ test('servers that are not HTTP listen as ever, and all do when the trap is rele
   await Promise.all([plain, free].map((server) => new Promise((resolve) => server.close(resolve))))
 })
 
-test('the trap can be told to let servers listen', async () => {
+test('the trap can be set to let servers listen', async () => {
   trap = catchListen(() => true)
   const server = http.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { iterate, readBody, replyTo, text } from './node-exchange.js'
 
 describe('back-pressure', () => {
-  test('write says stop at the high-water mark, and drain when the reader has taken it', async () => {
+  test('write() returns false at the high-water mark, and drain follows when the reader has read it', async () => {
     const log: unknown[] = []
     const reply = await replyTo((_, res) => {
       const size = res.writableHighWaterMark
@@ -37,7 +37,7 @@ describe('back-pressure', () => {
     expect((await readBody(reply)).length).toBe(made - 16384)
   })
 
-  test('pipeline() goes on after a write that had to wait', async () => {
+  test('pipeline() continues after a write that had to wait', async () => {
     const reply = await replyTo(async (_, res) => {
       if (!res.write(Buffer.alloc(200_000))) await once(res, 'drain')
       await pipelined(Readable.from(['a', 'b']), res)
@@ -45,7 +45,7 @@ describe('back-pressure', () => {
     expect((await readBody(reply)).length).toBe(200_002)
   })
 
-  test('write callbacks come when the reader asks for more', async () => {
+  test('write callbacks are called when the reader asks for more', async () => {
     const log: string[] = []
     const reply = await replyTo((_, res) => {
       res.write('a', () => log.push('a'))

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { NodeRequest } from '../../src/app/node/request.js'
 import { type Call, replyTo } from './node-exchange.js'
 
-/** What an app sees of a request. */
+/** Returns what an app sees of a request. */
 async function see<T>(look: (req: NodeRequest, res: ServerResponse) => T, target = '/', call: Call = {}) {
   let seen: T | undefined
   await replyTo(
@@ -92,7 +92,7 @@ describe('req', () => {
     expect(seen).toEqual([true, { 'x-new': '1' }])
   })
 
-  test('what was added stays when a framework swaps the prototype, as Express does', async () => {
+  test('added properties stay when a framework swaps the prototype, as Express does', async () => {
     const seen = await see(
       (req) => {
         Object.setPrototypeOf(req, Object.create(IncomingMessage.prototype))
@@ -134,7 +134,7 @@ describe('req', () => {
 })
 
 describe('req.socket', () => {
-  test('knows both addresses', async () => {
+  test('has the local and the remote address', async () => {
     const env = {
       REMOTE_ADDR: '2001:db8::1',
       REMOTE_PORT: '1234',
@@ -157,13 +157,13 @@ describe('req.socket', () => {
     })
   })
 
-  test('is encrypted where the scheme is https', async () => {
+  test('is encrypted if the scheme is https', async () => {
     const encrypted = ({ socket }: NodeRequest) => (socket as { encrypted?: boolean }).encrypted
     expect(await see(encrypted)).toBeUndefined()
     expect(await see(encrypted, 'https://example.com/')).toBe(true)
   })
 
-  test('takes the calls that programs make on sockets', async () => {
+  test('supports the calls that programs make on sockets', async () => {
     const seen = await see(({ socket }) =>
       [
         socket.setNoDelay(),
@@ -201,7 +201,7 @@ describe('req.socket', () => {
     ])
   })
 
-  test('shows the whole certificate where the server passes it on', async () => {
+  test('shows the complete certificate if the server passes it on', async () => {
     const pem = readFileSync(new URL('../fixtures/tls/client.pem', import.meta.url), 'latin1')
     const names = { SSL_CLIENT_S_DN: 'CN=ann,O=Club' }
     const subject = ({ socket }: NodeRequest) =>

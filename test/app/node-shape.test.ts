@@ -15,7 +15,7 @@ import { openExchange, replyTo, text } from './node-exchange.js'
 
 const hello: http.RequestListener = (_, res) => res.end('hello')
 
-describe('an app is known by what it is', () => {
+describe('the kind of an app is detected', () => {
   const fetch = () => new Response('hello')
   test.each<[string, unknown, string | undefined]>([
     ['a marked handler', handler(() => ({ status: 200, headers: [], body: null })), 'handler'],
@@ -45,13 +45,13 @@ describe('an app is known by what it is', () => {
   })
 })
 
-test('a marked handler is a Handler at once', () => {
+test('a marked handler is used as a Handler directly', () => {
   const app = handler(() => ({ status: 204, headers: [], body: null }))
   expect(toHandler(app)).toBeTypeOf('function')
   expect(app[handlerMark]).toBe(true)
 })
 
-describe('anything else is refused with what was seen and what to do', () => {
+describe('anything else is refused; the error says what was seen and what to do', () => {
   const router = express.Router()
   const koaRouter = { routes: () => hello, allowedMethods: () => hello }
   const koaRoutes = Object.assign(() => {}, { router: koaRouter })
@@ -116,7 +116,7 @@ describe('a function that is not a Node app is recognized by what it returns, an
     expect(error.message).toContain(fix)
   })
 
-  test('a Node function may return what it likes after it has answered', async () => {
+  test('a Node function may return anything after it has answered', async () => {
     expect(await text(await replyTo((_, res) => res.end('a') && new Response('b')))).toBe('a')
   })
 })
@@ -137,7 +137,7 @@ test('an http.Server answers with all its request listeners, once() included', a
   expect(calls).toEqual(['once', 'on', 'on'])
 })
 
-test('a rejection of any request listener is the error of the app', async () => {
+test('a rejection of any request listener is an error of the app', async () => {
   const server = http.createServer(async () => {
     throw new Error('first')
   })

@@ -42,7 +42,7 @@ describe.each([
 
   const resolved = { SCRIPT_NAME: '/app', PATH_INFO: '/b/' }
 
-  test('dot segments that the server has resolved reach no router', async () => {
+  test('dot segments that the server has resolved do not reach a router', async () => {
     const request = ['/x/../app/a/%2E%2e/b/.?q', { env: { ...resolved, QUERY_STRING: 'q' } }] as const
     const found = await open(fetchApp, {}).fetch(...request)
     expect(await found.json()).toEqual(['/app', '/b/', 'http://localhost/app/b/?q'])
@@ -52,7 +52,7 @@ describe.each([
     expect(await whole.json()).toEqual(['', '/app/b/?q', '/app/b/?q'])
   })
 
-  test("app.use('/admin') of Express does not run for what only leads through it", async () => {
+  test("app.use('/admin') of Express does not run for a path that only passes through /admin", async () => {
     const app = express()
     app.use('/admin', (_req, res) => void res.send('admin'))
     app.use((_req, res) => void res.send('other'))
@@ -66,13 +66,13 @@ describe.each([
     expect(await (await open(app, {}).fetch('/admin/a%2Fb//c')).text()).toBe('admin')
   })
 
-  test('a backslash stays none when the app parses req.url again', async () => {
+  test('a backslash does not become a slash when the app parses req.url again', async () => {
     const parsing: App = (req, res) => void res.end(new URL(req.url ?? '', 'http://h').pathname)
     const env = { PATH_INFO: '/pub/..\\admin' }
     expect(await (await open(parsing, {}).fetch('/pub/..\\admin', { env })).text()).toBe('/pub/..%5Cadmin')
   })
 
-  test('a path does not begin with two slashes where the server has merged them: no part of it is a host', async () => {
+  test('a path does not begin with two slashes if the server has merged them: no part of it is parsed as a host', async () => {
     const parsing: App = (req, res) => {
       const { originalUrl } = req as IncomingMessage & { originalUrl: string }
       res.end(`${new URL(req.url ?? '', 'http://h').pathname} ${originalUrl}`)
@@ -92,7 +92,7 @@ describe.each([
 
   const denied = { REDIRECT_STATUS: '403', SCRIPT_NAME: '/app', PATH_INFO: '/denied', QUERY_STRING: 'e=1' }
 
-  test('an error page has its own address, and the status of the error unless the app says another', async () => {
+  test('an error page has its own path, and the status of the error unless the app sets another', async () => {
     for (const app of [fetchApp, nodeApp]) {
       const found = await open(app, {}).fetch('/secret?a=1', { env: denied })
       expect(found.status).toBe(403)
@@ -132,7 +132,7 @@ describe.each([
   })
 })
 
-test('our own HTTP server refuses before a mount path resolves anything', async () => {
+test('the HTTP server of cgiup refuses the path before the mount path is resolved', async () => {
   for (const app of [fetchApp, nodeApp]) {
     const server = new MemoryServer(
       await httpHandler(app, resolveOptions({ mount: '/app', development: false })),
@@ -154,7 +154,7 @@ test('another target is an error', async () => {
   await expect(toHandler(nodeApp, { target: 'else' } as object)).rejects.toMatchObject({ code: 'USAGE' })
 })
 
-test('runCgi() obeys, too, and takes the option', async () => {
+test('runCgi() does the same, and accepts the option', async () => {
   const { PassThrough } = await import('node:stream')
   const answer = async (env: Record<string, string>, options: object = {}) => {
     const stdout = new PassThrough()
@@ -169,7 +169,7 @@ test('runCgi() obeys, too, and takes the option', async () => {
   expect((await answer(env, { target: 'request-uri' }))[1]).toContain('["","/old"')
 })
 
-test('what had to be guessed is logged once by a process that stays', async () => {
+test('a guess is logged once by a persistent process', async () => {
   const server = memory(fetchApp)
   const nginx = { SERVER_SOFTWARE: 'nginx/1.22.1', PATH_INFO: undefined }
   const front = { ...nginx, SCRIPT_NAME: '/front', DOCUMENT_URI: '/front' }
@@ -203,7 +203,7 @@ describe('a host behind a web server', () => {
   const nginx = { SERVER_SOFTWARE: 'nginx/1.22.1', DOCUMENT_URI: '/denied.sh', REDIRECT_STATUS: '403' }
   const server = memory(handler(cgiBin(directory)), { development: false })
 
-  test('runs the script of the error page, with its address', async () => {
+  test('runs the script of the error page, with its path', async () => {
     const env = {
       ...nginx,
       SCRIPT_NAME: '/denied.sh',
@@ -214,7 +214,7 @@ describe('a host behind a web server', () => {
     expect([found.status, await found.text()]).toEqual([403, 'denied /denied.sh /denied.sh?e=1 e=1\n'])
   })
 
-  test('resolves dot segments itself, but no path that has two readings', async () => {
+  test('resolves dot segments itself, but refuses ambiguous paths', async () => {
     expect((await server.fetch('/x/../denied.sh')).status).toBe(200)
     expect((await server.fetch('/admin//../denied.sh')).status).toBe(400)
   })

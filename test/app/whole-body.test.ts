@@ -1,4 +1,4 @@
-/** Bodies read into memory have a limit; those read as a stream have none. */
+/** Bodies that are read into memory have a size limit; bodies that are streamed have none. */
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -20,7 +20,7 @@ import { tempDir } from '../support/temp.js'
 const MiB = 1 << 20
 const gateway: Gateway = { protocol: 'memory', role: 'responder', runOnce: false, multiprocess: false }
 
-/** A body of so many bytes, in pieces that share their memory. */
+/** An exchange with a body of this size, in chunks that share their memory. */
 function exchangeOf(size: number, announced: boolean, more: Partial<Exchange> = {}) {
   const piece = Buffer.alloc(MiB, 'x')
   const body = { left: size, cancelled: false }
@@ -49,7 +49,7 @@ function exchangeOf(size: number, announced: boolean, more: Partial<Exchange> = 
 
 type Ask = (request: Request) => Promise<unknown>
 
-/** The request of a fetch app, of either implementation. */
+/** The request of a fetch app, in each of the two implementations. */
 const made: Readonly<Record<string, (exchange: Exchange) => Promise<Request>>> = {
   async platform(exchange) {
     let got: Request | undefined
@@ -100,7 +100,7 @@ describe.each(Object.entries(made))('the %s Request', (name, make) => {
     ['announced', true],
     ['without a length', false],
   ])('a body %s', (_, announced) => {
-    // A body without a length has to come before it is too large: a smaller limit spares the time.
+    // Without a length, the whole body has to arrive before it is too large: a smaller limit saves time.
     const [max, option] = announced ? [64 * MiB, {}] : [MiB, { maxBodyBytes: MiB }]
 
     it.each(Object.entries(methods))('%s: 413 above the limit', async (_, method) => {
@@ -111,30 +111,30 @@ describe.each(Object.entries(made))('the %s Request', (name, make) => {
         new RegExp(`^REQUEST_TOO_LARGE 413 ${size} exceeds the limit maxBodyBytes \\(${max}\\)`),
       )
       expect(text).toContain('read request.body in chunks')
-      // Nothing more of it is fetched.
+      // The rest of the body is not read.
       if (announced) expect(body.left).toBe(max + 1)
     })
 
-    it('exactly as much is taken, and in pieces any amount', async () => {
+    it('a body of exactly the limit is accepted, and a streamed body of any size', async () => {
       const exact = exchangeOf(max, announced, option)
       expect(await ask(await make(exact.exchange), methods.arrayBuffer as Ask)).toBe(`took ${max}`)
       const large = exchangeOf(max + 9 * MiB, announced, option)
       expect(await ask(await make(large.exchange), stream)).toBe(`took ${max + 9 * MiB}`)
     })
 
-    it('what the option says counts: less, more, no limit', async () => {
+    it('the option sets the limit: lower, higher, none', async () => {
       const less = exchangeOf(11, announced, { maxBodyBytes: 10 })
       expect(await ask(await make(less.exchange), methods.text as Ask)).toContain('maxBodyBytes (10)')
       const fits = exchangeOf(10, announced, { maxBodyBytes: 10 })
       expect(await ask(await make(fits.exchange), methods.text as Ask)).toBe('took 10')
-      // Announced bodies are judged by their length alone.
+      // A body with Content-Length is judged by that alone.
       for (const maxBodyBytes of announced ? [65 * MiB, Number.POSITIVE_INFINITY] : []) {
         const more = exchangeOf(65 * MiB, announced, { maxBodyBytes })
         expect(await ask(await make(more.exchange), methods.arrayBuffer as Ask)).toBe(`took ${65 * MiB}`)
       }
     })
 
-    it('a body that was read already says so, as ever', async () => {
+    it('a body that was already read gives the usual error', async () => {
       const twice: Ask = async (request) => {
         await request.text()
         return request.text()
@@ -145,13 +145,13 @@ describe.each(Object.entries(made))('the %s Request', (name, make) => {
     })
   })
 
-  it('a program that makes a Response of the body reads it in pieces', async () => {
+  it('a program that wraps the body in a Response reads it in chunks', async () => {
     const own: Ask = async (request) => (await new Response(request.body).arrayBuffer()).byteLength
     expect(await ask(await make(exchangeOf(65 * MiB, true).exchange), own)).toBe(`took ${65 * MiB}`)
   })
 })
 
-/** The head of a request whose body would be a byte too large. None of it has to come. */
+/** The head of a request whose body would be one byte too large. No byte of the body needs to arrive. */
 const LENGTH = 64 * MiB + 1
 const app: FetchApp = {
   async fetch(request) {
@@ -159,7 +159,7 @@ const app: FetchApp = {
   },
 }
 
-describe('every gateway answers 413 without anything set', () => {
+describe('every gateway answers 413 by default', () => {
   const variables = ['REQUEST_METHOD', 'POST', 'REQUEST_URI', '/', 'SERVER_NAME', 'x', 'SERVER_PORT', '80']
   const scgiHead = ['CONTENT_LENGTH', String(LENGTH), 'SCGI', '1', ...variables]
     .map((text) => `${text}\0`)

@@ -2,11 +2,11 @@ import type { FetchApp, NodeListener } from '../../src/app/types.js'
 
 interface CaseApp {
   readonly fetch: FetchApp['fetch']
-  /** Null for what only fetch apps can do. */
+  /** Null if only fetch apps can do it. */
   readonly node: NodeListener | null
 }
 
 export const apps: Readonly<Record<string, CaseApp>>
-/** Runs the app that the header X-Case names. */
+/** Runs the app named in the header X-Case. */
 export const fetchApp: FetchApp
 export const nodeApp: NodeListener

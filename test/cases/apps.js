@@ -1,6 +1,6 @@
 /**
  * The apps of the shared behaviour suite, each in both styles. Plain JavaScript, so that real servers can
- * start it too. A request names its app in the header X-Case.
+ * start them too. The header X-Case of a request names the app.
  */
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const json = (res, value) => {
   res.end(JSON.stringify(value))
 }
 
-/** An answer given as data, in both styles. `headers` are pairs. */
+/** A fixed reply, in both styles. `headers` are pairs. */
 function answer(status, headers, body = null, statusText = undefined) {
   return {
     fetch: () => new Response(body, { status, headers, ...(statusText && { statusText }) }),
@@ -35,7 +35,7 @@ function answer(status, headers, body = null, statusText = undefined) {
   }
 }
 
-/** A body in pieces, with a turn of the event loop between them. */
+/** A body in chunks, with a turn of the event loop between them. */
 function streamed(pieces, { fail = false, headers = [['Content-Type', 'text/plain']] } = {}) {
   const turn = () => new Promise((resolve) => setTimeout(resolve, 2))
   return {
@@ -63,7 +63,7 @@ function streamed(pieces, { fail = false, headers = [['Content-Type', 'text/plai
 }
 
 export const apps = {
-  /** What the app sees of the request. */
+  /** The request as the app sees it. */
   see: {
     fetch: (request, env, context) =>
       Response.json({
@@ -110,7 +110,7 @@ export const apps = {
       req.pipe(res)
     },
   },
-  /** Length and digest of the body, and whether there is one. */
+  /** Length and digest of the body, and whether a body exists. */
   sum: {
     fetch: async (request) => {
       const body = Buffer.from(await request.arrayBuffer())
@@ -243,7 +243,7 @@ export const apps = {
     ],
   }),
   breaks: streamed(['begun'], { fail: true }),
-  /** A body that would be large, for requests that must not get one. */
+  /** A body that would be large, for requests whose reply must not have one. */
   streamNever: {
     fetch: () => {
       let cancelled = false
@@ -292,7 +292,7 @@ export const apps = {
   },
   badHeader: {
     fetch: () => {
-      // The platform's own Headers refuse it, the light ones too: either way the app has thrown.
+      // The platform's own Headers refuse it, the light ones too: in both cases the app throws.
       return new Response('x', { headers: { 'X-Bad': 'a\r\nSet-Cookie: evil=1' } })
     },
     node: (_req, res) => {
@@ -349,7 +349,7 @@ export const apps = {
     },
     node: null,
   },
-  /** Work that ends after the reply; its end is noted in the file that the request names. */
+  /** Work that ends after the reply; its end is recorded in the file that the request names. */
   work: {
     fetch: (request, _env, context) => {
       const file = request.headers.get('x-note')
@@ -359,12 +359,12 @@ export const apps = {
     },
     node: null,
   },
-  /** The signal is there and has not aborted. */
+  /** The signal exists and is not aborted. */
   signal: {
     fetch: (request) => Response.json({ aborted: request.signal.aborted }),
     node: (req, res) => json(res, { aborted: req.destroyed }),
   },
-  /** Gateway as the app sees it. */
+  /** The gateway, as the app sees it. */
   gateway: {
     fetch: (_request, _env, { exchange }) => Response.json(exchange.gateway),
     node: null,
@@ -385,7 +385,7 @@ apps.upload = {
       for await (const piece of body) res.write(piece)
       res.end()
     }
-    // The work that an async function does after its response is awaited.
+    // Awaits the work that an async function does after its response.
     await Promise.all(works)
   },
 }

@@ -83,7 +83,7 @@ export const bodyCases: readonly Case[] = [
     expect: { json: { name: 'Jürgen M', empty: '' } },
   },
   {
-    name: 'a body of 1 MiB comes back as it went, both directions at once',
+    name: 'a body of 1 MiB is echoed unchanged, both directions at once',
     clause: 'SPEC 4 no. 9: deadlock when both are large',
     app: 'echo',
     request: { method: 'POST', body: mebibyte },

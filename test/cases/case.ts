@@ -1,4 +1,4 @@
-/** What a case of the shared behaviour suite is: data only, so that every gateway can run it. */
+/** A case of the shared behaviour suite: data only, so that every gateway can run it. */
 
 export type Style = 'fetch' | 'node'
 
@@ -9,7 +9,7 @@ interface CaseRequest {
   readonly target?: string
   /** `Name: value` lines, Latin-1. X-Case is added. */
   readonly headers?: readonly string[]
-  /** Sent with its length. */
+  /** Sent with Content-Length. */
   readonly body?: string | Uint8Array
   /** Sent without a length, as a chunked upload. */
   readonly pieces?: readonly (string | Uint8Array)[]
@@ -31,36 +31,36 @@ export interface Expectation {
   readonly body?: string | Uint8Array | RegExp
   /** Members of the JSON body. */
   readonly json?: unknown
-  /** What is to be found on stderr, in the end. */
+  /** Must be found on stderr in the end. */
   readonly stderr?: RegExp
   /** A file that the app writes, perhaps after its reply. */
   readonly note?: { readonly file: string; readonly text: string }
-  /** The reply breaks off: the client can see that it is not whole. */
+  /** The reply is cut off: the client can see that it is incomplete. */
   readonly cut?: true
 }
 
 export interface Case {
   readonly name: string
-  /** The rule behind it: a section of a specification, or a quirk of real servers. */
+  /** The rule that the case tests: a section of a specification, or a quirk of real servers. */
   readonly clause: string
   /** Name in apps.js. */
   readonly app: string
   readonly request?: CaseRequest
   readonly expect: Expectation | ((style: Style) => Expectation)
-  /** Gateways, by name, that behave differently for a reason that is given here. */
+  /** Gateways, by name, that behave differently, with the reason. */
   readonly not?: Readonly<Record<string, string>>
 }
 
-/** What came back. */
+/** The reply. */
 export interface Answer {
   readonly status: number
   readonly reason: string
-  /** All values of a header, in order; those that a gateway joined come as one. */
+  /** All values of a header, in order; values that a gateway joined are one. */
   values(name: string): readonly string[]
   readonly body: Uint8Array
-  /** The whole reply has come. */
+  /** The complete reply has arrived. */
   readonly complete: boolean
-  /** What has been written to stderr for this request so far. */
+  /** Stderr output for this request so far. */
   stderr(): string
 }
 
@@ -73,14 +73,14 @@ export interface Site {
 /** A way from a request to an app and back. */
 export interface Gateway {
   readonly name: string
-  /** Why a request cannot be made through this gateway; undefined when it can. */
+  /** Why the request cannot be sent through this gateway; undefined if it can. */
   cannot?(request: CaseRequest): string | undefined
-  /** Names of cases that come out otherwise here, for a reason that is the gateway's own. */
+  /** Names of cases with another result here, with the reason in the gateway. */
   readonly not?: Readonly<Record<string, string>>
   open(style: Style): Promise<Site>
 }
 
-/** The header lines of a case as `name, value, …`, X-Case among them. */
+/** The header lines of a case as `name, value, …`, X-Case included. */
 export function headerList(one: Case): string[] {
   const lines = [`X-Case: ${one.app}`, ...(one.request?.headers ?? [])]
   return lines.flatMap((line) => {

@@ -6,7 +6,7 @@ import { headerCases } from './headers.js'
 import { replyCases } from './replies.js'
 import { targetCases } from './targets.js'
 
-/** The shared behaviour suite: what an app may rely on, whichever gateway is in front of it. */
+/** The shared behaviour suite: what an app may rely on behind every gateway. */
 export const cases: readonly Case[] = [
   ...targetCases,
   ...headerCases,

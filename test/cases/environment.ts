@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Case } from './case.js'
 
-/** Below the directory that every user may write to: web servers run the app as another one. */
+/** In a directory that every user may write to: web servers run the app as another user. */
 const note = join(tmpdir(), `cgiup-note-${randomUUID()}`)
 
 export const environmentCases: readonly Case[] = [
@@ -32,7 +32,7 @@ export const environmentCases: readonly Case[] = [
     expect: { json: { remote: '127.0.0.1' } },
   },
   {
-    name: 'the user that the server has authenticated',
+    name: 'the user authenticated by the server',
     clause: 'RFC 3875 4.1.11',
     app: 'see',
     request: { env: { AUTH_TYPE: 'Basic', REMOTE_USER: 'jürgen' } },
@@ -52,13 +52,13 @@ export const environmentCases: readonly Case[] = [
     expect: { json: ['TLSv1.3', 'abc'] },
   },
   {
-    name: 'what the app prints stays out of the reply',
+    name: "the app's console output stays out of the reply",
     clause: 'SERVERS 2: console.log spoils the head',
     app: 'log',
     expect: { headers: { 'content-type': /^text\/plain/ }, body: 'clean', stderr: /from console\.error/ },
     not: {
-      memory: 'the console is the one of the test',
-      'cgi output in memory': 'the console is the one of the test',
+      memory: 'the console is that of the test',
+      'cgi output in memory': 'the console is that of the test',
     },
   },
   {
@@ -75,7 +75,7 @@ export const environmentCases: readonly Case[] = [
     expect: { body: 'answered first', note: { file: note, text: 'work is done' } },
   },
   {
-    name: 'the signal of a request that runs',
+    name: 'the signal of a running request',
     clause: 'DESIGN: Exchange.signal',
     app: 'signal',
     expect: { json: { aborted: false } },

@@ -1,6 +1,6 @@
 import type { Case } from './case.js'
 
-/** What a client may learn of a failure: nothing. */
+/** The client must learn nothing about a failure. */
 const page = {
   status: 500,
   headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -21,13 +21,13 @@ export const failureCases: readonly Case[] = [
     expect: { ...page, stderr: /RangeError: rejected on purpose/ },
   },
   {
-    name: 'an app that throws something else than an Error',
+    name: 'an app that throws something other than an Error',
     clause: 'RFC 3875 6.1',
     app: 'throwsText',
     expect: { ...page, stderr: /a string/ },
   },
   {
-    name: 'an error page as JSON for those who ask for it',
+    name: 'an error page as JSON for clients that accept JSON',
     clause: 'RFC 9110 12.5.1',
     app: 'throws',
     request: { headers: ['Accept: application/json'] },
@@ -56,7 +56,7 @@ export const failureCases: readonly Case[] = [
     expect: { status: 500, body: '' },
   },
   {
-    name: 'an app that throws with a body still to come',
+    name: 'an app that throws before the body has arrived',
     clause: 'SERVERS 2.4',
     app: 'throws',
     request: { method: 'POST', body: Buffer.alloc(300_000) },
@@ -69,19 +69,19 @@ export const failureCases: readonly Case[] = [
     expect: { ...page, headers: { 'set-cookie': null, 'x-bad': null }, stderr: /header/i },
   },
   {
-    name: 'a status that HTTP does not have',
+    name: "a status outside of HTTP's range",
     clause: 'RFC 3875 6.3.3',
     app: 'badStatus',
     expect: { ...page, stderr: /99/ },
   },
   {
-    name: 'an app that gives no answer',
+    name: 'an app that does not answer',
     clause: 'RFC 3875 6.1',
     app: 'nothing',
     expect: page,
   },
   {
-    name: 'a body that breaks is cut off, not ended',
+    name: 'a body that fails is cut off, not ended',
     clause: 'SPEC 4 no. 44',
     app: 'breaks',
     expect: { body: /^begun/, cut: true, stderr: /broke in the middle/ },

@@ -18,7 +18,7 @@ const cgi: Gateway = {
         ...mountOf(one),
       })
       const answer = await fetched(server, one)
-      // The end of the process: what it wrote last is then there.
+      // Wait for the end of the process: then its last output is there.
       await server.close()
       return answer
     },
@@ -28,7 +28,7 @@ const cgi: Gateway = {
 
 type Open = (app: App, options: MemoryOptions) => TestServer
 
-/** An app in this process, a new server for each case. */
+/** An app in this process, with a new server for each case. */
 const inProcess = (name: string, open: Open): Gateway => ({
   name,
   open: async (style) => ({
@@ -42,7 +42,7 @@ const inProcess = (name: string, open: Open): Gateway => ({
   }),
 })
 
-/** The development server, as `cgiup APP` starts it. */
+/** The development server, as started by `cgiup APP`. */
 const http: Gateway = {
   name: 'http',
   cannot(request) {
@@ -82,7 +82,7 @@ const http: Gateway = {
   },
 }
 
-/** Without processes and sockets: the same reply, and the reply written and read as CGI output. */
+/** Without processes and sockets: the reply itself, and the reply written and parsed as CGI output. */
 const inMemory = inProcess('memory', memory)
 const asOutput = inProcess('cgi output in memory', emulate)
 

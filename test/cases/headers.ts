@@ -39,7 +39,7 @@ export const headerCases: readonly Case[] = [
     expect: sees({ 'x-latin': 'caf\xe9' }),
   },
   {
-    name: 'UTF-8 bytes in a request header come as Latin-1 characters',
+    name: 'UTF-8 bytes in a request header arrive as Latin-1 characters',
     clause: 'RFC 9110 5.5 (obs-text)',
     app: 'see',
     request: { headers: ['X-Utf: caf\xc3\xa9'] },
@@ -53,14 +53,14 @@ export const headerCases: readonly Case[] = [
     expect: sees({ 'x-long': 'x'.repeat(8000) }),
   },
   {
-    name: 'Authorization reaches the app where the server passes it',
+    name: 'Authorization reaches the app if the server passes it',
     clause: 'RFC 3875 4.1.18',
     app: 'see',
     request: { headers: ['Authorization: Basic dXNlcjpwYXNz'] },
     expect: sees({ authorization: 'Basic dXNlcjpwYXNz' }),
   },
   {
-    name: 'Proxy never does',
+    name: 'Proxy never reaches the app',
     clause: 'CVE-2016-5385 (httpoxy)',
     app: 'env',
     request: { headers: ['Proxy: http://evil.example'], target: '/?HTTP_PROXY' },
@@ -81,7 +81,7 @@ export const headerCases: readonly Case[] = [
     expect: { body: '[null,null,null]' },
   },
   {
-    name: 'Set-Cookie stays apart',
+    name: 'Set-Cookie fields are not joined',
     clause: 'RFC 6265 3',
     app: 'cookies',
     expect: {

@@ -1,4 +1,4 @@
-/** `cgiup APP --server …` as its users start it: the built command, in a process of its own. */
+/** `cgiup APP --server …` as users start it: the built command, in a separate process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { until } from '../support/processes.js'
@@ -13,12 +13,12 @@ export const scripts: Readonly<Record<Style, string>> = {
 }
 
 export interface Program {
-  /** Its stderr so far. */
+  /** The stderr output so far. */
   log(): string
   stop(): Promise<void>
 }
 
-/** Starts the command; resolves when its banner says that it listens. */
+/** Starts the command; resolves when its banner reports that it listens. */
 export async function startProgram(args: readonly string[]): Promise<Program> {
   const child = spawn(process.execPath, [bin, ...args], {
     env: { ...process.env, NODE_ENV: 'production' },

@@ -25,7 +25,7 @@ export const replyCases: readonly Case[] = [
     expect: { headers: { 'content-type': 'text/plain' }, body: '' },
   },
   {
-    name: 'a status that has no standard name here',
+    name: 'a status without a standard name',
     clause: 'RFC 9110 15',
     app: 'unknownStatus',
     expect: { status: 599, body: 'odd' },
@@ -49,9 +49,9 @@ export const replyCases: readonly Case[] = [
     expect: { headers: { 'content-length': '5' }, body: 'hello' },
   },
   { name: 'a streamed body', clause: 'RFC 3875 6.4', app: 'pieces', expect: { body: 'one two three' } },
-  { name: 'a stream without pieces', clause: 'RFC 3875 6.4', app: 'emptyStream', expect: { body: '' } },
+  { name: 'a stream without chunks', clause: 'RFC 3875 6.4', app: 'emptyStream', expect: { body: '' } },
   {
-    name: 'two hundred pieces stay in order',
+    name: 'two hundred chunks stay in order',
     clause: 'RFC 3875 6.4',
     app: 'manyPieces',
     expect: { body: Array.from({ length: 200 }, (_, i) => `${i}\n`).join('') },
@@ -77,7 +77,7 @@ export const replyCases: readonly Case[] = [
     expect: { body: '' },
   },
   {
-    name: 'HEAD of a body without end',
+    name: 'HEAD of an endless body',
     clause: 'RFC 3875 4.3.3',
     app: 'streamNever',
     request: { method: 'HEAD' },
@@ -116,7 +116,7 @@ export const replyCases: readonly Case[] = [
     expect: { status: 302, headers: { location: 'https://example.org/elsewhere?a=b#c' } },
   },
   {
-    name: 'a redirect to a path is left to the client',
+    name: 'a redirect to a path is followed by the client',
     clause: 'RFC 3875 6.2.2: without Status it would be the server that follows',
     app: 'local',
     expect: { status: 303, headers: { location: '/local/path?q' } },

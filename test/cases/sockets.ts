@@ -1,6 +1,6 @@
 /**
- * FastCGI and SCGI: a real process on a socket, spoken to as a web server would: variables made of the
- * HTTP request, the body behind them, the reply read as the output of a CGI script.
+ * FastCGI and SCGI: a real process on a socket. The tests act as the web server: variables computed from the
+ * HTTP request, followed by the body, and the reply parsed as CGI output.
  */
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const latin1 = (bytes: string | Uint8Array): string => Buffer.from(bytes as stri
 const bodyOf = ({ request }: Case): string | undefined =>
   request?.pieces?.map(latin1).join('') ?? (request?.body === undefined ? undefined : latin1(request.body))
 
-/** The variables that a server makes of the request of a case, and where it mounts the app. */
+/** The variables that a server computes from the request of a case and its mount path. */
 function variables(one: Case): string[] {
   const { method = 'GET', target = '/', mount = '', env = {}, scheme = 'http', body } = one.request ?? {}
   const headers = headerList(one)
@@ -51,7 +51,7 @@ interface Output {
   readonly complete: boolean
 }
 
-/** What a web server makes of the output of its application. */
+/** The reply that a web server creates from the output of its application. */
 function answerFrom({ stdout, stderr = '', complete }: Output, log: () => string): Answer {
   const parsed = new HeadParser().push(stdout)
   if (parsed === null) throw new Error(`no head in ${JSON.stringify(Buffer.from(stdout).toString('latin1'))}`)
@@ -89,7 +89,7 @@ async function fastcgiSite(style: Style, keep: boolean) {
     id = (id % 65535) + 1
     const mine = id
     over(peer, one, mine)
-    // Not to be rejected: a reply that breaks closes the connection.
+    // Do not reject: a broken reply closes the connection.
     const reply = await peer.ended(mine).catch(() => peer.answer(mine))
     if (!keep) await peer.close()
     // Another request's broken reply closed the connection before this one was seen.
@@ -110,19 +110,19 @@ async function fastcgiSite(style: Style, keep: boolean) {
 
 const latin1ToUtf8 = (text: string): string => Buffer.from(text, 'latin1').toString()
 
-/** A connection a request, closed by the application after its reply. */
+/** One connection per request, closed by the application after its reply. */
 export const fastcgi: Gateway = {
   name: 'fastcgi',
   open: (style) => fastcgiSite(style, false),
 }
 
-/** All requests at the same time on one connection. */
+/** All requests at the same time over one connection. */
 export const fastcgiMultiplexed: Gateway = {
   name: 'fastcgi, multiplexed',
   open: (style) => fastcgiSite(style, true),
 }
 
-/** On TCP, where a reply that breaks can be distinguished from one that ends. */
+/** On TCP, where a broken reply can be distinguished from a complete one. */
 export const scgi: Gateway = {
   name: 'scgi',
   not: {
@@ -143,7 +143,7 @@ export const scgi: Gateway = {
 }
 
 async function scgiOutput(port: number, one: Case): Promise<Output> {
-  // What sends a body without a length has it counted by the server in front.
+  // SCGI requires a length: the server in front has buffered a body without one.
   const body = bodyOf(one) ?? ''
   const rest = variables(one)
   const at = rest.indexOf('CONTENT_LENGTH')

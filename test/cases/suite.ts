@@ -1,4 +1,4 @@
-/** Runs the shared behaviour suite through gateways; to be called at the top of a test file. */
+/** Runs the shared behaviour suite through gateways; call it at the top level of a test file. */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { until } from '../support/processes.js'

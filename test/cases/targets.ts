@@ -1,16 +1,16 @@
 import { expect } from 'vitest'
 import type { Case, Expectation, Style } from './case.js'
 
-/** What both styles see of a target; a Request has its URL parsed and serialized, `req.url` has it raw. */
+/** The target as both styles see it: parsed and serialized in a Request, raw in `req.url`. */
 function sees(fetch: string, node: unknown, mount = ''): (style: Style) => Expectation {
   return (style) => ({ json: { url: style === 'fetch' ? fetch : node, mount } })
 }
 
-/** Gateways of ours, where nothing is in front. */
+/** cgiup's own gateways, without a web server in front. */
 const unresolved = Object.fromEntries(
   ['cgi', 'fastcgi', 'fastcgi, multiplexed', 'scgi', 'http', 'memory', 'cgi output in memory'].map((name) => [
     name,
-    'nobody has resolved them: 400',
+    'no server has resolved them: 400',
   ]),
 )
 
@@ -27,7 +27,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].map(
 export const targetCases: readonly Case[] = [
   ...methods,
   {
-    name: 'a method that HTTP does not know reaches the app',
+    name: 'an unknown method reaches the app',
     clause: 'RFC 3875 4.3.4',
     app: 'see',
     request: { method: 'PROPFIND' },
@@ -40,7 +40,7 @@ export const targetCases: readonly Case[] = [
     expect: sees('/', '/'),
   },
   {
-    name: 'path and query as they were sent',
+    name: 'path and query as sent',
     clause: 'RFC 3875 4.1.7',
     app: 'see',
     request: { target: '/a/b.c;d=e?x=1&y=%20z&x=2' },
@@ -65,7 +65,7 @@ export const targetCases: readonly Case[] = [
     clause: 'RFC 9112 3.2.1',
     app: 'see',
     request: { target: '//evil.example/a' },
-    // A Node app gets one, where the server is known to have merged them.
+    // A Node app gets one slash if the server is known to merge them.
     expect: sees('//evil.example/a', expect.stringMatching(/^\/{1,2}evil\.example\/a$/)),
   },
   {
@@ -105,7 +105,7 @@ export const targetCases: readonly Case[] = [
     expect: sees('/c', '/c', '/app'),
   },
   {
-    name: 'an error page gets its own address, not the one that was refused',
+    name: 'an error page gets its own path, not the refused one',
     clause: 'SERVERS: ErrorDocument',
     app: 'see',
     request: {
@@ -171,14 +171,14 @@ export const targetCases: readonly Case[] = [
     expect: sees('/?q', '/?q', '/app'),
   },
   {
-    name: 'mounted: repeated slashes behind the mount path stay',
+    name: 'mounted: repeated slashes after the mount path stay',
     clause: 'QUIRKS 2',
     app: 'see',
     request: { mount: '/app', target: '/app//a%2Fb' },
     expect: sees('//a%2Fb', expect.stringMatching(/^\/{1,2}a%2Fb$/), '/app'),
   },
   {
-    name: 'Host gives the origin',
+    name: 'Host determines the origin',
     clause: 'RFC 9110 7.2',
     app: 'see',
     request: { headers: ['Host: example.org:8080'] },

@@ -1,15 +1,18 @@
-/** What apps of the suite do with an uploaded file; test/form/lifetime.test.ts asks for it. */
+/** What the apps of the suite do with an uploaded file; used by test/form/lifetime.test.ts. */
 import { writeFileSync } from 'node:fs'
 
-/** Files of the last uploads, to be read when their requests have ended. */
+/** Files of the last uploads, read after their requests have ended. */
 const kept = []
 
-/** What each `?how=` does with the one file of a form in `?directory=`. Gives the reply's text, or a stream. */
+/**
+ * What each `?how=` does with the only file of a form in `?directory=`. Returns the text of the reply, or a
+ * stream.
+ */
 const uploads = {
   read: ({ file }) => file.text(),
   path: ({ file }) => file.path,
   keep: ({ file }) => kept.push(file) && 'kept',
-  /** Of the request before. */
+  /** Of the previous request. */
   after: async () => {
     const file = kept.pop()
     const error = (act) => act().then(String, ({ code, message }) => `${code} ${message}`)

@@ -6,7 +6,7 @@ import { request } from '../support/request.js'
 import { bin, cgiup, directory, hello, write } from './cgiup.js'
 
 describe('cgiup APP', () => {
-  /** Starts a server and asks it for a path. */
+  /** Starts a server and requests a path. */
   async function served(args: string[], target = '/x', env: Record<string, string> = {}) {
     const child = execa(process.execPath, [bin, ...args], {
       cwd: directory,
@@ -24,7 +24,7 @@ describe('cgiup APP', () => {
     return { text, log, exitCode, stdout }
   }
 
-  it('serves what a file exports', async () => {
+  it('serves the app that a file exports', async () => {
     write('app.js', hello)
     const { text, exitCode, stdout } = await served(['app.js', '--listen', ':0'])
     expect(text).toMatch(/^GET\|\/x\|/)
@@ -48,7 +48,7 @@ describe('cgiup APP', () => {
     expect(text).toMatch(/^GET\|\/x\|.*\|\/given\|/)
   })
 
-  it('a program that calls listen() gets the port it asked for', async () => {
+  it('a program that calls listen() gets the port it requests', async () => {
     write(
       'listens.cjs',
       `require('http').createServer((req, res) => res.end('listening ' + req.url)).listen(0, '127.0.0.1')`,
@@ -105,7 +105,7 @@ describe('cgiup APP', () => {
       const { out, code } = await cgiup([file, ...words], { env })
       expect({ words, out: out.slice(0, 11), code }).toEqual({ words, out: 'Status: 200', code: 0 })
     }
-    // What comes before the script is the author's: #!/usr/bin/env -S cgiup --mount /m
+    // Words before the script were written by its author: #!/usr/bin/env -S cgiup --mount /m
     const { out } = await cgiup(['--mount', '/m', file, '--mount', '/n'], {
       env: { ...env, REQUEST_URI: '/m/y' },
     })

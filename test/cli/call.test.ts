@@ -56,7 +56,7 @@ echo to the log >&2`,
     expect(out).toMatch(/from stdin$/)
   })
 
-  it('mounts, and takes absolute URLs', async () => {
+  it('mounts the app, and accepts absolute URLs', async () => {
     expect((await cgiup(['call', '/cgi/x/rest', 'app.js', '--mount', '/cgi/x'])).out).toMatch(
       /GET\|\/rest\|\|\|\/cgi\/x\|/,
     )
@@ -66,7 +66,7 @@ echo to the log >&2`,
     )
   })
 
-  it('--as http: the response as a client gets it', async () => {
+  it('--as http: the response as a client receives it', async () => {
     const app = await cgiup(['call', '/x', 'app.js', '--as', 'http', '-d', 'b', '-e', 'REMOTE_USER=nobody'])
     expect(app.out).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nPOST\|\/x\|.*\|b\n$/)
     expect(app.code).toBe(0)
@@ -74,14 +74,14 @@ echo to the log >&2`,
     expect(script.out).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nGET \/x {2} $/)
   })
 
-  it('--explain: nothing to say', async () => {
+  it('--explain: no findings', async () => {
     const { out, err, code } = await cgiup(['call', '/', './perl-like.sh', '--explain'])
     expect(out).toMatch(/^Content-Type/)
     expect(err).toContain('Nothing in this reply violates RFC 3875.')
     expect(code).toBe(0)
   })
 
-  it('--explain: which row of the table led to another request', async () => {
+  it('--explain: which row of the table changed the request', async () => {
     const page = ['--env', 'REQUEST_URI=/secret', '--env', 'REDIRECT_STATUS=403']
     const { out, err } = await cgiup(['call', '/denied', 'app.js', '--explain', ...page])
     expect(out).toMatch(/^Status: 403 Forbidden\r\n/)
@@ -110,7 +110,7 @@ echo to the log >&2`,
     expect(off.err).not.toContain('repairs:')
   })
 
-  it('--explain: what breaks the RFC, at its line, with the clause', async () => {
+  it('--explain: violations of the RFC, with line and clause', async () => {
     const script = write(
       'bad.sh',
       `#!/bin/sh\nprintf 'Content-type text/html\\nStatus: 20\\nConnection: close\\n\\nhi'\nexit 3`,

@@ -1,4 +1,4 @@
-/** The command, run in a directory of its own. */
+/** The command, run in a separate directory. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { tempDir } from '../support/temp.js'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const bin = join(root, 'bin', 'cgiup.js')
 
-/** Where the command is run; apps in it find cgiup. */
+/** The directory in which the command is run; apps in it can import cgiup. */
 export const directory = tempDir('cli')
 mkdirSync(join(directory, 'node_modules'))
 symlinkSync(root, join(directory, 'node_modules', 'cgiup'))
@@ -34,7 +34,7 @@ export const cgiup = async (args: string[], options: Options & { env?: Record<st
   return { out: String(result.stdout), err: String(result.stderr), code: result.exitCode }
 }
 
-/** An app that answers with what it was asked. */
+/** An app that returns details of the request. */
 export const hello = `export default { async fetch(r, env) {
   const { pathname, search } = new URL(r.url)
   return new Response([r.method, pathname + search, r.headers.get('content-type'), r.headers.get('x-a'),

@@ -106,7 +106,7 @@ describe('a wrong command line', () => {
     expect({ out, code }).toEqual({ out: '', code: 2 })
   })
 
-  it('an error of another copy of the package (global cgiup, local dependency) is shown the same way', async () => {
+  it('an error thrown by another copy of the package (global cgiup, local dependency) is shown the same way', async () => {
     write(
       'copy.mjs',
       `throw Object.assign(new Error('Cannot listen on "x".'), { code: 'ADDRESS_INVALID', fix: 'Write a port.' })`,
@@ -116,15 +116,15 @@ describe('a wrong command line', () => {
     expect(code).toBe(2)
   })
 
-  it('an unknown server is named with the known ones', async () => {
+  it('an unknown server: the error lists the known ones', async () => {
     const { err, code } = await cgiup(['x.js', '--server', 'cg'])
     expect(err).toContain('known servers are auto, cgi, fastcgi, scgi, http. Did you mean "cgi"?')
     expect(code).toBe(2)
   })
 })
 
-describe('what a web server starts', () => {
-  it('loads nothing of the other commands', async () => {
+describe('as a web server starts it', () => {
+  it('does not load the other commands', async () => {
     const file = write(
       'loads.cjs',
       'module.exports = { fetch: () => new Response(Object.keys(require.cache).length + "") }',

@@ -57,7 +57,7 @@ describe('cgiup host', () => {
     expect(exitCode).toBe(0)
   })
 
-  it('mounts them, beside static files', async () => {
+  it('mounts them next to static files', async () => {
     const { replies } = await hosted(
       ['bin', '--static', 'public'],
       ['/cgi-bin/hi.cgi', '/page.html', '/hi.cgi'],
@@ -77,7 +77,7 @@ describe('cgiup host', () => {
     expect(replies[0]?.status).toBe(204)
   })
 
-  it('one script answers for every path; an app file is one', async () => {
+  it('one script answers every path; so does an app file', async () => {
     const script = await hosted([join('bin', 'hi.cgi')], ['/any/path'])
     expect(script.replies[0]?.text).toMatch(/^ \/any\/path /)
     const app = await hosted(['hosted-app.js'], ['/any?path'])
@@ -98,7 +98,7 @@ describe('cgiup host', () => {
     body: 'x',
   }
 
-  it('answers for its own names, and not for pages of other sites', async () => {
+  it('answers requests for its own names, and none from pages of other sites', async () => {
     const { replies } = await hosted(['bin'], [evil, forged, '/hi.cgi'])
     expect(replies.map((reply) => reply?.status)).toEqual([421, 403, 200])
     expect(replies[0]?.text).toContain('--allowed-host evil.example')
@@ -107,13 +107,13 @@ describe('cgiup host', () => {
     expect(open.replies.map((reply) => reply?.status)).toEqual([200, 200])
   })
 
-  it('--allow says who may connect', async () => {
+  it('--allow restricts who may connect', async () => {
     const { replies, log } = await hosted(['bin', '--allow', '10.0.0.0/8'], ['/hi.cgi'])
     expect(replies).toEqual([undefined])
     expect(log).toContain('connection from 127.0.0.1 closed: not in the option allow')
   })
 
-  it('--type sends files of further extensions; the list says what is withheld', async () => {
+  it('--type sends files with further extensions; the listing shows withheld files', async () => {
     write('public/x.bin', '0123')
     write('public/x.php~', 'SOURCE')
     const paths = ['/x.bin', '/x.php~', '/']

@@ -7,7 +7,7 @@ type Run = Partial<Omit<OutputSubject, 'output'>> & { output: string | Uint8Arra
 
 const ok = 'Content-Type: text/plain; charset=utf-8\n\nhello'
 
-/** For each rule the outputs that break it, and the line it is reported at. */
+/** For each rule, outputs that violate it, and the line at which it is reported. */
 const broken: Record<string, [run: Run | string, line: number | null][]> = {
   empty: [['', null]],
   bom: [[`\xef\xbb\xbf${ok}`, 1]],
@@ -129,7 +129,7 @@ const runOf = (run: Run | string): OutputSubject => {
 }
 
 describe('lint', () => {
-  it('has a broken output for each rule', () => {
+  it('covers each rule with an invalid output', () => {
     expect(Object.keys(broken).sort()).toEqual(outputRules.map(({ code }) => code).sort())
   })
 
@@ -146,16 +146,16 @@ describe('lint', () => {
     expect(found[0]?.level).toBe(rule?.level)
   })
 
-  it.each(fine)('has nothing to say against %s', (_, run) => {
+  it.each(fine)('accepts %s', (_, run) => {
     expect(lintOutput(runOf(run))).toEqual([])
   })
 
-  it('tells all mistakes, in the order of the lines', () => {
+  it('reports all mistakes, in the order of the lines', () => {
     const found = lintOutput(runOf('noise\nX-A: 1\nStatus: 20\nConnection: close\n\nbody'))
     expect(found.map(({ line }) => line)).toEqual([1, 3, 3, 4, null])
   })
 
-  it('takes any bytes', () => {
+  it('accepts any bytes', () => {
     for (let seed = 1; seed < 300; seed++) {
       let state = seed
       const bytes = Uint8Array.from({ length: seed }, () => {

@@ -50,7 +50,7 @@ describe('options of a persistent process', () => {
     expect(attempt).toThrow(message)
   })
 
-  it('the first line of a CGI script may have any of them, with its value', () => {
+  it('the first line of a CGI script may contain any of them, with its value', () => {
     for (const [name, { value, short }] of Object.entries(appCommand.options)) {
       expect([name, valued.test(`--${name}`)]).toEqual([name, value !== undefined])
       if (short) expect([short, valued.test(`-${short}`)]).toEqual([short, value !== undefined])

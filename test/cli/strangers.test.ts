@@ -1,4 +1,4 @@
-/** Under CGI the words of the command line may be a stranger's: there are no commands, and no options. */
+/** Under CGI, a stranger may choose words of the command line: they are neither commands nor options. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -19,7 +19,9 @@ function script(name: string, text = app(argv)): void {
   writeFileSync(join(directory, name), `#!/usr/bin/env cgiup\n${text}`, { mode: 0o755 })
 }
 
-/** As the kernel runs a first line `#!/usr/bin/env cgiup`, where the server gave a relative name. */
+/**
+ * As the kernel runs a script with the first line `#!/usr/bin/env cgiup` if the server gave a relative name.
+ */
 const asScript = (args: readonly string[], env: Record<string, string>) =>
   execa(process.execPath, [bin, ...args], {
     cwd: directory,
@@ -38,7 +40,7 @@ const request = {
 }
 const body = (reply: { stdout: string }) => reply.stdout.split('\r\n\r\n')[1]
 
-describe('a script that is called like a command', () => {
+describe('a script named like a command', () => {
   const attacks: readonly [string, ...string[]][] = [
     ['call', '/', '/bin/sh', '--data', 'id'],
     ['call', '/', '/usr/bin/id'],
@@ -71,7 +73,7 @@ describe('a script that is called like a command', () => {
     },
   )
 
-  it('has the options of its first line, however they are written, and no others', async () => {
+  it('gets the options of its first line, in any spelling, and no others', async () => {
     script('call')
     for (const options of [
       ['-m', '/x'],
@@ -86,7 +88,7 @@ describe('a script that is called like a command', () => {
     }
   })
 
-  it('is not a command for a process with a socket on descriptor 0 either', async () => {
+  it('is not treated as a command with a socket on descriptor 0 either', async () => {
     script('host', app('"served"'))
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -121,7 +123,7 @@ describe('a script that Node runs', () => {
         stdin: 'ignore',
       })
     expect(body(await node(['--config', '/etc/passwd'], '--config+%2Fetc%2Fpasswd'))).toBe('[]')
-    // Those of a wrapper are not a stranger's.
+    // The arguments of a wrapper were not chosen by a stranger.
     expect(body(await node(['--config', 'mine', 'x'], 'x'))).toBe('["--config","mine"]')
     expect(body(await node(['--config', 'mine'], 'a=b'))).toBe('["--config","mine"]')
   })

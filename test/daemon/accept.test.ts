@@ -1,4 +1,4 @@
-/** The end of accepting: no request that has reached the process is lost. */
+/** The end of accepting: no request that has reached the process may be lost. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -24,14 +24,14 @@ const gate = () => {
   return { open, passed }
 }
 
-/** All that comes until the end; an error when there was no proper one. */
+/** All data until the end; rejects if the connection did not end properly. */
 const all = async (socket: Socket): Promise<string> => {
   let text = ''
   for await (const chunk of socket) text += chunk.toString('latin1')
   return text
 }
 
-test('connections that wait in the kernel are served', async () => {
+test('connections in the backlog of the kernel are served', async () => {
   const entrance = new Entrance((wire) => {
     const data = (chunk: Buffer) => {
       wire.text(`got ${chunk}`)
@@ -52,34 +52,31 @@ test('connections that wait in the kernel are served', async () => {
 test.each([
   ['FastCGI', get(1, [], false)],
   ['HTTP', 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'],
-])(
-  'a request whose connection had not said a byte when the end began is waited for: %s',
-  async (_, request) => {
-    const { open, passed } = gate()
-    const begun = gate()
-    const handler: Handler = async () => {
-      begun.open()
-      await passed
-      return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'late' }
-    }
-    const path = join(tempDir('daemon'), 's')
-    const daemon = await serveDaemon(handler, { path })
-    const socket = connect(path)
-    await once(socket, 'connect')
-    let ended = false
-    const closed = daemon.close().then(() => {
-      ended = true
-    })
-    socket.write(request, 'latin1')
-    const reply = all(socket)
-    await begun.passed
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    expect(ended).toBe(false)
-    open()
-    expect(await reply).toContain('late')
-    await closed
-  },
-)
+])('a connection that had not sent a byte when the shutdown began is waited for: %s', async (_, request) => {
+  const { open, passed } = gate()
+  const begun = gate()
+  const handler: Handler = async () => {
+    begun.open()
+    await passed
+    return { status: 200, headers: ['Content-Type', 'text/plain'], body: 'late' }
+  }
+  const path = join(tempDir('daemon'), 's')
+  const daemon = await serveDaemon(handler, { path })
+  const socket = connect(path)
+  await once(socket, 'connect')
+  let ended = false
+  const closed = daemon.close().then(() => {
+    ended = true
+  })
+  socket.write(request, 'latin1')
+  const reply = all(socket)
+  await begun.passed
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(ended).toBe(false)
+  open()
+  expect(await reply).toContain('late')
+  await closed
+})
 
 test('a socket on descriptor 0 is closed at once, not when the process ends', async () => {
   const server = createServer()
@@ -105,7 +102,7 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
     socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`)
     return socket
   }
-  // It serves, and so knows what to do with signals.
+  // It serves, so its signal handlers are installed.
   expect(await all(ask('/'))).toContain('here')
   const socket = ask('/slow')
   const reply = all(socket)
@@ -127,7 +124,7 @@ test('a socket on descriptor 0 is closed at once, not when the process ends', as
   expect(await exit).toEqual([0, null])
 })
 
-test('SIGTERM while the app is loaded: the requests that wait are served first', async () => {
+test('SIGTERM while the app is loading: waiting requests are served first', async () => {
   const server = createServer()
   const port = await listening(server)
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle

@@ -28,7 +28,7 @@ describe('AppFiles', () => {
     createRequire(at('public/app.cjs'))('./app.cjs')
   })
 
-  it.each(['public/app.cjs', 'lib/part.cjs', 'data.json'])('%s: loaded, and of the package', (name) => {
+  it.each(['public/app.cjs', 'lib/part.cjs', 'data.json'])('%s: loaded, and part of the package', (name) => {
     const files = new AppFiles(at('public/app.cjs'))
     expect(files.changed()).toBeNull()
     write(name, '/* changed */')
@@ -53,7 +53,7 @@ describe('AppFiles', () => {
     expect(next.changed()).toBe(at(name))
   })
 
-  it('a file that is missing is being replaced: only what comes counts', () => {
+  it('a missing file is being replaced: only the new file counts as a change', () => {
     const files = new AppFiles(at('public/app.cjs'))
     renameSync(at('public/app.cjs'), at('saved'))
     expect(files.changed()).toBeNull()
@@ -64,7 +64,7 @@ describe('AppFiles', () => {
     expect(files.changed()).toBe(at('public/app.cjs'))
   })
 
-  it('a link on the way to the app that is pointed elsewhere', () => {
+  it('a symlink in the path of the app that is changed', () => {
     write('releases/1/app.cjs', '1')
     write('releases/2/app.cjs', '2')
     symlinkSync('releases/1', at('current'))
@@ -75,7 +75,7 @@ describe('AppFiles', () => {
     expect(files.changed()).toBe(at('current/app.cjs'))
   })
 
-  it('code that is loaded later is watched from then on', () => {
+  it('code that is loaded later is watched from that moment', () => {
     const files = new AppFiles(at('public/app.cjs'))
     expect(files.changed()).toBeNull()
     createRequire(at('public/app.cjs'))('../lib/unused.cjs')
@@ -100,7 +100,7 @@ describe.each(servers.filter(({ program }) => needs(program)))('$name', ({ start
     writeFileSync(join(dirname(server.app), 'version.mjs'), `export const version = '${text}'\n`)
   const comes = (server: Server, text: string) => until(async () => (await version(server)) === text, 10_000)
 
-  it('development: an ES module that changes, an app file that changes, none fails', async () => {
+  it('development: a changed ES module, a changed app file; no request fails', async () => {
     const server = await start({ nodeEnv: 'development' })
     expect(await version(server)).toBe('one')
     release(server, 'two')
@@ -147,7 +147,7 @@ describe.each(servers.filter(({ program }) => needs(program)))('$name', ({ start
   })
 })
 
-describe('a socket of its own', () => {
+describe('a socket that it created', () => {
   it('--restart-on-change: a primary starts the fresh process', async () => {
     const app = await startApp(['--restart-on-change'])
     const first = app.begun()

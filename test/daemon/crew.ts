@@ -1,4 +1,4 @@
-/** Worker processes for tests: an app that says who answers, started as a user starts it. */
+/** Worker processes for tests: an app that reports who answers, started as a user starts it. */
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -18,9 +18,10 @@ let count = 0
 export const newPath = (name: string): string => join(directory, `${name}${++count}`)
 
 /**
- * Answers as the app of load.ts does; `/block` without letting go of the processor, `/slow?at=FILE` when the
- * file is there, `/crash` never. Writes down who has loaded it, waits while FILE.hold is
- * there, fails while FILE.broken is there, ends soon while FILE.timer is there, and says the content of FILE.version as X-Version.
+ * Answers as the app of load.ts does; `/block` without yielding to the event loop, `/slow?at=FILE` once the
+ * file exists, `/crash` never. Records each process that has loaded it, waits while FILE.hold exists, fails
+ * while FILE.broken exists, exits soon if FILE.timer exists, and returns the content of FILE.version as
+ * X-Version.
  */
 export function writeApp(options: object = {}): string {
   const file = `${newPath('app')}.mjs`
@@ -68,20 +69,20 @@ if (process.send && existsSync('${file}.timer')) setTimeout(() => process.exit(9
   return file
 }
 
-/** Who has loaded an app, in the order in which they did. */
+/** Pids of the processes that have loaded an app, in that order. */
 export const loadedBy = (file: string): number[] =>
   readFileSync(`${file}.loaded`, 'utf8').trim().split('\n').map(Number)
 
 const addressOf = (place: string | number): Address =>
   typeof place === 'number' ? { port: place } : { path: place }
 
-/** What a test has started, ended after it. */
+/** Processes started by a test, ended after it. */
 const started: ServerProcess[] = []
 afterEach(async () => {
   for (const server of started.splice(0)) await server.stop()
 })
 
-/** A program that stays in the foreground and comes to listen. */
+/** Starts a program that stays in the foreground, and waits until it listens. */
 export async function start(
   program: string,
   args: readonly string[],
@@ -103,7 +104,7 @@ export const children = (pid: number): number[] =>
     .filter((one) => one.parent === pid && one.state !== 'Z')
     .map((one) => one.pid)
 
-/** Starts `node FILE` and waits until so many workers answer. */
+/** Starts `node FILE` and waits until this many workers answer. */
 export async function startCrew(
   file: string,
   place: string | number,
@@ -118,7 +119,7 @@ export async function startCrew(
   return { primary, pids }
 }
 
-/** A crew on a Unix socket, FastCGI. */
+/** Workers on a Unix socket, FastCGI. */
 export async function crew(workers: number, options: object = {}) {
   const place = newPath('socket')
   const file = writeApp({ server: 'fastcgi', listen: place, workers, ...options })
@@ -126,8 +127,8 @@ export async function crew(workers: number, options: object = {}) {
 }
 
 /**
- * The processes that answer requests that come at the same time and block them; asked again until all of
- * them were seen, for the kernel may give one of them nothing for a while.
+ * The processes that answer simultaneous requests that block them; repeated until all of them were seen, as
+ * the kernel may give one of them no connection for a while.
  */
 async function seen(ask: () => Promise<number>, workers: number): Promise<Set<number>> {
   const pids = new Set<number>()
@@ -139,7 +140,7 @@ async function seen(ask: () => Promise<number>, workers: number): Promise<Set<nu
 }
 
 function answeringHttp(place: string | number, workers: number): Promise<Set<number>> {
-  // A kept connection would stay with its worker.
+  // A kept connection would always reach the same worker.
   const one = () =>
     new Promise<number>((resolve, reject) => {
       const where = typeof place === 'number' ? { port: place } : { socketPath: place }
@@ -162,7 +163,7 @@ export interface Answered {
   readonly body: string
 }
 
-/** One FastCGI request on a connection of its own. */
+/** One FastCGI request on a separate connection. */
 export async function ask(place: string | number, target = '/'): Promise<Answered> {
   const peer = new Peer(place)
   try {
@@ -176,7 +177,7 @@ export async function ask(place: string | number, target = '/'): Promise<Answere
   }
 }
 
-/** A request that runs until it is let go. */
+/** A request that runs until it is released. */
 export async function slowRequest(place: string | number) {
   const gate = newPath('gate')
   const answer = ask(place, `/slow?at=${gate}`)

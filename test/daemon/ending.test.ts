@@ -51,7 +51,7 @@ describe.each(signals)('%s', (signal) => {
 })
 
 describe('when a process ends', () => {
-  it('an idle kept connection is still served, and closed with that reply', async () => {
+  it('an idle kept connection is still served, and closed after that reply', async () => {
     const peer = new Peer(app.socket)
     peer.send(get(1, asked('/pid')))
     await peer.ended(1)
@@ -66,7 +66,7 @@ describe('when a process ends', () => {
     expect(await exitOf(app.server)).toEqual({ code: 0, signal: null })
   })
 
-  it('idle kept connections, and those that never said a word, do not hold it up for long', async () => {
+  it('idle kept connections, and those that never sent anything, do not delay it for long', async () => {
     const peer = new Peer(app.socket)
     peer.send(get(1, asked('/pid')))
     await peer.ended(1)
@@ -79,7 +79,7 @@ describe('when a process ends', () => {
     expect(performance.now() - before).toBeLessThan(10_000)
   })
 
-  it('a request whose beginning has come is waited for', async () => {
+  it('a request that has begun to arrive is waited for', async () => {
     const peer = new Peer(app.socket)
     const whole = post(1, 'slow body', asked('/-/sum'))
     peer.send(whole.slice(0, 30))
@@ -93,9 +93,9 @@ describe('when a process ends', () => {
     expect(await gone(app.server.pid)).toBe(true)
   })
 
-  it('connections that the kernel has taken in are served', async () => {
+  it('connections that the kernel has accepted are served', async () => {
     const { pid } = app.server
-    // Stopped, it accepts nothing; the kernel does.
+    // While stopped, the process accepts nothing; the kernel does.
     signalProcess(pid, 'SIGSTOP')
     const peers = Array.from({ length: 60 }, () => new Peer(app.socket))
     for (const peer of peers) peer.send(get(1, asked('/pid'), false))
@@ -133,9 +133,9 @@ describe('graceMs', () => {
 describe('an app that ends the process itself', () => {
   const remainders = [
     ['process.exit()', '/exit', 3],
-    ['an error that nobody catches', '/crash', 1],
+    ['an uncaught error', '/crash', 1],
   ] as const
-  it.each(remainders)('%s: the Unix socket is removed all the same', async (_, target, code) => {
+  it.each(remainders)('%s: the Unix socket is removed nevertheless', async (_, target, code) => {
     const peer = new Peer(app.socket)
     peer.send(get(1, asked(target)))
     await peer.close()
@@ -144,7 +144,7 @@ describe('an app that ends the process itself', () => {
     expect(existsSync(app.socket)).toBe(false)
   })
 
-  it('with a handler of its own for the signal: that is run to its end', async () => {
+  it('with its own handler for the signal: the handler runs to its end', async () => {
     const own = await startApp([], { env: { OWN_HANDLER: '1' } })
     signalProcess(own.server.pid, 'SIGTERM')
     expect(await exitOf(own.server)).toEqual({ code: 7, signal: null })
@@ -153,7 +153,7 @@ describe('an app that ends the process itself', () => {
 })
 
 describe('SCGI and HTTP', () => {
-  it('an SCGI request that runs is finished', async () => {
+  it('a running SCGI request is finished', async () => {
     const scgi = await startApp([], { server: 'scgi' })
     const gate = `${scgi.run}/gate`
     const pairs = ['CONTENT_LENGTH', '0', 'SCGI', '1', 'REQUEST_METHOD', 'GET']
@@ -174,7 +174,7 @@ describe('SCGI and HTTP', () => {
   })
 })
 
-describe('records of another kind', () => {
+describe('other records', () => {
   it('GET_VALUES is answered while a process ends', async () => {
     const peer = new Peer(app.socket)
     const running = await slow(peer)

@@ -1,4 +1,4 @@
-/** Every reply of 500 or above is in the log once, with method and path, whatever the app is served by. */
+/** Every reply of 500 or above is logged once, with method and path, under every gateway. */
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { until } from '../support/processes.js'
@@ -14,7 +14,7 @@ const answers = `async (request, env, context) => {
 }`
 
 describe.each(allForms)('$name', (form) => {
-  // HTTP has an access log, which tells of them as of every request.
+  // HTTP has an access log, which lists them like all requests.
   it.each(form.protocol === 'http' ? [{ quiet: true }, {}] : [{}])('%j', async (options) => {
     const server = await startForm(form, answers, { options })
     expect(await server.ask('/throws?password=secret')).toContain('500')
@@ -38,8 +38,8 @@ describe.each(allForms)('$name', (form) => {
 })
 
 /**
- * `/gone` and `/stops` fail when their client has disconnected: the one by a bug, the other because its
- * signal aborted.
+ * `/gone` and `/stops` fail after their client has disconnected: the first because of a bug, the second
+ * because its signal aborted.
  */
 const late = `async (request) => {
   const { pathname } = new URL(request.url)
@@ -77,7 +77,7 @@ describe.each(allForms)('$name', (form) => {
     ['/gone/node', ['cgiup: GET /gone/node: Error: trouble in the app']],
     ['/stops/node', []],
     ['/piped/node', []],
-  ])('the client has left, and the handler of %s fails', async (target, lines) => {
+  ])('the client has disconnected, and the handler of %s fails', async (target, lines) => {
     const server = await startForm(form, target.endsWith('node') ? lateNode : late)
     const socket = connect(server.place, () => socket.write(requestBytes(form.protocol, target), 'latin1'))
     expect(await until(() => server.output().includes(`begun ${target}`))).toBe(true)
@@ -99,7 +99,7 @@ describe.each(allForms)('$name', (form) => {
 })
 
 describe('cgiup host', () => {
-  it('a script that says 500: the access log; one that breaks: why, with the request', async () => {
+  it('a script that returns 500: the access log; one that fails: the reason, with the request', async () => {
     const host = await startHost(
       'case $PATH_INFO in /bad) echo nonsense;; *) printf "Status: 500 Oh\\nContent-Type: text/plain\\n\\nx";; esac',
     )

@@ -1,4 +1,4 @@
-/** One app in every form of server, started as a user does: on a Unix socket of its own. */
+/** One app in every form of server, started as a user does, each on a separate Unix socket. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -24,7 +24,9 @@ export interface Form {
 
 const production = { NODE_ENV: 'production' }
 
-/** What `run()` becomes; `workers` are one, so that the next request meets the same or the one after it. */
+/**
+ * `run()` in each form; with one worker, so that the next request reaches the same process or its successor.
+ */
 export const forms = {
   development: { name: 'HTTP in development', protocol: 'http', env: { NODE_ENV: 'development' } },
   http: { name: 'HTTP in production', protocol: 'http', env: production },
@@ -41,7 +43,7 @@ export interface Started {
   readonly place: string
   output(): string
   exit(): { code: number | null; signal: NodeJS.Signals | null } | undefined
-  /** All that comes in reply to one request on a connection of its own. */
+  /** All data received in reply to one request on a separate connection. */
   ask(target: string): Promise<string>
 }
 
@@ -61,13 +63,16 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // Gone already.
+    // Already ended.
   }
 }
 
 let count = 0
 
-/** @param handler source of a fetch function: `async (request, env, context) => …`; of a whole app where it begins with `(req, res)` or `async (req, res)` */
+/**
+ * @param handler source of a fetch function: `async (request, env, context) => …`; of a complete app if it
+ * begins with `(req, res)` or `async (req, res)`
+ */
 export async function startForm(
   form: Form,
   handler: string,
@@ -136,7 +141,7 @@ export function requestBytes(protocol: Form['protocol'], target: string): string
   return `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
 }
 
-/** The CGI output, or HTTP response, of one request; '' where the connection closed without one. */
+/** The CGI output, or HTTP response, of one request; '' if the connection closed without one. */
 export async function ask(place: string, protocol: Form['protocol'], target: string): Promise<string> {
   if (protocol === 'fastcgi') {
     const peer = new Peer(place)

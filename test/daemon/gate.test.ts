@@ -20,7 +20,7 @@ const serve = async (options: DaemonOptions = {}) => {
   return path
 }
 
-/** Sends pieces, each when the one before it can have been read; all that comes until the end. */
+/** Sends chunks, each after a pause that lets the server read the one before; all data until the end. */
 const ask = async (path: string, ...pieces: string[]): Promise<string> => {
   const socket = connect(path).on('error', () => {})
   sockets.push(socket)
@@ -53,19 +53,19 @@ const served = {
   http: /^HTTP\/1\.1 200/,
 }
 
-describe('the first byte of a connection tells the protocol', () => {
+describe('the first byte of a connection determines the protocol', () => {
   it.each(names)('%s', async (name) => {
     expect(await ask(await serve(), spoken[name])).toMatch(served[name])
     expect(lines).toEqual([])
   })
 
-  it.each(names)('%s, when the first byte comes alone', async (name) => {
+  it.each(names)('%s, if the first byte arrives alone', async (name) => {
     const text = spoken[name]
     expect(await ask(await serve(), text.slice(0, 1), text.slice(1))).toMatch(served[name])
   })
 
   it.each(['\x00uwsgi', '\x16\x03\x01\x02\x00\x01', '\x02', '\xff'])(
-    '%j is not one of them',
+    '%j is not a valid first byte',
     async (text) => {
       expect(await ask(await serve(), text)).toBe('')
       expect(lines).toHaveLength(1)
@@ -82,7 +82,7 @@ describe.each(names)('%s alone', (only) => {
   })
 })
 
-describe('a connection that says nothing', () => {
+describe('a connection that sends nothing', () => {
   it('is closed after idleTimeoutMs', async () => {
     const path = await serve({ idleTimeoutMs: 100 })
     const begun = performance.now()
@@ -91,7 +91,7 @@ describe('a connection that says nothing', () => {
     expect(lines).toEqual([])
   })
 
-  it('may leave again', async () => {
+  it('may disconnect again', async () => {
     const path = await serve()
     const socket = connect(path)
     await new Promise<void>((resolve) => socket.on('connect', resolve))
@@ -101,7 +101,7 @@ describe('a connection that says nothing', () => {
 })
 
 describe('several sockets', () => {
-  it('one that cannot be had: an error, and none of them stays open', async () => {
+  it('one that is not available: an error, and none of them stays open', async () => {
     const taken = await serve()
     await expect(serveDaemon(() => Promise.reject(), { path: taken })).rejects.toThrow('is in use')
     await expect(serveDaemon(() => Promise.reject(), { sockets: [{ fd: 9_999 }] })).rejects.toThrow(

@@ -1,4 +1,4 @@
-/** Where a process listens: sockets that are handed over, several of them, and Unix sockets of its own. */
+/** Where a process listens: sockets that it inherits, several of them, and Unix sockets that it creates. */
 
 import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -20,10 +20,10 @@ afterEach(async () => {
 
 const fdOf = (server: Server) => (server as unknown as { _handle: { fd: number } })._handle.fd
 
-/** A listening socket that nobody accepts on, for a child. */
+/** A listening socket that nobody accepts on, to be inherited by a child. */
 async function listening(place: { path: string } | { host: string; port: number }): Promise<Server> {
   const server = createServer()
-  // Node removes the path that it bound when it closes its own descriptor.
+  // Node removes the path when it closes the descriptor that it bound.
   const bound = 'path' in place ? { path: `${place.path}.draft` } : place
   await new Promise<void>((resolve) => server.listen(bound, resolve))
   if ('path' in place) renameSync(`${place.path}.draft`, place.path)
@@ -39,7 +39,7 @@ const fastcgi = async (path: string | number): Promise<string> => {
   return (await peer.ended(1)).body
 }
 
-/** The answer to a FastCGI request on a socket without FastCGI. */
+/** The reply to a FastCGI request on a socket that does not speak FastCGI. */
 const noFastcgi = async (path: string): Promise<string> => {
   const socket = connect(path).on('error', () => {})
   let text = ''
@@ -54,7 +54,7 @@ const noFastcgi = async (path: string): Promise<string> => {
 const http = async (address: { path: string } | { port: number }, target = '/pid') =>
   (await request(address, { target })).text
 
-/** Starts the app as systemd would, with these sockets from descriptor 3 on. */
+/** Starts the app as systemd would, with these sockets on descriptors 3 and up. */
 async function activate(place: Place, servers: Server[], env: NodeJS.ProcessEnv, args = '') {
   const cgiup = join(place.directory, 'bin/cgiup')
   const child = spawn('sh', ['-c', `LISTEN_PID=$$ exec ${cgiup} ${place.app} ${args}`], {
@@ -66,7 +66,7 @@ async function activate(place: Place, servers: Server[], env: NodeJS.ProcessEnv,
   child.stderr?.on('data', (data) => {
     output += data
   })
-  // What is left of it is only the app's.
+  // From now on only the app has these sockets open.
   for (const server of servers) server.close()
   const ended = new Promise<number | null>((resolve) => child.on('exit', resolve))
   cleanups.push(async () => {
@@ -77,7 +77,7 @@ async function activate(place: Place, servers: Server[], env: NodeJS.ProcessEnv,
 }
 
 describe('LISTEN_FDS', () => {
-  it('several sockets, each restricted by its name in LISTEN_FDNAMES, or told by the first byte', async () => {
+  it('several sockets, each restricted by its name in LISTEN_FDNAMES, or detected by the first byte', async () => {
     const place = makePlace()
     const path = (name: string) => join(place.run, name)
     const tcp = await listening({ host: '127.0.0.1', port: 0 })
@@ -90,7 +90,7 @@ describe('LISTEN_FDS', () => {
     // Over TCP a client could bypass the web server.
     await expect(http({ port })).rejects.toThrow()
     expect(await until(() => app.output().includes('closed an HTTP connection from 127.0.0.1'))).toBe(true)
-    // Only its own.
+    // A socket named for one protocol accepts only that one.
     await expect(http({ path: path('a') })).rejects.toThrow()
     expect(await until(() => app.output().includes('HTTP'))).toBe(true)
     expect(await noFastcgi(path('b'))).toMatch(/^HTTP\/1\.1 400/)
@@ -98,7 +98,7 @@ describe('LISTEN_FDS', () => {
     expect(await http({ path: path('b') }, '/env')).toBe('[]')
     app.end()
     expect(await app.ended).toBe(0)
-    // They are systemd's.
+    // The sockets are systemd's: they stay.
     expect(existsSync(path('a')) && existsSync(path('b'))).toBe(true)
   })
 
@@ -139,7 +139,7 @@ describe('LISTEN_FDS', () => {
       await expect(http({ port })).rejects.toThrow()
       expect(await until(() => app.output().includes(unsaid))).toBe(true)
       expect(app.output().match(/\n/g)).toHaveLength(1)
-      // A stranger who floods it fills no log.
+      // A stranger who sends many of them cannot fill the log.
       for (let i = 0; i < 30; i++) await expect(http({ port })).rejects.toThrow()
       expect(app.output().split(unsaid).length).toBeLessThan(24)
       expect(await fastcgi(port)).toBe(String(app.pid))
@@ -167,7 +167,7 @@ describe('LISTEN_FDS', () => {
     const app = await activate(place, [tcp], {})
     const socket = connect(port, '127.0.0.1')
     await new Promise((resolve) => socket.on('connect', resolve))
-    // Served, it would end the process.
+    // If it were served, it would end the process.
     socket.write('GET /exit HTTP/1.1\r\nHost: x\r\n\r\n')
     socket.resetAndDestroy()
     expect(await fastcgi(port)).toBe(String(app.pid))
@@ -175,7 +175,7 @@ describe('LISTEN_FDS', () => {
     expect(await app.ended).toBe(0)
   })
 
-  it('a descriptor that does not listen: an error that says which', async () => {
+  it('a descriptor that does not listen: an error that names it', async () => {
     const place = makePlace()
     const app = await activate(place, [await listening({ path: join(place.run, 's') })], { LISTEN_FDS: '2' })
     expect(await app.ended).toBe(1)
@@ -205,7 +205,7 @@ describe('LISTEN_FDS', () => {
 
 describe('descriptor 0', () => {
   it.each([{ host: '127.0.0.1' }, { host: '::1' }])(
-    'TCP ($host), nothing asked for: no HTTP',
+    'TCP ($host), no protocol chosen: no HTTP',
     async ({ host }) => {
       const place = makePlace()
       const socket = await listening({ host, port: 0 }).catch(() => null)
@@ -224,7 +224,7 @@ describe('descriptor 0', () => {
     },
   )
 
-  it.each(['fastcgi', 'scgi', 'http'] as const)('--server %s takes it', async (server) => {
+  it.each(['fastcgi', 'scgi', 'http'] as const)('--server %s uses it', async (server) => {
     const place = makePlace()
     const path = join(place.run, 's')
     const socket = await listening({ path })
@@ -243,7 +243,7 @@ describe('descriptor 0', () => {
   })
 })
 
-describe('a Unix socket of its own', () => {
+describe('a Unix socket that it creates', () => {
   const asRoot = process.getuid?.() === 0
   const groups = readFileSync('/etc/group', 'utf8')
     .split('\n')
@@ -274,7 +274,7 @@ describe('a Unix socket of its own', () => {
     expect(existsSync(join(place.run, 'app.sock'))).toBe(false)
   })
 
-  it('a stale one is replaced, one that lives is not', async () => {
+  it('a stale one is replaced, one in use is not', async () => {
     const first = await startApp()
     signalProcess(first.server.pid, 'SIGKILL')
     await exitOf(first.server)
@@ -299,7 +299,7 @@ describe('a Unix socket of its own', () => {
     await second.server.stop()
   })
 
-  it.each(['a file', 'a directory'])('%s at its path is refused and stays', async (what) => {
+  it.each(['a file', 'a directory'])('%s at its path: refused and not removed', async (what) => {
     const place = makePlace()
     const path = join(place.run, 'app.sock')
     if (what === 'a file') writeFileSync(path, 'precious')
@@ -309,7 +309,7 @@ describe('a Unix socket of its own', () => {
     if (what === 'a file') expect(readFileSync(path, 'utf8')).toBe('precious')
   })
 
-  it.skipIf(asRoot)('a directory where one may not write', async () => {
+  it.skipIf(asRoot)('a directory that is not writable', async () => {
     const place = makePlace()
     chmodSync(place.run, 0o555)
     await expect(startApp([], {}, place)).rejects.toThrow('no permission')

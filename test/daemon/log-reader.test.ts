@@ -18,7 +18,7 @@ const noisy = `async (request) => {
   return new Response('pid ' + process.pid)
 }`
 
-/** No process reads the log any more. */
+/** The log's reader has exited. */
 async function leave({ child }: Started): Promise<void> {
   for (const stream of [child.stdout, child.stderr]) stream?.destroy()
   await until(() => Boolean(child.stderr?.closed && child.stdout?.closed))
@@ -38,14 +38,14 @@ describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form
   })
 })
 
-it('cgiup host lives on, and its scripts answer', async () => {
+it('cgiup host keeps running, and its scripts answer', async () => {
   const server = await startHost('echo "a line" >&2; printf "Content-Type: text/plain\\n\\nhello"')
   await leave(server)
   for (let times = 0; times < 3; times++) expect(await server.ask('/')).toMatch(/200 OK[\s\S]*hello/)
   expect(server.exit()).toBeUndefined()
 })
 
-it('a reader that does not read holds nothing up, what it does not take is dropped, and that is logged', async () => {
+it('a reader that does not read delays nothing; lines beyond the buffer are dropped, and that is logged', async () => {
   const server = await startForm(
     forms.fastcgi,
     `async (request) => {
@@ -86,13 +86,13 @@ await run({ async fetch() {
     SCRIPT_NAME: '/x',
   }
 
-  it('answers when nobody reads its stderr', () => {
+  it('answers if nobody reads its stderr', () => {
     const words = ['-c', '"$0" "$1" 2>&1 >&3 3>&- | true 3>&-', process.execPath, script]
     const { output } = spawnSync('sh', words, { env, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
     expect(String(output[3])).toContain('answered')
   })
 
-  it.skipIf(process.platform !== 'linux')('answers when the disk of its log is full', () => {
+  it.skipIf(process.platform !== 'linux')('answers if the disk of its log is full', () => {
     const { stdout } = spawnSync(process.execPath, [script], {
       env,
       stdio: ['ignore', 'pipe', openSync('/dev/full', 'w')],

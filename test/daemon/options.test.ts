@@ -69,7 +69,7 @@ describe('options of run()', () => {
     expect(() => checkRunOptions(options as RunOptions)).toThrow(message)
   })
 
-  it.each([3000, '3000'])('%j in place of the options is refused', async (options) => {
+  it.each([3000, '3000'])('%j instead of the options is refused', async (options) => {
     const running = run({ fetch: () => new Response() }, options as RunOptions)
     await expect(running).rejects.toThrow(
       `The second argument of run() must be an object of options, such as { port: 3000 }, not ${JSON.stringify(options)}.`,
@@ -91,7 +91,7 @@ describe('options of run()', () => {
     {
       limits: { maxBodyBytes: Number.POSITIVE_INFINITY, sendTimeoutMs: 0, maxRequests: 1, multiplex: false },
     },
-  ])('%j is taken', (options) => {
+  ])('%j is accepted', (options) => {
     expect(() => checkRunOptions(options)).not.toThrow()
   })
 })

@@ -1,4 +1,4 @@
-/** No process outlives the server that started it, however that server dies. */
+/** No process outlives the server that started it, no matter how that server dies. */
 
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { isAlive, processes, signalProcess, until } from '../support/processes.j
 import { request } from '../support/request.js'
 import { gone, makePlace, type Server, type ServerOptions, startFcgid, startLighttpd } from './place.js'
 
-/** Kills all processes of a server, also those that it is just starting; none of the app's. */
+/** Kills all processes of a server, including those that it is just starting, but no process of the app. */
 async function killServer(server: Server, name: string): Promise<void> {
   const left = () =>
     processes().filter(
@@ -29,7 +29,7 @@ function kill(pid: number): void {
   try {
     signalProcess(pid, 'SIGKILL')
   } catch {
-    // Gone by itself.
+    // Already ended by itself.
   }
 }
 
@@ -61,13 +61,13 @@ describe.each(servers)('$name is killed (SIGKILL)', ({ name, start }) => {
     for (const one of started) expect(server.exitOf(one)).toBe(0)
   })
 
-  it('in the middle of a request: that is given up, and the process ends', async () => {
+  it('during a request: it is aborted, and the process ends', async () => {
     const server = await start()
     const gate = join(server.run, 'gate')
     void request({ port: server.port }, { target: `/slow?at=${gate}` }).catch(() => {})
     expect(await until(() => existsSync(`${gate}.begun`))).toBe(true)
     await killServer(server, name)
-    // The connection of the request was closed with the server; its app goes on until it is done.
+    // The connection of the request was closed with the server; the app still runs to its end.
     await new Promise((resolve) => setTimeout(resolve, 1500))
     writeFileSync(gate, '')
     expect(await until(() => server.alive().length === 0, 8000)).toBe(true)
@@ -77,7 +77,7 @@ describe.each(servers)('$name is killed (SIGKILL)', ({ name, start }) => {
 const processesOf = (server: Server) =>
   processes().filter(({ command }) => command.includes(server.directory))
 
-describe('a server that died before the process could look', () => {
+describe('a server that died before the process could check', () => {
   /** Starts the app with a listening socket on descriptor 0 and a parent that exits at once. */
   async function orphan(path: string, env: NodeJS.ProcessEnv = {}) {
     const place = makePlace()
@@ -96,7 +96,7 @@ describe('a server that died before the process could look', () => {
     return { place, pid: place.begun()[0] as number }
   }
 
-  it('mod_fcgid: its process number, in the name of the socket, is nobody any more', async () => {
+  it('mod_fcgid: the process whose pid is in the name of the socket has ended', async () => {
     const dead = spawn('true')
     await new Promise((resolve) => dead.on('exit', resolve))
     const { place, pid } = await orphan(`${dead.pid}.3`)
@@ -110,7 +110,7 @@ describe('a server that died before the process could look', () => {
     expect(place.exitOf(pid)).toBe(0)
   })
 
-  it('spawn-fcgi and the like leave on purpose: the process serves', async () => {
+  it('spawn-fcgi and similar programs exit on purpose: the process serves', async () => {
     const { place, pid } = await orphan('app.sock')
     await new Promise((resolve) => setTimeout(resolve, 1500))
     expect(isAlive(pid)).toBe(true)

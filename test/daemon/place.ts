@@ -1,4 +1,4 @@
-/** A directory with the app whose life is tested, and the servers that start it. */
+/** A directory with the app under test, and the servers that start it. */
 
 import {
   chmodSync,
@@ -23,20 +23,20 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 const configs = fileURLToPath(new URL('../servers/config/', import.meta.url))
 
 export interface Place {
-  /** The directory of everything. */
+  /** The top directory. */
   readonly directory: string
-  /** The app's file; `version.mjs` lies beside it. */
+  /** The app's file; `version.mjs` is in the same directory. */
   readonly app: string
   /** A directory that any user may write to: sockets, logs, gates. */
   readonly run: string
   readonly env: NodeJS.ProcessEnv
-  /** Pids of the app's processes that began, in their order. */
+  /** Pids of the app's processes, in the order in which they began. */
   begun(): number[]
-  /** Pids of those that have come to serve. */
+  /** Pids of the processes that have begun to serve. */
   serving(): number[]
-  /** Exit code of a process; undefined while it runs, or when it was killed. */
+  /** Exit code of a process; undefined while it runs, or if it was killed. */
   exitOf(pid: number): number | undefined
-  /** Processes of this place that live. */
+  /** Running processes of this place. */
   alive(): number[]
 }
 
@@ -101,9 +101,9 @@ export interface ServerOptions {
   readonly nodeEnv?: string
   /** Further lines of the configuration. */
   readonly more?: string
-  /** A script that starts the app, instead of the app itself. */
+  /** A script that starts the app; replaces the app itself. */
   readonly wrapper?: string
-  /** lighttpd: processes. */
+  /** lighttpd: the number of processes. */
   readonly procs?: number
 }
 
@@ -174,11 +174,11 @@ export const startFcgid = (options: ServerOptions = {}, place = makePlace()): Pr
 export const startLighttpd = (options: ServerOptions = {}, place = makePlace()): Promise<Server> =>
   start(place, 'lighttpd', 'lighttpd-process.conf', options)
 
-/** Waits until a process is gone. */
+/** Waits until a process has ended. */
 export const gone = (pid: number, milliseconds?: number): Promise<boolean> =>
   until(() => !isAlive(pid), milliseconds)
 
-/** How a server ended; waits until it has. */
+/** How a server ended; waits for its end. */
 export async function exitOf(server: ServerProcess, milliseconds?: number) {
   await until(() => server.exit() !== undefined, milliseconds)
   return server.exit()
@@ -188,7 +188,7 @@ export interface App extends Place {
   readonly server: ServerProcess
   /** Its Unix socket. */
   readonly socket: string
-  /** Makes an empty file, such as the gate of a slow request. */
+  /** Creates an empty file, such as the one that releases a slow request. */
   write(file: string): void
 }
 
@@ -197,7 +197,7 @@ export interface AppOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** The app on a Unix socket of its own, started by the command. */
+/** The app on a separate Unix socket, started by the command. */
 export async function startApp(
   args: readonly string[] = [],
   { server = 'fastcgi', env = {} }: AppOptions = {},

@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 type Protocol = 'fastcgi' | 'scgi' | 'http'
-/** As many connections as there may be. */
+/** Opens as many connections as allowed. */
 const CAP = 20
 
 async function start(protocols: readonly Protocol[], maxConnections = CAP) {
@@ -44,7 +44,7 @@ async function start(protocols: readonly Protocol[], maxConnections = CAP) {
   return { path, log, letGo, slow: () => slow }
 }
 
-/** A connection that sends this, and nothing more. */
+/** A connection that sends this, and nothing else. */
 async function open(path: string, bytes = ''): Promise<Socket> {
   const socket = connect({ path }).on('error', () => {})
   sockets.push(socket)
@@ -56,7 +56,7 @@ async function open(path: string, bytes = ''): Promise<Socket> {
 const openMany = (path: string, bytes = '') =>
   Promise.all(Array.from({ length: CAP }, () => open(path, bytes)))
 
-/** The clock of the server, put forward. */
+/** The clock of the server, set forward. */
 function later(ms: number): void {
   const now = performance.now.bind(performance)
   vi.spyOn(performance, 'now').mockImplementation(() => now() + ms)
@@ -66,8 +66,8 @@ const ways: [string, readonly Protocol[], Protocol][] = [
   ['FastCGI', ['fastcgi'], 'fastcgi'],
   ['SCGI', ['scgi'], 'scgi'],
   ['HTTP', ['http'], 'http'],
-  ['FastCGI, where others may be spoken', ['fastcgi', 'scgi', 'http'], 'fastcgi'],
-  ['HTTP, where others may be spoken', ['fastcgi', 'scgi', 'http'], 'http'],
+  ['FastCGI, on a socket that accepts other protocols too', ['fastcgi', 'scgi', 'http'], 'fastcgi'],
+  ['HTTP, on a socket that accepts other protocols too', ['fastcgi', 'scgi', 'http'], 'http'],
 ]
 
 const halves: Record<Protocol, string> = {
@@ -80,7 +80,7 @@ const served = /200 OK[\s\S]*served/
 const refused = /503 Service Unavailable/
 
 describe.each(ways)('%s', (_, protocols, protocol) => {
-  it('those that have never sent a byte give way', async () => {
+  it('connections that have never sent a byte are closed', async () => {
     const { path, log } = await start(protocols)
     await openMany(path)
     later(200)
@@ -90,7 +90,7 @@ describe.each(ways)('%s', (_, protocols, protocol) => {
     )
   })
 
-  it('those whose request does not come to its end give way after 5 s', async () => {
+  it('connections whose request does not arrive completely are closed after 5 s', async () => {
     const { path } = await start(protocols)
     await openMany(path, halves[protocol])
     expect(await until(async () => refused.test(await ask(path, protocol, '/')))).toBe(true)
@@ -98,7 +98,7 @@ describe.each(ways)('%s', (_, protocols, protocol) => {
     for (let times = 0; times < 5; times++) expect(await ask(path, protocol, '/')).toMatch(served)
   })
 
-  it('those at work never give way', async () => {
+  it('connections with a running request are never closed', async () => {
     const { path, letGo, slow } = await start(protocols, 3)
     const running = [1, 2, 3].map(() => ask(path, protocol, '/slow'))
     expect(await until(() => slow() === 3)).toBe(true)
@@ -115,7 +115,7 @@ describe('kept connections that have served', () => {
     ['fastcgi', get(1)],
     ['http', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
   ]
-  it.each(cases)('%s: give way after 5 s without a request, and not before', async (protocol, request) => {
+  it.each(cases)('%s: are closed after 5 s without a request, and not before', async (protocol, request) => {
     const { path, log } = await start([protocol])
     const kept = await openMany(path, request)
     await Promise.all(kept.map((socket) => new Promise((resolve) => socket.once('data', resolve))))
@@ -130,7 +130,7 @@ describe('kept connections that have served', () => {
     expect(kept.filter((socket) => socket.destroyed || socket.readableEnded).length).toBeLessThan(4)
   })
 
-  it('stay as long as there are others that have never sent a byte', async () => {
+  it('stay open as long as there are others that have never sent a byte', async () => {
     const { path } = await start(['fastcgi'], 2)
     const kept = new Peer(path)
     sockets.push(kept.socket)
@@ -144,7 +144,7 @@ describe('kept connections that have served', () => {
     expect((await kept.ended(2)).body).toBe('served')
   })
 
-  it('below the limit nothing gives way', async () => {
+  it('below the limit no connection is closed', async () => {
     const { path, log } = await start(['fastcgi'])
     const silent = await open(path)
     later(60_000)

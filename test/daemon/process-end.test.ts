@@ -1,4 +1,4 @@
-/** A process that ends in the middle of its replies: none of them looks whole, and the log says who ended it. */
+/** A process that ends during its replies: none of them looks complete, and the log names the cause. */
 
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { get, Peer, record } from '../fastcgi/peer.js'
 import { signalProcess, until } from '../support/processes.js'
 import { allForms, type Form, forms, requestBytes, type Started, startForm } from './forms.js'
 
-/** `/wait` never answers, `/part` never goes on; `/exit`, `/throw` and `/reject` end the process. */
+/** `/wait` never answers, `/part` never continues; `/exit`, `/throw` and `/reject` end the process. */
 const app = `async (request) => {
   const { pathname } = new URL(request.url)
   if (pathname === '/pid') return new Response('pid ' + process.pid)
@@ -28,31 +28,34 @@ const ends = [
 const begun = (server: Started, target: string) => until(() => server.output().includes(`begun ${target}`))
 
 describe.each(allForms.map((form) => [form.name, form] as const))('%s', (_, form: Form) => {
-  it.each(ends)('%s: a 500 for every request without a head, and a line for each', async (target, why) => {
-    const server = await startForm(form, app)
-    const other = server.ask('/wait')
-    expect(await begun(server, '/wait')).toBe(true)
-    const replies = await Promise.all([server.ask(target), other])
-    for (const reply of replies) {
-      expect(reply).toMatch(/^(Status:|HTTP\/1.1) 500 Internal Server Error\r\n/)
-      expect(reply).toMatch(/\r\n\r\n500 Internal Server Error\n$/)
-    }
-    for (const path of [target, '/wait']) {
-      const lines = () =>
-        server
-          .output()
-          .split('\n')
-          .filter((line) => line.includes(`GET ${path}: `))
-      expect(await until(() => lines().length > 0), server.output()).toBe(true)
-      expect(lines()).toEqual([expect.stringMatching(/^cgiup: GET \/\w+: the process ended(?!.*GET)/)])
-    }
-    expect(server.output()).toContain(why)
-    // Each line has the prefix once, and no empty line behind it.
-    expect(server.output()).not.toMatch(/cgiup: [A-Z]+ \S+: cgiup:|the process ended.*\n\n(?!file:)/)
-  })
+  it.each(ends)(
+    '%s: a 500 for every request without a response head, and a log line for each',
+    async (target, why) => {
+      const server = await startForm(form, app)
+      const other = server.ask('/wait')
+      expect(await begun(server, '/wait')).toBe(true)
+      const replies = await Promise.all([server.ask(target), other])
+      for (const reply of replies) {
+        expect(reply).toMatch(/^(Status:|HTTP\/1.1) 500 Internal Server Error\r\n/)
+        expect(reply).toMatch(/\r\n\r\n500 Internal Server Error\n$/)
+      }
+      for (const path of [target, '/wait']) {
+        const lines = () =>
+          server
+            .output()
+            .split('\n')
+            .filter((line) => line.includes(`GET ${path}: `))
+        expect(await until(() => lines().length > 0), server.output()).toBe(true)
+        expect(lines()).toEqual([expect.stringMatching(/^cgiup: GET \/\w+: the process ended(?!.*GET)/)])
+      }
+      expect(server.output()).toContain(why)
+      // Each line has the prefix once, and no empty line follows.
+      expect(server.output()).not.toMatch(/cgiup: [A-Z]+ \S+: cgiup:|the process ended.*\n\n(?!file:)/)
+    },
+  )
 })
 
-/** Each ends its response, and then the process. */
+/** Each route ends its response, then the process. */
 const ending = `(req, res) => {
   if (req.url === '/at-once') { res.end('all of it'); process.exit(0) }
   if (req.url === '/later') setTimeout(() => { res.end('all of it'); process.exit(0) }, 20)
@@ -70,7 +73,7 @@ const ending = `(req, res) => {
 
 describe.each(allForms.map((form) => [form.name, form] as const))('%s, a Node app', (_, form: Form) => {
   it.each(['/at-once', '/later', '/finished', '/twice'])(
-    '%s: a response that it has ended is sent',
+    '%s: a response that was ended is sent',
     async (target) => {
       const server = await startForm(form, ending)
       const reply = await server.ask(target)
@@ -79,17 +82,17 @@ describe.each(allForms.map((form) => [form.name, form] as const))('%s, a Node ap
     },
   )
 
-  it('one that it has not ended is a 500, and a large one is whole', async () => {
+  it('a response that was not ended becomes a 500, and a large one is complete', async () => {
     const part = await (await startForm(form, ending)).ask('/part')
     expect(part).toMatch(/^(Status:|HTTP\/1.1) 500 Internal Server Error\r\n/)
     const large = await (await startForm(form, ending)).ask('/large')
-    // Over HTTP what a socket does not take at once is lost, which Content-Length shows.
+    // Over HTTP, bytes that a socket does not accept at once are lost, which Content-Length reveals.
     if (form.protocol === 'http') expect(large).toMatch(/^content-length: 1000000\r$/im)
     else expect(large.split('\r\n\r\n')[1]?.length).toBe(1_000_000)
   })
 })
 
-describe('a reply whose head is out', () => {
+describe('a reply whose head was sent', () => {
   it('FastCGI: there is no END_REQUEST, and a record that shows the break', async () => {
     const server = await startForm(forms.fastcgi, app)
     const peer = new Peer(server.place)
@@ -102,7 +105,7 @@ describe('a reply whose head is out', () => {
     expect(server.output()).toContain('GET /part: the reply was cut off: the process ended')
   })
 
-  it('FastCGI, several on one connection: each has its own end', async () => {
+  it('FastCGI, several on one connection: each is ended separately', async () => {
     const server = await startForm(forms.fastcgi, app)
     const peer = new Peer(server.place)
     peer.send(get(1, ['REQUEST_URI', '/part']) + get(2, ['REQUEST_URI', '/wait']))
@@ -115,7 +118,7 @@ describe('a reply whose head is out', () => {
     expect(peer.answer(2).stderr).toMatch(/^cgiup: GET \/wait: the process ended.*\n$/)
   })
 
-  it('FastCGI: a stream of a Node app that it has ended is whole', async () => {
+  it('FastCGI: a stream that a Node app has ended is complete', async () => {
     const server = await startForm(
       forms.fastcgi,
       `(req, res) => {
@@ -129,7 +132,7 @@ describe('a reply whose head is out', () => {
     expect(peer.answer(1)).toMatchObject({ protocolStatus: 0, body: 'one two three' })
   })
 
-  it('FastCGI, more than the socket takes: all that was written, then the break', async () => {
+  it('FastCGI, more than the socket accepts: everything written so far, then the connection breaks', async () => {
     const size = 3_000_000
     const server = await startForm(
       forms.fastcgi,
@@ -147,7 +150,7 @@ describe('a reply whose head is out', () => {
     expect(peer.answer(1).types.at(-1)).toBe(2)
   })
 
-  it('FastCGI, many peers that read nothing: the process ends soon, and others get their replies', async () => {
+  it('FastCGI, many peers that read nothing: the process ends soon, and other peers get their replies', async () => {
     const stalled = 30
     const server = await startForm(
       forms.fastcgi,
@@ -180,8 +183,8 @@ describe('a reply whose head is out', () => {
   })
 })
 
-describe('a process that others end', () => {
-  it('the signal once more: 503, and what was begun is seen as broken', async () => {
+describe('a process ended by signals', () => {
+  it('a second signal: 503, and replies that had begun are visibly broken', async () => {
     const server = await startForm(forms.fastcgi, app)
     const peer = new Peer(server.place)
     peer.send(get(1, ['REQUEST_URI', '/part']) + get(2, ['REQUEST_URI', '/wait']))
@@ -220,7 +223,7 @@ describe('a process that others end', () => {
   })
 })
 
-it('a request whose parameters are not all there gets nothing', async () => {
+it('a request with incomplete parameters gets no reply', async () => {
   const server = await startForm(forms.fastcgi, app)
   const peer = new Peer(server.place)
   peer.send(record(1, 1, '\0\x01\0\0\0\0\0\0'))

@@ -1,4 +1,4 @@
-/** A process that is recycled: none of the requests that come meanwhile is lost. */
+/** A process that is recycled: no request that arrives meanwhile is lost. */
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -27,7 +27,7 @@ describe('maxRequests: 50, 16 requests at a time, none lost', () => {
       const before = server.begun().length
       const report = await lossRun({ port: server.port, mount: '', method, requests: 600 })
       expect(report, server.log().slice(-2000)).toMatchObject({ sent: 600, lost: 0, differences: [] })
-      // Those that wait for their successor take more than 50 each.
+      // Processes that wait for their successor serve more than 50 each.
       expect(await until(() => server.begun().length > before)).toBe(true)
     }
     expect(server.log()).toContain('is recycled: it has served 50 requests (maxRequests)')
@@ -42,7 +42,7 @@ describe('maxRequests: 50, 16 requests at a time, none lost', () => {
   })
 })
 
-describe('a process on a socket of its own', () => {
+describe('a process on its own socket', () => {
   const ask = async (socket: string, target: string): Promise<string> => {
     const peer = new Peer(socket)
     peer.send(get(1, ['REQUEST_URI', target, 'QUERY_STRING', target.split('?')[1] ?? ''], false))
@@ -70,7 +70,7 @@ describe('a process on a socket of its own', () => {
     await app.server.stop()
   })
 
-  it('a request that runs is finished by the process that began it', async () => {
+  it('a running request is finished by the process that began it', async () => {
     const app = await startApp(['--max-requests', '2'])
     const gate = `${app.run}/gate`
     const peer = new Peer(app.socket)

@@ -1,4 +1,4 @@
-/** The sequences of signals that Apache mod_fcgid and lighttpd end their processes with. */
+/** The sequences of signals with which Apache mod_fcgid and lighttpd end their processes. */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ async function slow(server: Server) {
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** The server ends; all processes have ended by themselves, with 0. */
+/** The server ends; all processes have exited by themselves, with code 0. */
 async function endsClean(server: Server, milliseconds = 15_000): Promise<void> {
   await exitOf(server.server, milliseconds)
   expect(await until(() => server.alive().length === 0)).toBe(true)
@@ -39,7 +39,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     await endsClean(server)
   })
 
-  it('stop (SIGTERM), busy: the request goes on, the repeated SIGTERM is not an order to hurry', async () => {
+  it('stop (SIGTERM), busy: the request continues, the repeated SIGTERM does not abort it', async () => {
     const server = await startFcgid()
     const { pid, open } = await slow(server)
     signalProcess(server.server.pid, 'SIGTERM')
@@ -51,7 +51,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     await endsClean(server)
   })
 
-  it('stop (SIGTERM), a request that never ends: broken off in time, so that nothing has to be killed', async () => {
+  it('stop (SIGTERM), a request that never ends: aborted in time, so that no process is killed', async () => {
     const server = await startFcgid()
     const { pid } = await slow(server)
     signalProcess(server.server.pid, 'SIGTERM')
@@ -60,7 +60,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     await endsClean(server)
   })
 
-  it('graceful restart (SIGUSR1): a request of five seconds gets its reply, others a fresh process', async () => {
+  it('graceful restart (SIGUSR1): a request of five seconds gets its reply, others reach a fresh process', async () => {
     const server = await startFcgid()
     const { reply, pid, open } = await slow(server)
     signalProcess(server.server.pid, 'SIGUSR1')
@@ -100,7 +100,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
     await endsClean(server)
   })
 
-  it('FcgidMaxRequestsPerProcess and the like: a process that is told to end while it is busy', async () => {
+  it('FcgidMaxRequestsPerProcess and similar: a process that is asked to end while it is busy', async () => {
     const server = await startFcgid({ more: 'FcgidMaxRequestsPerProcess 1\nFcgidZombieScanInterval 1' })
     const pids = new Set<string>()
     for (let i = 0; i < 3; i++) {
@@ -115,7 +115,7 @@ describe.skipIf(!needs('apache2')).concurrent('Apache mod_fcgid', () => {
 })
 
 describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
-  it('SIGTERM, idle: every process ends on its one SIGTERM', async () => {
+  it('SIGTERM, idle: every process ends on the only SIGTERM', async () => {
     const server = await startLighttpd({ procs: 3 })
     await request({ port: server.port }, { target: '/pid' })
     expect(await until(() => server.serving().length === 3)).toBe(true)
@@ -123,7 +123,7 @@ describe.skipIf(!needs('lighttpd')).concurrent('lighttpd', () => {
     await endsClean(server)
   })
 
-  it('SIGTERM, busy: the process is done with the request, then ends; lighttpd never kills it', async () => {
+  it('SIGTERM, busy: the process finishes the request, then ends; lighttpd never kills it', async () => {
     const server = await startLighttpd()
     const { pid, open } = await slow(server)
     signalProcess(server.server.pid, 'SIGTERM')

@@ -1,4 +1,7 @@
-/** SIGUSR2 reloads where there are workers, and ends gracefully where there are none; SIGUSR1 is what it was. */
+/**
+ * SIGUSR2 reloads if there are workers, and ends the process gracefully if there are none; SIGUSR1 is
+ * unchanged.
+ */
 
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -12,7 +15,7 @@ import { type Form, forms, startForm, startHost } from './forms.js'
 const directory = tempDir('usr2')
 const hint = 'SIGUSR2 ends this process gracefully; started with --workers, it would reload the code instead'
 
-/** `/slow?FILE` answers when the file is there. */
+/** `/slow?FILE` answers once the file exists. */
 const app = `async (request) => {
   const { existsSync, writeFileSync } = await import('node:fs')
   const { pathname, search } = new URL(request.url)
@@ -27,7 +30,7 @@ const app = `async (request) => {
 const single: readonly Form[] = [forms.development, forms.http, forms.fastcgi, forms.scgi]
 
 describe.each(single.map((form) => [form.name, form] as const))('SIGUSR2 to %s', (_, form: Form) => {
-  it('ends it gracefully, says what workers would do, and removes its socket', async () => {
+  it('ends it gracefully, logs what it does with workers, and removes its socket', async () => {
     const server = await startForm(form, app)
     const gate = join(directory, basename(server.place))
     const slow = server.ask(`/slow?${gate}`)
@@ -41,7 +44,7 @@ describe.each(single.map((form) => [form.name, form] as const))('SIGUSR2 to %s',
     expect(server.output()).toContain(hint)
   })
 
-  it('is left to a listener that the program has for it', async () => {
+  it('is handled by a listener of the program if there is one', async () => {
     const before = `process.on('SIGUSR2', () => console.error('mine'))`
     const server = await startForm(form, app, { before })
     signalProcess(server.pid, 'SIGUSR2')
@@ -50,7 +53,7 @@ describe.each(single.map((form) => [form.name, form] as const))('SIGUSR2 to %s',
     expect(server.output()).not.toContain(hint)
   })
 
-  it('with an option of Node: the report is written, and it serves on', async () => {
+  it('with an option of Node: the report is written, and the process continues to serve', async () => {
     const reports = tempDir('reports')
     const options = `--report-on-signal --report-directory=${reports}`
     const server = await startForm({ ...form, env: { ...form.env, NODE_OPTIONS: options } }, app)
@@ -89,7 +92,7 @@ describe('SIGUSR2 to a primary', () => {
   })
 })
 
-it('SIGUSR2 to cgiup host ends it; workers are no matter of its', async () => {
+it('SIGUSR2 to cgiup host ends it; it never has workers', async () => {
   const server = await startHost('printf "Content-Type: text/plain\\n\\nhello"')
   signalProcess(server.pid, 'SIGUSR2')
   expect(await until(() => server.exit() !== undefined)).toBe(true)
@@ -119,7 +122,7 @@ describe('SIGUSR1', () => {
   })
 })
 
-describe.skipIf(!needs('spawn-fcgi'))('while a process that was started for a socket loads its app', () => {
+describe.skipIf(!needs('spawn-fcgi'))('while a process that inherited its socket loads the app', () => {
   async function loading(options: object) {
     const place = newPath('socket')
     const file = writeApp(options)
@@ -130,7 +133,7 @@ describe.skipIf(!needs('spawn-fcgi'))('while a process that was started for a so
   }
   const isHeld = (file: string, name: string) => name.startsWith(`${basename(file)}.hold.`)
 
-  it('SIGUSR2 lets it serve what waits, and end', async () => {
+  it('SIGUSR2 lets it serve waiting requests, then end', async () => {
     const { place, server, letGo } = await loading({})
     const waiting = ask(place)
     signalProcess(server.pid, 'SIGUSR2')
@@ -140,7 +143,7 @@ describe.skipIf(!needs('spawn-fcgi'))('while a process that was started for a so
     expect(server.exit()).toEqual({ code: 0, signal: null })
   })
 
-  it('SIGUSR2 to a primary changes nothing: no code is older', async () => {
+  it('SIGUSR2 to a primary has no effect: its code is already current', async () => {
     const { place, server, letGo } = await loading({ workers: 1 })
     signalProcess(server.pid, 'SIGUSR2')
     letGo()

@@ -1,4 +1,7 @@
-/** Workers that crash: by requests the next one serves at once; the ones that never serve are given pauses. */
+/**
+ * Workers that crash: one that has served is replaced at once; one that never serves is restarted after
+ * pauses.
+ */
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -10,7 +13,7 @@ import { ask, children, crew, loadedBy, newPath, start, startCrew, writeApp } fr
 
 const crash = (place: string | number) => ask(place, '/crash').catch(() => {})
 
-/** The worker that is kept ready has loaded the app; its pid. */
+/** The pid of the spare worker, once it has loaded the app. */
 async function spareOf(primary: ServerProcess, file: string, serving: readonly number[]): Promise<number> {
   const spare = () =>
     loadedBy(file).find((pid) => children(primary.pid).includes(pid) && !serving.includes(pid)) ?? 0
@@ -30,7 +33,7 @@ describe('by requests', () => {
     expect(primary.output()).not.toContain('the next one starts in')
   })
 
-  it('one that is kept ready takes over, and another one is made ready', async () => {
+  it('the spare worker takes over, and another spare is started', async () => {
     const { place, file, primary } = await crew(1)
     await crash(place)
     const { pid } = await ask(place)
@@ -41,7 +44,7 @@ describe('by requests', () => {
     expect(primary.output().match(/one spare worker is kept ready/g)).toHaveLength(1)
   })
 
-  it('with the code of the last reload, and never of an older one', async () => {
+  it('with the code of the last reload, never with older code', async () => {
     const { place, file, primary } = await crew(1)
     await crash(place)
     const { pid } = await ask(place)
@@ -57,7 +60,7 @@ describe('by requests', () => {
     }
   })
 
-  it('all ends with the primary, the one that is kept ready too', async () => {
+  it('all workers end with the primary, the spare one too', async () => {
     const { place, file, primary } = await crew(1)
     await crash(place)
     const { pid } = await ask(place)
@@ -70,7 +73,7 @@ describe('by requests', () => {
 })
 
 describe('the code on disk is broken meanwhile', () => {
-  it('the next one is tried again within seconds, and serves when the code is mended', async () => {
+  it('the next worker is retried within seconds, and serves once the code is fixed', async () => {
     const { place, file, primary } = await crew(2)
     writeFileSync(`${file}.broken`, '')
     for (let crashes = 1; crashes <= 2; crashes++) {
@@ -83,7 +86,7 @@ describe('the code on disk is broken meanwhile', () => {
     expect((await ask(place)).version).toBe('one')
   })
 
-  it('the pauses of the first worker end at 5 s while nobody serves, and at 30 s else', async () => {
+  it('the pauses of the first worker are at most 5 s while no worker serves, otherwise 30 s', async () => {
     const log: string[] = []
     const pauses = (number: number, serves: boolean) => {
       log.length = 0
@@ -106,7 +109,7 @@ describe('the code on disk is broken meanwhile', () => {
     expect(pauses(1, false)).toEqual(['now', '1', '2', '4', '5', '5', '5', '5', '5'])
   })
 
-  it('a worker that crashes during a reload which fails is replaced all the same', async () => {
+  it('a worker that crashes during a failing reload is replaced nevertheless', async () => {
     const { place, file, primary } = await crew(1)
     writeFileSync(`${file}.hold`, '')
     writeFileSync(`${file}.broken`, '')
@@ -121,7 +124,7 @@ describe('the code on disk is broken meanwhile', () => {
   })
 })
 
-it('one that ends without a request, soon after it has come to serve, is given pauses', async () => {
+it('a worker that ends without a request, soon after it began to serve, is restarted after pauses', async () => {
   const place = newPath('socket')
   const file = writeApp({ server: 'fastcgi', listen: place, workers: 1 })
   writeFileSync(`${file}.timer`, '')
@@ -132,7 +135,7 @@ it('one that ends without a request, soon after it has come to serve, is given p
   expect(primary.output()).toContain('ended while it served: exit code 9')
 })
 
-it('a signal for the whole group does not end a worker that loads its app', async () => {
+it('a signal to the process group does not end a worker that is loading its app', async () => {
   const place = newPath('socket')
   const file = writeApp({ server: 'fastcgi', listen: place, workers: 1 })
   const { primary, pids } = await startCrew(file, place, 1)

@@ -1,4 +1,4 @@
-/** Workers on a socket that somebody else has made: spawn-fcgi, systemd, lighttpd, Apache mod_fcgid. */
+/** Workers on a socket that another program created: spawn-fcgi, systemd, lighttpd, Apache mod_fcgid. */
 
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -14,7 +14,7 @@ import { startFcgid, startLighttpd } from './place.js'
 const none = { lost: 0, differences: [] }
 const twoWorkers = { options: { workers: 2 } }
 
-/** SIGHUP; settles when all workers are new. */
+/** Sends SIGHUP; settles when all workers are new. */
 async function reload(pid: number, output: () => string): Promise<void> {
   signalProcess(pid, 'SIGHUP')
   expect(await until(() => output().includes('reloaded: all workers are new'), 15_000), output()).toBe(true)
@@ -60,7 +60,7 @@ describe.skipIf(!needs('systemd-socket-activate'))('systemd', () => {
 })
 
 describe.skipIf(!needs('lighttpd'))('lighttpd, bin-path', () => {
-  it('a reload loses nothing; all ends with lighttpd', async () => {
+  it('a reload loses no request; all processes end with lighttpd', async () => {
     const server = await startLighttpd(twoWorkers)
     expect(await until(() => server.serving().length === 3)).toBe(true)
     const [primary] = children(server.server.pid) as [number]
@@ -77,7 +77,7 @@ describe.skipIf(!needs('lighttpd'))('lighttpd, bin-path', () => {
     expect(await until(() => server.alive().length === 0)).toBe(true)
   })
 
-  it('lighttpd is killed: nothing is left', async () => {
+  it('lighttpd is killed: no process is left', async () => {
     const server = await startLighttpd(twoWorkers)
     expect(await until(() => server.serving().length === 3)).toBe(true)
     signalProcess(server.server.pid, 'SIGKILL')

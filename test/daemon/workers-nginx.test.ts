@@ -1,4 +1,4 @@
-/** nginx, which keeps connections to the workers: they go on while the workers change. */
+/** nginx, which keeps connections to the workers: they survive a reload of the workers. */
 
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
@@ -42,7 +42,7 @@ http {
 `
 
 describe.skipIf(!needs('nginx'))('nginx with kept connections', () => {
-  it('SIGHUP to the primary: no GET and no POST is lost, though nginx sends none again', async () => {
+  it('SIGHUP to the primary: no GET and no POST is lost, although nginx retries none', async () => {
     const app = await startApp(['--workers', '2', '--socket-mode', '0666'])
     const port = await freePort()
     const file = `${app.run}/nginx.conf`

@@ -1,4 +1,4 @@
-/** Fresh workers: on SIGHUP, on SIGTERM to one, after so many requests; no request is lost by it. */
+/** Fresh workers: on SIGHUP, on SIGTERM to one of them, after a number of requests; no request is lost. */
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
@@ -25,7 +25,7 @@ async function reloadTwice(primary: ServerProcess): Promise<void> {
 const none = { lost: 0, differences: [] }
 
 describe('SIGHUP', () => {
-  it('new code is loaded; a running request ends in its old worker', async () => {
+  it('new code is loaded; a running request finishes in its old worker', async () => {
     const { place, file, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
     writeFileSync(`${file}.version`, 'two')
@@ -40,7 +40,7 @@ describe('SIGHUP', () => {
     expect(children(primary.pid)).toHaveLength(2)
   })
 
-  it('sent to all processes of that name (pkill -HUP -f app.js), a worker that is starting among them', async () => {
+  it('sent to all processes of that name (pkill -HUP -f app.js), including a worker that is starting', async () => {
     const { primary, pids } = await crew(1)
     signalProcess(primary.pid, 'SIGHUP')
     const fresh = () => children(primary.pid).find((pid) => !pids.includes(pid)) ?? 0
@@ -68,7 +68,7 @@ describe('SIGHUP', () => {
     expect(await until(async () => (await ask(place)).version === 'two')).toBe(true)
   })
 
-  it('another address needs a new start: the old workers stay where they are', async () => {
+  it('another address requires a restart: the old workers keep their address', async () => {
     const { place, file, primary, pids } = await crew(1)
     writeFileSync(file, readFileSync(file, 'utf8').replace(place, `${place}-other`))
     signalProcess(primary.pid, 'SIGHUP')
@@ -93,7 +93,7 @@ describe('SIGHUP', () => {
     ['a Unix socket', async () => newPath('socket')],
     ['TCP', freePort],
   ] as const)(
-    'FastCGI on %s under load, kept connections: they go on in the new workers',
+    'FastCGI on %s under load, kept connections: they continue in the new workers',
     async (_, make) => {
       const place = await make()
       const where = typeof place === 'number' ? { port: place } : { listen: place }
@@ -104,7 +104,7 @@ describe('SIGHUP', () => {
     },
   )
 
-  it('an idle kept connection goes on in a new worker', async () => {
+  it('an idle kept connection continues in a new worker', async () => {
     const { place, primary, pids } = await crew(1)
     const peer = new Peer(place)
     const pid = async () => {
@@ -173,7 +173,7 @@ function askScgi(path: string, uri: string): Promise<string> {
   })
 }
 
-/** Sixteen clients of node:http. */
+/** Sixteen node:http clients. */
 async function httpLoad(port: number, keepAlive: boolean, over: Promise<unknown>) {
   const agent = new Agent({ keepAlive, maxSockets: 16 })
   const faults: string[] = []
@@ -212,7 +212,7 @@ async function httpLoad(port: number, keepAlive: boolean, over: Promise<unknown>
   return { faults, pids }
 }
 
-describe('a worker that is to leave', () => {
+describe('a worker that will end', () => {
   it('SIGTERM to one worker: a fresh one serves before it ends', async () => {
     const { place, primary, pids } = await crew(1)
     const old = pids[0] as number
@@ -230,7 +230,7 @@ describe('a worker that is to leave', () => {
     const { place, pids } = await crew(2, { recycle: { maxRequests: 100 } })
     const report = await load({ place, until: allGone(pids, 10_000) })
     expect(report).toMatchObject({ ...none, connections: 16 })
-    // A fresh one served; the second may have come too late for that.
+    // The first replacement has served; the second may have come too late.
     expect(report.pids.size).toBeGreaterThan(2)
   })
 })

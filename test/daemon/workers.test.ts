@@ -1,4 +1,4 @@
-/** Worker processes: who serves, what they share, how they are started again, how all of it ends. */
+/** Worker processes: which of them serve, what they share, how they are restarted, how they all end. */
 
 import { execFile } from 'node:child_process'
 import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -32,7 +32,7 @@ describe('sharing the socket', () => {
     expect(await ask(place)).toMatchObject({ multiprocess: 'true' })
   })
 
-  it('one worker is not many', async () => {
+  it('a single worker: multiprocess is false', async () => {
     const { place } = await crew(1)
     expect(await ask(place)).toMatchObject({ multiprocess: 'false' })
   })
@@ -63,7 +63,7 @@ describe('sharing the socket', () => {
     expect(new Set(loadedBy(file))).toEqual(new Set(children(primary.pid)))
   })
 
-  it('a second call of run() with workers is refused', async () => {
+  it('a second run() with workers is refused', async () => {
     const place = newPath('socket')
     const file = writeApp({ server: 'fastcgi', listen: place, workers: 1 })
     appendFileSync(file, 'await run({ fetch: () => new Response() }, { workers: 1, port: 0 })\n')
@@ -72,14 +72,14 @@ describe('sharing the socket', () => {
     expect(stderr).toContain('run() with workers can be called only once per process')
   })
 
-  it('another program has the port: said once, exit code 1', async () => {
+  it('another program has the port: reported once, exit code 1', async () => {
     const { place } = await crew(1)
     const second = writeApp({ server: 'fastcgi', listen: place, workers: 2 })
     const { code, stderr } = await failing(second)
     expect(code).toBe(1)
     expect(stderr.match(/is in use: another program listens there/g)).toHaveLength(1)
     expect(stderr).toContain('The first worker process exited before it served: exit code 1.')
-    // The one that lives is not disturbed.
+    // The other server is not disturbed.
     expect((await ask(place)).version).toBe('one')
   })
 })
@@ -92,7 +92,7 @@ const failing = (file: string): Promise<{ code: number; stderr: string }> =>
   })
 
 describe('a worker that crashes', () => {
-  it('is started again at once; the others go on', async () => {
+  it('is restarted at once; the others continue', async () => {
     const { place, primary, pids } = await crew(2)
     const victim = pids[0] as number
     signalProcess(victim, 'SIGKILL')
@@ -105,7 +105,7 @@ describe('a worker that crashes', () => {
     )
   })
 
-  it('again and again waits longer; connections of that time are served when it is back', async () => {
+  it('again and again: the pauses grow; connections that arrive meanwhile are served after the restart', async () => {
     const { place, file, primary, pids } = await crew(1)
     writeFileSync(`${file}.broken`, '')
     signalProcess(pids[0] as number, 'SIGKILL')
@@ -126,7 +126,7 @@ describe('a worker that crashes', () => {
     const place = newPath('socket')
     const file = writeApp({ server: 'fastcgi', listen: place, workers: 2 })
     writeFileSync(`${file}.broken`, '')
-    // The file is run in the primary as well: it breaks in the workers only.
+    // The primary runs the file as well: it throws in the workers only.
     const { code, stderr } = await failing(file)
     expect(code).toBe(1)
     expect(stderr).toContain('the app is broken')
@@ -135,7 +135,7 @@ describe('a worker that crashes', () => {
 })
 
 describe('the end', () => {
-  it.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests end first', async (signal) => {
+  it.each(['SIGTERM', 'SIGINT', 'SIGUSR1'] as const)('%s: running requests finish first', async (signal) => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)
     signalProcess(primary.pid, signal)
@@ -148,7 +148,7 @@ describe('the end', () => {
     expect(await allGone(pids)).toBe(true)
   })
 
-  // Ctrl-C at a terminal, systemd with KillMode=control-group.
+  // As with Ctrl-C at a terminal, or systemd with KillMode=control-group.
   it.each(['SIGINT', 'SIGTERM'] as const)('%s to the whole process group ends it as well', async (signal) => {
     const { place, primary, pids } = await crew(2)
     const slow = await slowRequest(place)

@@ -20,7 +20,7 @@ describe('docs/commands.md', () => {
   it.each<[string, Command]>([
     ['cgiup APP', run],
     ['cgiup call', call],
-  ])('%s lists the options that there are', (heading, command) => {
+  ])('%s lists the options that exist', (heading, command) => {
     const told = section(commands, heading).match(/^\| `[^|]*`/gm) ?? []
     const names = told.join().match(/--[a-z-]+/g) ?? []
     expect([...new Set(names)].sort()).toEqual(
@@ -33,7 +33,7 @@ describe('docs/commands.md', () => {
     }
   })
 
-  it('shows what --explain really prints', async () => {
+  it('shows the actual output of --explain', async () => {
     const [, output, report] =
       /\$ cgiup call \/ \.\/bad\.sh --explain\n([\s\S]*?)\n\n(--- [\s\S]*?)\n```/.exec(commands) ?? []
     const directory = tempDir('docs')
@@ -49,7 +49,7 @@ describe('docs/commands.md', () => {
 })
 
 describe('docs/run.md and docs/testing.md', () => {
-  /** Members of an interface with a doc comment or a type, as its source has them. */
+  /** Members of an interface with a doc comment or a type, read from its source. */
   const members = (file: string, name: string) => {
     const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8')
     const body = source.split(new RegExp(`export interface ${name}\\b[^{]*\\{`))[1]?.split('\n}')[0] ?? ''

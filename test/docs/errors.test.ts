@@ -7,11 +7,11 @@ import { errorTable } from '../../src/core/errors.js'
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
-test('docs/errors.md is what `npm run docs` makes of the table', () => {
+test('docs/errors.md is what `npm run docs` generates from the table', () => {
   expect(read('docs/errors.md')).toBe(errorsDocument(errorTable))
 })
 
-test('every code of the table is thrown somewhere, and says what to do', () => {
+test('every code of the table is thrown somewhere, and has a fix', () => {
   const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && path !== 'core/errors.ts')
     .map((path) => read(`src/${path}`))

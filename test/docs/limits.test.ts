@@ -1,4 +1,7 @@
-/** The table of limits (src/core/limits), its docstrings, the pages made of it, and the command line agree. */
+/**
+ * The table of limits (src/core/limits), its docstrings, the pages generated from it, and the command line
+ * agree.
+ */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 // @ts-expect-error a script without types
@@ -19,7 +22,7 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 
 const tables: [file: string, limits: Readonly<Record<string, Limit>>, docstring: 0 | -1][] = [
   ['requests', requestLimits, 0],
-  // Those that FastCGI has with another default are there once more.
+  // Limits for which FastCGI has another default appear a second time.
   ['requests', httpLimits, -1],
   ['scripts', { ...placeLimits, ...scriptLimits }, 0],
   ['cgi', cgiLimits, 0],
@@ -35,7 +38,7 @@ test.each(limitPages as string[])('docs/%s.md has the tables (npm run docs)', as
 
 const units: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
 
-/** `1 MiB`, `600000; 0: no limit`; undefined where it is not a number. */
+/** The number in `1 MiB` or `600000; 0: no limit`; undefined if there is none. */
 function numberOf(words: string): number | undefined {
   const [, digits, unit = ''] = /^(\d+)(?: (KiB|MiB|GiB))?(?=[:;]|$)/.exec(words) ?? []
   return digits === undefined ? undefined : Number(digits) * (units[unit] ?? 1)
@@ -54,7 +57,7 @@ test.each(tables)('each limit of %s has a docstring with its default', (file, li
   }
 })
 
-test('each spelling on the command line is an option of a command, and the other way round', () => {
+test('each spelling on the command line is an option of a command, and vice versa', () => {
   const spelled = tables.flatMap(([, limits]) => Object.values(limits).flatMap(({ cli }) => cli ?? []))
   const options = [...Object.keys(run.options), ...Object.keys(host.options)].map((name) => `--${name}`)
   for (const cli of spelled) expect(options).toContain(cli)
@@ -62,7 +65,7 @@ test('each spelling on the command line is an option of a command, and the other
   expect([...new Set(spelled)].sort()).toEqual(numbers.sort())
 })
 
-test('every limit of requests that is off is in the list of those, and no other', () => {
+test('the list of limits that are off by default is complete, and has no other', () => {
   const off = Object.entries(limitsFrom({}))
     .filter(([, value]) => value === Number.POSITIVE_INFINITY)
     .map(([name]) => name)
@@ -72,7 +75,7 @@ test('every limit of requests that is off is in the list of those, and no other'
   expect(off.sort()).toEqual(['maxBodyBytes', 'requestTimeoutMs'])
 })
 
-test('values as docs show them', () => {
+test('values in the format of the docs', () => {
   expect(valueText({ standard: 65_536, unit: 'bytes' })).toBe('64 KiB')
   expect(valueText({ standard: 100, unit: 'bytes' })).toBe('100')
   expect(valueText({ standard: 0, unit: 'milliseconds' })).toBe('none')

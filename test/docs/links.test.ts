@@ -9,7 +9,7 @@ const guides = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf
   .map((path) => join('docs', path))
 const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'CONTRIBUTING.md', ...guides]
 
-/** What GitHub makes of a heading. */
+/** The anchor that GitHub generates for a heading. */
 const anchor = (heading: string) =>
   heading
     .toLowerCase()
@@ -24,7 +24,7 @@ function links(path: string): string[] {
     .filter((link) => !/^https?:/.test(link))
 }
 
-test.each(documents)('the links of %s lead somewhere', (path) => {
+test.each(documents)('the links of %s have existing targets', (path) => {
   for (const link of links(path)) {
     const [file = '', fragment] = link.split('#')
     const target = file === '' ? join(root, path) : join(root, dirname(path), file)
@@ -37,7 +37,7 @@ test.each(documents)('the links of %s lead somewhere', (path) => {
   }
 })
 
-test('the index names every guide and every decision', () => {
+test('the index lists every guide and every decision', () => {
   const named = links('docs/README.md').map((link) => relative(root, join(root, 'docs', link)))
   for (const guide of guides) if (guide !== 'docs/README.md') expect(named).toContain(guide)
 })

@@ -1,7 +1,7 @@
 /**
- * The README, run from top to bottom as a reader would: files are written, commands are run, and
- * what they print is compared. A block names its part after the language: a file name, or `server`
- * for a command that goes on until the end of its section.
+ * Runs the README from top to bottom as a reader would: writes its files, runs its commands, and compares
+ * their output. After the language, a block names its purpose: a file name, or `server` for a command that
+ * runs until the end of its section.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ function blocksOf(text: string): Block[] {
   )
 }
 
-/** A project as `npm install cgiup hono` leaves it. */
+/** A project as it is after `npm install cgiup hono`. */
 function project(): string {
   const room = tempDir('readme')
   mkdirSync(join(room, 'node_modules/.bin'), { recursive: true })
@@ -53,7 +53,7 @@ async function terminal(command: string, cwd: string): Promise<string> {
   return stdout.replaceAll('\r\n', '\n')
 }
 
-/** Starts a server in a process group of its own and waits until it answers on the port. */
+/** Starts a server in a new process group and waits until it answers on the port. */
 async function serve(command: string, cwd: string, port: number): Promise<ChildProcess> {
   const child = spawn('sh', ['-e', '-c', command], { cwd, env, stdio: 'ignore', detached: true })
   const answers = () =>
@@ -72,7 +72,7 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended
 }
 
-/** The default ports may be taken here: the same commands with others. */
+/** The default ports may be in use here: the same commands with other ports. */
 function withPort(command: string, port: number, fastcgi: number): string {
   return command
     .replaceAll('127.0.0.1:9000', `127.0.0.1:${fastcgi}`)
@@ -81,7 +81,7 @@ function withPort(command: string, port: number, fastcgi: number): string {
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${port}`)
 }
 
-/** nginx with what a reader puts into its `http` block. */
+/** nginx with the lines that a reader adds to its `http` block. */
 async function serveNginx(block: string, port: number): Promise<ServerProcess> {
   const run = tempDir('nginx')
   const file = join(run, 'nginx.conf')

@@ -18,7 +18,7 @@ const ended = 'in SCGI the end of the connection is the end of the reply'
 const fcgid = {
   ...cookies,
   [noLength]: 'the variable itself: mod_fcgid sends CONTENT_LENGTH=0',
-  'a body that breaks is cut off, not ended': heldBack,
+  'a body that fails is cut off, not ended': heldBack,
   'a body shorter than its Content-Length is cut off': heldBack,
 }
 
@@ -29,7 +29,7 @@ const scgi = {
   'a body without a length is read to its end': refused,
   '1 MiB without a length': refused,
   'a body without a length that the app does not read': refused,
-  'a body that breaks is cut off, not ended': ended,
+  'a body that fails is cut off, not ended': ended,
   'a body shorter than its Content-Length is cut off': ended,
 }
 

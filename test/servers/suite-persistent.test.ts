@@ -14,7 +14,7 @@ const closed = 'nginx closes the connection without a byte of it'
 const nginx = {
   'no body: neither Content-Length nor Content-Type': 'the variables themselves: nginx sets them empty',
   'variables of CGI reach the app': 'nginx sets no PATH_INFO at the root',
-  'a body that breaks is cut off, not ended': closed,
+  'a body that fails is cut off, not ended': closed,
   'a body shorter than its Content-Length is cut off': closed,
 }
 
@@ -25,8 +25,8 @@ const fastcgi = {
 
 const scgi = {
   ...nginx,
-  'a body that breaks is cut off, not ended': overScgi,
-  'Host gives the origin': 'the scgi_params of Debian drop the port of Host',
+  'a body that fails is cut off, not ended': overScgi,
+  'Host determines the origin': 'the scgi_params of Debian drop the port of Host',
 }
 
 const lighttpd = {
@@ -40,14 +40,14 @@ const lighttpd = {
 
 const lighttpdFastcgi = {
   ...lighttpd,
-  'a body that breaks is cut off, not ended':
+  'a body that fails is cut off, not ended':
     'lighttpd takes it for whole when the break comes before it has sent the head; see its matrix for one that comes later',
 }
 
-const lighttpdScgi = { ...lighttpd, 'a body that breaks is cut off, not ended': overScgi }
+const lighttpdScgi = { ...lighttpd, 'a body that fails is cut off, not ended': overScgi }
 
 const h2o = {
-  'a body that breaks is cut off, not ended': 'h2o takes the end of the connection for the end of the reply',
+  'a body that fails is cut off, not ended': 'h2o takes the end of the connection for the end of the reply',
 }
 
 suite([

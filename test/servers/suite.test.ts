@@ -13,7 +13,7 @@ const wholeAnyway = 'without a length this server ends what the script has writt
 
 const apache = {
   'repeated cookies are joined with a semicolon': 'Apache joins them with a comma',
-  'a body that breaks is cut off, not ended': wholeAnyway,
+  'a body that fails is cut off, not ended': wholeAnyway,
   'a body shorter than its Content-Length is cut off':
     'Apache recounts when it finds the script ended at its first look',
 }
@@ -25,7 +25,7 @@ const lighttpd = {
   'a header without value': 'lighttpd drops it',
   'no body: neither Content-Length nor Content-Type': 'the variable itself: lighttpd sets CONTENT_LENGTH=0',
   "the app's own reason": 'lighttpd puts the standard reason in its place',
-  'a body that breaks is cut off, not ended': wholeAnyway,
+  'a body that fails is cut off, not ended': wholeAnyway,
 }
 
 const nginx = {
@@ -33,7 +33,7 @@ const nginx = {
     'with a rewrite and nothing behind the mount path, no variable tells it: option mount',
   'no body: neither Content-Length nor Content-Type': 'the variables themselves: nginx sets them empty',
   'no user without authentication': 'the variable itself: nginx sets REMOTE_USER empty',
-  'a body that breaks is cut off, not ended': wholeAnyway,
+  'a body that fails is cut off, not ended': wholeAnyway,
 }
 
 const unresolved = 'it resolves none: 400'
@@ -44,7 +44,7 @@ const caddy = {
   'no body: neither Content-Length nor Content-Type': 'the variables themselves: Caddy sets them',
   'no user without authentication': 'the variable itself: Caddy sets REMOTE_USER empty',
   "the app's own reason": 'Caddy puts the standard reason in its place',
-  'a body that breaks is cut off, not ended':
+  'a body that fails is cut off, not ended':
     'Caddy 2.6 logs the break, and ends the reply as if it were whole',
   'diagnostics of a request': 'Caddy 2.6 throws FCGI_STDERR away',
 }

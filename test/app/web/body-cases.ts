@@ -109,7 +109,7 @@ const forms: [string, string, string | null][] = [
   ['JSON', 'application/json', '{}'],
 ]
 
-/** Reading bodies, by what their headers say. */
+/** Reading bodies, according to their headers. */
 export const bodyCases: Case[] = [
   ...types.map(
     (type): Case => [

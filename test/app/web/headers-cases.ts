@@ -269,7 +269,7 @@ const ways: [string, (web: Web, headers: Headers) => unknown][] = [
 
 const record = { b: 'x', A: '1' }
 
-/** Everything that can be done with Headers. */
+/** All operations on Headers. */
 export const headersCases: Case[] = [
   ...inits.map(([name, init]): Case => [`new Headers of ${name}`, (web) => new web.Headers(init as Init)]),
   ...ways.map(([name, way]): Case => [`Headers: ${name}`, (web) => way(web, new web.Headers(record))]),

@@ -43,7 +43,7 @@ function run(node: string, file: string, env: Record<string, string>, limit?: nu
   })
 }
 
-/** What a program prints, parsed as JSON, with the light classes installed. */
+/** The values that a program prints, parsed as JSON, with the light classes installed. */
 function values(code: string): unknown {
   const file = script(`import { installLightWeb, lightWebIsInstalled } from '${install}'
     ${code.includes('installLightWeb') ? '' : 'installLightWeb()'}
@@ -56,7 +56,7 @@ function values(code: string): unknown {
 }
 
 describe('installLightWeb()', () => {
-  it('gives free names to the light classes, and loads nothing', () => {
+  it('binds free names to the light classes, and loads nothing', () => {
     const seen = values(`
       const request = new Request('http://a/', { method: 'POST', body: '{"a":1}', headers: new Headers({ b: '2' }) })
       const response = Response.json(await request.clone().json(), { headers: request.headers })
@@ -66,7 +66,7 @@ describe('installLightWeb()', () => {
     expect(seen).toEqual([true, '{"a":1}', true, false])
   })
 
-  it("leaves globalThis to the platform's", () => {
+  it('does not replace the classes of globalThis', () => {
     const seen = values(`
       const before = loaded()
       const same = globalThis.Response === Response
@@ -75,7 +75,7 @@ describe('installLightWeb()', () => {
     expect(seen).toEqual([false, false, true, true, true])
   })
 
-  it('does nothing a second time, where undici is loaded, or where the names are taken', () => {
+  it('does nothing a second time, if undici is loaded, or if the names are taken', () => {
     expect(values('installLightWeb(); installLightWeb(); console.log(lightWebIsInstalled())')).toBe(true)
     expect(values('void Response; installLightWeb(); console.log(lightWebIsInstalled())')).toBe(false)
     const taken = `import vm from 'node:vm'
@@ -83,7 +83,7 @@ describe('installLightWeb()', () => {
     expect(values(taken)).toBe(false)
   })
 
-  it('lets fetch() send light requests', () => {
+  it('lets fetch() send light Request objects', () => {
     const seen = values(`
       import { createServer } from 'node:http'
       const server = createServer((req, res) => req.pipe(res.setHeader('x', req.method + req.headers.a)))
@@ -102,7 +102,7 @@ describe('installLightWeb()', () => {
     expect(seen).toEqual([true, 'PUT1', 'text', true, 'POST2', 'b', 'fetch', 1, 'AbortError', 'TypeError'])
   })
 
-  it('leaves forms to the platform', () => {
+  it('uses the platform for forms', () => {
     const seen = values(`
       const body = new URLSearchParams('a=1&b=2')
       const form = await new Request('http://a/', { method: 'POST', body }).formData()
@@ -141,7 +141,7 @@ describe.each(nodes)('under ulimit -v 2097152, %s', (node) => {
     expect(status).toBe(0)
   })
 
-  it('an app that cannot use fetch() gets the reason', () => {
+  it('an app that cannot use fetch() gets an error with the reason', () => {
     const file = script(`import { run } from '${entry}'
       import { createServer } from 'node:http'
       run({ async fetch() {
@@ -165,7 +165,7 @@ describe.each(nodes)('under ulimit -v 2097152, %s', (node) => {
   })
 })
 
-it('the entry of the package takes the names only in a CGI process', () => {
+it('the entry of the package binds the names only in a CGI process', () => {
   const file = script(`await import('${entry}')
     process.stderr.write(String(Response === globalThis.Response))`)
   expect(run(process.execPath, file, cgi).stderr).toBe('false')

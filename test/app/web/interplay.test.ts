@@ -154,7 +154,7 @@ describe('what console.log shows', () => {
   })
 })
 
-describe('what only the light classes allow, for requests that came in', () => {
+describe('allowed by the light classes only, for incoming requests', () => {
   it('a copy of one with a body', async () => {
     const { Request: Light, receive } = await import('../../../src/app/web/request.js')
     const { createHeaders } = await import('../../../src/app/web/headers.js')

@@ -1,9 +1,9 @@
-/** Runs one operation on the platform's classes and on the light ones, and describes what came out. */
+/** Runs one operation on the platform's classes and on the light ones, and describes the result. */
 import { Headers as LightHeaders } from '../../../src/app/web/headers.js'
 import { Request as LightRequest } from '../../../src/app/web/request.js'
 import { Response as LightResponse } from '../../../src/app/web/response.js'
 
-/** The classes, as far as types must not prevent wrong arguments. */
+/** The classes, with types loose enough for wrong arguments. */
 export interface Web {
   readonly Headers: typeof Headers
   readonly Request: { readonly prototype: Request; new (input: unknown, init?: unknown): Request }
@@ -25,10 +25,10 @@ export const lightWeb = {
   Response: LightResponse,
 } as unknown as Web
 
-/** A name, and what is done. */
+/** A name, and the operation. */
 export type Case = readonly [name: string, run: (web: Web) => unknown]
 
-/** What an operation came to, in values that can be compared. */
+/** The result of an operation, in values that can be compared. */
 export async function outcome(run: (web: Web) => unknown, web: Web): Promise<unknown> {
   try {
     return { gives: await describe(await run(web)) }
@@ -105,7 +105,7 @@ async function request(value: Request) {
   }
 }
 
-/** A stream of these pieces. */
+/** A stream of these chunks. */
 export function streamOf(...pieces: unknown[]): ReadableStream {
   return new ReadableStream({
     start(controller) {
@@ -117,7 +117,7 @@ export function streamOf(...pieces: unknown[]): ReadableStream {
 
 export const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values)
 
-/** The last of these, after the others were done. */
+/** The last of these values, after all were evaluated. */
 export const last = (...values: unknown[]): unknown => values.at(-1)
 
 export const streamIn = (value: Request | Response): ReadableStream => value.body as unknown as ReadableStream

@@ -10,7 +10,7 @@ describe.each([
   ['Response', responseCases],
   ['body', bodyCases],
   ['Request', requestCases],
-] as const)('light %s does what the platform does', (_, cases) => {
+] as const)('light %s behaves like that of the platform', (_, cases) => {
   it.each(cases)('%s', async (_name, run) => {
     const wanted = await outcome(run, platformWeb)
     expect(await outcome(run, lightWeb)).toEqual(wanted)

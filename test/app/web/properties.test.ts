@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { runs } from '../../support/runs.js'
 import { lightWeb, outcome, platformWeb, type Web } from './observe.js'
 
-/** Node 20 drops two byte order marks, the standard one. */
+/** Two byte order marks: Node 20 drops both, the standard only one. */
 const twoMarks = (text: string): boolean => text.startsWith('\ufeff\ufeff')
 
 /** Both classes give the same result. */
@@ -44,7 +44,7 @@ function perform(web: Web, start: [string, string][], operations: readonly strin
 }
 
 describe('for any input', () => {
-  it('Headers hold the same after the same operations', async () => {
+  it('Headers have the same content after the same operations', async () => {
     const start = fc.array(fc.tuple(fc.constantFrom('a', 'B', 'Set-Cookie'), fc.constantFrom('1', '2')), {
       maxLength: 4,
     })

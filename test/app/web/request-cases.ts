@@ -293,7 +293,7 @@ const ways: [string, (web: Web, r: Request) => unknown][] = [
   ],
 ]
 
-/** Everything that can be done with Request. */
+/** All operations on Request. */
 export const requestCases: Case[] = [
   ...inputs.map(([name, input]): Case => [`Request of ${name}`, (web) => new web.Request(input as Input)]),
   ...methods.map(

@@ -55,7 +55,7 @@ const inits: [string, unknown][] = [
   ],
 ]
 
-/** Done with a Response of 'text'. */
+/** Operations on a Response of 'text'. */
 const ways: [string, (web: Web, r: FullResponse) => unknown][] = [
   ['json of no JSON', (_, r) => r.json()],
   ['arrayBuffer', (_, r) => r.arrayBuffer()],
@@ -307,7 +307,7 @@ const ways: [string, (web: Web, r: FullResponse) => unknown][] = [
   ['Response.error has headers that cannot be changed', (web) => web.Response.error().headers.delete('a')],
 ]
 
-/** Everything that can be done with Response. */
+/** All operations on Response. */
 export const responseCases: Case[] = [
   ...bodies.map(
     ([name, body]): Case => [

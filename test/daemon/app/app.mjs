@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The app of the tests of a process's life: tells its pid and version, can be slow, notes how it ends.
+// The app for tests of process life: reports its pid and version, can be slow, records how it ends.
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs'
 import { run } from 'cgiup'
