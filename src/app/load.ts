@@ -58,7 +58,7 @@ function explain(error: unknown, path: string): unknown {
     const what = `Node ${process.versions.node} cannot run TypeScript`
     return new UsageError(
       'APP_FILE',
-      `${path}: ${what}; Use Node 22.18 or later, or compile the file first.`,
+      `${path}: ${what}; use Node 22.18 or later, or compile the file first.`,
       {
         cause: error,
       },

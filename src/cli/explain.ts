@@ -33,7 +33,8 @@ export function explainRun(run: OutputSubject, environment: readonly string[]): 
 function targetLine(env: Environment): string {
   const { row, request, refused, status } = decide(env, { isCgi: true })
   if (row === 'as-sent' && refused === null) return ''
-  if (refused !== null) return `target: row ${row}, the app is not called: ${refused.status}\n`
+  if (refused !== null)
+    return `target: row ${row}, the reply is ${refused.status} and the app is not called\n`
   const { mount, rest, query } = request
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
   const error = status === 0 ? '' : `; a 200 reply is sent as ${status}`

@@ -54,11 +54,11 @@ pages show what a script printed.`,
       help: 'How long a script may write nothing, before its head and during its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
     },
     development: {
-      help: 'Show error pages and lists to everybody who can connect, not just\nto this machine.',
+      help: 'Show error pages and directory listings to everybody who can connect, not just\nto this machine.',
     },
     'max-scripts': {
       value: 'N',
-      help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) holds its place until it ends. Default 4 for each\nprocessor, at least 8; 0 for no limit.',
+      help: 'Scripts that run at the same time; further requests wait, for 30 s at\nmost, then get 503. An event stream (text/event-stream, any reply that\nstays open) counts until it ends. Default 4 for each\nprocessor, at least 8; 0 for no limit.',
     },
     allow,
     'allowed-host': allowedHost,

@@ -20,8 +20,8 @@ export function showsDevelopment(exchange: Exchange, option: boolean | undefined
   if (!saidWithheld) {
     saidWithheld = true
     exchange.stderr(
-      'cgiup: A client got no development page, because it is not a program of this user on this machine. ' +
-        'The option development (--development) shows these pages to everybody who can connect.\n',
+      'cgiup: A client did not get the development page, because it is not a program of this user on this machine. ' +
+        'The option development (--development) shows such pages to everybody who can connect.\n',
     )
   }
   return false

@@ -20,7 +20,7 @@ export const errorTable = {
   },
   REQUEST_ABORTED: {
     title: 'The client disconnected before the request was answered',
-    fix: 'Nothing to do: stop the work for this request.',
+    fix: 'No action is needed; an app may stop its work for this request.',
     status: 499,
   },
   REQUEST_SPOOL_FULL: {
@@ -60,7 +60,7 @@ export const errorTable = {
   },
   REQUEST_HEAD_INVALID: {
     title: 'The head of a request is ambiguous',
-    fix: 'Nothing to do: the client or a proxy sent it. A request needs one valid Host field, and the length of its body only once.',
+    fix: 'No action is needed: the client or a proxy sent it. A request needs one valid Host field, and the length of its body only once.',
     status: 400,
   },
   REQUEST_CODING_UNKNOWN: {
@@ -80,12 +80,12 @@ export const errorTable = {
   },
   REQUEST_URL_INVALID: {
     title: 'The URL of the request is not valid',
-    fix: 'Nothing to do: the client sent a broken Host header or request target.',
+    fix: 'No action is needed: the client sent a broken Host header or request target.',
     status: 400,
   },
   REQUEST_TARGET_REFUSED: {
     title: 'The request target is ambiguous: access rules may have been applied to a different path',
-    fix: 'Nothing to do: no browser sends such a target, so it is an attack probe (docs/environment.md, "One reading").',
+    fix: 'No action is needed: no browser sends such a target, so it is an attack probe (docs/environment.md, "One reading").',
     status: 400,
   },
   REQUEST_DENIED: {
@@ -276,7 +276,7 @@ export const errorTable = {
   },
   APP_MISSING: {
     title: 'The file contains no app',
-    fix: 'Add "export default app" (or module.exports = app), call run(app), or let the app listen().',
+    fix: 'Add "export default app" (or module.exports = app), call run(app), or have the app call listen().',
     status: 500,
   },
   LISTEN_TAKEN: {
@@ -290,12 +290,12 @@ export const errorTable = {
     status: 500,
   },
   WORKER_FAILED: {
-    title: 'Worker processes do not start',
+    title: 'A worker process did not start',
     fix: 'The output of the worker says why; "node FILE" without workers shows the same error.',
     status: 500,
   },
   FORM_SOURCE: {
-    title: 'The body of what form() was given cannot be read',
+    title: 'The argument of form() is not a request whose body can be read',
     fix: 'Pass the Request or req itself, before anything else has read the body.',
     status: 500,
   },

@@ -32,7 +32,7 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'nginx, lighttpd',
     source: 'recording nginx-fcgi-split-app',
     seen: 'REQUEST_URI contains a "#"; SCRIPT_NAME and PATH_INFO end before it',
-    done: 'the path keeps the "#"; it is ignored in finding the mount path',
+    done: 'the path keeps the "#"; it is ignored when the mount path is determined',
   },
   'rewritten-script-name': {
     servers: 'Apache with .htaccess, Action, FallbackResource or DirectoryIndex; try_files, php_fastcgi',
@@ -134,7 +134,7 @@ const optional: Readonly<Record<OptionalRepair, Row>> = {
     servers: 'lighttpd, mod_fcgid, Caddy, SCGI everywhere',
     source: 'recording lighttpd-fcgi-root',
     seen: 'CONTENT_LENGTH=0 for requests without a body',
-    done: 'no Content-Length header for GET and HEAD, or if a body arrived nevertheless',
+    done: 'no Content-Length header for GET and HEAD, or if a body arrived anyway',
   },
   'length-unknown': {
     servers: 'Apache CGI and mod_proxy_fcgi; others without request buffering',

@@ -22,7 +22,7 @@ export const rowNotes: Readonly<Record<RowName, RowNote>> = {
     gets: 'nothing: 400',
   },
   included: {
-    when: 'SERVER_PROTOCOL=INCLUDED (SSI of Apache)',
+    when: 'SERVER_PROTOCOL=INCLUDED (Apache SSI)',
     gets: 'SCRIPT_NAME + PATH_INFO, QUERY_STRING',
   },
   'error-page-rewritten': {
@@ -31,7 +31,7 @@ export const rowNotes: Readonly<Record<RowName, RowNote>> = {
   },
   denied: {
     when: 'REDIRECT_STATUS is 401 or 403, and SCRIPT_NAME + PATH_INFO is still the path that was denied, or empty, or that path ends in PATH_INFO',
-    gets: 'nothing: that status',
+    gets: 'nothing: the reply has that status',
   },
   'error-page-below': {
     when: 'REDIRECT_STATUS >= 400, and there is a PATH_INFO',
@@ -62,7 +62,7 @@ export const rowNotes: Readonly<Record<RowName, RowNote>> = {
     gets: 'REQUEST_URI',
   },
   'other-path': {
-    when: 'else (auth_request, mirror, X-Accel-Redirect, SSI, error_page, rewrite)',
+    when: 'none of the above (auth_request, mirror, X-Accel-Redirect, SSI, error_page, rewrite)',
     gets: 'SCRIPT_NAME, QUERY_STRING',
   },
 }

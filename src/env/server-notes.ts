@@ -50,7 +50,7 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
     done: 'REQUEST_URI is the path that is served',
   },
   hidesUnknownLength: {
-    seen: 'sends no sign of a body whose length it does not know',
+    seen: 'does not indicate a body of unknown length',
     done: 'POST, PUT and PATCH are read to the end',
   },
   inventsContentType: {
@@ -66,8 +66,8 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
     done: 'the space is added',
   },
   knowsNph: {
-    seen: 'may treat a script named `nph-…` as one that writes whole HTTP responses',
-    done: 'such a script writes them, unless the server parses all output',
+    seen: 'may treat a script named `nph-…` as a non-parsed-header script: one that writes whole HTTP responses',
+    done: 'such a script writes whole responses, unless the server parses all output',
   },
   isHalfDuplex: {
     seen: 'stops sending the request body once the reply has begun',
@@ -78,7 +78,7 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
     done: 'before a process ends, it sends one more record, which makes the server open a new connection',
   },
   needsTornRecord: {
-    seen: 'takes the end of a FastCGI connection for the end of the reply',
+    seen: 'treats the end of a FastCGI connection as the end of the reply',
     done: 'a broken reply ends in half a record, which the server logs as an error',
   },
   crashesAtStderr: {

@@ -33,7 +33,7 @@ export function proxyNote(env: Env): string | null {
   const same = sameEnd(whole, behind)
   if (same === 0 || same === behind.segments.length || sameEnd(whole, script) < whole.segments.length)
     return null
-  return `the client asked for ${quoted(sent)}, the web server serves ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets their common end.`
+  return `the client asked for ${quoted(sent)}, the web server serves ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets the part in which both end.`
 }
 
 const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)

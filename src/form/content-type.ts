@@ -76,7 +76,7 @@ export function boundaryOf(type: ContentType): string {
   const { value, escaped } = found
   if (escaped || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,70}$/.test(value) || value.endsWith(' ')) {
     throw malformed(
-      'The boundary in the Content-Type is not one of 1 to 70 visible characters without quotes and backslashes.',
+      'The boundary in the Content-Type must have 1 to 70 visible characters, none of them a quote or a backslash.',
     )
   }
   return value

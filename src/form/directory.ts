@@ -129,10 +129,10 @@ interface Parent {
 }
 
 function parentOf(directory: string | undefined): Parent {
-  if (directory !== undefined) return { path: directory, by: 'the option directory' }
+  if (directory !== undefined) return { path: directory, by: 'set by the option directory' }
   // The order of os.tmpdir().
   const name = ['TMPDIR', 'TMP', 'TEMP'].find((variable) => process.env[variable])
-  return { path: tmpdir(), by: name === undefined ? 'TMPDIR is not set' : `by ${name}` }
+  return { path: tmpdir(), by: name === undefined ? 'the default, as TMPDIR is not set' : `set by ${name}` }
 }
 
 const reasons: Readonly<Record<string, string>> = {

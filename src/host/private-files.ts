@@ -94,7 +94,7 @@ export function withheldName(name: string, options: TypeOptions = {}): Withheld 
   if (refused !== undefined) return { why: `the option refuse has ${refused}` }
   if (givenType(name, options) !== undefined) return null
   const extension = extname(name).toLowerCase()
-  if (/[~#]$/.test(name)) return { why: 'a copy that an editor left' }
+  if (/[~#]$/.test(name)) return { why: 'a copy left by an editor' }
   if (!mediaTypes.has(extension)) {
     const kind = kindOf.get(extension)
     const why = kind === undefined ? `${extension} is not in the table of types` : `${extension} is ${kind}`

@@ -18,7 +18,7 @@ const checks: readonly Check[] = [
       const sent = translate(env).query ?? ''
       return when(sent !== query, `QUERY_STRING is ${shown(query)}, the query of REQUEST_URI ${shown(sent)}.`)
     },
-    fix: 'Nothing: an app gets the query of REQUEST_URI, or that of a rewrite rule (docs/environment.md).',
+    fix: 'No action is needed: an app gets the query of REQUEST_URI, or that of a rewrite rule (docs/environment.md).',
   },
   {
     code: 'path-contradiction',
@@ -43,9 +43,11 @@ const checks: readonly Check[] = [
     variable: 'REQUEST_URI',
     check: (env, options) => {
       const { row, refused } = decide(env, options)
-      return refused === null ? undefined : `${refused.why} Row ${row}: ${refused.status}.`
+      return refused === null
+        ? undefined
+        : `${refused.why} The reply is ${refused.status} (row ${row} of the table in docs/environment.md).`
     },
-    fix: 'Nothing: the app is not called (docs/environment.md).',
+    fix: 'No action is needed: the app is not called (docs/environment.md).',
   },
   {
     code: 'target-served',
@@ -57,9 +59,9 @@ const checks: readonly Check[] = [
       if (refused !== null || request.target === (env.get('REQUEST_URI') || request.target)) return undefined
       const note = targetNote(row, request)
       const seen = `The client asked for ${shown(env.get('REQUEST_URI'))}, the server serves ${shown(request.target)}`
-      return `${seen} (row ${row} of the table).${note === null ? '' : ` Mind: ${note}`}`
+      return `${seen} (row ${row} of the table in docs/environment.md).${note === null ? '' : ` Note: ${note}`}`
     },
-    fix: 'Nothing, if this is intended; otherwise set the option target, or mount.',
+    fix: 'No action is needed if this is intended; otherwise set the option target, or mount.',
   },
   {
     code: 'proxy-rewritten',
@@ -97,7 +99,7 @@ const checks: readonly Check[] = [
         `SERVER_NAME is ${shown(name)}, the client asked for ${shown(host)}.`,
       )
     },
-    fix: 'Nothing, if it is the configured name of the server; URLs are built from Host.',
+    fix: 'No action is needed if it is the configured name of the server; URLs are built from Host.',
   },
 ]
 

@@ -46,12 +46,7 @@ const checks: readonly Check[] = [
   malformed('GATEWAY_INTERFACE', '4.1.4', (v) => /^CGI\/\d+\.\d+$/.test(v), 'Send CGI/1.1.'),
   malformed('CONTENT_LENGTH', '4.1.2', (v) => v === '' || isDigits(v), 'Send a number of bytes, or nothing.'),
   malformed('REQUEST_METHOD', '4.1.12', isToken, 'Send the method as the client sent it.'),
-  malformed(
-    'SERVER_PORT',
-    '4.1.15',
-    (v) => isDigits(v) && Number(v) <= 65535,
-    'Send the number of the port.',
-  ),
+  malformed('SERVER_PORT', '4.1.15', (v) => isDigits(v) && Number(v) <= 65535, 'Send the port number.'),
   malformed(
     'SERVER_PROTOCOL',
     '4.1.16',
@@ -109,7 +104,7 @@ const checks: readonly Check[] = [
     clause: 'RFC 3875 4.1.2',
     variable: 'CONTENT_LENGTH',
     check: (env) => when(env.get('CONTENT_LENGTH') === '', 'CONTENT_LENGTH is empty.'),
-    fix: 'Nothing: it counts as absent. In nginx, add if_not_empty to the line.',
+    fix: 'No action is needed: it counts as absent. In nginx, add if_not_empty to the line.',
   },
   {
     code: 'length-without-body',
@@ -123,7 +118,7 @@ const checks: readonly Check[] = [
           translate(env).header('content-length') === undefined,
         'CONTENT_LENGTH is 0 for a request without a body.',
       ),
-    fix: 'Nothing: it counts as absent.',
+    fix: 'No action is needed: it counts as absent.',
   },
   {
     code: 'unknown-length',
@@ -143,7 +138,7 @@ const checks: readonly Check[] = [
     clause: 'RFC 3875 4.1.3',
     variable: 'CONTENT_TYPE',
     check: (env) => when(env.get('CONTENT_TYPE') === '', 'CONTENT_TYPE is empty.'),
-    fix: 'Nothing: it counts as absent. In nginx, add if_not_empty to the line.',
+    fix: 'No action is needed: it counts as absent. In nginx, add if_not_empty to the line.',
   },
   {
     code: 'path-translated-alone',
@@ -226,7 +221,7 @@ const checks: readonly Check[] = [
         Boolean(env.get('HTTP_AUTHORIZATION')),
         'The password or token of the client is passed to the script.',
       ),
-    fix: 'Nothing, if the app checks it itself; otherwise configure the server not to pass it on.',
+    fix: 'No action is needed if the app checks it itself; otherwise configure the server not to pass it on.',
   },
   {
     code: 'content-doubles',

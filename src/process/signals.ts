@@ -69,7 +69,7 @@ export function endOnSignals(options: EndOptions): GracefulEnd {
       }
       if (!begun) process.stderr.write(`cgiup: ${reloadHint}\n`)
     }
-    if (begun && (!options.managed || signal === 'SIGINT')) endProcess(`${signal} came again`)
+    if (begun && (!options.managed || signal === 'SIGINT')) endProcess(`${signal} was received a second time`)
     end(signal, signal)
   }
   for (const signal of endSignals) process.on(signal, onSignal)

@@ -67,7 +67,7 @@ export class Slot {
     })
     const child = this.#crew.spawn(this, spare)
     this.next = child
-    const late = setTimeout(() => this.#crew.log(`${this.#name(child)} does not serve yet`), lateMs).unref()
+    const late = setTimeout(() => this.#crew.log(`${this.#name(child)} is still not ready`), lateMs).unref()
     void this.#started.then(() => clearTimeout(late))
     return this.#started
   }
@@ -98,7 +98,7 @@ export class Slot {
       this.#settle(false)
     } else if (child === this.current) this.current = null
     if (child.ending || this.#crew.ending) {
-      if (!this.#crew.ending && how !== 'exit code 0') this.#say(child, how, 'at its end', '')
+      if (!this.#crew.ending && how !== 'exit code 0') this.#say(child, how, 'during shutdown', '')
     } else this.#failed(child, how, wasNext)
   }
 
@@ -122,10 +122,10 @@ export class Slot {
   #failed(child: WorkerChild, how: string, wasNext: boolean): void {
     const young = wasNext || performance.now() - child.startedAt < youngMs
     this.#failures = child.asked ? 0 : young ? this.#failures + 1 : 1
-    const when = wasNext ? 'before it served' : 'while it served'
+    const when = wasNext ? 'before it was ready' : 'while serving'
     if (this.next !== null) this.#say(child, how, when, 'the next one is already starting')
     else if (wasNext && !this.#retry()) {
-      if (this.current !== null) this.#say(child, how, when, 'the old worker stays')
+      if (this.current !== null) this.#say(child, how, when, 'the old worker keeps serving')
     } else {
       const pause = this.#pause()
       const then = pause === 0 ? 'the next one starts now' : `the next one starts in ${pause / 1000} s`

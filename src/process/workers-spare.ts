@@ -23,7 +23,7 @@ export class Spare {
   want(): void {
     if (!this.#wanted)
       this.#log(
-        'requests crash workers: one spare worker is kept ready until there has been no crash for a minute',
+        'requests are crashing workers: a spare worker is kept ready until a minute passes without a crash',
       )
     this.#wanted = true
     clearTimeout(this.#timer)

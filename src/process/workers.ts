@@ -81,7 +81,7 @@ export class Workers implements Crew {
       await this.close()
       throw new UsageError(
         'WORKER_FAILED',
-        `The first worker process exited before it served: ${first.lastExit}.`,
+        `The first worker process exited before it was ready to serve: ${first.lastExit}.`,
       )
     }
     for (const slot of others) void slot.start()
@@ -109,10 +109,10 @@ export class Workers implements Crew {
         // `pkill -HUP -f app.js` reaches the new worker too, before it has its handlers.
         if (!fresh && isReload(slot.lastExit)) fresh = await slot.replace()
         if (this.ending) return
-        if (!fresh) return this.log('reload aborted: a new worker does not start')
+        if (!fresh) return this.log('reload aborted: a new worker did not start')
       }
     } while (this.#again)
-    this.log('reloaded: all workers are new')
+    this.log('reloaded: all workers were replaced')
   }
 
   /** Ends all workers gracefully, each within its own grace. Resolves when they have exited. */

@@ -107,7 +107,7 @@ function chosen(name: string | undefined, by: string): Detected | undefined {
   // JavaScript callers may set anything.
   const server = String(name).toLowerCase()
   if (server === 'auto') return undefined
-  if (isServer(server)) return { server, why: `${by} says so` }
+  if (isServer(server)) return { server, why: `${by} is set` }
   const near = server === 'fcgi' ? 'fastcgi' : nearest(server, serverNames)
   throw new UsageError(
     'SERVER_UNKNOWN',

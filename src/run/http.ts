@@ -99,7 +99,7 @@ export function closeOnSignal(close: () => Promise<void>, hint?: string): () => 
       release()
       // The default action of a signal skips cleanup: scripts would keep running, and a Unix socket would
       // stay.
-      sayWhyItEnds(`${signal} came again`)
+      sayWhyItEnds(`${signal} was received a second time`)
       process.emit('exit', 128 + constants.signals[signal])
       process.kill(process.pid, signal)
     }

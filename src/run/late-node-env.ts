@@ -6,7 +6,7 @@ export function sayLate(server: string): void {
   if (process.env.CGIUP_WORKER !== undefined) return
   process.stderr.write(
     `cgiup: run() as ${server} has set NODE_ENV=production. Frameworks that read it earlier (Express does at express()) ` +
-      'are still in development mode: set NODE_ENV=production where this process is started (or CGIUP_NODE_ENV=keep, ' +
-      'and run() does not set it).\n',
+      'are still in development mode: set NODE_ENV=production where this process is started (or set CGIUP_NODE_ENV=keep, ' +
+      'so that run() leaves it alone).\n',
   )
 }

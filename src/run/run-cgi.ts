@@ -149,9 +149,13 @@ function onAbort(signal: AbortSignal | undefined, gone: (error: RequestError) =>
   const interrupted = new Promise<never>((_, reject) => {
     if (!signal) return
     const stop = () => {
-      const error = new RequestError('REQUEST_ABORTED', 'The request was stopped by its signal.', {
-        cause: signal.reason,
-      })
+      const error = new RequestError(
+        'REQUEST_ABORTED',
+        'The request was aborted by its signal (the option signal of runCgi()).',
+        {
+          cause: signal.reason,
+        },
+      )
       gone(error)
       reject(error)
     }

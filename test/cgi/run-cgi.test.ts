@@ -247,7 +247,7 @@ describe('runCgi()', () => {
       },
       { signal: stop.signal },
     )
-    expect((await silent).stderr).toContain('stopped by its signal')
+    expect((await silent).stderr).toContain('aborted by its signal')
     expect(seen).toBe(true)
     const out = await go(
       () =>

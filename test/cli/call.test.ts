@@ -92,7 +92,7 @@ echo to the log >&2`,
     expect(err).toContain('environment, note: The client asked for "/secret", the server serves "/denied"')
     const refused = await cgiup(['call', '/admin//../x', 'app.js', '--explain'])
     expect(refused.out).toMatch(/^Status: 400 /)
-    expect(refused.err).toContain('target: row refused, the app is not called: 400\n')
+    expect(refused.err).toContain('target: row refused, the reply is 400 and the app is not called\n')
   })
 
   it('--explain: obeys the CGIUP_REPAIRS of the script', async () => {

@@ -119,7 +119,7 @@ describe('cgiup host', () => {
     const paths = ['/x.bin', '/x.php~', '/']
     const { replies } = await hosted(['bin', '--static', 'public'], paths)
     expect(replies.map((reply) => reply?.status)).toEqual([403, 403, 200])
-    expect(replies[2]?.text).toContain('<li>x.php~ <small>a copy that an editor left</small>')
+    expect(replies[2]?.text).toContain('<li>x.php~ <small>a copy left by an editor</small>')
     const more = await hosted(['bin', '--static', 'public', '--type', '.bin=image/x-test'], paths)
     expect(more.replies.map((reply) => reply?.status)).toEqual([200, 403, 200])
     expect(more.replies[0]?.header('content-type')).toBe('image/x-test')

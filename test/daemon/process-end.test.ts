@@ -195,7 +195,7 @@ describe('a process ended by signals', () => {
     await peer.close()
     expect(peer.answer(2)).toMatchObject({ status: '503', protocolStatus: 0 })
     expect(peer.answer(1).types.at(-1)).toBe(2)
-    expect(server.output()).toMatch(/GET \/wait: SIG(INT|TERM) came again/)
+    expect(server.output()).toMatch(/GET \/wait: SIG(INT|TERM) was received a second time/)
   })
 
   it('with workers too', async () => {

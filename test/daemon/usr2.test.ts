@@ -69,7 +69,7 @@ describe('SIGUSR2 to a primary', () => {
     let before = await server.ask('/')
     for (let times = 1; times <= 2; times++) {
       signalProcess(server.pid, 'SIGUSR2')
-      const done = () => server.output().split('reloaded: all workers are new').length > times
+      const done = () => server.output().split('reloaded: all workers were replaced').length > times
       expect(await until(done), server.output()).toBe(true)
       // An old worker may still accept one or two connections.
       const now = before

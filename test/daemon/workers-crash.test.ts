@@ -28,7 +28,7 @@ describe('by requests', () => {
       await crash(place)
       expect((await ask(place)).version).toBe('one')
     }
-    const { length } = primary.output().split('ended while it served: SIGKILL; the next one starts now')
+    const { length } = primary.output().split('ended while serving: SIGKILL; the next one starts now')
     expect(length).toBe(6)
     expect(primary.output()).not.toContain('the next one starts in')
   })
@@ -51,7 +51,7 @@ describe('by requests', () => {
     await spareOf(primary, file, [pid])
     writeFileSync(`${file}.version`, 'two')
     signalProcess(primary.pid, 'SIGHUP')
-    expect(await until(() => primary.output().includes('reloaded: all workers are new'))).toBe(true)
+    expect(await until(() => primary.output().includes('reloaded: all workers were replaced'))).toBe(true)
     // The old worker may still accept one or two connections.
     expect(await until(async () => (await ask(place)).version === 'two')).toBe(true)
     for (let times = 0; times < 3; times++) {
@@ -78,7 +78,7 @@ describe('the code on disk is broken meanwhile', () => {
     writeFileSync(`${file}.broken`, '')
     for (let crashes = 1; crashes <= 2; crashes++) {
       await crash(place)
-      const seen = () => primary.output().split('ended while it served').length > crashes
+      const seen = () => primary.output().split('ended while serving').length > crashes
       expect(await until(seen), primary.output()).toBe(true)
     }
     expect(await until(() => primary.output().includes('starts in 1 s')), primary.output()).toBe(true)
@@ -132,7 +132,7 @@ it('a worker that ends without a request, soon after it began to serve, is resta
   expect(await until(() => primary.output().includes('the next one starts in 2 s')), primary.output()).toBe(
     true,
   )
-  expect(primary.output()).toContain('ended while it served: exit code 9')
+  expect(primary.output()).toContain('ended while serving: exit code 9')
 })
 
 it('a signal to the process group does not end a worker that is loading its app', async () => {
@@ -146,7 +146,7 @@ it('a signal to the process group does not end a worker that is loading its app'
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGINT'] as const) signalProcess(fresh(), signal)
   const pid = fresh()
   rmSync(`${file}.hold`)
-  expect(await until(() => primary.output().includes('reloaded: all workers are new'))).toBe(true)
+  expect(await until(() => primary.output().includes('reloaded: all workers were replaced'))).toBe(true)
   // The old worker may still accept one or two connections.
   expect(await until(async () => (await ask(place)).pid === pid)).toBe(true)
 })

@@ -14,10 +14,12 @@ import { startFcgid, startLighttpd } from './place.js'
 const none = { lost: 0, differences: [] }
 const twoWorkers = { options: { workers: 2 } }
 
-/** Sends SIGHUP; settles when all workers are new. */
+/** Sends SIGHUP; settles when all workers were replaced. */
 async function reload(pid: number, output: () => string): Promise<void> {
   signalProcess(pid, 'SIGHUP')
-  expect(await until(() => output().includes('reloaded: all workers are new'), 15_000), output()).toBe(true)
+  expect(await until(() => output().includes('reloaded: all workers were replaced'), 15_000), output()).toBe(
+    true,
+  )
 }
 
 describe.skipIf(!needs('spawn-fcgi'))('spawn-fcgi', () => {

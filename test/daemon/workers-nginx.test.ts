@@ -51,7 +51,7 @@ describe.skipIf(!needs('nginx'))('nginx with kept connections', () => {
     const reloads = (async () => {
       for (let times = 1; times <= 2; times++) {
         signalProcess(app.server.pid, 'SIGHUP')
-        const done = () => app.server.output().split('all workers are new').length > times
+        const done = () => app.server.output().split('all workers were replaced').length > times
         expect(await until(done, 10_000), app.server.output()).toBe(true)
       }
     })()

@@ -12,7 +12,7 @@ import type { ServerProcess } from '../support/server-process.js'
 import { allGone, ask, children, crew, newPath, slowRequest, start, startCrew, writeApp } from './crew.js'
 
 const reloaded = (primary: ServerProcess, times = 1) =>
-  until(() => primary.output().split('reloaded: all workers are new').length > times, 15_000)
+  until(() => primary.output().split('reloaded: all workers were replaced').length > times, 15_000)
 
 /** Reloads twice; settles when the last worker is new. */
 async function reloadTwice(primary: ServerProcess): Promise<void> {
@@ -57,7 +57,7 @@ describe('SIGHUP', () => {
     signalProcess(primary.pid, 'SIGHUP')
     expect(await until(() => primary.output().includes('reload aborted'))).toBe(true)
     expect(primary.output()).toContain('the app is broken')
-    expect(primary.output()).toContain('the old worker stays')
+    expect(primary.output()).toContain('the old worker keeps serving')
     expect(new Set(children(primary.pid))).toEqual(new Set(pids))
     expect((await ask(place)).version).toBe('one')
     rmSync(`${file}.broken`)

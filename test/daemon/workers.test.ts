@@ -42,7 +42,7 @@ describe('sharing the socket', () => {
     const { primary, pids } = await startCrew(writeApp({ server: 'fastcgi', port, workers: 2 }), port, 2)
     expect(await answering(port, 2)).toEqual(new Set(pids))
     expect(primary.output()).toMatch(
-      `cgiup: fcgi://127.0.0.1:${port} (fastcgi: the option "server" says so; 2 workers; Ctrl-C stops it)`,
+      `cgiup: fcgi://127.0.0.1:${port} (fastcgi: the option "server" is set; 2 workers; Ctrl-C stops it)`,
     )
   })
 
@@ -78,7 +78,7 @@ describe('sharing the socket', () => {
     const { code, stderr } = await failing(second)
     expect(code).toBe(1)
     expect(stderr.match(/is in use: another program listens there/g)).toHaveLength(1)
-    expect(stderr).toContain('The first worker process exited before it served: exit code 1.')
+    expect(stderr).toContain('The first worker process exited before it was ready to serve: exit code 1.')
     // The other server is not disturbed.
     expect((await ask(place)).version).toBe('one')
   })
@@ -101,7 +101,7 @@ describe('a worker that crashes', () => {
     expect(await until(() => children(primary.pid).length === 2)).toBe(true)
     expect(await until(async () => (await answering(place, 2)).size === 2)).toBe(true)
     expect(primary.output()).toMatch(
-      `(process ${victim}) ended while it served: SIGKILL; the next one starts now`,
+      `(process ${victim}) ended while serving: SIGKILL; the next one starts now`,
     )
   })
 

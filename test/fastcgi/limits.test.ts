@@ -379,7 +379,7 @@ describe('sendTimeoutMs', () => {
     p.send(get(1))
     expect(await until(() => log.length > 0)).toBe(true)
     expect(log.join('')).toBe(
-      'fastcgi: the peer read nothing of its replies for 300 ms (sendTimeoutMs); the connection is closed\n',
+      'fastcgi: the peer read none of its replies for 300 ms (sendTimeoutMs); the connection is closed\n',
     )
     expect(await until(() => aborted)).toBe(true)
   })

@@ -241,7 +241,7 @@ it('no file descriptor is left: 503, and the files of a form are removed all the
   expect(JSON.parse(out)).toEqual([
     'NO_RESOURCES',
     503,
-    `Uploaded files cannot be stored in ${stored} (by TMPDIR): this process has no file descriptors left (EMFILE).`,
+    `Uploaded files cannot be stored in ${stored} (set by TMPDIR): this process has no file descriptors left (EMFILE).`,
     [],
   ])
 })
@@ -254,7 +254,7 @@ describe('a place that cannot be used is named', () => {
     expect(await store(join(room, 'missing'))).toMatchObject({
       code: 'FORM_STORE',
       status: 500,
-      message: `Uploaded files cannot be stored in ${room}/missing (the option directory): there is no such directory (ENOENT).`,
+      message: `Uploaded files cannot be stored in ${room}/missing (set by the option directory): there is no such directory (ENOENT).`,
     })
     writeFileSync(join(room, 'file'), '')
     expect((await store(join(room, 'file'))).message).toContain('it is not a directory (ENOTDIR)')
@@ -265,7 +265,7 @@ describe('a place that cannot be used is named', () => {
     process.env.TMPDIR = join(tempDir('room'), 'missing')
     try {
       const { message } = await failure(form(request(multipartType, body)))
-      expect(message).toContain(`${process.env.TMPDIR} (by TMPDIR): there is no such directory`)
+      expect(message).toContain(`${process.env.TMPDIR} (set by TMPDIR): there is no such directory`)
     } finally {
       if (before === undefined) delete process.env.TMPDIR
       else process.env.TMPDIR = before
@@ -282,7 +282,7 @@ describe('a place that cannot be used is named', () => {
     }
     try {
       expect((await store(room)).message).toBe(
-        `Uploaded files cannot be stored in ${room} (the option directory): its disk is full (ENOSPC).`,
+        `Uploaded files cannot be stored in ${room} (set by the option directory): its disk is full (ENOSPC).`,
       )
       expect(readdirSync(room)).toEqual([])
     } finally {

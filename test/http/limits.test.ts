@@ -119,7 +119,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     const socket = open(get)
     socket.pause()
     expect(await until(() => aborted)).toBe(true)
-    expect(log()).toContain('read nothing of its reply for 0.3 s (sendTimeoutMs); the connection is closed')
+    expect(log()).toContain('read none of its reply for 0.3 s (sendTimeoutMs); the connection is closed')
   })
 
   test('... one that takes little by little gets all, of one large piece too', async () => {

@@ -50,11 +50,11 @@ describe('detect', () => {
   it('lets the caller choose, and CGIUP_SERVER over the caller', () => {
     expect(detect({ env: gateway, server: 'http' })).toEqual({
       server: 'http',
-      why: 'the option "server" says so',
+      why: 'the option "server" is set',
     })
     expect(detect({ env: { CGIUP_SERVER: 'CGI' }, server: 'http', stdin: () => 'listening' })).toEqual({
       server: 'cgi',
-      why: 'CGIUP_SERVER says so',
+      why: 'CGIUP_SERVER is set',
     })
     expect(detect({ env: { ...gateway, CGIUP_SERVER: 'auto' } }).server).toBe('cgi')
     expect(detect({ env: { CGIUP_SERVER: '' }, server: 'auto' }).server).toBe('http')

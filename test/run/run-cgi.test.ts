@@ -64,7 +64,7 @@ describe('as a CGI script', () => {
         CGIUP_SERVER: 'http',
       },
     )
-    expect(server.log()).toContain('CGIUP_SERVER says so')
+    expect(server.log()).toContain('CGIUP_SERVER is set')
     server.child.kill('SIGTERM')
     expect(await server.exit).toBe(0)
   })

@@ -169,7 +169,7 @@ test('sendTimeoutMs: a peer that takes nothing of its reply', async () => {
   socket.write(scgiRequest())
   expect(await until(() => log.length > 0)).toBe(true)
   expect(log.join('')).toBe(
-    'scgi: the peer read nothing of its reply for 300 ms (sendTimeoutMs); the connection is closed\n',
+    'scgi: the peer read none of its reply for 300 ms (sendTimeoutMs); the connection is closed\n',
   )
   expect(await until(() => aborted)).toBe(true)
 })

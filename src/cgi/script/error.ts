@@ -36,7 +36,7 @@ export function startFailure(error: NodeJS.ErrnoException, file: string, command
   const program = command[0] as string
   if (error.code === 'E2BIG') return 'the request makes the environment larger than the system allows (E2BIG)'
   if (program !== file)
-    return `its interpreter ${program} ${error.code === 'ENOENT' ? 'was not found' : `gave ${error.code}`}`
+    return `its interpreter ${program} ${error.code === 'ENOENT' ? 'was not found' : `could not be run (${error.code})`}`
   if (!existsSync(file)) return 'the file no longer exists'
   const line = firstLine(file)
   const interpreter = /^#!\s*(\S+)/.exec(line)?.[1]

@@ -34,8 +34,7 @@ export class ScriptPlaces {
   async take(signal: AbortSignal): Promise<Leave> {
     signal.throwIfAborted()
     if (this.#taken >= this.#max) {
-      if (this.#queue.size >= this.#maxQueue)
-        throw this.#busy(`and ${this.#queue.size} requests are waiting (maxQueue)`)
+      if (this.#queue.size >= this.#maxQueue) throw this.#busy(`and so was maxQueue (${this.#maxQueue})`)
       await this.#wait(signal)
     } else this.#taken++
     let left = false
@@ -70,7 +69,7 @@ export class ScriptPlaces {
       }
       const late = () => {
         done()
-        reject(this.#busy(`for ${this.#timeoutMs / 1000} s (queueTimeoutMs)`))
+        reject(this.#busy(`and this request has waited for ${this.#timeoutMs / 1000} s (queueTimeoutMs)`))
       }
       const timer = this.#timeoutMs > 0 ? setTimeout(late, this.#timeoutMs) : undefined
       signal.addEventListener('abort', gone)
@@ -79,9 +78,6 @@ export class ScriptPlaces {
   }
 
   #busy(more: string): RequestError {
-    return new RequestError(
-      'SCRIPTS_BUSY',
-      `The maximum of ${this.#max} scripts was running (maxScripts), ${more}.`,
-    )
+    return new RequestError('SCRIPTS_BUSY', `The limit maxScripts (${this.#max}) was reached, ${more}.`)
   }
 }

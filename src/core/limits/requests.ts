@@ -21,7 +21,7 @@ const everywhere = {
    */
   bodyTimeoutMs: milliseconds(600_000),
   /**
-   * How long the peer may read nothing of the pending replies, in milliseconds; then the connection is closed
+   * How long the peer may read none of its pending replies, in milliseconds; then the connection is closed
    * and the signal aborts. A peer that reads slowly is not affected. Default 120000; 0: no limit.
    */
   sendTimeoutMs: milliseconds(120_000),

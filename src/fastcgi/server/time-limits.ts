@@ -58,6 +58,6 @@ export function takesNothing(
   // A peer that reads its replies late is at work as long as the bodies come.
   const mark = readsLate() ? taken + connection.lastActive : taken
   if (!progress.overdue(queued > 0 && !destroyed, mark, now, sendTimeoutMs, fd)) return false
-  connection.breakOff(`the peer read nothing of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+  connection.breakOff(`the peer read none of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)
   return true
 }

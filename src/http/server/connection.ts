@@ -166,7 +166,7 @@ export class HttpConnection implements GivesWay {
     if (!this.#progress.overdue(socket.writableLength > 0, mark, now, sendTimeoutMs, descriptorOf(handle)))
       return
     this.#owner.complaint(
-      `the client ${this.#name} read nothing of its reply for ${sendTimeoutMs / 1000} s (sendTimeoutMs)`,
+      `the client ${this.#name} read none of its reply for ${sendTimeoutMs / 1000} s (sendTimeoutMs)`,
     )
     socket.destroy()
   }

@@ -81,7 +81,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
     // A peer that reads its reply late is still active as long as the body arrives.
     const mark = exchange.left > 0 ? taken + exchange.stdin.received : taken
     if (this.#progress.overdue(queued > 0, mark, now, sendTimeoutMs, fd))
-      this.#refuse(`the peer read nothing of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
+      this.#refuse(`the peer read none of its reply for ${sendTimeoutMs} ms (sendTimeoutMs)`)
     else if (exchange.finished) {
       if (now - exchange.finishedAt > discardTimeoutMs) this.wire.destroy()
     } else if (now - exchange.began > requestTimeoutMs) {
