@@ -41,7 +41,7 @@ describe('by requests', () => {
     await crash(place)
     expect((await ask(place)).pid).toBe(spare)
     expect(await spareOf(primary, file, [pid, spare])).toBeGreaterThan(0)
-    expect(primary.output().match(/one spare worker is kept ready/g)).toHaveLength(1)
+    expect(primary.output().match(/a spare worker is kept ready/g)).toHaveLength(1)
   })
 
   it('with the code of the last reload, never with older code', async () => {
