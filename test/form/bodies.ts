@@ -1,4 +1,4 @@
-/** Multipart bodies for the tests, and requests that carry bytes in pieces of any size. */
+/** Multipart bodies for the tests, and requests that deliver bytes in chunks of any size. */
 import { ReadableStream } from 'node:stream/web'
 
 export const boundary = 'xYzZy-boundary'
@@ -32,13 +32,13 @@ export function multipart(...parts: Part[]): Buffer {
   return Buffer.concat(pieces)
 }
 
-/** What became of a body that a test hands out piece by piece. */
+/** The state of a body that a test delivers chunk by chunk. */
 export interface Fate {
   cancelled: boolean
   sent: number
 }
 
-/** A fetch Request (the platform's own) whose body comes in pieces of `size` bytes. */
+/** A fetch Request (the platform's class) whose body arrives in chunks of `size` bytes. */
 export function request(type: string, bytes: string | Uint8Array, size = 65_536): Request & { fate: Fate } {
   const fate: Fate = { cancelled: false, sent: 0 }
   const all = Buffer.from(bytes)
@@ -65,7 +65,7 @@ export function request(type: string, bytes: string | Uint8Array, size = 65_536)
   return Object.assign(made, { fate })
 }
 
-/** The error with which a promise rejects; a test fails where it does not. */
+/** The error with which a promise rejects; a test fails if it does not reject. */
 export async function failure(
   promise: Promise<unknown>,
 ): Promise<Error & { code?: string; status?: number; limit?: string }> {

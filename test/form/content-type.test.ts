@@ -1,4 +1,7 @@
-/** One reader of the Content-Type: what it finds is what the body is read with, and what it doubts is refused. */
+/**
+ * The Content-Type is parsed in one place: the result is used to read the body, and ambiguous values are
+ * refused.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { defaultLimits, form } from '../../src/form.js'
@@ -21,24 +24,25 @@ describe('the boundary', () => {
     ['multipart/form-data;; boundary=B ; ', 'B'],
     ['multipart/form-data; charset=utf-8; boundary="B"', 'B'],
     ['multipart/form-data; boundary=B; charset="utf-8"', 'B'],
-    // What other readers stumble over: https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1 allows it.
+    // Characters that some parsers mishandle: https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1 allows
+    // them.
     ['multipart/form-data; boundary=-XrQ/h_l.W3', '-XrQ/h_l.W3'],
     ['multipart/form-data; boundary=abc==', 'abc=='],
     ["multipart/form-data; boundary=a'b+c", "a'b+c"],
     ['multipart/form-data; boundary="a=?:b, c;d"', 'a=?:b, c;d'],
     ['multipart/form-data; boundary=*****', '*****'],
-    // Another parameter that holds the word, in every way.
+    // Another parameter that contains the word, in every form.
     ['multipart/form-data; foo="; boundary=A"; boundary=B', 'B'],
     ['multipart/form-data; foo="\\"; boundary=A"; boundary=B', 'B'],
     ['multipart/form-data; foo="\\\\"; boundary=B; bar="; boundary=A"', 'B'],
     ['multipart/form-data; xboundary=A; boundary=B', 'B'],
     ['multipart/form-data; foo=boundary=A; boundary=B', 'B'],
-    // Sent twice, with one meaning.
+    // Sent twice, with the same meaning.
     ['multipart/form-data; boundary=B; boundary="B"', 'B'],
     ['multipart/form-data; boundary=B, multipart/form-data; boundary=B', 'B'],
   ])('%s', async (type, boundary) => {
     expect((await read(type, body(boundary))).fields).toEqual([{ name: 'a', value: '1' }])
-    // The limits of parts are those of the same boundary.
+    // The limits for parts apply with the same boundary.
     const parts = part(boundary).repeat(3) + body(boundary)
     expect(await failure(read(type, parts, { parts: 3 }))).toMatchObject({ limit: 'parts' })
     const pairs = body(boundary).replace('\r\n\r\n', '\r\nX: 1\r\nY: 2\r\n\r\n')
@@ -62,13 +66,13 @@ describe('the boundary', () => {
     ['a backslash', 'multipart/form-data; boundary=B\\', 'none of them a quote or a backslash'],
     ['a quote that does not end', 'multipart/form-data; boundary="B', 'at character 31'],
     ['a quote before it', 'multipart/form-data; foo="; boundary=B', 'is invalid'],
-    ['text behind the quotes', 'multipart/form-data; boundary="A"B', 'is invalid'],
+    ['text after the quotes', 'multipart/form-data; boundary="A"B', 'is invalid'],
     ['a quote in the middle', 'multipart/form-data; boundary=A"B"', 'is invalid'],
     ['a blank before "="', 'multipart/form-data; boundary =B', 'is invalid'],
     ['a parameter without a value', 'multipart/form-data; foo; boundary=B', 'is invalid'],
     ['RFC 2231 encoding', "multipart/form-data; boundary*=utf-8''B", 'RFC 2231'],
-    ['RFC 2231 pieces', 'multipart/form-data; boundary*0=A; boundary*1=B', 'RFC 2231'],
-    ['RFC 2231 besides', 'multipart/form-data; boundary=B; boundary*0=A', 'RFC 2231'],
+    ['RFC 2231 continuations', 'multipart/form-data; boundary*0=A; boundary*1=B', 'RFC 2231'],
+    ['RFC 2231 in addition', 'multipart/form-data; boundary=B; boundary*0=A', 'RFC 2231'],
     ['no semicolon', 'multipart/form-data boundary=B', 'is invalid'],
   ])('%s is refused', async (_, type, message) => {
     for (const boundary of ['A', 'B', 'AB', '"B"']) {
@@ -79,7 +83,7 @@ describe('the boundary', () => {
   })
 
   test('an unquoted comma ends it', async () => {
-    // What comes behind is another Content-Type, and none of a form.
+    // What follows is another Content-Type, and not that of a form.
     expect(await failure(read('multipart/form-data; boundary=a,b', body('a,b')))).toMatchObject({
       status: 415,
     })
@@ -114,14 +118,14 @@ describe('the charset of a urlencoded form', () => {
     expect((await read(sent, 'a=%E9')).get('a')).toBe(expected)
   })
 
-  test('two of them are refused', async () => {
+  test('two charsets are refused', async () => {
     expect(await failure(read(`${type}; charset=koi8-r; charset=utf-8`, 'a=%E9'))).toMatchObject({
       status: 400,
     })
   })
 })
 
-test('the default limits hold where the boundary was hidden from them', async () => {
+test('the default limits apply even if the boundary was obscured', async () => {
   const many = part('B').repeat(defaultLimits.parts + 1) + body('B')
   const error = await failure(
     read('multipart/form-data; foo="; boundary=A"; boundary=B', many, { fields: 1e9 }),

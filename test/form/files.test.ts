@@ -29,7 +29,7 @@ describe("store: 'disk'", () => {
     expect(await readdir(room)).toEqual([])
   })
 
-  test('await using disposes of them', async () => {
+  test('await using disposes the form', async () => {
     {
       await using data = await form(request(multipartType, twoFiles), { directory: room })
       expect(data.files).toHaveLength(2)
@@ -43,7 +43,7 @@ describe("store: 'disk'", () => {
     await data.dispose()
   })
 
-  test('a form without files makes no directory', async () => {
+  test('a form without files creates no directory', async () => {
     await form(request(multipartType, multipart(field('a', '1'))), { directory: room })
     expect(await readdir(room)).toEqual([])
   })
@@ -69,7 +69,7 @@ describe("store: 'disk'", () => {
     expect((await stat(join(room, 'kept.txt'))).mode & 0o777).toBe(0o644)
   })
 
-  test('a directory that is not there is an error that says so', async () => {
+  test('a missing directory: the error names it', async () => {
     const sent = request(multipartType, twoFiles)
     const error = await failure(form(sent, { directory: join(room, 'missing') }))
     expect(error).toMatchObject({ code: 'FORM_STORE', cause: { code: 'ENOENT' } })
@@ -88,7 +88,7 @@ describe("store: 'disk'", () => {
     expect(await readdir(room)).toEqual([])
   })
 
-  test('10 MiB come through whole', async () => {
+  test('10 MiB arrive completely', async () => {
     const { createHash, randomBytes } = await import('node:crypto')
     const content = randomBytes(10 * 1024 * 1024)
     const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -108,7 +108,7 @@ describe("store: 'memory' and 'refuse'", () => {
     expect((await stat(join(room, 'out'))).mode & 0o777).toBe(0o640)
   })
 
-  test('a form that takes no files refuses them with 415, but not empty file controls', async () => {
+  test('a form without files refuses them with 415, but not empty file controls', async () => {
     expect(await failure(form(request(multipartType, twoFiles), { store: 'refuse' }))).toMatchObject({
       code: 'FORM_TYPE',
       status: 415,
@@ -146,7 +146,7 @@ describe('store: a function', () => {
     expect(data.get('x')).toBe('1')
   })
 
-  test('may leave a file unread or stop partway: the form goes on', async () => {
+  test('may leave a file unread or stop partway: the form continues', async () => {
     const big = Buffer.alloc(1_000_000, 'x')
     const body = multipart(file('f', 'a', big), file('f', 'b', big), field('last', '1'))
     let first = true
@@ -186,14 +186,14 @@ describe('store: a function', () => {
     expect(sent.fate.sent).toBeGreaterThan(4_000_000)
   })
 
-  test('what it throws is what form() rejects with, and the body is given up', async () => {
+  test('form() rejects with the error that it throws, and the rest of the body is discarded', async () => {
     const sent = request(multipartType, twoFiles, 20)
     const mine = new Error('no room')
     expect(await failure(form(sent, { store: () => Promise.reject(mine) }))).toBe(mine)
     expect(sent.fate.cancelled).toBe(true)
   })
 
-  test('it sees the fault of a form that breaks while it reads', async () => {
+  test('it gets the error of a form that breaks while it reads', async () => {
     let seen: unknown
     const error = await failure(
       form(request(multipartType, twoFiles, 20), {

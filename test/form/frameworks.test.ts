@@ -68,7 +68,7 @@ describe.each([
       expect(await urlencoded.text()).toBe('[["1 2"],[]]')
       sent.append('f', new File(['x'.repeat(300_001)], 'big'))
       const refused = await server.fetch('/', { method: 'POST', body: sent })
-      // Nobody catches it: the error carries its status as frameworks look for it.
+      // Not caught: the error has its status where frameworks look for it.
       expect(refused.status).toBe(413)
       await refused.text()
     } finally {

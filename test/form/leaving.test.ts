@@ -1,4 +1,4 @@
-/** Files of a form whose client disconnects, of third-party servers, and cleanup after many forms. */
+/** Files of a form whose client disconnects, forms in third-party servers, and cleanup after many forms. */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createHttp2, connect as http2 } from 'node:http2'
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const upload = multipart(field('a', '1'), file('f', 'a.txt', 'content'))
 
-/** What a client sends: whole, or the beginning of it. */
+/** What a client sends: the complete body, or its beginning. */
 const spoken = {
   http: (length: number) =>
     `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${multipartType}\r\nContent-Length: ${upload.length}\r\n\r\n${upload.toString('latin1', 0, length)}`,
@@ -71,40 +71,43 @@ const room = () => {
 const empty = (directory: string) => until(() => readdirSync(directory).length === 0)
 
 describe.each(names)('over %s', (name) => {
-  it.each(['fetch', 'node'])('a %s app goes on with its files when the client has left', async (style) => {
-    const { directory, kept } = room()
-    const [stored, left, moved] = [gate(), gate(), gate()]
-    const work = async (data: Form) => {
-      stored.open()
-      await left.passed
-      expect(await data.file('f')?.text()).toBe('content')
-      await data.file('f')?.move(kept)
-      moved.open()
-    }
-    const app: Handler | Promise<Handler> =
-      style === 'fetch'
-        ? fetchHandler({
-            async fetch(request) {
-              request.signal.addEventListener('abort', left.open)
-              await work(await form(request, { directory }))
-              return new Response()
-            },
-          })
-        : nodeHandler(async (req, res) => {
-            res.on('close', left.open)
-            await work(await form(req, { directory }))
-            res.end()
-          })
-    const { send } = await serve(name, app)
-    const socket = send()
-    await stored.passed
-    socket.destroy()
-    await moved.passed
-    expect(readFileSync(kept, 'utf8')).toBe('content')
-    expect(await empty(directory)).toBe(true)
-  })
+  it.each(['fetch', 'node'])(
+    'a %s app can still use its files after the client has disconnected',
+    async (style) => {
+      const { directory, kept } = room()
+      const [stored, left, moved] = [gate(), gate(), gate()]
+      const work = async (data: Form) => {
+        stored.open()
+        await left.passed
+        expect(await data.file('f')?.text()).toBe('content')
+        await data.file('f')?.move(kept)
+        moved.open()
+      }
+      const app: Handler | Promise<Handler> =
+        style === 'fetch'
+          ? fetchHandler({
+              async fetch(request) {
+                request.signal.addEventListener('abort', left.open)
+                await work(await form(request, { directory }))
+                return new Response()
+              },
+            })
+          : nodeHandler(async (req, res) => {
+              res.on('close', left.open)
+              await work(await form(req, { directory }))
+              res.end()
+            })
+      const { send } = await serve(name, app)
+      const socket = send()
+      await stored.passed
+      socket.destroy()
+      await moved.passed
+      expect(readFileSync(kept, 'utf8')).toBe('content')
+      expect(await empty(directory)).toBe(true)
+    },
+  )
 
-  it('a client that leaves in the middle of its upload leaves nothing behind', async () => {
+  it('a client that disconnects during its upload leaves no files', async () => {
     const { directory } = room()
     const ended = gate()
     let error: unknown
@@ -128,7 +131,7 @@ describe.each(names)('over %s', (name) => {
     expect(await empty(directory)).toBe(true)
   })
 
-  it('a client that leaves in the middle of the reply', async () => {
+  it('a client that disconnects during the reply', async () => {
     const { directory } = room()
     const app = fetchHandler({
       async fetch(request) {
@@ -145,7 +148,7 @@ describe.each(names)('over %s', (name) => {
   })
 })
 
-describe('a server that is not ours', () => {
+describe('a third-party server', () => {
   const forms = async (directory: string, listener: (app: RequestListener) => RequestListener) => {
     const replied: string[] = []
     const app = listener(async (req, res) => {
@@ -174,7 +177,7 @@ describe('a server that is not ours', () => {
     await new Promise((resolve) => server.once('listening', resolve))
     cleanups.push(() => server.close())
     const { port } = server.address() as AddressInfo
-    // Twice over one connection.
+    // Twice over the same connection.
     for (let i = 1; i <= 2; i++) {
       const headers = { 'content-type': multipartType }
       const body = new Uint8Array(upload)
@@ -204,7 +207,7 @@ describe('a server that is not ours', () => {
   })
 })
 
-it('runCgi(), which leaves the process alone: with its request and the work after it', async () => {
+it('runCgi(), which does not end the process: after its request and its work after the reply', async () => {
   const { directory } = room()
   let later: Promise<string | undefined> | undefined
   const app = {
@@ -226,7 +229,7 @@ it('runCgi(), which leaves the process alone: with its request and the work afte
   expect(await empty(directory)).toBe(true)
 })
 
-it('a process that has served many forms keeps none of them: no directory, no listener', async () => {
+it('a process that has served many forms keeps nothing of them: no directory, no listener', async () => {
   const { directory } = room()
   const listeners = () => ['exit', 'SIGINT', 'SIGHUP', 'SIGTERM'].map((name) => process.listenerCount(name))
   let most = 0

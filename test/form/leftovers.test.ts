@@ -1,4 +1,4 @@
-/** Upload directories left by a process: at its end, on signals, and the cleanup by the next one. */
+/** Upload directories left by a process: at its end, on signals, and their removal by the next process. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import {
   chmodSync,
@@ -35,7 +35,7 @@ const app = `
     },
   })`
 
-/** A CGI script in the middle of an upload: a part of the body has come, its file is there. */
+/** A CGI script during an upload: a part of the body has arrived, and its file exists. */
 async function uploading(program: string, env: NodeJS.ProcessEnv, bytes = body.length - 100) {
   const temp = tempDir('uploads')
   const script = join(temp, 'app.mjs')
@@ -72,14 +72,14 @@ const ended = (child: ChildProcess) =>
     child.once('exit', (code, signal) => resolve(signal ?? code)),
   )
 
-describe('a signal in the middle of a CGI upload', () => {
+describe('a signal during a CGI upload', () => {
   it.each(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const)(
     '%s leaves no directory behind',
     async (signal) => {
       const { child, stored } = await uploading(app, {})
       const end = ended(child)
       child.kill(signal)
-      // The parent sees the same signal as without cgiup.
+      // The parent sees the same signal as it would without cgiup.
       expect(await end).toBe(signal)
       expect(readdirSync(stored)).toEqual([])
     },
@@ -94,27 +94,24 @@ describe('a signal in the middle of a CGI upload', () => {
     expect(readdirSync(stored)).toEqual([])
   })
 
-  it.each(['SIGHUP', 'SIGINT'] as const)(
-    '%s is the business of an app that listens to it',
-    async (signal) => {
-      const own = `process.on('${signal}', () => process.stderr.write('mine '))\n${app}`
-      const { child, stored, stderr } = await uploading(own, {})
-      child.kill(signal)
-      expect(await until(() => stderr().includes('mine'))).toBe(true)
-      expect(readdirSync(stored)).toHaveLength(1)
-      const end = ended(child)
-      child.stdin.end(body.subarray(body.length - 100))
-      expect(await end).toBe(0)
-      expect(readdirSync(stored)).toEqual([])
-    },
-  )
+  it.each(['SIGHUP', 'SIGINT'] as const)('%s is handled by an app that listens for it', async (signal) => {
+    const own = `process.on('${signal}', () => process.stderr.write('mine '))\n${app}`
+    const { child, stored, stderr } = await uploading(own, {})
+    child.kill(signal)
+    expect(await until(() => stderr().includes('mine'))).toBe(true)
+    expect(readdirSync(stored)).toHaveLength(1)
+    const end = ended(child)
+    child.stdin.end(body.subarray(body.length - 100))
+    expect(await end).toBe(0)
+    expect(readdirSync(stored)).toEqual([])
+  })
 
-  it('an error that nobody catches leaves no directory behind', async () => {
+  it('an uncaught error leaves no directory', async () => {
     const failing = `setTimeout(() => { if (process.env.FAIL) throw new Error('nobody') }, 300)\n${app}`
     const { child, stored, stderr } = await uploading(failing, { FAIL: '1' })
     const end = ended(child)
     expect(await until(() => stderr().includes('nobody'))).toBe(true)
-    // The rest of the body would be waited for.
+    // Otherwise the process would wait for the rest of the body.
     child.stdin.destroy()
     expect(await end).toBe(1)
     expect(readdirSync(stored)).toEqual([])
@@ -124,7 +121,7 @@ describe('a signal in the middle of a CGI upload', () => {
 describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
   const old = new Date(Date.now() - 3_700_000)
 
-  /** The number of a process that was there. */
+  /** The pid of a process that has ended. */
   async function deadOwner(): Promise<string> {
     const { child, stored } = await uploading(app, {})
     const end = ended(child)
@@ -151,7 +148,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
     await data.dispose()
   }
 
-  it('takes what a killed process has left, an hour later', async () => {
+  it('removes the directory of a killed process, an hour later', async () => {
     const owner = await deadOwner()
     const parent = tempDir('swept')
     const path = leftover(parent, 'cgiup-form-AbCd12', owner)
@@ -159,7 +156,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
     expect(await until(() => !existsSync(path))).toBe(true)
   })
 
-  it('leaves everything else alone', async () => {
+  it('removes nothing else', async () => {
     const owner = await deadOwner()
     const [pid, started, namespace] = owner.trim().split(' ') as [string, string, string]
     const own = ownerText()
@@ -180,7 +177,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
     const elsewhere = leftover(tempDir('elsewhere'), 'cgiup-form-behind', owner)
     symlinkSync(elsewhere, join(parent, 'cgiup-form-links1'))
     writeFileSync(join(parent, 'cgiup-form-afile1'), '')
-    // A number that is used again: the process of that start has ended.
+    // A reused pid: the process with that start time has ended.
     const again = leftover(parent, 'cgiup-form-again1', `${ownPid} 1 ${own.trim().split(' ')[2]}\n`)
     const before = readdirSync(parent).filter((name) => !again.endsWith(name))
     await store(parent)
@@ -189,7 +186,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
     expect(readdirSync(elsewhere)).toEqual(['owner', 'upload'])
   })
 
-  it('does not work where anybody may rename what is ours', async () => {
+  it('does nothing in a directory where other users may rename our files', async () => {
     const parent = tempDir('swept')
     const path = leftover(parent, 'cgiup-form-AbCd12', await deadOwner())
     chmodSync(parent, 0o777)
@@ -198,11 +195,11 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
     chmodSync(parent, 0o1777)
   })
 
-  it('judges processes as the kernel knows them', async () => {
+  it('identifies processes by pid and start time', async () => {
     expect(hasEnded(ownerText())).toBe(false)
     const owner = await deadOwner()
     expect(hasEnded(owner)).toBe(true)
-    // Without /proc at its time: the number alone.
+    // Without /proc when the directory was created: the pid alone.
     const namespace = owner.trim().split(' ')[2]
     expect(hasEnded(`${process.pid} - ${namespace}\n`)).toBe(false)
     expect(hasEnded(`${owner.split(' ')[0]} - ${namespace}\n`)).toBe(true)
@@ -210,7 +207,7 @@ describe.skipIf(!existsSync('/proc/self/stat'))('the sweep', () => {
   })
 })
 
-it('no file descriptor is left: 503, and the files of a form are removed all the same', async () => {
+it('no file descriptor is left: 503, and the files of a form are removed nevertheless', async () => {
   const stored = tempDir('stored')
   const program = `
     import { closeSync, openSync, readdirSync } from 'node:fs'
@@ -249,7 +246,7 @@ it('no file descriptor is left: 503, and the files of a form are removed all the
 describe('a place that cannot be used is named', () => {
   const store = (directory: string) => failure(form(request(multipartType, body), { directory }))
 
-  it('one that is missing, or no directory', async () => {
+  it('one that is missing, or is not a directory', async () => {
     const room = tempDir('room')
     expect(await store(join(room, 'missing'))).toMatchObject({
       code: 'FORM_STORE',
@@ -260,7 +257,7 @@ describe('a place that cannot be used is named', () => {
     expect((await store(join(room, 'file'))).message).toContain('it is not a directory (ENOTDIR)')
   })
 
-  it('TMPDIR, where it is the one', async () => {
+  it('TMPDIR, if it is used', async () => {
     const before = process.env.TMPDIR
     process.env.TMPDIR = join(tempDir('room'), 'missing')
     try {

@@ -1,4 +1,4 @@
-/** What a form stored lasts as long as its request, through every gateway and in both styles; no longer. */
+/** The files of a form exist as long as their request, and no longer, in every gateway and both styles. */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -57,20 +57,20 @@ describe.each(gateways)('through $name', (gateway) => {
       expect(await emptied(directory)).toEqual([])
     })
 
-    it('is there for the whole of a streamed reply', async () => {
+    it('exists until the end of a streamed reply', async () => {
       const { directory, text } = await send({ how: 'stream' })
       expect(text).toBe('streamed reply content of the file')
       expect(await emptied(directory)).toEqual([])
     })
 
-    it('is there for the work after the reply', async () => {
+    it('exists during the work after the reply', async () => {
       const { directory, note, text } = await send({ how: 'later' })
       expect(text).toBe('later')
       expect(await emptied(directory)).toEqual([])
       expect(readFileSync(note, 'utf8')).toBe('content of the file')
     })
 
-    it('stays where the app has moved it', async () => {
+    it('stays where the app has moved it to', async () => {
       const { directory, note, text } = await send({ how: 'move' })
       expect(text).toBe(`${note} content of the file`)
       expect(await emptied(directory)).toEqual([])
@@ -88,13 +88,13 @@ describe.each(gateways)('through $name', (gateway) => {
     })
 
     const sources = style === 'node' ? [] : ['copy', 'clone', 'exchange']
-    it.each(sources)('is removed where the form is that of a %s', async (source) => {
+    it.each(sources)('is removed if the form was read from a %s', async (source) => {
       const { directory, text } = await send({ how: 'read', source })
       expect(text).toBe('content of the file')
       expect(await emptied(directory)).toEqual([])
     })
 
-    it.skipIf(gateway.name === 'cgi')('is not to be read after that: the error names move()', async () => {
+    it.skipIf(gateway.name === 'cgi')('cannot be read after that: the error names move()', async () => {
       const { directory } = await send({ how: 'keep' })
       expect(await emptied(directory)).toEqual([])
       const { text } = await send({ how: 'after' })

@@ -34,7 +34,7 @@ const headOf = (size: number) => {
   return multipart({ head: [line, `X: ${'y'.repeat(size - line.length - 5)}`], body: 'v' })
 }
 
-/** Each limit, with a form that is exactly as large as allowed and one that is one too large. */
+/** Each limit, with a form that is exactly as large as allowed and one that is larger by one. */
 const rows: Row[] = [
   { limit: 'fields', value: 2, type: urlencodedType, within: 'a=1&b=2', over: 'a=1&b=2&c=3' },
   {
@@ -109,18 +109,18 @@ const rows: Row[] = [
 ]
 
 describe('each limit', () => {
-  test('has a row here', () => {
+  test('has a row in this table', () => {
     expect(new Set(rows.map(({ limit }) => limit))).toEqual(new Set(Object.keys(defaultLimits)))
   })
 
-  test.each(rows)('$limit is crossed by one more, in $type', async ({ limit, value, type, within, over }) => {
+  test.each(rows)('$limit: refused with one more, in $type', async ({ limit, value, type, within, over }) => {
     for (const size of [1, 3, 100_000]) {
       await form(request(type, within, size), { store: 'memory', [limit]: value })
       const sent = request(type, over, size)
       const error = await failure(form(sent, { store: 'memory', [limit]: value }))
       expect(error).toMatchObject({ name: 'FormError', code: 'FORM_LIMIT', status: 413, limit })
       expect(error.message).toContain(`limit ${limit} is ${value}`)
-      // The rest of the body is discarded, so that nothing waits for it.
+      // The rest of the body is discarded, so that the client is not blocked.
       expect(sent.fate.cancelled || sent.fate.sent === Buffer.byteLength(over)).toBe(true)
     }
   })

@@ -8,7 +8,7 @@ const read = (body: string | Uint8Array, size?: number, type = multipartType) =>
   form(request(type, body, size), { store: 'memory' })
 
 describe('multipart/form-data', () => {
-  test('fields and files in their order, at any split', async () => {
+  test('fields and files in order, at any split', async () => {
     const body = multipart(
       field('title', 'Grüße'),
       file('photo', 'a.png', Buffer.from([0, 1, 2, 13, 10, 255]), 'image/png'),
@@ -26,8 +26,8 @@ describe('multipart/form-data', () => {
     }
   })
 
-  test('what the platform sends comes back whole, for any fields and files in any pieces', async () => {
-    // A backslash is left out of names: browsers and the platform do not escape it, busboy unescapes it.
+  test('a form serialized by the platform is parsed completely, for any fields and files in any chunks', async () => {
+    // Names without backslashes: browsers and the platform do not escape them, busboy unescapes them.
     const name = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
       .filter((text) => !/[\\\p{Cc}]/u.test(text))
@@ -64,7 +64,7 @@ describe('multipart/form-data', () => {
     )
   })
 
-  test('a file that holds pieces of the boundary is not cut', async () => {
+  test('a file that contains parts of the boundary is not cut', async () => {
     const content = `\r\n-\r\n--\r\n--${boundary.slice(0, -1)}\r\n\r\n--${boundary.slice(0, 5)}--${boundary}`
     const body = multipart(file('f', 'f.txt', content), field('after', 'x'))
     for (let size = 1; size < 40; size++) {
@@ -88,7 +88,7 @@ describe('multipart/form-data', () => {
     expect((await read(`--${boundary}--\r\n`)).fields).toEqual([])
   })
 
-  test('a file control in which nothing was chosen is not a file', async () => {
+  test('a file control without a chosen file is not a file', async () => {
     const body = multipart(file('photo', '', '', 'application/octet-stream'), field('a', '1'))
     const data = await read(body)
     expect(data.files).toEqual([])
@@ -96,7 +96,7 @@ describe('multipart/form-data', () => {
     expect(data.get('a')).toBe('1')
   })
 
-  test('content without a file name is a file all the same', async () => {
+  test('content without a file name is a file nevertheless', async () => {
     const head = ['Content-Disposition: form-data; name="blob"', 'Content-Type: application/octet-stream']
     const data = await read(multipart({ head, body: 'bytes' }))
     expect(data.file('blob')).toMatchObject({ name: '', size: 5 })
@@ -127,7 +127,7 @@ describe('charsets', () => {
     expect(data.file('f')?.name).toBe(expected)
   })
 
-  test('a field in a charset of its own', async () => {
+  test('a field with its own charset', async () => {
     const head = ['Content-Disposition: form-data; name="n"', 'Content-Type: text/plain; charset=ISO-8859-1']
     expect((await read(multipart({ head, body: Buffer.from([0xe4]) }))).get('n')).toBe('ä')
   })
@@ -152,7 +152,7 @@ describe('file names are cleaned', () => {
     expect((await read(multipart(file('f', sent, 'x')))).file('f')?.name).toBe(expected)
   })
 
-  test('NUL, which only an extended value can carry, is removed', async () => {
+  test('NUL, possible only in an extended value, is removed', async () => {
     const head = [`Content-Disposition: form-data; name="f"; filename*=UTF-8''a.php%00.png`]
     expect((await read(multipart({ head, body: 'x' }))).file('f')?.name).toBe('a.php.png')
   })

@@ -30,7 +30,7 @@ async function serving<T>(listener: Listener, use: (port: number) => Promise<T>)
   }
 }
 
-/** Answers with what the form holds, or with the status of the error. */
+/** Replies with the content of the form, or with the status of the error. */
 function answer(options?: FormOptions): Listener {
   return async (req, res) => {
     try {
@@ -46,7 +46,7 @@ function answer(options?: FormOptions): Listener {
 describe('a Node request', () => {
   const body = multipart(field('a', '1'), file('f', 'f.txt', Buffer.alloc(300_000, 'x')))
 
-  test('gives its form', () =>
+  test('yields its form', () =>
     serving(answer(), async (port) => {
       const reply = await fetch(`http://127.0.0.1:${port}/`, {
         method: 'POST',
@@ -56,7 +56,7 @@ describe('a Node request', () => {
       expect(await reply.json()).toEqual([[{ name: 'a', value: '1' }], [['f.txt', 300_000]]])
     }))
 
-  test('the client gets the 413 though it is still sending, and the connection goes on', () =>
+  test('the client gets the 413 while it is still sending, and the connection stays open', () =>
     serving(answer({ fileSize: 1000 }), async (port) => {
       const statuses: unknown[] = []
       for (let turn = 0; turn < 2; turn++) {
@@ -75,7 +75,7 @@ describe('a Node request', () => {
       expect(statuses).toEqual([413, 413])
     }))
 
-  test('a client that leaves is REQUEST_ABORTED, and its files are removed', async () => {
+  test('a client disconnect is REQUEST_ABORTED, and the files are removed', async () => {
     let outcome: Promise<Error & { code?: string }> | undefined
     let arrived = () => {}
     const fileArrived = new Promise<void>((resolve) => {
@@ -99,7 +99,7 @@ describe('a Node request', () => {
     })
   })
 
-  test('in Express, beside other routes', async () => {
+  test('in Express, next to other routes', async () => {
     const app = express().post('/form', answer({ store: 'memory' }))
     await serving(app, async (port) => {
       const reply = await fetch(`http://127.0.0.1:${port}/form`, {
@@ -111,7 +111,7 @@ describe('a Node request', () => {
     })
   })
 
-  test('a body parser that ran before gives an error that says so, never a hang', async () => {
+  test('a body parser that ran before: an error that says so, never a hang', async () => {
     const app = express()
       .use(express.urlencoded({ extended: false }))
       .post('/', answer())
@@ -134,7 +134,7 @@ describe('a fetch Request', () => {
     expect(await failure(form(sent))).toMatchObject({ name: 'UsageError', code: 'FORM_SOURCE' })
   })
 
-  test('whose body breaks gives REQUEST_ABORTED, or the error of our own that broke it', async () => {
+  test('whose body breaks: REQUEST_ABORTED, or our own error that caused it', async () => {
     const broken = (reason: unknown) => {
       const body = new ReadableStream({ pull: (controller) => controller.error(reason) })
       const headers = { 'content-type': urlencodedType }
@@ -182,7 +182,7 @@ describe('an Exchange', () => {
     }
   }
 
-  test('gives its form', async () => {
+  test('yields its form', async () => {
     expect((await form(exchange(urlencodedType, 'a=1&b=2'))).getAll('b')).toEqual(['2'])
     const body = multipart(file('f', 'f.txt', 'x'))
     expect((await form(exchange(multipartType, body), { store: 'memory' })).file('f')?.size).toBe(1)

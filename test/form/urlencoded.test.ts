@@ -26,7 +26,7 @@ describe('application/x-www-form-urlencoded', () => {
     expect(data.files).toEqual([])
   })
 
-  test('URL Standard 5.1: gives what URLSearchParams gives, for any bytes in any pieces', async () => {
+  test('URL Standard 5.1: gives the same result as URLSearchParams, for any bytes in any chunks', async () => {
     const alphabet = [...Buffer.from('a=b&c+%2B%zz%4%\xe4é;[]"\r\n\0\ufeff')]
     const bytes = fc.oneof(
       fc.array(fc.constantFrom(...alphabet)).map((list) => Uint8Array.from(list)),
@@ -42,7 +42,7 @@ describe('application/x-www-form-urlencoded', () => {
     )
   })
 
-  test('random pairs come back whole', async () => {
+  test('random pairs survive a round trip', async () => {
     const pairs = fc.array(
       fc.tuple(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ unit: 'binary' })),
     )
@@ -63,7 +63,7 @@ describe('application/x-www-form-urlencoded', () => {
     expect((await form(none)).fields).toEqual([])
   })
 
-  test('names that objects are made of are names like others', async () => {
+  test('names of object properties (__proto__) are ordinary names', async () => {
     const data = await read('__proto__=x&constructor=y&toString=z&__proto__[polluted]=1')
     expect(data.get('__proto__')).toBe('x')
     expect(data.get('constructor')).toBe('y')
@@ -82,7 +82,7 @@ describe('application/x-www-form-urlencoded', () => {
 
 /** The same bytes as a string for URLSearchParams: bytes over 0x7f percent-encoded. */
 function latin1ToQuery(body: Uint8Array): string {
-  // The empty pair keeps URLSearchParams from dropping a leading "?", as it does for location.search.
+  // The empty pair prevents URLSearchParams from dropping a leading "?", as it does for location.search.
   let text = '&'
   for (const byte of body) text += byte < 0x80 ? String.fromCharCode(byte) : `%${byte.toString(16)}`
   return text

@@ -1,4 +1,4 @@
-/** What must hold for the FastCGI codec, whatever comes. Run by the tests and by `npm run fuzz`. */
+/** Properties of the FastCGI codec that must hold for any input. Run by the tests and by `npm run fuzz`. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { converse, options as defaults } from '../fastcgi/converse.js'
@@ -17,13 +17,13 @@ interface CheckOptions {
 
 export interface Property {
   readonly name: string
-  /** How often in a test run. */
+  /** Number of runs in a test. */
   readonly runs: number
   /** @throws Error with a minimal counterexample, the seed and the path to it */
   check(options: CheckOptions): void | Promise<void>
 }
 
-/** Limits that are crossed now and then. */
+/** Limits that some of the inputs exceed. */
 const given = {
   ...defaults,
   maxRequestsPerConnection: 1,
@@ -32,7 +32,7 @@ const given = {
   maxDiscardBytes: 300_000,
 }
 
-/** The codec and the model agree about records, however their bytes are cut. */
+/** The codec and the model agree about records, however their bytes are split. */
 const agree = (records: readonly Rec[], places: readonly number[], multiplex: boolean): void => {
   const bytes = encodeRecords(records)
   const wanted = model(records, { ...given, multiplex })
@@ -43,12 +43,12 @@ const agree = (records: readonly Rec[], places: readonly number[], multiplex: bo
   assertWire(got.sent)
 }
 
-/** Answers are records to their end. */
+/** The replies consist of complete records. */
 const assertWire = (sent: string): void => {
   assert.equal(wireRecords(Buffer.from(sent, 'latin1')).rest, 0)
 }
 
-/** Any bytes: no other error than a RequestError, and the same ones however they are cut. */
+/** Any bytes: no error other than a RequestError, and the same errors however the bytes are split. */
 const survives = (bytes: Uint8Array, places: readonly number[]): void => {
   const once = converse(bytes)
   assertWire(once.sent)
@@ -58,7 +58,7 @@ const survives = (bytes: Uint8Array, places: readonly number[]): void => {
 
 export const codecProperties: readonly Property[] = [
   {
-    name: 'a valid conversation, however it is cut, is what the model says',
+    name: 'a valid conversation, however it is split, gives the result of the model',
     runs: 200,
     check: (options) =>
       fc.assert(
@@ -77,17 +77,17 @@ export const codecProperties: readonly Property[] = [
       ),
   },
   {
-    name: 'any records, valid or not, are what the model says',
+    name: 'any records, valid or not, give the result of the model',
     runs: 500,
     check: (options) => fc.assert(fc.property(anyRecords, cuts, fc.boolean(), agree), options),
   },
   {
-    name: 'random bytes give no other error than a named one, the same however they are cut',
+    name: 'random bytes give only named errors, the same however they are split',
     runs: 500,
     check: (options) => fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), cuts, survives), options),
   },
   {
-    name: 'recordings of real servers with bytes changed, cut out, doubled or mixed do the same',
+    name: 'mutated recordings of real servers (bytes changed, removed, doubled or mixed) do the same',
     runs: 300,
     check: (options) => fc.assert(fc.property(mutant('fastcgi'), cuts, survives), options),
   },

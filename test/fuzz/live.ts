@@ -1,6 +1,6 @@
 /**
- * What must hold for a process that serves FastCGI and SCGI on a real socket, whatever comes. Run by the
- * tests and by `npm run fuzz`.
+ * Properties of a process that serves FastCGI and SCGI on a real socket, which must hold for any input. Run
+ * by the tests and by `npm run fuzz`.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
@@ -27,7 +27,7 @@ const EMPTY = new Uint8Array(0)
 const modeOf = (list: readonly (readonly [string, string])[]): Mode =>
   (list.find(([name]) => name === 'X_MODE')?.[1] ?? 'echo') as Mode
 
-/** Each request has one reply and the right one; one that was aborted may have less of it. */
+/** Each request has exactly one reply, the expected one; an aborted request may have a shorter one. */
 const checkReplies = (requests: readonly RequestShape[], replies: readonly WireReply[]): void => {
   assert.deepEqual(replies.map(({ id }) => id).sort(), requests.map(({ id }) => id).sort())
   for (const request of requests) {
@@ -48,7 +48,7 @@ const checkReplies = (requests: readonly RequestShape[], replies: readonly WireR
   }
 }
 
-/** GET_VALUES and records of unknown types, each of which is answered. */
+/** GET_VALUES and records of unknown types, each of which gets a reply. */
 const managementIn = ({ records }: Round): number => records.filter(({ id }) => id === 0).length
 
 const talk = async (target: Target, rounds: readonly Round[], places: readonly number[], keep: boolean) => {
@@ -74,10 +74,10 @@ const talk = async (target: Target, rounds: readonly Round[], places: readonly n
   await target.isWell()
 }
 
-/** With FCGI_KEEP_CONN for all requests: a mixture has no one meaning. */
+/** With FCGI_KEEP_CONN for all requests: mixed values have no defined meaning. */
 const kept = ({ requests, records }: Round): Round => ({ requests, records: flagged(records, 1) })
 
-/** Only the first request, without FCGI_KEEP_CONN, and nothing behind it. */
+/** Only the first request, without FCGI_KEEP_CONN, and nothing after it. */
 const single = ({ requests, records }: Round): Round => {
   const [first] = requests as [RequestShape]
   const isOf = ({ id }: Rec) => id === first.id
@@ -93,11 +93,14 @@ const flagged = (records: readonly Rec[], keep: 0 | 1): Rec[] =>
     return { ...record, content }
   })
 
-/** How a peer goes: it closes its side and reads on, it closes, it is cut off. */
+/** How a peer disconnects: it half-closes, destroys its socket, or reads nothing before it half-closes. */
 const leavings = ['end', 'destroy', 'late'] as const
 type Leaving = (typeof leavings)[number]
 
-/** Any bytes: the server closes once we have, what it sent is well-formed, and it serves on. */
+/**
+ * Any bytes: the server closes the connection once the peer has, its output is well-formed, and it continues
+ * to serve.
+ */
 const survives = async (
   target: Target,
   bytes: Buffer,
@@ -116,7 +119,7 @@ const survives = async (
   await target.isWell()
 }
 
-/** Pairs that SCGI can carry: no NUL, no empty names, repeats only of request headers. */
+/** Pairs that SCGI can represent: no NUL, no empty names, repeats only of request headers. */
 const scgiPairs = pairs.map((list) => {
   const seen = new Set(['CONTENT_LENGTH', 'SCGI'])
   return list
@@ -197,7 +200,7 @@ const endsWell = async (
     const answers = readAnswers(line.got)
     checkReplies(requests, answers.replies)
     assert.deepEqual([answers.open, answers.rest], [[], 0])
-    // One that nobody has asked for may be behind the last reply (src/fastcgi/server/end-reply.ts).
+    // An unsolicited record may follow the last reply (src/fastcgi/server/end-reply.ts).
     const unasked = answers.management.length - management
     assert.ok(unasked === 0 || (unasked === 1 && keep && isNginx(requests)), `${unasked} unasked records`)
   }
@@ -207,7 +210,7 @@ const endsWell = async (
 /** @param target open */
 export const liveProperties = (target: Target): readonly Property[] => [
   {
-    name: 'FastCGI: every request of a valid conversation gets its reply, however it is cut',
+    name: 'FastCGI: every request of a valid conversation gets its reply, however it is split',
     runs: 60,
     check: (options) =>
       fc.assert(
@@ -221,7 +224,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
       ),
   },
   {
-    name: 'FastCGI: connections at the same time do not disturb each other, nor does one that breaks off',
+    name: 'FastCGI: simultaneous connections do not disturb each other, nor does one that is cut off',
     runs: 20,
     check: (options) =>
       fc.assert(
@@ -245,7 +248,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
       ),
   },
   {
-    name: 'FastCGI: a reply that breaks never looks whole',
+    name: 'FastCGI: a reply that breaks never looks complete',
     runs: 20,
     check: (options) =>
       fc.assert(
@@ -255,7 +258,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
           fc.constantFrom(0, 1),
           ([round], places, keep) => {
             const [{ pairs: list, stdin }] = (round as Round).requests as [RequestShape]
-            // With a wrong CONTENT_LENGTH there is another reply.
+            // With a wrong CONTENT_LENGTH the reply is another one.
             fc.pre(answerOf(list.flat(), stdin, 'break').status === 200)
             return breaks(target, round as Round, places, keep)
           },
@@ -264,7 +267,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
       ),
   },
   {
-    name: 'FastCGI: a process that ends answers all that was sent before',
+    name: 'FastCGI: a process that ends answers every request sent before',
     runs: 5,
     check: (options) =>
       fc.assert(
@@ -279,7 +282,7 @@ export const liveProperties = (target: Target): readonly Property[] => [
       ),
   },
   {
-    name: 'SCGI: every request gets its reply, however it is cut',
+    name: 'SCGI: every request gets its reply, however it is split',
     runs: 60,
     check: (options) =>
       fc.assert(

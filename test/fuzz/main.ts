@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: all properties again and again with new seeds, for as long as asked, with a watch for
- * what a property does not see: errors that nobody catches, a loop without end, memory that grows.
+ * `npm run fuzz`: runs all properties repeatedly with new seeds, for as long as requested, and checks what a
+ * property cannot see: uncaught errors, endless loops, growing memory.
  */
 import { mkdtempSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,13 +15,13 @@ import { scgiProperties } from './netstring.js'
 import { Target } from './target.js'
 import { targetProperties } from './targets.js'
 
-/** Milliseconds of one property before it is the next one's turn. */
+/** Milliseconds for one property before the next one runs. */
 const SLICE = 3000
-/** Seconds without a sign of life after which the process hangs. */
+/** Seconds without progress after which the process counts as hung. */
 const PATIENCE = 60
-/** Bytes that may be in use more than after the first rounds. */
+/** Bytes by which memory use may grow after the first rounds. */
 const GROWTH = 48 << 20
-/** Rounds after which memory has settled. */
+/** Rounds after which memory use is stable. */
 const SETTLED = 3
 
 const { values } = parseArgs({
@@ -58,7 +58,7 @@ const fail = (what: string, at: number, path?: string): never => {
   process.exit(1)
 }
 
-/** Tells of a loop without end, which this thread could not. */
+/** Reports an endless loop, which this thread could not do. */
 const startWatch = (): ((line: string) => void) => {
   const watch = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads')

@@ -1,6 +1,6 @@
 /**
- * What FastCGI 1.0 asks of a responder, in the plainest words: whole records in, events and answers out.
- * Slow, and written without the product's own code.
+ * The requirements of FastCGI 1.0 for a responder, in the simplest form: complete records in, events and
+ * replies out. Slow, and written without code of the product.
  */
 import { type Rec, Type } from './records.js'
 
@@ -26,9 +26,9 @@ export interface ModelOptions {
 
 export interface ModelResult {
   readonly events: readonly string[]
-  /** Answers, Latin-1. */
+  /** Replies, Latin-1. */
   readonly sent: string
-  /** The record that breaks the connection; null where none does. */
+  /** The record that breaks the connection; null if none does. */
   readonly broken: number | null
 }
 
@@ -45,7 +45,10 @@ interface Decoded {
   readonly list: readonly string[]
   /** The bytes end between two pairs. */
   readonly whole: boolean
-  /** Bytes of names and values when they or the number of pairs crossed a limit; null where none did. */
+  /**
+   * Bytes of names and values at the moment when they, or the number of pairs, exceeded a limit; null if
+   * neither did.
+   */
   readonly over: number | null
 }
 
@@ -53,7 +56,7 @@ interface Decoded {
 const decode = (bytes: Buffer, { maxParams, maxParamsBytes }: ModelOptions): Decoded => {
   const list: string[] = []
   let [at, size] = [0, 0]
-  /** The length that begins at `at`; null when it is not there to its end. */
+  /** The length field at offset `at`; null if it is incomplete. */
   const length = (): number | null => {
     const wide = at < bytes.length && (bytes[at] as number) > 127
     at += wide ? 4 : 1
@@ -74,7 +77,7 @@ const decode = (bytes: Buffer, { maxParams, maxParamsBytes }: ModelOptions): Dec
 }
 
 /**
- * A request is over, and its id free again, when all its streams have ended or it was aborted.
+ * A request is over, and its id free again, once all its streams have ended or it was aborted.
  */
 export const model = (records: readonly Rec[], options: ModelOptions): ModelResult => {
   const events: string[] = []
@@ -83,7 +86,7 @@ export const model = (records: readonly Rec[], options: ModelOptions): ModelResu
   const close = (id: number, { list, stdinEnded, dataEnded }: Open) => {
     if (list !== null && stdinEnded && dataEnded) open.delete(id)
   }
-  /** @returns false when the connection can only be closed */
+  /** @returns false if the connection must be closed */
   const take = ({ type, id, content }: Rec): boolean => {
     const text = Buffer.from(content).toString('latin1')
     if (id === 0) {
@@ -155,7 +158,7 @@ export const model = (records: readonly Rec[], options: ModelOptions): ModelResu
   return { events, sent, broken: null }
 }
 
-/** 4.1, 4.2; null when the record breaks the connection. */
+/** 4.1, 4.2; null if the record breaks the connection. */
 const management = (type: number, content: Uint8Array, options: ModelOptions): string | null => {
   if (type !== Type.GET_VALUES) return record(11, 0, `${String.fromCharCode(type)}\0\0\0\0\0\0\0`)
   const asked = decode(Buffer.from(content), options)

@@ -1,8 +1,8 @@
-/** Recordings of real servers with something done to them. */
+/** Mutated recordings of real servers. */
 import fc from 'fast-check'
 import { recordings, sentBytes } from '../env/captures.js'
 
-/** Longer ones are cut off: the interesting part is the head. */
+/** Longer ones are truncated: the interesting part is the head. */
 const MOST = 6000
 
 const seedsOf = (kind: 'fastcgi' | 'scgi'): readonly Buffer[] =>
@@ -21,13 +21,13 @@ type Change = (bytes: Buffer, at: number, length: number, other: Buffer) => Buff
 const interesting = [0, 1, 2, 4, 5, 0x2c, 0x30, 0x3a, 0x7f, 0x80, 0xff]
 
 const changes: readonly Change[] = [
-  // A bit.
+  // Flip a bit.
   (bytes, at, length) => {
     const copy = Buffer.from(bytes)
     if (copy.length > 0) copy[at] = (copy[at] as number) ^ (1 << (length & 7))
     return copy
   },
-  // A byte that means something.
+  // Overwrite a byte with one that has a special meaning.
   (bytes, at, length) => {
     const copy = Buffer.from(bytes)
     if (copy.length > 0) copy[at] = interesting[length % interesting.length] as number

@@ -1,4 +1,4 @@
-/** What must hold for the SCGI codec, whatever comes. Run by the tests and by `npm run fuzz`. */
+/** Properties of the SCGI codec that must hold for any input. Run by the tests and by `npm run fuzz`. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { RequestError } from '../../src/core/errors.js'
@@ -14,14 +14,14 @@ type Result =
   | string
   | null
 
-/** The head, what is wrong with it, or null where it is not there to its end. */
+/** The head, its error, or null if it is incomplete. */
 const read = (bytes: Uint8Array, places: readonly number[]): Result => {
   const reader = new NetstringReader(limits)
   const ends = [...new Set(places.filter((at) => at > 0 && at < bytes.length))].sort((a, b) => a - b)
   let at = 0
   try {
     for (const end of [...ends, bytes.length]) {
-      // A copy that is wiped afterwards: nothing may be kept of it.
+      // A copy that is overwritten afterwards: the reader must not keep a reference to it.
       const chunk = Uint8Array.prototype.slice.call(bytes, at, end)
       const head = reader.push(chunk)
       chunk.fill(0xff)
@@ -38,7 +38,7 @@ const read = (bytes: Uint8Array, places: readonly number[]): Result => {
   return null
 }
 
-/** The protocol text of SCGI in the plainest words; null where the head is not valid and whole. */
+/** The SCGI specification in the simplest form; null if the head is invalid or incomplete. */
 const model = (bytes: Uint8Array): Result => {
   const text = Buffer.from(bytes).toString('latin1')
   const start = /^([1-9]\d*):/.exec(text)
@@ -73,7 +73,7 @@ const item = fc.oneof(
   fc.string({ maxLength: 8 }),
 )
 
-/** Heads that are right or nearly so. */
+/** Valid and nearly valid heads. */
 const nearly: fc.Arbitrary<Buffer> = fc
   .record({
     items: fc.array(item, { maxLength: 8 }),
@@ -90,17 +90,17 @@ const nearly: fc.Arbitrary<Buffer> = fc
 
 export const scgiProperties: readonly Property[] = [
   {
-    name: 'SCGI heads, right or nearly so, are what the protocol text says, however they are cut',
+    name: 'valid and nearly valid SCGI heads are read as in the specification, however they are split',
     runs: 1000,
     check: (options) => fc.assert(fc.property(nearly, cuts, holds), options),
   },
   {
-    name: 'SCGI recordings of real servers with bytes changed, cut out, doubled or mixed are so too',
+    name: 'mutated SCGI recordings of real servers (bytes changed, removed, doubled or mixed) too',
     runs: 500,
     check: (options) => fc.assert(fc.property(mutant('scgi'), cuts, holds), options),
   },
   {
-    name: 'SCGI: random bytes give no other error than a named one',
+    name: 'SCGI: random bytes give only named errors',
     runs: 500,
     check: (options) => fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), cuts, holds), options),
   },

@@ -1,18 +1,18 @@
 /**
- * How web servers read a request target before they apply access rules, in the plainest words, and the
- * variables that they make of it. Written without the product's own code.
+ * How web servers read a request target before they apply access rules, in the simplest form, and the
+ * variables that they derive from it. Written without code of the product.
  */
 
-/** The path that access rules are applied to, segment by segment; and as the server passes it on. */
+/** The path to which access rules apply, segment by segment, and the path as the server passes it on. */
 export interface Served {
   readonly segments: readonly string[]
   readonly env: Readonly<Record<string, string>>
 }
 
-/** A server that denies a path and all below it; null: it answers the request itself. */
+/** A server that denies a path and everything below it; null: the server answers the request itself. */
 export type ServerModel = (target: string, denied: string) => Served | null
 
-/** Decoded once; null for a NUL or a broken escape. */
+/** Decoded once; null if it has a NUL or an invalid escape. */
 export const decoded = (path: string): string | null => {
   let out = ''
   for (let at = 0; at < path.length; at++) {
@@ -28,7 +28,7 @@ export const decoded = (path: string): string | null => {
   return out
 }
 
-/** Slashes merged, then dot segments removed; null where it leads above the root. */
+/** Slashes merged, then dot segments removed; null if the path leads above the root. */
 const resolved = (path: string): readonly string[] | null => {
   const out: string[] = []
   for (const segment of path.split('/')) {
@@ -39,7 +39,7 @@ const resolved = (path: string): readonly string[] | null => {
   return out
 }
 
-/** Dot segments removed as the URL standard does it: an empty segment is one. */
+/** Dot segments removed according to the URL standard, in which an empty segment counts as a segment. */
 const withoutDots = (path: string): string => {
   const out: string[] = []
   const segments = path.split('/').slice(1)
@@ -52,7 +52,7 @@ const withoutDots = (path: string): string => {
   return `/${out.join('/')}`
 }
 
-/** The text of resolved segments, with the slash at the end that the path had. */
+/** The resolved segments as text, with the trailing slash of the original path. */
 const textOf = (segments: readonly string[], path: string): string => {
   const slash = segments.length > 0 && /(?:^|\/)\.{0,2}$/.test(path)
   return `/${segments.join('/')}${slash ? '/' : ''}`
@@ -85,7 +85,7 @@ const read = (target: string, denied: string): Read | null => {
 
 const base = { REQUEST_METHOD: 'GET', SERVER_PROTOCOL: 'HTTP/1.1', HTTP_HOST: 'h', SERVER_PORT: '80' }
 
-/** What comes after a "#" is not a part of the path. */
+/** The part after a "#" is not part of the path. */
 const nginx: ServerModel = (target, denied) => {
   const mark = target.indexOf('#')
   const found = read(mark < 0 ? target : target.slice(0, mark), denied)
@@ -100,7 +100,7 @@ const nginx: ServerModel = (target, denied) => {
   return { segments, env: { ...base, ...own, REQUEST_URI: target, QUERY_STRING: query } }
 }
 
-/** try_files: the same, before a front controller. */
+/** nginx with try_files and a front controller. */
 const nginxFront: ServerModel = (target, denied) => {
   const found = nginx(target, denied)
   const script = { SCRIPT_NAME: '/index.mjs', DOCUMENT_URI: '/index.mjs', SCRIPT_FILENAME: '/srv/index.mjs' }
@@ -115,7 +115,7 @@ const lighttpd: ServerModel = (target, denied) => {
   return { segments: found.segments, env: { ...base, ...own, REQUEST_URI, QUERY_STRING } }
 }
 
-/** Turns "#" and encoded slashes down. */
+/** Refuses "#" and encoded slashes. */
 const apache =
   (variables: (text: string) => Record<string, string>): ServerModel =>
   (target, denied) => {
@@ -154,12 +154,12 @@ const apacheFrontInfo = apache((text) => ({
   REDIRECT_URL: text,
 }))
 
-/** Rules see the path resolved, the app gets it as it was sent. */
+/** Access rules see the resolved path; the app gets the path as sent. */
 const caddy: ServerModel = (target, denied) => {
   const { path, query } = partsOf(target)
   const text = decoded(path)
   if (text === null) return null
-  // Above the root is the root.
+  // A path above the root becomes the root.
   const segments = resolved(withoutDots(text.replace(/\/{2,}/g, '/'))) as readonly string[]
   if (isBelow(segments, denied)) return null
   const own = { SERVER_SOFTWARE: 'Caddy/2.6.2', SCRIPT_NAME: '', DOCUMENT_URI: '', PATH_INFO: text }
@@ -167,7 +167,7 @@ const caddy: ServerModel = (target, denied) => {
   return { segments, env: { ...base, ...own, REQUEST_URI: uri, QUERY_STRING: query } }
 }
 
-/** Removes dot segments, and merges no slashes. */
+/** Removes dot segments, and does not merge slashes. */
 const h2o: ServerModel = (target, denied) => {
   const { path, query } = partsOf(target)
   const text = decoded(path)
@@ -197,7 +197,7 @@ const haproxy: ServerModel = (target, denied) => {
   return { segments: segments ?? [], env: { ...env, REQUEST_URI: target, QUERY_STRING: query } }
 }
 
-/** Relays and clients that say nothing but REQUEST_URI; our own HTTP is one. */
+/** Relays and clients that set only REQUEST_URI; our own HTTP server is one of them. */
 const relay: ServerModel = (target) => {
   const { path, query } = partsOf(target)
   const text = decoded(path)
@@ -219,7 +219,7 @@ export const servers: Readonly<Record<string, ServerModel>> = {
   relay,
 }
 
-/** The path in the variables, and where it is. */
+/** Keeps only requests below /app, and puts their path into the variables of an app mounted there. */
 const cut = (model: ServerModel, variables: (rest: string) => Record<string, string>): ServerModel => {
   return (target, denied) => {
     const found = model(target, denied)
@@ -231,7 +231,7 @@ const cut = (model: ServerModel, variables: (rest: string) => Record<string, str
 
 const split = (rest: string) => ({ SCRIPT_NAME: '/app', ...(rest === '' ? {} : { PATH_INFO: rest }) })
 
-/** The same, of which a part of the site, /app, is an app's. */
+/** The same servers, with an app mounted at /app. */
 export const mountedServers: Readonly<Record<string, ServerModel>> = {
   'nginx, fastcgi_split_path_info': cut(nginx, (rest) => ({
     SCRIPT_NAME: '/app',

@@ -1,4 +1,4 @@
-/** FastCGI records as data, in any valid spelling, written without the product's own code. */
+/** FastCGI records as data, in any valid encoding, written without code of the product. */
 import fc from 'fast-check'
 
 export const Type = {
@@ -12,13 +12,13 @@ export const Type = {
   GET_VALUES: 9,
 } as const
 
-/** One record before it is bytes. */
+/** One record before it is encoded. */
 export interface Rec {
   readonly type: number
   readonly id: number
   readonly content: Uint8Array
   readonly padding: number
-  /** Of the reserved byte and of the padding: any value is allowed. */
+  /** The value of the reserved byte and of the padding: any value is allowed. */
   readonly fill: number
 }
 
@@ -34,13 +34,13 @@ export const encodeRecords = (records: readonly Rec[]): Buffer =>
 
 const EMPTY = new Uint8Array(0)
 
-/** Padding 0 to 255, most of it short. */
+/** Padding of 0 to 255 bytes, mostly short. */
 const padding = fc.oneof({ weight: 5, arbitrary: fc.nat(8) }, { weight: 1, arbitrary: fc.nat(255) })
 
 const spelled = (type: number, id: number, content: Uint8Array): fc.Arbitrary<Rec> =>
   fc.record({ padding, fill: fc.nat(255) }).map((spelling) => ({ type, id, content, ...spelling }))
 
-/** A stream (3.3): its bytes in records of any size, and the empty record. */
+/** A stream (3.3): its bytes in records of any size, then the empty record. */
 const stream = (type: number, id: number, bytes: Uint8Array): fc.Arbitrary<Rec[]> =>
   fc
     .array(fc.oneof(fc.nat(20), fc.nat(2000), fc.constantFrom(1, 8, 65_528, 65_535)), { maxLength: 6 })
@@ -55,10 +55,10 @@ const stream = (type: number, id: number, bytes: Uint8Array): fc.Arbitrary<Rec[]
       return fc.tuple(...[...contents, EMPTY].map((content) => spelled(type, id, content)))
     })
 
-/** Enough full records for the rest. */
+/** Enough full records for the remaining bytes. */
 const ends = (length: number): number[] => Array.from({ length: Math.ceil(length / 65_535) }, () => 65_535)
 
-/** Bytes of a length that may be large; what they are is cheap to make and to compare. */
+/** Content of a possibly large length, cheap to create and to compare. */
 const bulk = (length: number, seed: number): Uint8Array => {
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) bytes[i] = (seed + i * 31 + (i >> 8)) & 255
@@ -98,7 +98,7 @@ const lengthBytes = (length: number, long: boolean): number[] =>
     ? [length]
     : [(length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255]
 
-/** 3.4; a short length may be written in four bytes too. */
+/** 3.4; a short length may be encoded in four bytes too. */
 export const encodePairs = (list: readonly (readonly [string, string])[], long = false): Buffer =>
   Buffer.concat(
     list.flatMap(([n, v]) => [
@@ -114,7 +114,7 @@ export interface RequestShape {
   readonly pairs: readonly (readonly [string, string])[]
   readonly stdin: Uint8Array
   readonly data: Uint8Array
-  /** Records that are sent before ABORT_REQUEST, counted from behind BEGIN_REQUEST; null: no abort. */
+  /** Number of records sent before ABORT_REQUEST, counted after BEGIN_REQUEST; null: no abort. */
   readonly abortAfter: number | null
 }
 
@@ -125,7 +125,7 @@ const begin = ({ id, role, keep }: RequestShape, flags: number): fc.Arbitrary<Re
     Uint8Array.of(role >> 8, role & 255, (flags & 254) | (keep ? 1 : 0), flags, 0, 0, 0, flags),
   )
 
-/** The records of one request, in their order. */
+/** The records of one request, in order. */
 const requestRecords = (shape: RequestShape): fc.Arbitrary<Rec[]> =>
   fc
     .tuple(
@@ -143,7 +143,7 @@ const requestRecords = (shape: RequestShape): fc.Arbitrary<Rec[]> =>
 
 const otherTypes = fc.constantFrom(2, 3, 5, 6, 7, 10, 11, 12, 99, 255)
 
-/** Records between those of requests: GET_VALUES, unknown types, records of ids that are not open. */
+/** Records between those of requests: GET_VALUES, unknown types, records with ids that are not open. */
 const betweens = (idle: number): fc.Arbitrary<Rec> =>
   fc.oneof(
     fc
@@ -157,7 +157,7 @@ const betweens = (idle: number): fc.Arbitrary<Rec> =>
       .chain((type) => bodyBytes.chain((content) => spelled(type, idle, content.subarray(0, 500)))),
   )
 
-/** Puts several queues of records into one, each queue in its own order. */
+/** Merges several queues of records into one, each queue in its own order. */
 const interleave = (queues: readonly (readonly Rec[])[], picks: readonly number[]): Rec[] => {
   const left = queues.map((queue) => [...queue]).filter((queue) => queue.length > 0)
   const all: Rec[] = []
@@ -170,34 +170,34 @@ const interleave = (queues: readonly (readonly Rec[])[], picks: readonly number[
   return all
 }
 
-/** Ids that a server may use; a few are used again and again. */
+/** Ids that a server may use; a few are reused often. */
 const ids = [1, 2, 3, 255, 256, 4660, 65_535]
 /** An id that no request has. */
 const IDLE_ID = 999
 
 export interface RoundOptions {
   readonly roles: readonly number[]
-  /** Requests of a round are open at the same time. */
+  /** The requests of a round are open at the same time. */
   readonly most: number
   readonly aborts: boolean
-  /** Values of a parameter X_MODE, of which each request has one. */
+  /** Values of the parameter X_MODE; each request has one. */
   readonly modes?: readonly string[]
 }
 
-/** Requests that go on at the same time, their records mixed with each other and with others. */
+/** Simultaneous requests, their records mixed with each other and with other records. */
 export interface Round {
   readonly requests: readonly RequestShape[]
   readonly records: readonly Rec[]
 }
 
-/** How CONTENT_LENGTH differs from the length of STDIN; null: there is none. */
+/** The difference between CONTENT_LENGTH and the length of STDIN; null: no CONTENT_LENGTH. */
 const offs = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(null, 0) },
   { weight: 1, arbitrary: fc.constantFrom(1, -1) },
 )
 const softwares = fc.constantFrom('nginx/1.22.1', 'Apache/2.4', '')
 
-/** Adds what changes the way in which a request is served. */
+/** Adds parameters that change how a request is served. */
 const withMode = (modes: readonly string[]) => (shape: RequestShape) =>
   fc.tuple(fc.constantFrom(...modes), offs, softwares).map(([mode, off, software]): RequestShape => {
     const length = off === null ? 0 : shape.stdin.length + off
@@ -237,11 +237,11 @@ const round = (options: RoundOptions): fc.Arbitrary<Round> =>
       .map(([queues, more, picks]) => ({ requests, records: interleave([...queues, more], picks) })),
   )
 
-/** A valid conversation: rounds in which ids are used again. */
+/** A valid conversation: rounds in which ids are reused. */
 export const conversation = (options: RoundOptions): fc.Arbitrary<Round[]> =>
   fc.array(round(options), { minLength: 1, maxLength: 3 })
 
-/** Any records at all, most of them about a few ids. */
+/** Any records, most of them with one of a few ids. */
 export const anyRecords: fc.Arbitrary<Rec[]> = fc.array(
   fc
     .tuple(
@@ -258,7 +258,7 @@ export const anyRecords: fc.Arbitrary<Rec[]> = fc.array(
   { maxLength: 25 },
 )
 
-/** Places at which bytes are cut, as parts of their length. */
+/** Offsets at which bytes are split, as fractions of their length. */
 export const cuts: fc.Arbitrary<number[]> = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), {
   maxLength: 12,
 })

@@ -1,4 +1,4 @@
-/** The process that is fuzzed, its app, and connections to it. */
+/** The process under test, its app, and connections to it. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -6,12 +6,12 @@ import type { Handler } from '../../src/core/exchange.js'
 import { type Daemon, serveDaemon } from '../../src/process/daemon.js'
 import { readCgiOutput } from '../support/cgi-output.js'
 
-/** How long anything may take, in milliseconds: longer is a hang. */
+/** Longest duration of any step in milliseconds: longer counts as a hang. */
 export const PATIENCE = 10_000
 
 const digest = (list: readonly string[]) => createHash('sha1').update(list.join('\0'), 'latin1').digest('hex')
 
-/** How an app behaves: the last of the parameters says it. */
+/** Modes of the app, chosen by the last of the parameters. */
 export const modes = ['echo', 'slow', 'early', 'throw', 'stream'] as const
 export type Mode = (typeof modes)[number] | 'break'
 
@@ -27,7 +27,7 @@ async function* pieces(body: Uint8Array, breaks: boolean): AsyncGenerator<Uint8A
   }
 }
 
-/** Says something of each request that is known beforehand. */
+/** Replies with values that a test can compute in advance. */
 const handler: Handler = async ({ env, stdin, gateway }) => {
   const mode = (env.get('X_MODE') ?? 'echo') as Mode
   if (mode === 'early') return { status: 403, headers: ['Content-Type', 'text/plain'], body: 'no\n' }
@@ -46,7 +46,7 @@ const handler: Handler = async ({ env, stdin, gateway }) => {
   }
 }
 
-/** What {@link handler} answers. */
+/** The reply that {@link handler} gives. */
 export const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode) => {
   const announced = Number(list[list.lastIndexOf('CONTENT_LENGTH') + 1] ?? '')
   const isWrong = list.includes('CONTENT_LENGTH') && announced > 0 && announced !== stdin.length
@@ -59,9 +59,9 @@ export const answerOf = (list: readonly string[], stdin: Uint8Array, mode: Mode)
 
 let others = 0
 
-/** A process that fuzzes itself. */
+/** A process that tests itself with random input. */
 export class Target {
-  /** The last lines. */
+  /** The last log lines. */
   readonly log: string[] = []
   readonly #path: string | null
   #daemon: Daemon | undefined
@@ -78,7 +78,7 @@ export class Target {
     }
     this.#daemon = await serveDaemon(handler, {
       ...(this.#path === null ? { port: 0 } : { path: this.#path }),
-      // Small ones, that are met often.
+      // Small limits, which are reached often.
       maxUnreadBytes: 16_384,
       maxBacklogBytes: 32_768,
       stderr,
@@ -86,7 +86,7 @@ export class Target {
     return this
   }
 
-  /** Requests that are being served. */
+  /** Number of requests being served. */
   get running(): number {
     return this.#daemon?.running ?? 0
   }
@@ -95,7 +95,7 @@ export class Target {
     await this.#daemon?.close(graceMs)
   }
 
-  /** Another one like it. */
+  /** Another process like this one. */
   another(): Promise<Target> {
     return new Target(this.#path === null ? null : `${this.#path}${others++}`).open()
   }
@@ -106,7 +106,7 @@ export class Target {
     return new Line(connect(port, '127.0.0.1'))
   }
 
-  /** Serves a plain request, and has nothing left of earlier ones. */
+  /** Checks that it serves a plain request, and that no earlier request is still running. */
   async isWell(): Promise<void> {
     const line = this.connect()
     await line.send(scgiBytes([['HTTP_X', 'y']], new Uint8Array(3)), [])
@@ -129,7 +129,7 @@ class Line {
 
   constructor(socket: Socket) {
     this.socket = socket
-    // A server that closes has not always read all.
+    // A server that closes has not always read everything.
     socket.on('error', () => {})
     socket.on('data', (chunk) => {
       this.#got.push(chunk)
@@ -147,7 +147,7 @@ class Line {
     return all
   }
 
-  /** Sends bytes cut at some places, each piece after the one before has left. */
+  /** Sends bytes split at some offsets, each chunk after the previous one was sent. */
   async send(bytes: Buffer, places: readonly number[]): Promise<void> {
     const ends = [...new Set(places)].sort((a, b) => a - b)
     let at = 0
@@ -158,7 +158,7 @@ class Line {
     }
   }
 
-  /** Waits until something holds. @throws Error when that takes too long */
+  /** Waits until a condition holds. @throws Error if that takes too long */
   async until(what: string, holds: () => boolean): Promise<void> {
     let late: NodeJS.Timeout | undefined
     const tooLate = new Promise<never>((_, reject) => {

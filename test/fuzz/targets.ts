@@ -1,4 +1,7 @@
-/** What an app is asked for is what the server's access rules saw. Run by the tests and by `npm run fuzz`. */
+/**
+ * An app gets the path to which the access rules of the server were applied. Run by the tests and by
+ * `npm run fuzz`.
+ */
 import assert from 'node:assert/strict'
 import express from 'express'
 import fc from 'fast-check'
@@ -12,7 +15,7 @@ import type { Property } from './codec.js'
 import { decoded, mountedServers, type Served, type ServerModel, servers } from './paths.js'
 import { turn } from './target.js'
 
-/** What the router of an app saw: a path, and whether its route for /admin ran. */
+/** What the router of an app saw: the path, and whether its route for /admin ran. */
 interface Routed {
   readonly mount: string
   /** Below the mount path. */
@@ -22,7 +25,7 @@ interface Routed {
 
 type Routes = (saw: (routed: Routed) => void) => App
 
-/** As routers do that compare text, and those that decode first. */
+/** Like routers that compare text, and like those that decode first. */
 const isAdmin = (path: string) => [path, decoded(path) ?? path].some((text) => /^\/admin(?:\/|$)/.test(text))
 
 const fetchApp: Routes = (saw) => ({
@@ -33,7 +36,7 @@ const fetchApp: Routes = (saw) => ({
   },
 })
 
-/** Strings of Node are Latin-1: one character per byte. */
+/** Latin-1 strings, as in Node: one character per byte. */
 const encodeBytes = (path: string) =>
   path.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`)
 
@@ -41,7 +44,7 @@ const baseUrlOf = (req: object) => ('baseUrl' in req ? String(req.baseUrl) : '')
 
 const nodeApp: Routes = (saw) => (req, res) => {
   const path = (req.url ?? '').replace(/\?.*/s, '')
-  // Half of all Node apps parse it.
+  // Half of all Node apps parse the URL.
   const { pathname } = new URL(`http://h${encodeBytes(path)}`)
   saw({ mount: baseUrlOf(req), path: pathname, admin: isAdmin(path) || isAdmin(pathname) })
   res.end('ok')
@@ -49,10 +52,10 @@ const nodeApp: Routes = (saw) => (req, res) => {
 
 const mounted: Routes = (saw) => {
   const app = express()
-  // Parsed, as many middlewares do.
+  // Parsed, as in many middlewares.
   const whole = (url: string) => new URL(`http://h${encodeBytes(url.replace(/\?.*/s, ''))}`).pathname
   app.use('/admin', (req, res) => {
-    // Express takes /ADMIN too, which servers do not.
+    // Express also matches /ADMIN, which servers do not.
     saw({ mount: '', path: whole(req.originalUrl), admin: req.baseUrl.endsWith('/admin') })
     res.end('ok')
   })
@@ -65,7 +68,7 @@ const mounted: Routes = (saw) => {
 
 const owner = { stderr: () => {}, waitUntil: () => {} }
 
-/** What the app saw of a request; null where it was not asked, and the request refused. */
+/** What the app saw of a request; null if it was not called because the request was refused. */
 type Ask = (env: Readonly<Record<string, string>>) => Promise<Routed | null>
 
 const asker = (routes: Routes): Ask => {
@@ -76,7 +79,7 @@ const asker = (routes: Routes): Ask => {
   const made = toHandler(app)
   let asked = 0
   return async (env) => {
-    // What a Node app leaves to the next turn is thrown away there.
+    // Now and then, lets the work run that Node apps defer to the next turn.
     if (++asked % 100 === 0) await turn()
     const handler = await made
     const variables = new Environment(Object.entries(env).flat())
@@ -92,20 +95,20 @@ const asker = (routes: Routes): Ask => {
   }
 }
 
-/** As a router has it: a slash that is still encoded is one, an empty segment is not. */
+/** As a router sees it: an encoded slash is a slash, an empty segment is ignored. */
 const segmentsOf = (path: string): string[] =>
   (decoded(path) ?? path).split(/\/|%2f/i).filter((segment) => segment !== '')
 
-/** Nothing in it can be read in two ways. */
+/** The path has only one interpretation. */
 const isClear = (target: string): boolean => {
   const path = target.replace(/\?.*/s, '')
   const text = decoded(path)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for control characters
   if (text === null || /[#\0-\x1f\x7f\\]/.test(target)) return false
   return !text.split(/\/|%2f|\\/i).some((segment) => segment === '.' || segment === '..')
 }
 
-/** What paths are read by. */
+/** The ways in which paths are read. */
 const common = ['/', '//', '/..', '/../', '/./', '%2e', '%2E%2e', '%2f', '..%2f', 'admin', '/admin', '/pub']
 const rare = [
   ...['%61dmin', 'users', 'x', ';', '+', '~', '%7e', '?', 'a=1', '%25', '%252e', '%252f', '%2F', '.', '..'],
@@ -116,7 +119,7 @@ const bits = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...rare) },
 )
 
-/** A target as it is in a request line: bytes, no blank. */
+/** A target as in a request line: bytes without blanks. */
 const targets = fc
   .array(bits, { maxLength: 9 })
   .map((parts) => Buffer.from(`/${parts.join('')}`.replace(/ /g, '%20'), 'utf8').toString('latin1'))
@@ -131,7 +134,7 @@ const agrees = async (ask: Ask, name: string, served: Served | null, target: str
   const about = `${name}: ${JSON.stringify(target)} was ${JSON.stringify(routed)} for the app`
   const plain = served.segments.flatMap((segment) => segment.split(/%2f/i)).filter(Boolean)
   assert.deepEqual([...segmentsOf(routed.mount), ...segmentsOf(routed.path)], plain, about)
-  // Nobody denies what a relay passes on.
+  // A relay has no access rules that deny a path.
   if (name !== 'relay') assert.equal(routed.admin, false, about)
 }
 
@@ -143,7 +146,7 @@ export const targetProperties: readonly Property[] = Object.entries(kinds).flatM
   const ask = asker(routes)
   return [
     {
-      name: `targets: ${kind} is asked for the path that the access rules saw`,
+      name: `targets: ${kind} gets the path that the access rules saw`,
       runs: 1000,
       check: (options) =>
         fc.assert(
@@ -154,7 +157,7 @@ export const targetProperties: readonly Property[] = Object.entries(kinds).flatM
         ),
     },
     {
-      name: `targets: ${kind} below /app is so too`,
+      name: `targets: ${kind} below /app does too`,
       runs: 1000,
       check: (options) =>
         fc.assert(

@@ -1,4 +1,4 @@
-/** Scripts that break the rules, or themselves. */
+/** Scripts that break the rules, and scripts that fail. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,20 +19,20 @@ async function hosting(text: string | Record<string, string>, options: CgiBinOpt
   return Object.assign(host, { directory, x: (more = {}) => host.get('/x.cgi', more) })
 }
 
-/** False for a descriptor that our parent left open for us. */
+/** False for a descriptor that our parent process left open. */
 function isCloseOnExec(fd: number): boolean {
   const info = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
   return (Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? '', 8) & 0o2000000) !== 0
 }
 
-/** A process id that a script wrote into a file beside it. */
+/** The pid that a script wrote into a file next to it. */
 async function pidIn(directory: string, name = 'pid'): Promise<number> {
   const file = join(directory, name)
   await until(() => existsSync(file) && readFileSync(file, 'utf8').includes('\n'))
   return Number(readFileSync(file, 'utf8'))
 }
 
-/** No child of this process stays a zombie. */
+/** No child of this process remains a zombie. */
 function noZombies(): Promise<boolean> {
   return until(() => !processes().some((one) => one.parent === process.pid && one.state === 'Z'))
 }
@@ -92,7 +92,7 @@ describe('before the head', () => {
       '/usr/bin/no-such, does not exist',
     ],
     ['has Windows line ends', '#!/bin/sh\r\necho\r\n', 502, 'Unix line endings'],
-  ])('a script that %s: the log says how to fix it', async (_, content, status, told) => {
+  ])('a script that %s: the log has the fix', async (_, content, status, told) => {
     const host = await startHost(cgiBin(scripts({ 'x.cgi': content })))
     expect((await host.get('/x.cgi')).status).toBe(status)
     expect(host.stderr()).toContain(told)
@@ -105,7 +105,7 @@ describe('before the head', () => {
     expect(host.stderr()).toContain('its interpreter no-such-interpreter was not found')
   })
 
-  test('more environment than the system takes: an error, not a crash', async () => {
+  test('an environment larger than the system allows: an error, not a crash', async () => {
     const host = await hosting(sh(text), { env: { BIG: 'x'.repeat(300_000) } })
     expect((await host.x()).status).toBe(502)
     expect(host.stderr()).toContain('E2BIG')
@@ -134,7 +134,7 @@ describe('in the body', () => {
     expect(host.stderr()).toContain(told)
   })
 
-  test('the same in an NPH reply, which only a reset can show', async () => {
+  test('the same in an NPH reply, where only a reset shows it', async () => {
     const host = await hosting({
       'nph-x.cgi': sh('printf "HTTP/1.1 200 OK\\r\\n\\r\\npart"; sleep 0.05; kill -KILL $$'),
     })
@@ -148,7 +148,7 @@ describe('in the body', () => {
     expect(host.stderr()).toContain('announced 3 bytes, the body has at least 6')
   })
 
-  test('more bytes than its Content-Length, later: cut, and no surplus', async () => {
+  test('more bytes than its Content-Length, later: cut, without the surplus', async () => {
     const host = await hosting(
       sh('printf "Content-Type: a/b\\nContent-Length: 3\\n\\nab"; sleep 0.05; printf c; printf def'),
     )
@@ -156,7 +156,7 @@ describe('in the body', () => {
     expect([reply.status, reply.complete, reply.surplus.length]).toEqual([200, false, 0])
   })
 
-  test('an exit code that is not 0 after a whole reply is logged, not punished', async () => {
+  test('a nonzero exit code after a complete reply is only logged', async () => {
     const host = await hosting(sh(`${text}; echo all; exit 7`))
     const reply = await host.x()
     expect([reply.text, reply.complete]).toEqual(['all\n', true])
@@ -178,7 +178,7 @@ describe('in the body', () => {
     120_000,
   )
 
-  test('stdout closed early: the reply ends, the script goes on', async () => {
+  test('stdout closed early: the reply ends, the script continues', async () => {
     const host = await hosting(
       sh(`${text}; echo early; exec >&- 2>&-; until [ -e go ]; do sleep 0.05; done; echo done > after`),
     )
@@ -189,7 +189,7 @@ describe('in the body', () => {
     expect(await until(() => existsSync(join(host.directory, 'after')))).toBe(true)
   })
 
-  test('all of a Content-Length sent and stdout left open: the reply does not wait', async () => {
+  test('all bytes of Content-Length sent and stdout left open: the reply does not wait', async () => {
     const host = await hosting(
       sh(
         'printf "Content-Type: a/b\\nContent-Length: 4\\n\\nfour"; until [ -e go ]; do sleep 0.05; done; echo done > after',
@@ -202,7 +202,7 @@ describe('in the body', () => {
     expect(await until(() => existsSync(join(host.directory, 'after')))).toBe(true)
   })
 
-  test('a child that stays with the pipe open: the reply ends after lingerMs of silence', async () => {
+  test('a child that keeps the pipe open: the reply ends after lingerMs of silence', async () => {
     const host = await hosting(sh(`${text}; echo hello; (echo $$ > x; exec sleep 3) & echo $! > pid`))
     const started = performance.now()
     const reply = await host.x()
@@ -211,7 +211,7 @@ describe('in the body', () => {
     process.kill(await pidIn(host.directory), 'SIGKILL')
   })
 
-  test('what such a child writes in time belongs to the reply', async () => {
+  test('output of such a child within lingerMs belongs to the reply', async () => {
     const host = await hosting(sh(`${text}; echo one; (for i in 1 2 3; do sleep 0.05; echo more; done) &`), {
       lingerMs: 500,
     })
@@ -226,14 +226,14 @@ describe('in the body', () => {
 })
 
 describe('stderr', () => {
-  test('line by line, with the name of the script, nothing that steers a terminal', async () => {
+  test('line by line, with the name of the script, without terminal control characters', async () => {
     const host = await hosting(sh(`${text}; printf 'one\\ntwo \\033[31mred' >&2`))
     await host.x()
     expect(await until(() => host.stderr().includes('red'))).toBe(true)
     expect(host.stderr()).toBe('[x.cgi] one\n[x.cgi] two \\x1b[31mred\n')
   })
 
-  test('maxStderrLine and maxStderr bound it', async () => {
+  test('maxStderrLine and maxStderr limit it', async () => {
     const host = await hosting(
       sh(`${text}; printf '%050d\\n' 0 >&2; for i in 1 2 3 4 5 6 7 8 9; do echo "line $i" >&2; done`),
       {
@@ -274,7 +274,7 @@ describe('both directions', () => {
     wire.close()
   })
 
-  test.skipIf(!perl)('an upload is not read ahead of a script that takes its time', async () => {
+  test.skipIf(!perl)('an upload is not read ahead of a slow script', async () => {
     const host = await hosting('#!/usr/bin/perl\n$|=1; print "Content-Type: a/b\\n\\nx"; sleep 30;\n')
     const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 100000000'] })
     let sent = 0
@@ -311,18 +311,18 @@ describe('both directions', () => {
   })
 })
 
-describe.skipIf(!python)('what a script gets', () => {
-  test('three descriptors and none of ours', async () => {
+describe.skipIf(!python)('what a script inherits', () => {
+  test('three descriptors, none of them from the host', async () => {
     const host = await startHost(cgiBin(fixtures))
     const file = await open('/dev/null')
     const facts = JSON.parse((await host.get('/facts.py')).text)
     await file.close()
-    // listdir() has one of its own; high ones that were handed to this process stay open (Node's doing).
+    // listdir() opens one itself; high descriptors that this process inherited stay open (because of Node).
     const others = facts.fds.filter((fd: number) => fd > 3 && isCloseOnExec(fd))
     expect([facts.fds.slice(0, 3), others]).toEqual([[0, 1, 2], []])
   })
 
-  test('a process group of its own', async () => {
+  test('its own process group', async () => {
     const host = await startHost(cgiBin(fixtures))
     const facts = JSON.parse((await host.get('/facts.py')).text)
     expect(facts.pgid).not.toBe(process.pid)

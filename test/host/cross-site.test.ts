@@ -1,4 +1,4 @@
-/** Pages of other sites cannot make `cgiup host` change something. */
+/** Pages of other sites cannot make `cgiup host` change anything. */
 import { hostname } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { hostRule } from '../../src/host/allowed-hosts.js'
@@ -63,7 +63,7 @@ describe.each(['POST', 'PUT', 'PATCH', 'DELETE', 'MKCOL', 'PROPPATCH'])('%s', (m
   })
 })
 
-it('behind a proxy that changes Host, the page says by which name the site has to be allowed', async () => {
+it('behind a proxy that changes Host, the page shows the name to allow', async () => {
   const host = await startHost(served)
   const reply = await host.get('/', {
     method: 'POST',
@@ -76,7 +76,7 @@ it('behind a proxy that changes Host, the page says by which name the site has t
   expect(odd.text).not.toContain('--allowed-host')
 })
 
-it.each(['GET', 'HEAD', 'OPTIONS'])('%s changes nothing, and passes', async (method) => {
+it.each(['GET', 'HEAD', 'OPTIONS'])('%s changes nothing, and is accepted', async (method) => {
   const host = await startHost(served)
   const reply = await host.get('/', {
     method,

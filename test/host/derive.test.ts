@@ -1,4 +1,4 @@
-/** Handlers below a path get all that the exchange of the server has. */
+/** Handlers below a path get every member of the server's exchange. */
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { toHandler } from '../../src/app/handler.js'
@@ -19,7 +19,7 @@ test('a derived exchange passes every member on', () => {
     (value: unknown): void => {
       calls.push(name, value)
     }
-  // A new member of Exchange is to be named here, too.
+  // A new member of Exchange must be added here, too.
   const base = {
     env: new Environment(['A', '1']),
     stdin: emptyBody,
@@ -48,7 +48,7 @@ test('a derived exchange passes every member on', () => {
   expect(calls).toEqual(['stderr', 'text', 'waitUntil', work, 'afterwards', task])
 })
 
-test('what is absent stays absent', () => {
+test('absent members stay absent', () => {
   const derived: Exchange = new DerivedExchange({} as Exchange, new Environment([]))
   expect([derived[afterwards], derived.data, derived.maxBodyBytes, derived.peer]).toEqual([
     undefined,
@@ -58,7 +58,7 @@ test('what is absent stays absent', () => {
   ])
 })
 
-test('files of a form to an app below a path end with their request, and its bodies have their limit', async () => {
+test('an app below a path: files of a form are removed after their request, and bodies are limited', async () => {
   const directory = tempDir('stored')
   const app = async (request: Request) => {
     if (request.headers.get('content-type') === 'text/plain') return new Response(await request.text())

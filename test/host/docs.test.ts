@@ -1,4 +1,4 @@
-/** The commands of docs/local-host.md, run as they are there. */
+/** The commands of docs/local-host.md, run exactly as written. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,14 +23,14 @@ afterEach(async () => {
   }
 })
 
-/** The block of the page that has this in it. */
+/** The code block of the page that contains this text. */
 function block(part: string): string {
   const found = commands.find((one) => one.includes(part))
   if (!found) throw new Error(`docs/local-host.md has no command with ${part}`)
   return found
 }
 
-/** Runs a block by a shell in which `cgiup` is ours, on a free port; resolves with its URL. */
+/** Runs a block in a shell in which `cgiup` is this copy, on a free port; resolves with its URL. */
 async function start(part: string, cwd: string): Promise<string> {
   const script = `cgiup() { exec "${process.execPath}" "${cli}" "$@" --listen :0; }\n${block(part)}`
   const child = spawn('/bin/sh', ['-c', script], { cwd, stdio: ['ignore', 'ignore', 'pipe'] })

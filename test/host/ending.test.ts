@@ -1,4 +1,4 @@
-/** However the host ends, its scripts end with it. */
+/** However the host ends, its scripts are ended with it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ afterAll(() => {
   for (const child of started) child.kill('SIGKILL')
 })
 
-/** A host with a script of each kind that runs. */
+/** A host with a running script of each kind. */
 async function busy(start: (directory: string, port: number) => ChildProcess) {
   const files: Record<string, string> = {}
   for (const [name, body] of Object.entries(kinds)) {
@@ -64,14 +64,14 @@ async function busy(start: (directory: string, port: number) => ChildProcess) {
 const command = (directory: string, port: number) =>
   spawn(process.execPath, [bin, 'host', directory, '--listen', String(port)], { stdio: 'ignore' })
 
-// Most of the time is the grace of running requests.
+// Most of the time is the grace period of running requests.
 describe.concurrent('cgiup host', () => {
   it.each([
     ['SIGTERM', 0],
     ['SIGINT', 0],
     ['SIGHUP', 0],
     ['SIGQUIT', 'SIGQUIT'],
-  ] as const)('%s takes the scripts with it', async (signal, end) => {
+  ] as const)('%s ends the scripts too', async (signal, end) => {
     const { host, ended, allGone, close } = await busy(command)
     host.kill(signal)
     expect(await ended).toBe(end)
@@ -117,7 +117,7 @@ describe.concurrent('cgiup host', () => {
 
 describe.concurrent('serve() in a program that does not listen for signals', () => {
   it.each(['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGUSR2'] as const)(
-    '%s ends it as ever, and the scripts with it',
+    '%s ends it as usual, and the scripts with it',
     async (signal) => {
       const { host, ended, allGone, close } = await busy((directory, port) => {
         mkdirSync(join(directory, 'node_modules'))

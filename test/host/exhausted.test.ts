@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp.js'
 import { Wire } from '../support/wire.js'
 import { scripts, sh } from './support.js'
 
-describe('no file descriptor is left', () => {
+describe('no file descriptor is free', () => {
   let server: ServerProcess
   let port = 0
 
@@ -37,7 +37,7 @@ describe('no file descriptor is left', () => {
   })
   afterAll(() => server?.stop())
 
-  /** Connections are there before the descriptors are gone: each serves one request then. */
+  /** Opens the connections before the descriptors are used up: each serves one request then. */
   async function whileUsedUp(requests: readonly (readonly [string, string?])[]) {
     const wires = []
     for (const _ of requests) wires.push(await Wire.open({ port }, {}))
@@ -67,7 +67,7 @@ describe('no file descriptor is left', () => {
     return replies
   }
 
-  it('scripts, the kit, static files, lists and kept bodies answer 503; then all is as before', async () => {
+  it('scripts, the test kit, static files, listings and buffered bodies answer 503; then all work again', async () => {
     const large = 'x'.repeat(5000)
     const all = [['/a.cgi'], ['/emulate'], ['/files/page.txt'], ['/list/'], ['/cat.cgi', large]] as const
     const replies = await whileUsedUp(all)
@@ -85,12 +85,12 @@ describe('no file descriptor is left', () => {
     }
   })
 
-  it.runIf(process.platform === 'linux')('starts that fail leave no descriptor open', async () => {
+  it.runIf(process.platform === 'linux')('failed starts leave no descriptor open', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/tight`)
     expect(await response.text()).toBe('0 more; 200,503\n')
   })
 
-  it('a connection that cannot be accepted costs neither the process nor a flood of lines', async () => {
+  it('a connection that cannot be accepted neither ends the process nor floods the log', async () => {
     const control = await Wire.open({ port }, {})
     const ask = async (target: string) => {
       await control.send(headText({ target, headers: ['Connection: keep-alive'] }))
@@ -123,7 +123,7 @@ describe('a program that cannot be started', () => {
     await expect(ScriptProcess.start({ ...launch, ...more })).rejects.toMatchObject({ code })
   })
 
-  it.each(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOSPC'])('%s is the fault of the machine', (code) => {
+  it.each(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM', 'ENOSPC'])('%s is a failure of the machine', (code) => {
     const error = shortage(Object.assign(new Error(code), { code }), 'x.cgi could not be started')
     expect(error).toMatchObject({ code: 'NO_RESOURCES', status: 503 })
     expect(error?.message).toContain(code)

@@ -5,7 +5,7 @@ import { notModified, rangeOf } from '../../src/host/conditions.js'
 import { cgiBin, files, mount } from '../../src/host.js'
 import { scripts, sh, startHost } from './support.js'
 
-/** Not a type of sites: such files are sent only when asked for. */
+/** Not a type used on web sites: such files are sent only with the option. */
 const binaries = { types: { '.bin': 'application/octet-stream' } }
 
 function site() {
@@ -87,7 +87,7 @@ describe('files', () => {
     expect([reply.status, reply.header('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
-  test('no hidden files, no programs', async () => {
+  test('neither hidden files nor programs', async () => {
     const host = await startHost(files(site(), binaries))
     for (const [path, status] of [
       ['/.secret', 404],
@@ -101,7 +101,7 @@ describe('files', () => {
     }
   })
 
-  test('a client that leaves in the middle leaves no open file behind', async () => {
+  test('a client that disconnects partway leaves no file open', async () => {
     const { readdirSync } = await import('node:fs')
     const { until } = await import('../support/processes.js')
     const host = await startHost(files(scripts({ 'big.bin': Buffer.alloc(50_000_000) }), binaries))
@@ -134,7 +134,7 @@ describe('a site of scripts and files', () => {
   })
 })
 
-test('mount: the longest prefix on whole segments; what is left is PATH_INFO', async () => {
+test('mount: the longest prefix on whole segments; the rest is PATH_INFO', async () => {
   const show = (name: string) => (x: { env: { get(name: string): string | undefined } }) => ({
     status: 200,
     headers: ['Content-Type', 'text/plain'],
@@ -186,7 +186,7 @@ test.each([
   expect(rangeOf(header, undefined, 10, version)).toEqual(expected)
 })
 
-test('RFC 9110 13.1.5: If-Range of another version gives the whole', () => {
+test('RFC 9110 13.1.5: If-Range of another version gives the complete file', () => {
   expect(rangeOf('bytes=0-0', '"abc"', 10, version)).toEqual({ start: 0, end: 1 })
   expect(rangeOf('bytes=0-0', '"old"', 10, version)).toBeNull()
   expect(rangeOf('bytes=0-0', 'W/"abc"', 10, version)).toBeNull()

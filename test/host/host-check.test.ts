@@ -1,4 +1,4 @@
-/** Development servers answer for their own names only (DNS rebinding). */
+/** Development servers answer only for their own names (protection against DNS rebinding). */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { hostname } from 'node:os'
@@ -93,12 +93,12 @@ describe('which hosts are allowed', () => {
     expect(hostRule(names).allows(host)).toBe(allowed)
   })
 
-  it('has the name that is listened on', () => {
+  it('includes the name that the server listens on', () => {
     expect(hostRule([], 'box.test').allows('box.test:8080')).toBe(true)
     expect(hostRule([], '0.0.0.0').allows('box.test')).toBe(false)
   })
 
-  it('takes CGIUP_ALLOWED_HOSTS as well', async () => {
+  it('includes CGIUP_ALLOWED_HOSTS', async () => {
     await withEnv({ CGIUP_ALLOWED_HOSTS: 'a.example, b.example c.example' }, () => {
       const rule = hostRule(['d.example'])
       for (const host of ['a.example', 'b.example', 'c.example', 'd.example'])
@@ -122,7 +122,7 @@ describe('which hosts are allowed', () => {
 })
 
 describe('a request for another host', () => {
-  it('is 421, before anything of the app; the page has the option with the value to copy', async () => {
+  it('is 421, before the app is called; the page has the option with the value to copy', async () => {
     let calls = 0
     const host = await startHost(withHostCheck(() => void calls++ as never, {}))
     const reply = await host.get('/', { headers: ['Host: Evil.example:8080'] })
@@ -140,13 +140,13 @@ describe('a request for another host', () => {
     expect((await host.get('/', { method, headers: ['Host: evil.example'], body: 'x' })).status).toBe(421)
   })
 
-  it('in an absolute target, too: that is the one that counts', async () => {
+  it('in an absolute target, too: it takes precedence', async () => {
     const host = await startHost(withHostCheck(hello, {}))
     expect((await host.get('http://evil.example/')).status).toBe(421)
     expect((await host.get('http://localhost/', { headers: ['Host: evil.example'] })).status).toBe(200)
   })
 
-  it('puts nothing of a stranger into the page or a command line', async () => {
+  it('puts no untrusted text into the page or a command line', async () => {
     const host = await startHost(withHostCheck(hello, {}))
     for (const bad of ["a';id;'", 'a&b', '-rf', 'a$(id)']) {
       const { text, status } = await host.get('/', { headers: [`Host: ${bad}`] })
@@ -156,7 +156,7 @@ describe('a request for another host', () => {
     }
   })
 
-  it('with the mark of a proxy: the page says NODE_ENV=production', async () => {
+  it('with the header of a proxy: the page suggests NODE_ENV=production', async () => {
     const host = await startHost(withHostCheck(hello, {}))
     const { status, text } = await host.get('/', {
       headers: ['Host: site.example', 'X-Forwarded-For: 192.0.2.1'],
@@ -185,7 +185,7 @@ describe('a request for another host', () => {
   })
 })
 
-describe('where the check is on', () => {
+describe('when the check is on', () => {
   const evil = { headers: ['Host: evil.example'] }
 
   async function statusOf(options: Parameters<typeof run>[1]) {
@@ -225,14 +225,14 @@ describe('where the check is on', () => {
     expect(statuses).toEqual([421, 200, 200])
   })
 
-  test('a wrong name is an error at the start', async () => {
+  test('an invalid name is an error at the start', async () => {
     await expect(run(hello, { server: 'http', port: 0, allowedHosts: ['a/b'] })).rejects.toThrow(
       /not a host name/,
     )
     await expect(serve(hello, { port: 0, allowedHosts: ['a/b'] })).rejects.toThrow(/not a host name/)
   })
 
-  test('a request without Host (HTTP/1.0) passes', async () => {
+  test('a request without Host (HTTP/1.0) is accepted', async () => {
     const host = await startHost(withHostCheck(hello, {}))
     const socket = connect(host.port, '127.0.0.1')
     socket.write('GET / HTTP/1.0\r\n\r\n')
@@ -267,7 +267,7 @@ describe('the option allow, over HTTP in development', () => {
     expect(host.entries).toEqual([])
   })
 
-  test('what is not an address is an error at the start', async () => {
+  test('an invalid address is an error at the start', async () => {
     await expect(run(hello, { server: 'http', port: 0, allow: ['nonsense'] })).rejects.toThrow(
       /not an IP address/,
     )

@@ -1,4 +1,4 @@
-/** Bugs of other hosts, each with the number of SPEC's bug history, as tests of this one. */
+/** Bugs of other hosts, each with its number in SPEC's bug history, as tests of this host. */
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../../src/env/environment.js'
 import { changeVariables, DerivedExchange } from '../../src/host/derived-exchange.js'
@@ -40,7 +40,7 @@ describe.skipIf(!python)('the environment', () => {
     expect([env.HTTP_COOKIE, env.HTTP_X_FORWARDED_FOR]).toEqual(['a="1, 2"; b=3', '1, 2'])
   })
 
-  test('26 names that would be the double of another header are dropped', async () => {
+  test('26 names that would collide with another header are dropped', async () => {
     const { env } = await factsOf({
       headers: [
         'X-Forwarded-For: good',
@@ -80,7 +80,7 @@ describe.skipIf(!python)('the environment', () => {
     const { env } = await factsOf({}, { inherit: [] })
     const known =
       /^(GATEWAY_INTERFACE|SERVER_\w+|REMOTE_\w+|REQUEST_\w+|SCRIPT_\w+|QUERY_STRING|DOCUMENT_ROOT|REDIRECT_STATUS|HTTP_(HOST|CONNECTION)|NODE_ENV)$/
-    // Python and the dynamic loader of some systems set these themselves.
+    // Python and the dynamic loader of some systems set these variables themselves.
     const own = /^(LC_CTYPE|__\w+|PWD|SHLVL|_|PYENV_\w+|PATH|OLDPWD)$/
     expect(Object.keys(env).filter((name) => !known.test(name) && !own.test(name))).toEqual([])
   })
@@ -107,7 +107,7 @@ describe('redirects', () => {
     expect((await host.get('/count.cgi')).text.trim()).toBe('11')
   })
 
-  test('46 a local redirect passes what guards the path: the whole tree answers', async () => {
+  test('46 a local redirect passes the guards of the new path: it starts at the top handler', async () => {
     const open = cgiBin(scripts({ 'x.cgi': sh('printf "Location: /admin/y.cgi\\n\\n"') }))
     const admin = cgiBin(scripts({ 'y.cgi': page('echo secret') }))
     const host = await startHost(
@@ -123,7 +123,7 @@ describe('redirects', () => {
     expect((await host.get('/open/x.cgi', { headers: ['Authorization: yes'] })).text).toBe('secret\n')
   })
 
-  test('46 from below a mount point nothing above it is reached: the client is sent there', async () => {
+  test('46 a local redirect from below a mount point cannot leave it: the client is redirected', async () => {
     const inner = cgiBin(scripts({ 'x.cgi': sh('printf "Location: /elsewhere\\n\\n"') }))
     const host = await startHost((x) => {
       const list = changeVariables(x.env.list, { SCRIPT_NAME: '/front', PATH_INFO: '/x.cgi' })
@@ -203,7 +203,7 @@ describe('the reply', () => {
   })
 })
 
-test('8 a script that does not read its body answers all the same, at once', async () => {
+test('8 a script that does not read its body can still answer, at once', async () => {
   const host = await startHost(cgiBin(scripts({ 'x.cgi': page('echo early') })))
   const reply = await host.get('/x.cgi', { method: 'POST', body: Buffer.alloc(4 * 1024 * 1024) })
   expect([reply.status, reply.text]).toEqual([200, 'early\n'])

@@ -1,6 +1,7 @@
 /**
- * Where a script ends and PATH_INFO begins is found segment by segment in the bytes of the path: letters whose lower
- * case has another length (CVE-2026-27590), both Unicode forms and bytes that are not UTF-8 move nothing.
+ * The border between script and PATH_INFO is found segment by segment in the bytes of the path: letters whose
+ * lower case has another length (CVE-2026-27590), both Unicode forms and bytes that are not UTF-8 do not move
+ * it.
  */
 import { describe, expect, test } from 'vitest'
 import { percentDecode } from '../../src/env/text.js'
@@ -34,7 +35,7 @@ const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 const escaped = (text: string) =>
   latin1(text).replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
-// Other file systems take some of the names for one.
+// Other file systems treat some of these names as equal.
 describe.runIf(process.platform === 'linux')('cgiup host', () => {
   const body = sh(
     'printf "Content-Type: text/plain\\r\\n\\r\\n%s|%s|%s" "$SCRIPT_NAME" "$PATH_INFO" "$SCRIPT_FILENAME"',
@@ -60,7 +61,7 @@ describe.runIf(process.platform === 'linux')('cgiup host', () => {
     }
   })
 
-  test('raw bytes are read the same, or refused', async () => {
+  test('raw bytes are read in the same way, or refused', async () => {
     const host = await site()
     for (const name of names) {
       const reply = await host.get(latin1(`/${name}/x`))
@@ -69,7 +70,7 @@ describe.runIf(process.platform === 'linux')('cgiup host', () => {
     }
   })
 
-  test('another letter is another name', async () => {
+  test('names that differ in a letter are different', async () => {
     const host = await site()
     for (const name of others) expect((await host.get(`/${escaped(name)}/x`)).status).toBe(404)
   })

@@ -1,4 +1,4 @@
-/** Names that every JavaScript object has already: they are names as any other. */
+/** Names that every JavaScript object already has: they are treated like any other name. */
 import { describe, expect, it, test } from 'vitest'
 import { prepareReply } from '../../src/cgi/codec/head.js'
 import { launch } from '../../src/cgi/script/environment.js'

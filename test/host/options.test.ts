@@ -30,7 +30,7 @@ describe('cgiBin() and script()', () => {
     }
   })
 
-  test('all kinds of options that there are', () => {
+  test('covers all kinds of options', () => {
     const options = {
       files: true,
       list: false,

@@ -1,4 +1,4 @@
-/** Code of the app itself is not sent, by whatever name it was imported, nor copies of it. */
+/** The code of the app itself is never sent, whatever name it was imported by, nor are copies of it. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,7 +42,7 @@ await serve(async (exchange) => {
 }, { port: Number(process.argv[2]) })
 `
 
-test('what the app has loaded: by names of its package, computed paths, --import', async () => {
+test('modules that the app has loaded: by names of its package, computed paths, --import', async () => {
   const own = {
     'lib/db.js': '',
     'lib/text.js': '',
@@ -80,7 +80,7 @@ test('what the app has loaded: by names of its package, computed paths, --import
   expect(await status('client.js')).toBe(200)
 })
 
-test('what a script imports by a name of its package, or behind a comment', async () => {
+test('modules that a script imports by a name of its package, or after a comment', async () => {
   const root = site({
     'package.json': JSON.stringify({
       imports: {
@@ -103,7 +103,7 @@ test('what a script imports by a name of its package, or behind a comment', asyn
   expect((await get('/lib/client.js')).status).toBe(200)
 })
 
-test('copies of a program that runs', async () => {
+test('copies of a running program', async () => {
   const root = site({
     'app.js': '',
     'app.js.gz': '',
@@ -121,14 +121,17 @@ test('copies of a program that runs', async () => {
     expect([name, (await get(`/${name}`)).status]).toEqual([name, 200])
 })
 
-test.each(['files()', 'cgiBin()'])('%s: the index of a directory that is reached by a link', async (how) => {
-  const root = site({ 'releases/1/index.html': 'page', 'releases/1/índice.html': 'página' })
-  symlinkSync('releases/1', join(root, 'current'))
-  const with_ = (index: string) =>
-    how === 'files()' ? files(root, { index: [index] }) : cgiBin(root, { files: true, index: [index] })
-  expect((await (await startHost(with_('index.html'))).get('/current/')).text).toBe('page')
-  expect((await (await startHost(with_('índice.html'))).get('/current/')).text).toBe('página')
-})
+test.each(['files()', 'cgiBin()'])(
+  '%s: the index of a directory that is reached through a symlink',
+  async (how) => {
+    const root = site({ 'releases/1/index.html': 'page', 'releases/1/índice.html': 'página' })
+    symlinkSync('releases/1', join(root, 'current'))
+    const with_ = (index: string) =>
+      how === 'files()' ? files(root, { index: [index] }) : cgiBin(root, { files: true, index: [index] })
+    expect((await (await startHost(with_('index.html'))).get('/current/')).text).toBe('page')
+    expect((await (await startHost(with_('índice.html'))).get('/current/')).text).toBe('página')
+  },
+)
 
 test.each(['files()', 'cgiBin()'])(
   '%s: names begin no line of the log, and steer no terminal',
@@ -138,7 +141,7 @@ test.each(['files()', 'cgiBin()'])(
     await host.get('/x%0A403:%20forged%1B%5B2J.cfg')
     await host.get('/no%0A403:%20forged%C2%9B2J')
     expect(host.stderr()).toContain('x\\x0a403: forged\\x1b[2J.cfg is withheld')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
     expect(host.stderr()).not.toMatch(/^403: forged|[\x00-\x09\x0b-\x1f\x7f-\x9f]/m)
   },
 )

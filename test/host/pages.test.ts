@@ -1,4 +1,4 @@
-/** What people see: error pages, listings, the access log. */
+/** What users see: error pages, listings, the access log. */
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { short } from '../../src/host/access-log.js'
@@ -30,7 +30,7 @@ describe('the page of a failed script', () => {
     expect(host.stderr()).toContain('[x.cgi] why <b>')
   })
 
-  test('in production: the status and nothing else', async () => {
+  test('in production: only the status', async () => {
     const host = await startHost(cgiBin(scripts(broken), { development: false }))
     const reply = await host.get('/x.cgi/p')
     expect(reply.status).toBe(502)
@@ -39,7 +39,7 @@ describe('the page of a failed script', () => {
     expect(host.stderr()).toContain('exited with code 4')
   })
 
-  test('its command line runs the script with the same environment, whatever is in it', async () => {
+  test('its command line runs the script with the same environment, whatever its content', async () => {
     const root = scripts(broken)
     const env = { OWN: "a 'quoted' \u00e9 $HOME `id` \\ \n!" }
     const host = await startHost(cgiBin(root, { development: true, inherit: ['PATH'], env }))
@@ -54,7 +54,7 @@ describe('the page of a failed script', () => {
     const before = readFileSync(`${root}/got`, 'latin1')
     unlinkSync(`${root}/got`)
     const command = Buffer.from(/<pre>(cd .*?)<\/pre>/s.exec(page)?.[1] ?? '', 'utf8').toString()
-    // What was configured may be a secret: it is not shown, and taken from the shell.
+    // Configured variables may be secret: they are not shown, and taken from the shell.
     expect(page).toMatch(/Set them in your shell first: <code>OWN<\/code>/)
     spawnSync('/bin/sh', ['-c', command], { env })
     const lines = (text: string) => text.split('\n').filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))
@@ -62,7 +62,7 @@ describe('the page of a failed script', () => {
     expect(existsSync(`${root}/evil`)).toBe(false)
   })
 
-  test('NODE_ENV tells scripts which of the two it is', async () => {
+  test('NODE_ENV tells scripts which mode it is', async () => {
     const show = scripts({ 'x.cgi': sh('printf "Content-Type: text/plain\\n\\n$NODE_ENV"') })
     const own = process.env.NODE_ENV
     delete process.env.NODE_ENV
@@ -106,7 +106,7 @@ describe('the listing', () => {
       'a&b "c".cgi': sh('x'),
     })
 
-  test('names what runs, with its first comment and a link', async () => {
+  test('lists the scripts, with their first comment and a link', async () => {
     const host = await startHost(
       mount({ '/cgi-bin': cgiBin(bin(), { handler: { '.php': 'php-cgi' }, index: [], development: true }) }),
     )

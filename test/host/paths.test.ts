@@ -69,7 +69,7 @@ describe('scripts', () => {
   })
 })
 
-/** Encodings that got past one server or the other; none may run or show anything. */
+/** Encodings that some server failed to check; none may run or show anything. */
 const corpus = [
   '/cgi-bin/../secret.cgi',
   '/cgi-bin/%2e%2e/secret.cgi',
@@ -139,7 +139,7 @@ describe('refused', () => {
     if (reply.status === 301) expect(reply.header('location')).toBe(`${target}/`)
   })
 
-  test('each of them the same when the directory is the whole site', async () => {
+  test('the same for each of them if the directory is the whole site', async () => {
     const root = site()
     const host = await startHost(cgiBin(join(root, 'cgi-bin'), { list: false }))
     for (const target of corpus.filter((one) => one.startsWith('/cgi-bin'))) {
@@ -148,13 +148,13 @@ describe('refused', () => {
     }
   })
 
-  test('links that lead out are followed when asked', async () => {
+  test('symlinks that lead out are followed if allowed', async () => {
     const host = await startHost(cgiBin(join(site(), 'cgi-bin'), { followSymlinks: true }))
     expect((await host.get('/out.cgi/p')).text).toBe('/out.cgi|/p')
     expect((await host.get('/outdir/secret.cgi')).text).toBe('/outdir/secret.cgi|')
   })
 
-  test('the source of a script is never sent, whatever becomes of its permission', async () => {
+  test('the source of a script is never sent, even if its permissions change', async () => {
     const root = scripts({ 'x.cgi': sh('SOURCE') })
     const host = await startHost(cgiBin(root))
     for (const mode of [0o644, 0o000, 0o600]) {
@@ -165,7 +165,7 @@ describe('refused', () => {
     }
   })
 
-  test('a script that only root may not run: the log says how to fix it', async () => {
+  test('a script that only root may not run: the log has the fix', async () => {
     const root = scripts({ 'x.cgi': Buffer.from('#!/bin/sh\n') })
     const host = await startHost(cgiBin(root))
     expect((await host.get('/x.cgi')).status).toBe(403)
@@ -179,7 +179,7 @@ describe('refused', () => {
 })
 
 describe('directories', () => {
-  test('without its slash: 301, never to another host', async () => {
+  test('without the trailing slash: 301, never to another host', async () => {
     const root = scripts({ 'evil.example/index.cgi': show, 'd/index.cgi': show })
     const host = await startHost(cgiBin(root))
     expect((await host.get('/d?x=1')).header('location')).toBe('/d/?x=1')
@@ -212,7 +212,7 @@ describe('directories', () => {
   })
 })
 
-test('resolvePath: nothing that comes out is a dot segment, and it never throws', async () => {
+test('resolvePath: its result has no dot segment, and it never throws', async () => {
   const { default: fc } = await import('fast-check')
   const piece = fc.constantFrom(
     '.',

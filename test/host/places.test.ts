@@ -1,4 +1,4 @@
-/** Scripts at the same time: places, and the queue before them. */
+/** Concurrent scripts: places, and the queue for them. */
 import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { until } from '../support/processes.js'
 import { scripts, sh, startHost } from './support.js'
 
 const head = 'printf "Content-Type: text/plain\\n\\n"'
-/** Notes its begin, and ends when the file `go` is there. */
+/** Records its start, and ends once the file `go` exists. */
 const waits = `echo x >> begun; ${head}; echo head; while [ ! -e go ]; do sleep 0.02; done; echo end`
 
 async function hosting(options: CgiBinOptions, files: Record<string, string> = {}) {
@@ -29,7 +29,7 @@ test.each<[object, string]>([
 })
 
 describe('maxScripts', () => {
-  test('further requests wait for a place, in their order', async () => {
+  test('further requests wait for a place, in order', async () => {
     const { host, begun, go } = await hosting({ maxScripts: 1 })
     const first = host.get('/x.cgi')
     await begun()
@@ -48,7 +48,7 @@ describe('maxScripts', () => {
     expect(order).toEqual([1, 2, 3])
   })
 
-  test('queueTimeoutMs: 503 with Retry-After; the page says why, and that streams hold places', async () => {
+  test('queueTimeoutMs: 503 with Retry-After; the page has the reason, and mentions that streams hold places', async () => {
     const { host, begun, go } = await hosting({ maxScripts: 1, queueTimeoutMs: 100, development: true })
     const first = host.get('/x.cgi')
     await begun()
@@ -75,7 +75,7 @@ describe('maxScripts', () => {
     expect((await second).status).toBe(200)
   })
 
-  test('a client that leaves the queue is out of it; a place is free again however its script ends', async () => {
+  test('a client that disconnects is removed from the queue; a place is free again however its script ends', async () => {
     const { host, begun, go } = await hosting(
       { maxScripts: 1, maxQueue: 1, headTimeoutMs: 300 },
       { 'hangs.cgi': sh('sleep 60'), 'bad.cgi': 'no program\n', 'killed.cgi': sh('kill -9 $$') },
@@ -102,7 +102,7 @@ describe('maxScripts', () => {
     expect((await host.get('/to.cgi')).text).toBe('quick\n')
   })
 
-  test('an upload of unknown length takes no place before it is here', async () => {
+  test('an upload of unknown length takes no place before it has arrived', async () => {
     const { host } = await hosting({ maxScripts: 1 })
     const slow = await host.open({
       target: '/quick.cgi',
@@ -119,7 +119,7 @@ describe('maxScripts', () => {
 describe('ScriptPlaces', () => {
   const { signal } = new AbortController()
 
-  test('by default there are 4 for each processor, at least 8, and 1000 wait', async () => {
+  test('by default there are 4 per processor, at least 8, and 1000 requests may wait', async () => {
     const places = new ScriptPlaces()
     const count = Math.max(8, 4 * availableParallelism())
     const leaves = await Promise.all(Array.from({ length: count }, () => places.take(signal)))

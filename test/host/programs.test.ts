@@ -23,7 +23,7 @@ const env = {
   GIT_COMMITTER_EMAIL: 'a@example.org',
 }
 
-/** Each commit is a minute younger than the one before: what git negotiates depends on it. */
+/** Each commit is a minute newer than the previous one: git's negotiation depends on it. */
 let clock = 1_700_000_000
 
 async function git(cwd: string, ...args: string[]): Promise<string> {
@@ -77,7 +77,7 @@ describe.skipIf(!needs('git', 'git-http-backend'))('git-http-backend', () => {
     expect(host.entries.some((entry) => entry.cut)).toBe(false)
   }, 60_000)
 
-  test('a push larger than http.postBuffer comes chunked, a long negotiation gzipped', async () => {
+  test('a push larger than http.postBuffer is sent chunked, a long negotiation gzipped', async () => {
     const { root, url, requests } = await server()
     await git(root, 'clone', '-q', url, 'one')
     const one = join(root, 'one')
@@ -194,13 +194,13 @@ describe.skipIf(!needs('php-cgi'))('php-cgi', () => {
     expect(JSON.parse(chunked.text)).toMatchObject({ method: 'PUT', raw: 6 })
   })
 
-  test('php-cgi takes no options from the query (CVE-2012-1823)', async () => {
+  test('php-cgi gets no options from the query (CVE-2012-1823)', async () => {
     const host = await php()
     for (const query of ['-s', '-dx=y', '%ADs'])
       expect((await host.get(`/site/page.php?${query}`)).text).not.toContain('setcookie(')
   })
 
-  test('a fatal error is the 500 that PHP makes of it, and told in the log', async () => {
+  test('a fatal error is the 500 that PHP generates, and is logged', async () => {
     const root = tempDir('php')
     mkdirSync(join(root, 'x'))
     writeFileSync(

@@ -46,7 +46,7 @@ describe.skipIf(!python)('4.1 meta-variables', () => {
     ])
   })
 
-  test('4.1 names differ in more than case, and none comes twice', async () => {
+  test('4.1 names differ in more than case, and are unique', async () => {
     const { env } = await facts('', { headers: ['X-Case: 1', 'x-case: 2'] })
     const names = Object.keys(env).map((name) => name.toUpperCase())
     expect(new Set(names).size).toBe(names.length)
@@ -72,7 +72,7 @@ describe.skipIf(!python)('4.1 meta-variables', () => {
     expect(chunked.env.HTTP_TRANSFER_ENCODING).toBeUndefined()
   })
 
-  test('4.1.3 CONTENT_TYPE when the header is there, and only then', async () => {
+  test('4.1.3 CONTENT_TYPE if and only if the header is there', async () => {
     expect((await facts('', { method: 'POST', body: 'x' })).env.CONTENT_TYPE).toBeUndefined()
     const { env } = await facts('', { method: 'POST', body: 'x', headers: ['Content-Type: a/b; c="d"'] })
     expect([env.CONTENT_TYPE, env.HTTP_CONTENT_TYPE]).toEqual(['a/b; c="d"', undefined])
@@ -133,7 +133,7 @@ describe.skipIf(!python)('4.1 meta-variables', () => {
     expect((await facts('', { headers: ['Host: [::1]:8080'] })).env.SERVER_NAME).toBe('[::1]')
   })
 
-  test('4.1.15 SERVER_PORT is where the request came in, not what Host says', async () => {
+  test('4.1.15 SERVER_PORT is the port of the connection, not the one in Host', async () => {
     const { env, port } = await facts('', { headers: ['Host: example.org:81'] })
     expect(env.SERVER_PORT).toBe(String(port))
   })
@@ -166,7 +166,7 @@ describe.skipIf(!python)('4.1 meta-variables', () => {
 })
 
 describe('4.2 to 4.4 the request', () => {
-  test.skipIf(!python)('4.2 exactly CONTENT_LENGTH bytes on stdin, then its end', async () => {
+  test.skipIf(!python)('4.2 exactly CONTENT_LENGTH bytes on stdin, then EOF', async () => {
     const { body } = await facts('', { method: 'POST', body: Buffer.alloc(300_000, 1) })
     expect(body.size).toBe(300_000)
   })
@@ -191,7 +191,7 @@ describe('4.2 to 4.4 the request', () => {
     ])
   })
 
-  test.skipIf(!python)('4.4 no words of the query as arguments', async () => {
+  test.skipIf(!python)('4.4 the words of the query are not arguments', async () => {
     for (const query of ['?-s', '?a+b', '?%2Dd+x']) expect((await facts(query)).argv.slice(1)).toEqual([])
   })
 })
@@ -216,7 +216,7 @@ describe('5 non-parsed header scripts', () => {
     )
   })
 
-  test('5.2 one that writes no HTTP response is an error', async () => {
+  test('5.2 output that is not an HTTP response is an error', async () => {
     const host = await startHost(cgiBin(scripts({ 'nph-x': output('Content-Type: text/plain\\n\\nx') })))
     expect((await host.get('/nph-x')).status).toBe(502)
   })
@@ -252,7 +252,7 @@ describe('6 the response', () => {
     expect([reply.status, reply.reason, reply.text]).toEqual([201, 'Made', 'hello from perl\n'])
   })
 
-  test('6.2.2 a local redirect is answered by that path, with GET and without the body', async () => {
+  test('6.2.2 a local redirect is answered by the new path, with GET and without the body', async () => {
     const bin = scripts({
       'a.cgi': sh('cat >/dev/null; printf "Location: /cgi-bin/b.cgi/p?q=1\\n\\n"'),
       'b.cgi': sh(
@@ -297,7 +297,7 @@ describe('6 the response', () => {
     expect([ok.status, ok.header('location'), ok.text]).toEqual([200, '/new', 'made'])
   })
 
-  test('6.3 field names in any case; no value is not a field', async () => {
+  test('6.3 field names in any case; a field without a value is ignored', async () => {
     const reply = await run(output('status: 404 nope\\nCONTENT-type: text/plain\\nX-Empty:\\n\\nx'))
     expect([reply.status, reply.reason, reply.header('x-empty')]).toEqual([404, 'nope', undefined])
   })
@@ -318,7 +318,7 @@ describe('6 the response', () => {
     expect((await host.get('/page.html')).header('content-type')).not.toContain('html')
   })
 
-  test('6.3.4 lines with LF or CR LF; fields about the connection are taken out', async () => {
+  test('6.3.4 lines with LF or CR LF; fields about the connection are removed', async () => {
     const reply = await run(
       output(
         'Content-Type: text/plain\\r\\nConnection: X-Gone\\nX-Gone: 1\\nKeep-Alive: 9\\nUpgrade: tea\\nTrailer: X\\nX-Stays: 1\\r\\n\\r\\nx',
@@ -337,7 +337,7 @@ describe('6 the response', () => {
     expect(reply.host.stderr()).toContain('section 6.3.4')
   })
 
-  test.skipIf(!perl)('6.4 all output to its end, unmodified', async () => {
+  test.skipIf(!perl)('6.4 all output to the end, unmodified', async () => {
     const text =
       '#!/usr/bin/perl\nbinmode STDOUT; print "Content-Type: a/b\\n\\n"; print pack("C*", 0..255) x 4000;\n'
     const reply = await run(text)
@@ -354,7 +354,7 @@ describe('7.2, 8, 9', () => {
     expect((await facts('')).cwd).toBe(fixtures)
   })
 
-  test.skipIf(!python)('9.2 nothing of the host leaks into the environment', async () => {
+  test.skipIf(!python)('9.2 no variable of the host leaks into the environment', async () => {
     process.env.CGIUP_TEST_SECRET = 'hidden'
     try {
       const { env } = await facts('')

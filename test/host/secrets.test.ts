@@ -1,4 +1,4 @@
-/** Secrets on pages: of the request, of `--env`, and where a script has printed them itself. */
+/** Secrets on pages: from the request, from `--env`, and printed by a script itself. */
 import { describe, expect, test } from 'vitest'
 import { isSecret, Secrets, shownValue } from '../../src/env/secrets.js'
 import { cgiBin } from '../../src/host.js'
@@ -21,7 +21,7 @@ const headers = [
   'Referer: http://localhost/?access_token=query-secret',
 ]
 const env = { PLAIN: 'configured-value', DATABASE_URL: 'postgres://me:hunter22@db/x', SHORT: 'xy' }
-/** A script that fails and, as cgitb does, prints its environment. */
+/** A script that fails and prints its environment, as cgitb does. */
 const talkative = sh('env | sort; env >&2; exit 3')
 
 describe('the page of cgiup host', () => {
@@ -38,7 +38,7 @@ describe('the page of cgiup host', () => {
       const { status, text } = await host.get(target, { headers })
       expect(status).toBe(502)
       for (const value of hidden) expect(text).not.toContain(value)
-      // The command still runs it by hand.
+      // The command still runs the script by hand.
       for (const part of [
         'PLAIN=&#34;$PLAIN&#34;',
         'HTTP_COOKIE=&#34;$HTTP_COOKIE&#34;',
@@ -50,7 +50,7 @@ describe('the page of cgiup host', () => {
   }
 })
 
-test('half a secret is not shown either', async () => {
+test('a part of a secret is not shown either', async () => {
   // Messages quote 100 bytes of the output.
   const script = sh(`printf '%s' "${'-'.repeat(92)}$PLAIN"; exit 3`)
   const host = await startHost(cgiBin(scripts({ 'x.cgi': script }), { development: true, env }))
@@ -122,7 +122,7 @@ describe('secrets in other text', () => {
     expect(new Secrets().masked(text)).toBe(expected)
   })
 
-  test('the longest first, parts of cookies and credentials too, short ones not', () => {
+  test('the longest first, parts of cookies and credentials too, but not short ones', () => {
     const secrets = new Secrets()
     secrets.addAll(['HTTP_COOKIE', 'a=abcdefgh; b=abcdefghij', 'OTHER', 'plain-value', 'TOKEN', 'xy'])
     secrets.add('Bearer zyxwvut')
@@ -131,7 +131,7 @@ describe('secrets in other text', () => {
     )
   })
 
-  test('in quotes, decoded, escaped, of a query, cut off', () => {
+  test('in quotes, decoded, escaped, in a query, truncated', () => {
     const secrets = new Secrets()
     secrets.addAll([
       'HTTP_COOKIE',
@@ -161,11 +161,11 @@ describe('secrets in other text', () => {
     expect(secrets.masked('plain…')).toBe('plain…')
   })
 
-  test('takes no longer than the text is long', () => {
+  test('takes time linear in the length of the text', () => {
     const text = 'a://'.repeat(20_000) + 'token='.repeat(20_000) + '?&'.repeat(20_000)
     const begun = performance.now()
     new Secrets().masked(text)
-    // Some milliseconds; with the square of the length it would be minutes.
+    // Some milliseconds; quadratic time would be minutes.
     expect(performance.now() - begun).toBeLessThan(10_000)
   })
 })

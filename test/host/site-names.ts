@@ -1,8 +1,8 @@
-/** A site as people have it on their disks: what is sent of it, and what is withheld. */
+/** A site as found on users' disks: the files that are sent, and the files that are withheld. */
 
 /** Every name of the tree, and the status of a request for it. */
 export const names: readonly (readonly [name: string, status: 200 | 403 | 404, first?: string])[] = [
-  // What a site has
+  // Content of a site
   ['index.html', 200],
   ['Page.HTM', 200],
   ['a b.txt', 200],
@@ -20,7 +20,7 @@ export const names: readonly (readonly [name: string, status: 200 | 403 | 404, f
   ['release-1.2.tar.gz', 200],
   ['notes.v.2.txt', 200],
   ['sub/page.html', 200],
-  // Copies of programs: by editors, by hand, by version control
+  // Copies of programs, made by editors, by hand, by version control
   ['x.php~', 403],
   ['page.html~', 403],
   ['#page.html#', 403],
@@ -95,7 +95,7 @@ export const names: readonly (readonly [name: string, status: 200 | 403 | 404, f
   ['tsconfig.build.json', 403],
   ['credentials.json', 403],
   ['vite.config.js', 403],
-  // Hidden, and what tools keep for themselves
+  // Hidden files, and private files of tools
   ['.env', 404],
   ['.htpasswd', 404],
   ['.git/config', 404],

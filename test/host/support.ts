@@ -1,4 +1,4 @@
-/** A host for tests: real sockets, real scripts, everything it said kept for looking at. */
+/** A host for tests: real sockets, real scripts, and all its output recorded. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ export interface TestHost {
   stderr(): string
   readonly entries: AccessEntry[]
   get(target: string, more?: RawRequest): Promise<WireReply>
-  /** Sends a request and leaves the reply to the caller. */
+  /** Sends a request; the caller reads the reply. */
   open(more: RawRequest): Promise<Wire>
 }
 
@@ -58,7 +58,7 @@ export async function startHost(handler: Handler, options: HttpOptions = {}): Pr
   }
 }
 
-/** A directory of executable scripts (a text) and other files (a Buffer). */
+/** A directory of executable scripts (a string) and other files (a Buffer). */
 export function scripts(files: Readonly<Record<string, string | Buffer>>): string {
   const directory = tempDir('cgi-bin')
   for (const [name, text] of Object.entries(files)) {

@@ -31,7 +31,7 @@ function noZombies(): Promise<boolean> {
 }
 
 describe('limits', () => {
-  test('headTimeoutMs: no head in time is 504', async () => {
+  test('headTimeoutMs: 504 if no head arrives in time', async () => {
     const { host, pids } = await hosting('echo $$ > pids; sleep 30', {
       headTimeoutMs: 600,
       development: false,
@@ -43,7 +43,7 @@ describe('limits', () => {
     expect(await noZombies()).toBe(true)
   })
 
-  test('headTimeoutMs: begins again with every piece of the body the script takes', async () => {
+  test('headTimeoutMs: starts again with every chunk of the body that the script reads', async () => {
     const { host } = await hosting(`cat >/dev/null; ${head}; echo ok`, { headTimeoutMs: 1000 })
     const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 6'] })
     for (let i = 0; i < 6; i++) {
@@ -64,7 +64,7 @@ describe('limits', () => {
     expect(await allGone(await pids())).toBe(true)
   })
 
-  test('idleTimeoutMs: a slow reader is not the silence of the script', async () => {
+  test('idleTimeoutMs: a slow reader does not count as silence of the script', async () => {
     const { host } = await hosting(`${head}; head -c 8000000 /dev/zero`, { idleTimeoutMs: 100 })
     const wire = await host.open({ target: '/x.cgi', keep: false })
     await wire.head()
@@ -76,7 +76,7 @@ describe('limits', () => {
     wire.close()
   })
 
-  test('lingerMs: nor is it the end of a script that has exited', async () => {
+  test('lingerMs: nor does it count for a script that has exited', async () => {
     const { host } = await hosting(`${head}; head -c 8000000 /dev/zero`, { lingerMs: 50 })
     const wire = await host.open({ target: '/x.cgi', keep: false })
     await wire.head()
@@ -125,7 +125,7 @@ describe('limits', () => {
     expect(await until(() => existsSync(join(directory, 'done')))).toBe(true)
   })
 
-  test('sendTimeoutMs: a script whose output nobody takes is stopped, and its place is free', async () => {
+  test('sendTimeoutMs: a script whose output is not read is stopped, and its place is free', async () => {
     const directory = scripts({
       'x.cgi': sh(`echo $$ > pids; ${head}; ${flood}`),
       'y.cgi': sh(`${head}; echo y`),
@@ -163,7 +163,7 @@ describe('limits', () => {
     expect(late.host.stderr()).toContain('did not end within 1 s (limit totalTimeoutMs)')
   })
 
-  test('a script that leaves its output open is held to totalTimeoutMs after its reply, too', async () => {
+  test('totalTimeoutMs also limits a script that keeps its output open after its reply', async () => {
     const { host, pids } = await hosting(`echo $$ > pids; ${head}; echo ok; exec >&- 2>&-; sleep 30`, {
       totalTimeoutMs: 1500,
     })
@@ -175,7 +175,7 @@ describe('limits', () => {
 })
 
 describe('stopping', () => {
-  test('SIGTERM first: a script may end in order', async () => {
+  test('SIGTERM first: a script can end cleanly', async () => {
     const { host, directory } = await hosting('trap "echo bye > term; exit" TERM; sleep 30 & wait', {
       headTimeoutMs: 600,
       killGraceMs: 10_000,
@@ -184,7 +184,7 @@ describe('stopping', () => {
     expect(await until(() => existsSync(join(directory, 'term')))).toBe(true)
   })
 
-  test('SIGKILL after the grace, for those who ignore SIGTERM', async () => {
+  test('SIGKILL after the grace period, for scripts that ignore SIGTERM', async () => {
     const { host, pids } = await hosting('trap "" TERM; echo $$ > pids; while :; do sleep 1; done', {
       headTimeoutMs: 600,
     })
@@ -193,7 +193,7 @@ describe('stopping', () => {
     expect(await noZombies()).toBe(true)
   })
 
-  test('the whole process group, also what outlives its leader', async () => {
+  test('the whole process group, including processes that outlive its leader', async () => {
     const { host, pids } = await hosting(
       '(trap "" TERM; while :; do sleep 1; done) & echo $$ $! > pids; wait',
       { headTimeoutMs: 600 },
@@ -218,7 +218,7 @@ describe('stopping', () => {
     expect(host.stderr()).toBe('')
   })
 
-  test('when the client leaves in the middle of its upload', async () => {
+  test('when the client disconnects during its upload', async () => {
     const { host, pids } = await hosting('echo $$ > pids; cat >/dev/null; sleep 30', {})
     const wire = await host.open({ target: '/x.cgi', method: 'POST', headers: ['Content-Length: 100'] })
     await wire.send('some')

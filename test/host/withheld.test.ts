@@ -1,4 +1,4 @@
-/** What `files()` and `--files` send of a directory, name by name, and what they withhold. */
+/** Which files of a directory `files()` and `--files` send, and which they withhold, name by name. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ describe.each(['files()', 'cgiBin() with files'])('%s', (how) => {
   const root = tree()
   const make = () => (how === 'files()' ? files(root) : cgiBin(root, { files: true, development: false }))
 
-  it('has a tree of at least 60 names', () => {
+  it('covers at least 60 names', () => {
     expect(names.length).toBeGreaterThanOrEqual(60)
   })
 
@@ -47,7 +47,7 @@ describe.each(['files()', 'cgiBin() with files'])('%s', (how) => {
   })
 })
 
-/** A directory with these files, plain where they are not scripts. */
+/** A directory with these files; files that are not scripts are static. */
 function site(texts: Readonly<Record<string, string>>): string {
   const root = tempDir('site')
   for (const [name, text] of Object.entries(texts)) {
@@ -66,14 +66,14 @@ async function statuses(handler: Parameters<typeof startHost>[0], paths: readonl
 }
 
 describe('links', () => {
-  test('a harmless name that leads to a withheld file', async () => {
+  test('a harmless name that links to a withheld file', async () => {
     const root = site({ 'x.php': secret, '.env': secret, 'real.html': 'page' })
     symlinkSync('x.php', join(root, 'x.html'))
     symlinkSync('.env', join(root, 'env.txt'))
     symlinkSync('real.html', join(root, 'link.html'))
     writeFileSync(join(root, '.users.json'), secret)
     symlinkSync('.users.json', join(root, 'users.json'))
-    // As Kubernetes lays out the files of a volume.
+    // The layout of volumes in Kubernetes.
     mkdirSync(join(root, '..data'))
     writeFileSync(join(root, '..data', 'volume.html'), 'page')
     symlinkSync('..data/volume.html', join(root, 'volume.html'))
@@ -98,7 +98,7 @@ describe('an index', () => {
 describe('types and refuse', () => {
   const root = tree()
 
-  test('a type that is given sends the files of its extension', async () => {
+  test('a configured type sends the files with its extension', async () => {
     const types = {
       '.bin': 'application/octet-stream',
       '.php.txt': 'text/plain',
@@ -119,7 +119,7 @@ describe('types and refuse', () => {
     expect((await host.get('/Makefile')).header('content-type')).toBe('text/plain')
   })
 
-  test('a script whose type was given is sent unless it runs', async () => {
+  test('a script whose type is configured is sent unless it runs', async () => {
     const scripts = site({ 'plain.sh': '#!/bin/sh\n', 'runs.sh': '#!/bin/sh\n' })
     chmodSync(join(scripts, 'plain.sh'), 0o644)
     const handler = files(scripts, { types: { '.sh': 'text/plain' } })
@@ -171,7 +171,7 @@ describe('programs of this process', () => {
     )
   })
 
-  test('what is imported from a directory made for readers is for both', async () => {
+  test('a module imported from a public directory is also sent', async () => {
     const root = site({ 'app.js': `import './public/shared.js'`, 'public/shared.js': '' })
     const app = script(join(root, 'app.js'), { handler: { '.js': 'node' } })
     expect(await statuses(mount({ '/app': app, '/': files(join(root, 'public')) }), ['/shared.js'])).toEqual({
@@ -179,7 +179,7 @@ describe('programs of this process', () => {
     })
   })
 
-  test('a directory of scripts below the static one, at another path', async () => {
+  test('a script directory inside the static one, at another path', async () => {
     const root = site({ 'index.html': '', 'cgi-bin/x.html': secret, 'cgi-bin/lost.js': secret })
     const handler = mount({ '/scripts': cgiBin(join(root, 'cgi-bin')), '/': files(root) })
     expect(await statuses(handler, ['/', '/cgi-bin/x.html', '/cgi-bin/lost.js', '/scripts/x.html'])).toEqual({
@@ -190,7 +190,7 @@ describe('programs of this process', () => {
     })
   })
 
-  test('an extension that has an interpreter, in a directory that is both', async () => {
+  test('an extension with an interpreter, in a directory that is both', async () => {
     const root = site({ 'x.html': secret, 'style.css': '' })
     const scripts = cgiBin(root, { handler: { '.html': 'cat' } })
     expect(await statuses(mount({ '/run': scripts, '/': files(root) }), ['/x.html', '/style.css'])).toEqual({
@@ -199,7 +199,7 @@ describe('programs of this process', () => {
     })
   })
 
-  test('a site of scripts and files: what its scripts in JavaScript import', async () => {
+  test('a site of scripts and files: modules that its JavaScript imports', async () => {
     const root = site({
       'index.cgi': `#!/usr/bin/env cgiup\nimport { db } from './lib/db.js'`,
       'lib/db.js': secret,
@@ -212,7 +212,7 @@ describe('programs of this process', () => {
     })
   })
 
-  test('a script that is not executable: standard error says how to run it, and how to send it', async () => {
+  test('a script that is not executable: stderr explains how to run it, and how to send it', async () => {
     const root = site({ 'hello.sh': '#!/bin/sh' })
     chmodSync(join(root, 'hello.sh'), 0o644)
     const host = await startHost(cgiBin(root, { files: true, development: false }))
@@ -225,7 +225,7 @@ describe('programs of this process', () => {
     expect(sends.stderr()).not.toContain('chmod')
   })
 
-  test('a change of a program counts at once', async () => {
+  test('a change of a program takes effect at once', async () => {
     const root = site({ 'app.js': '', 'db.js': secret })
     const host = await startHost(
       mount({ '/app': script(join(root, 'app.js'), { handler: { '.js': 'node' } }), '/': files(root) }),
@@ -273,7 +273,7 @@ describe('programs of this process', () => {
   })
 })
 
-describe('the list of a directory', () => {
+describe('the listing of a directory', () => {
   const root = tree()
   mkdirSync(join(root, 'listed'))
   for (const name of ['a.txt', 'x.php', 'x.bak', 'lost.js', 'run.cgi', '<b>.txt', '.env'])
@@ -283,7 +283,7 @@ describe('the list of a directory', () => {
 
   const plain = (html: string) => html.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
 
-  test('of files(): what is sent, and what is withheld and why', async () => {
+  test('of files(): the files that are sent, and those withheld with the reason', async () => {
     const host = await startHost(files(root, { development: true }))
     const { status, text } = await host.get('/listed/')
     expect(status).toBe(200)
@@ -312,7 +312,7 @@ describe('the list of a directory', () => {
     expect(both).toContain('<li>x.php <small>.php is a program</small>')
   })
 
-  test('nobody else gets it', async () => {
+  test('nobody else can see it', async () => {
     const closed = await startHost(files(root, { development: false }))
     expect((await closed.get('/listed/')).status).toBe(404)
     const open = await startHost(files(root, { list: true, development: false }))

@@ -1,4 +1,4 @@
-/** The HTTP server on connections that somebody else accepted, as in a process that speaks FastCGI too. */
+/** The HTTP server on connections accepted elsewhere, as in a process that speaks FastCGI too. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
@@ -29,7 +29,7 @@ async function serve(handler: Handler, options: HttpOptions = {}) {
   return { http, open }
 }
 
-/** All that comes until the connection is closed. */
+/** All data until the connection is closed. */
 async function all(socket: Socket): Promise<string> {
   let got = ''
   socket.on('data', (chunk) => {
@@ -72,7 +72,7 @@ test('close(): idle connections are closed, and requests that run for longer tha
   expect(reason).toMatchObject({ code: 'REQUEST_ABORTED' })
 })
 
-test('close(): a request that came while the process stood still is answered', async () => {
+test('close(): a request that arrived while the event loop was blocked is answered', async () => {
   const { http, open } = await serve(() => text('hello'))
   const socket = open(get)
   await once(socket, 'data')

@@ -1,4 +1,4 @@
-/** Replies of the HTTP server that break or come early, and clients that leave. */
+/** Replies of the HTTP server that break or are sent early, and clients that disconnect. */
 import { describe, expect, test } from 'vitest'
 import type { Handler, Reply } from '../../src/core/exchange.js'
 import { startHost } from '../host/support.js'
@@ -14,7 +14,7 @@ describe('a reply that breaks', () => {
       })(),
     )
 
-  test('is broken for the client, too', async () => {
+  test('looks broken to the client, too', async () => {
     const host = await startHost(broken)
     const reply = await host.get('/')
     expect([reply.status, reply.text, reply.framing, reply.complete]).toEqual([200, 'some', 'chunked', false])
@@ -23,7 +23,7 @@ describe('a reply that breaks', () => {
     expect(host.entries[0]).toMatchObject({ status: 200, bytes: 4, cut: true })
   })
 
-  test('is reset where the close would look like its end', async () => {
+  test('is reset if a close would look like its end', async () => {
     const host = await startHost(broken)
     const { Wire } = await import('../support/wire.js')
     const wire = await Wire.open({ port: host.port })
@@ -47,7 +47,7 @@ describe('a reply that breaks', () => {
     expect(host.stderr()).toContain(told)
   })
 
-  test('before it began, is a plain 500 that tells nothing', async () => {
+  test('before it began, is a plain 500 without details', async () => {
     const host = await startHost(() => {
       throw new Error('secret')
     })
@@ -78,7 +78,7 @@ describe('early replies to uploads', () => {
     wire.close()
   })
 
-  test('on a kept connection a streamed one ends before the upload does, which nginx waits for', async () => {
+  test('on a kept connection a streamed reply ends before the upload, which nginx waits for', async () => {
     const host = await startHost(() => text(slowly(['too', ' much']), 413))
     const wire = await host.open({
       method: 'POST',
@@ -92,7 +92,7 @@ describe('early replies to uploads', () => {
     wire.close()
   })
 
-  test('a large rest is not waited for: maxDiscardBytes', async () => {
+  test('the server does not wait for a large rest: maxDiscardBytes', async () => {
     const host = await startHost(() => text('too much', 413), { maxDiscardBytes: 100_000 })
     const wire = await host.open({
       method: 'POST',
@@ -105,7 +105,7 @@ describe('early replies to uploads', () => {
     expect(wire.ended).toBe(true)
   })
 
-  test('nor one that does not come: discardTimeoutMs', async () => {
+  test('nor for a rest that does not arrive: discardTimeoutMs', async () => {
     const host = await startHost(() => text('early'), { discardTimeoutMs: 30 })
     const wire = await host.open({ method: 'POST', headers: ['Content-Length: 5'] })
     expect((await wire.reply()).text).toBe('early')
@@ -115,7 +115,7 @@ describe('early replies to uploads', () => {
 })
 
 describe('the signal', () => {
-  test('aborts when the client leaves', async () => {
+  test('aborts when the client disconnects', async () => {
     let reason: unknown
     const host = await startHost(
       (x) =>
@@ -159,7 +159,7 @@ describe('the signal', () => {
     expect(await until(() => returned)).toBe(true)
   })
 
-  test('a request body that breaks off throws REQUEST_ABORTED', async () => {
+  test('a request body that is cut off throws REQUEST_ABORTED', async () => {
     let seen: unknown
     const host = await startHost(async (x) => {
       await readAll(x).catch((error) => {

@@ -1,6 +1,7 @@
 /**
  * Request heads that a proxy in front and this server could read as two different requests (RFC 9112 sections
- * 3.2, 6.1, 11.2): refused, and nothing behind them on the connection is served. On every way in.
+ * 3.2, 6.1, 11.2): they are refused, and no later request on the connection is served. Checked for every kind
+ * of connection.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -17,7 +18,7 @@ const post = (fields: string, body = '3\r\nabc\r\n0\r\n\r\n', version = '1.1') =
   `POST / HTTP/${version}\r\n${host}${fields}\r\n${body}`
 const chunks = (body: string) => post('Transfer-Encoding: chunked\r\n', body)
 
-/** What is sent, and the status of the reply. */
+/** The bytes sent, and the status of the reply. */
 const refused: [what: string, bytes: string, status: number][] = [
   ['two Host fields', get('Host: a\r\nHost: b\r\n'), 400],
   ['two equal Host fields', get('Host: a\r\nHOST: a\r\n'), 400],
@@ -133,7 +134,7 @@ describe.each(['serve()', 'an accepted connection', 'a persistent process'])('%s
   })
   afterAll(() => close())
 
-  /** All that comes until the server closes the connection. */
+  /** All data until the server closes the connection. */
   async function talk(bytes: string): Promise<string> {
     const socket = connect(port, '127.0.0.1').on('error', () => {})
     let got = ''
@@ -152,7 +153,7 @@ describe.each(['serve()', 'an accepted connection', 'a persistent process'])('%s
     const got = await talk(bytes.includes('HTTP/1.0') ? bytes : bytes + next)
     expect(got.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`])
     expect(got).toMatch(/^Connection: close\r$/im)
-    // Where the parser finds the fault in a body, the app has been asked; what follows is never served.
+    // If the parser finds the error in a body, the app was already called; whatever follows is never served.
     expect(calls - before).toBeLessThanOrEqual(/chunk/.test(_) && status === 400 ? 1 : 0)
   })
 
@@ -171,7 +172,7 @@ describe.each(['serve()', 'an accepted connection', 'a persistent process'])('%s
     expect(log).toBe(`cgiup: GET /x: The request target has ${why}. (REQUEST_HEAD_INVALID)\n`)
   })
 
-  it('says why, without a stack', async () => {
+  it('gives the reason, without a stack', async () => {
     log = ''
     await talk(get('Host: a\r\nHost: b\r\n'))
     expect(log).toContain('cgiup: GET /: The request has 2 Host fields: "a", "b". (REQUEST_HEAD_INVALID)\n')

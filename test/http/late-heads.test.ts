@@ -1,4 +1,4 @@
-/** Request heads that do not arrive in time, alone and behind replies at work. */
+/** Request heads that do not arrive in time, alone and after replies that are still running. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -52,8 +52,8 @@ describe.each(ways)('%s', (_, start) => {
     return socket
   }
 
-  // Behind 40 the connection is not read: it is not the client that is late.
-  test.each([40, 1])('a head behind %i slow replies is waited for', async (count) => {
+  // After 40 pipelined requests the server stops reading the connection: the client is not late.
+  test.each([40, 1])('a head after %i slow replies is waited for', async (count) => {
     let go = () => {}
     const gate = new Promise<void>((resolve) => {
       go = resolve
@@ -87,7 +87,7 @@ describe.each(ways)('%s', (_, start) => {
   test.each([
     ['no HTTP', 'what is this?\r\n\r\n', '400 Bad Request'],
     ['a head that does not end', get.slice(0, -2), '408 Request Timeout'],
-  ])('%s is answered as Node answers it', async (_, bytes, status) => {
+  ])('%s gets the same reply as from Node', async (_, bytes, status) => {
     const socket = await open(() => text('<x>'), bytes)
     await once(socket, 'close')
     expect(socket.got).toBe(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)

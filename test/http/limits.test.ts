@@ -1,4 +1,7 @@
-/** The limits of the HTTP server, in development and in a persistent process: what crosses each, and what then. */
+/**
+ * The limits of the HTTP server, in development and in a persistent process: what exceeds each, and the
+ * effect.
+ */
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -70,7 +73,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     await until(async () => (await all(open(last))).includes('served'))
   })
 
-  test('bodyTimeoutMs: a body that drips in is 408, however often something comes', async () => {
+  test('bodyTimeoutMs: a body that trickles in gets 408, however often a chunk arrives', async () => {
     const { open } = await serve(async (exchange) => text(await readAll(exchange)), { bodyTimeoutMs: 300 })
     const socket = open(post)
     const drip = setInterval(() => socket.write('x'), 60)
@@ -80,7 +83,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     expect(reply).toMatch(/^HTTP\/1\.1 408 [\s\S]*\r\nConnection: close\r\n/)
   })
 
-  test('... the app sees why; one that is here in time is served for as long as it likes', async () => {
+  test('... the app gets the reason; a request whose body arrives in time may run for any time', async () => {
     const { open } = await serve(
       async (exchange) => {
         const body = await readAll(exchange).catch((error) => `${error.code} ${error.message}`)
@@ -122,8 +125,8 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     expect(log()).toContain('read none of its reply for 0.3 s (sendTimeoutMs); the connection is closed')
   })
 
-  test('... one that takes little by little gets all, of one large piece too', async () => {
-    // On a Unix socket: the kernel tells of little progress where its buffers are small.
+  test('... a client that reads little by little gets the complete reply, even of one large chunk', async () => {
+    // On a Unix socket: with small buffers, the kernel reports small progress.
     const path = join(tempDir('slow'), 's')
     const { open, log } = await serve(() => text(large), { sendTimeoutMs: 1000, path })
     const socket = open(last)
@@ -156,8 +159,8 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
         { sendTimeoutMs: 2000 },
       )
       const socket = open(get)
-      // 430 kB in a second, also where this process has fallen behind: the kernel takes more only after one to
-      // three seconds.
+      // 430 kB per second, even if this process is slow: the kernel accepts more only after one to three
+      // seconds.
       let next: NodeJS.Timeout | undefined
       let [size, begun] = [0, 0]
       socket.on('data', (chunk) => {
@@ -177,7 +180,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     },
   )
 
-  test('... an app that says nothing for long is not a client that takes nothing', async () => {
+  test('... a long silence of the app does not count as a client that reads nothing', async () => {
     const { open } = await serve(
       async () => {
         await new Promise((resolve) => setTimeout(resolve, 700))
@@ -188,7 +191,7 @@ describe.each(['serve()', 'a persistent process'])('%s', (way) => {
     expect(await all(open(last))).toContain('late')
   })
 
-  test('... nor is one that sends its body before it reads', async () => {
+  test('... nor does a client that sends its body before it reads', async () => {
     const { open } = await serve(
       async (exchange) => {
         void readAll(exchange).catch(() => {})

@@ -13,7 +13,7 @@ import { text } from './replies.js'
 
 const hello: Handler = () => ({ status: 200, headers: ['Content-Type', 'text/plain'], body: 'hello' })
 
-test('port 0 takes a free port and tells it', async () => {
+test('port 0 uses a free port and reports it', async () => {
   const host = await startHost(hello)
   expect(host.url).toBe(`http://127.0.0.1:${host.port}`)
   expect(await (await fetch(host.url)).text()).toBe('hello')
@@ -63,14 +63,14 @@ test('a stale socket is replaced', async () => {
   expect((await host.get('/')).text).toBe('hello')
 })
 
-test('a living socket is left alone: LISTEN_TAKEN', async () => {
+test('a socket in use is not replaced: LISTEN_TAKEN', async () => {
   const path = join(tempDir('socket'), 'app.sock')
   const host = await startHost(hello, { path })
   await expect(serveHttp(hello, { path })).rejects.toMatchObject({ code: 'LISTEN_TAKEN' })
   expect((await host.get('/')).text).toBe('hello')
 })
 
-test('a file that is not a socket is left alone: LISTEN_FAILED', async () => {
+test('a file that is not a socket is not replaced: LISTEN_FAILED', async () => {
   const path = join(tempDir('socket'), 'precious')
   writeFileSync(path, 'data')
   await expect(serveHttp(hello, { path })).rejects.toMatchObject({
@@ -80,7 +80,7 @@ test('a file that is not a socket is left alone: LISTEN_FAILED', async () => {
   expect(statSync(path).size).toBe(4)
 })
 
-test('a socket that took our place meanwhile is not removed at the end', async () => {
+test('a socket that has replaced ours is not removed at the end', async () => {
   const path = join(tempDir('socket'), 'app.sock')
   const host = await startHost(hello, { path })
   const { unlinkSync } = await import('node:fs')
@@ -92,7 +92,7 @@ test('a socket that took our place meanwhile is not removed at the end', async (
   await new Promise((resolve) => other.close(resolve))
 })
 
-test('a path too long for a socket says so', async () => {
+test('a path too long for a socket: the error says so', async () => {
   const path = join(tempDir('socket'), 'x'.repeat(120))
   await expect(serveHttp(hello, { path })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
@@ -123,7 +123,7 @@ test('close() lets running requests end, and closes idle connections', async () 
   idle.destroy()
 })
 
-test('close() aborts what does not end in its grace', async () => {
+test('close() aborts requests that do not end within graceMs', async () => {
   let aborted: unknown
   let running = false
   const host = await startHost(

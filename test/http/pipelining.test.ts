@@ -1,4 +1,7 @@
-/** Clients that send pipelined requests: one at a time, and none for a client that has left. */
+/**
+ * Clients that send pipelined requests: these run one at a time, and none runs for a client that has
+ * disconnected.
+ */
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -59,14 +62,14 @@ describe.each(ways)('%s', (_, start) => {
       socket.on('data', (piece) => {
         socket.got += piece.toString('latin1')
       })
-      // Rejects where the server has closed on what it has not read.
+      // Rejects if the server closed the connection with unread data.
       await once(socket, 'close').catch(() => {})
       return socket.got
     }
     return { server, open, talk, log: () => log }
   }
 
-  /** Counts what runs at the same time. */
+  /** Counts concurrent calls. */
   function counting(handler: Handler) {
     const seen = { begun: 0, most: 0, aborted: 0 }
     let now = 0
@@ -86,7 +89,7 @@ describe.each(ways)('%s', (_, start) => {
   const last = get('/last', 'Connection: close\r\n')
   const bodies = (got: string) => got.match(/<[^>]*>/g)
 
-  test('requests are answered one at a time, in their order, bodies and HEAD among them', async () => {
+  test('requests are answered one at a time, in order, including bodies and HEAD', async () => {
     const { seen, counted } = counting(async (exchange: Exchange): Promise<Reply> => {
       const body = (await readAll(exchange)).toString()
       const name = `<${exchange.env.get('REQUEST_URI')}${body}>`
@@ -104,7 +107,7 @@ describe.each(ways)('%s', (_, start) => {
     expect(seen).toEqual({ begun: 7, most: 1, aborted: 0 })
   })
 
-  test('5,000 requests in one go all get their answers', async () => {
+  test('5,000 requests sent at once all get their replies', async () => {
     const { seen, counted } = counting((exchange) => text(`<${exchange.env.get('REQUEST_URI')}>`))
     const { talk } = await serve(counted)
     const paths = Array.from({ length: 5000 }, (_, i) => `/${i}`)
@@ -135,7 +138,7 @@ describe.each(ways)('%s', (_, start) => {
     if (!_.includes('silent')) expect(await until(() => returned === 3)).toBe(true)
   })
 
-  test('requests ahead of an answer that never comes are not kept without end', async () => {
+  test('requests that wait for a reply that never comes are buffered only up to a limit', async () => {
     const { seen, counted } = counting(() => new Promise(() => {}))
     const { talk, log } = await serve(counted, { sendTimeoutMs: 200 })
     expect(await talk(get('/').repeat(20_000))).toBe('')
@@ -155,7 +158,7 @@ describe.each(ways)('%s', (_, start) => {
     expect(seen.begun).toBe(1)
   })
 
-  test('the end of the server: the request at work gets its reply, those behind it are not begun', async () => {
+  test('when the server ends: the running request gets its reply, later ones are not started', async () => {
     let go = () => {}
     const gate = new Promise<void>((resolve) => {
       go = resolve
@@ -179,7 +182,7 @@ describe.each(ways)('%s', (_, start) => {
   })
 })
 
-test('cgiup host: of 30 scripts that were asked for none runs on', async () => {
+test('cgiup host: none of 30 requested scripts continues to run', async () => {
   const directory = scripts({
     'x.cgi': sh('printf "Content-Type: text/plain\\n\\n"; while :; do echo x; sleep 0.1; done'),
   })

@@ -1,4 +1,4 @@
-/** What handlers of these tests answer, and how they read. */
+/** Replies of the handlers in these tests, and ways to read requests. */
 import type { Exchange, Reply } from '../../src/core/exchange.js'
 
 export const text = (body: Reply['body'], status = 200): Reply => ({

@@ -41,13 +41,13 @@ describe('what the handler sees', () => {
     ['OPTIONS', '*', '*'],
     ['GET', '/%zz/%00', '/%zz/%00'],
     ['PROPFIND', '/dav', '/dav'],
-  ])('the target of %s %s as it was sent', async (method, target, seen) => {
+  ])('the target of %s %s as sent', async (method, target, seen) => {
     const host = await startHost((x) => text(`${x.env.get('REQUEST_METHOD')} ${x.env.get('REQUEST_URI')}`))
     const reply = await host.get(target, { method })
     expect(reply.text).toBe(`${method} ${seen}`)
   })
 
-  test('header bytes above 127 one character per byte', async () => {
+  test('header bytes above 127: one character per byte', async () => {
     const host = await startHost((x) => text(Buffer.from(x.env.get('HTTP_X_BYTES') ?? '', 'latin1')))
     const reply = await host.get('/', { headers: ['X-Bytes: caf\xe9'] })
     expect(reply.body.toString('latin1')).toBe('caf\xe9')
@@ -63,7 +63,7 @@ describe('what the handler sees', () => {
 })
 
 describe('Expect: 100-continue', () => {
-  test('is answered when the body is read', async () => {
+  test('is sent when the body is read', async () => {
     const host = await startHost(async (x) => text(String((await readAll(x)).length)))
     const wire = await host.open({ method: 'POST', headers: ['Expect: 100-continue', 'Content-Length: 4'] })
     await wire.until(() => wire.interim === 1)
@@ -72,7 +72,7 @@ describe('Expect: 100-continue', () => {
     wire.close()
   })
 
-  test('is not answered when it is not, and the connection ends', async () => {
+  test('is not sent when the body is not read, and the connection ends', async () => {
     const host = await startHost(() => text('no', 403))
     const wire = await host.open({
       method: 'POST',
@@ -83,14 +83,14 @@ describe('Expect: 100-continue', () => {
     wire.close()
   })
 
-  test('anything else expected is refused', async () => {
+  test('any other expectation is refused', async () => {
     const host = await startHost(() => text('no'))
     expect((await host.get('/', { headers: ['Expect: tea'] })).status).toBe(417)
   })
 })
 
 describe('the reply', () => {
-  test('one piece has a Content-Length; a stream is chunked; repeats are kept', async () => {
+  test('a body that is not streamed has a Content-Length; a stream is chunked; repeats are kept', async () => {
     const host = await startHost((x) => ({
       status: 201,
       reason: 'Made It',
@@ -156,7 +156,7 @@ describe('the reply', () => {
     old.close()
   })
 
-  test('a slow reader holds the body back', async () => {
+  test('a slow reader slows the body down', async () => {
     let made = 0
     const host = await startHost(() =>
       text(
@@ -202,7 +202,7 @@ describe('verbatim replies (non-parsed header output)', () => {
     expect(bytes).toBe(raw)
   })
 
-  test('wait for their turn on a pipelined connection', async () => {
+  test('wait for previous replies on a pipelined connection', async () => {
     const host = await startHost(async (x) => {
       if (x.env.get('REQUEST_URI') === '/raw')
         return { status: 200, headers: [], body: 'HTTP/1.0 200 OK\r\n\r\nraw', verbatim: true }
@@ -222,7 +222,7 @@ describe('verbatim replies (non-parsed header output)', () => {
 })
 
 describe('limits', () => {
-  test('maxBodyBytes: 413, by announcement and by count', async () => {
+  test('maxBodyBytes: 413, by Content-Length and by counting', async () => {
     const host = await startHost(async (x) => text(String((await readAll(x)).length)), { maxBodyBytes: 10 })
     expect((await host.get('/', { method: 'POST', body: 'x'.repeat(10) })).text).toBe('10')
     expect((await host.get('/', { method: 'POST', body: 'x'.repeat(11) })).status).toBe(413)

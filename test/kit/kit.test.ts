@@ -72,7 +72,7 @@ describe.each([
     expect(found.body).toContain('name="name"\r\n\r\nvalue\r\n')
   })
 
-  it('sends pieces without a length', async () => {
+  it('sends chunks without a length', async () => {
     const pieces = (async function* () {
       yield 'one '
       yield new TextEncoder().encode('two')
@@ -81,7 +81,7 @@ describe.each([
     expect(found).toMatchObject({ method: 'POST', length: null, body: 'one two' })
   })
 
-  it('takes headers in every form', async () => {
+  it('accepts headers in every form', async () => {
     for (const headers of [
       { 'Content-Type': 'x/y' },
       new Headers({ 'Content-Type': 'x/y' }),
@@ -91,7 +91,7 @@ describe.each([
     }
   })
 
-  it('mounts, and sets variables for all or for one request', async () => {
+  it('mounts the app, and sets variables for all requests or for one', async () => {
     const server = open({ mount: '/cgi/app', env: { REMOTE_USER: 'jürgen', MINE: 'all' } })
     expect(await json(server.fetch('/cgi/app/x'))).toMatchObject({
       url: '/x',
@@ -168,7 +168,7 @@ describe.each([
     await expect(open(slow).fetch('/', { signal: AbortSignal.abort() })).rejects.toThrow()
   })
 
-  it('close() stops what runs and waits for work after the reply', async () => {
+  it('close() aborts running requests and waits for work after the reply', async () => {
     let done = false
     const app = handler((exchange) => {
       exchange.waitUntil(new Promise((resolve) => setTimeout(resolve, 20)).then(() => (done = true)))
@@ -187,7 +187,7 @@ describe.each([
     await expect(waiting).rejects.toThrow(expect.objectContaining({ code: 'REQUEST_ABORTED' }))
   })
 
-  it('says what is not an app', async () => {
+  it('rejects a value that is not an app', async () => {
     const response = await open(42 as never).fetch('/')
     expect(response.status).toBe(500)
     expect(await response.text()).toContain('The app is a number')
@@ -248,7 +248,7 @@ echo "to the log" >&2`,
     }
   })
 
-  it('takes an interpreter', async () => {
+  it('accepts an interpreter', async () => {
     const file = write('text.txt', 'Content-Type: text/plain\n\nI am the text\n', 0o644)
     expect((await open(emulate(file, { interpreter: ['cat'] }), '/')).text).toBe('I am the text\n')
   })
@@ -262,14 +262,14 @@ echo "to the log" >&2`,
     expect((await open(stuck, '/')).status).toBe(504)
   })
 
-  it('a script that dies in its body breaks the response', async () => {
+  it('a script that dies during its body breaks the response', async () => {
     const file = write('dies.sh', '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\nbegun"\nkill -9 $$')
     const response = await emulate(file).fetch('/')
     expect(response.status).toBe(200)
     await expect(response.text()).rejects.toThrow()
   })
 
-  it('a client that leaves stops the script', async () => {
+  it('a client disconnect stops the script', async () => {
     const file = write('waits.sh', '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n$$"\nexec sleep 60')
     const server = emulate(file)
     const reader = (await server.fetch('/')).body?.getReader()
@@ -280,7 +280,7 @@ echo "to the log" >&2`,
     await server.close()
   })
 
-  it('refuses a file that is not there', () => {
+  it('refuses a missing file', () => {
     expect(() => emulate(join(directory, 'missing.cgi'))).toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
 

@@ -9,7 +9,7 @@ const servers = [
   ['emulate of an app object', emulate],
 ] as [string, (app: App, options?: object) => TestServer][]
 
-/** Lets those in who have the ticket. */
+/** Authorizes requests that have the ticket. */
 const door: App = {
   fetch(request, _env, { gateway }) {
     if (gateway.role !== 'authorizer') return new Response('a page')
@@ -20,7 +20,7 @@ const door: App = {
 }
 
 describe.each(servers)('%s: Authorizer', (_, open) => {
-  it('lets pass with 200, and gives the request its variables', async () => {
+  it('authorizes with 200, and adds variables to the request', async () => {
     const server = open(door, { role: 'authorizer' })
     const response = await server.fetch('/a', { headers: { 'X-Ticket': 'valid' } })
     expect(response.status).toBe(200)
@@ -33,7 +33,7 @@ describe.each(servers)('%s: Authorizer', (_, open) => {
     expect(response.variables).toEqual({})
   })
 
-  it('is asked so for one request, or for all but one', async () => {
+  it('can be chosen for one request, or for all but one', async () => {
     expect((await open(door).fetch('/', { role: 'authorizer' })).status).toBe(403)
     const other = await open(door, { role: 'authorizer' }).fetch('/', { role: 'responder' })
     expect([await other.text(), other.variables]).toEqual(['a page', {}])
@@ -75,12 +75,12 @@ describe.each(servers)('%s: Filter', (_, open) => {
   const ask = async (...request: Parameters<TestServer['fetch']>) =>
     (await open(shout).fetch(...request)).json() as Promise<unknown[]>
 
-  it('gets a file besides the body, with its length and the time of its change', async () => {
+  it('gets a file in addition to the body, with its length and modification time', async () => {
     const data = new File(['Größe'], 'a.txt', { lastModified: 946_684_800_999 })
     expect(await ask('/', { data, body: 'asked' })).toEqual(['filter', 'asked', 'GRÖSSE', '7', '946684800'])
   })
 
-  it('gets it as a string or as bytes, changed just now', async () => {
+  it('accepts a string or bytes, with the current time as modification time', async () => {
     const before = Math.floor(Date.now() / 1000)
     for (const data of ['file', Buffer.from('file'), new Blob(['file'])]) {
       const [role, body, text, length, changed] = await ask('/', { data })
@@ -89,7 +89,7 @@ describe.each(servers)('%s: Filter', (_, open) => {
     }
   })
 
-  it('gets an empty one where there is none, and a Responder gets no data', async () => {
+  it('gets an empty file if there is none, and a Responder gets no data', async () => {
     expect(await ask('/', { role: 'filter' })).toEqual([
       'filter',
       '',
@@ -100,7 +100,7 @@ describe.each(servers)('%s: Filter', (_, open) => {
     expect(await ask('/')).toEqual(['responder', '', '', null, null])
   })
 
-  it('sees another length than the one announced as an error', async () => {
+  it('treats a length other than the announced one as an error', async () => {
     const app = handler(async ({ data }) => {
       let code = 'whole'
       try {
@@ -125,13 +125,13 @@ describe.each(servers)('%s: Filter', (_, open) => {
     expect(await (await open(app).fetch('/', { data: 'node' })).text()).toBe('NODE')
   })
 
-  it('alone gets data', async () => {
+  it('is the only role that gets data', async () => {
     const wrong = open(shout).fetch('/', { role: 'authorizer', data: 'x' })
     await expect(wrong).rejects.toThrow(expect.objectContaining({ code: 'USAGE' }))
   })
 })
 
-it('a script has no role: CGI has none', async () => {
+it('a script has no role: CGI has no roles', async () => {
   const server = emulate('/bin/true')
   const asked = [
     server.fetch('/', { role: 'authorizer' }),

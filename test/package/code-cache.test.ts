@@ -22,7 +22,7 @@ let cache: string
 
 beforeAll(() => {
   ;({ place, dist, cache } = install())
-  // Whatever umask this repository was checked out with.
+  // Independent of the umask with which this repository was checked out.
   chmodSync(join(dist, 'core.code.js'), 0o644)
 })
 beforeEach(() => rmSync(cache, { recursive: true, force: true }))
@@ -39,7 +39,7 @@ const isRoot = process.getuid?.() === 0
 const stranger = 65534
 
 describe('the code cache', () => {
-  it('is written after the first request, and left alone then', () => {
+  it('is written after the first request, and not rewritten after that', () => {
     ask()
     const file = only()
     expect(file).toContain(`${process.version}-${process.arch}`)
@@ -50,7 +50,7 @@ describe('the code cache', () => {
     expect({ mtimeMs, ino }).toEqual({ mtimeMs: first.mtimeMs, ino: first.ino })
   })
 
-  it('is another one for other flags, however long, and for another build of the same Node', () => {
+  it('is separate for other flags, however long, and for another build of the same Node', () => {
     ask()
     const long = `--max-old-space-size=${'0'.repeat(90)}`
     ask({ args: [`${long}64`] })
@@ -83,7 +83,7 @@ describe('the code cache', () => {
   })
 })
 
-describe('a damaged code cache is thrown away', () => {
+describe('a damaged code cache is discarded', () => {
   const damages: Record<string, (bytes: Buffer) => Buffer> = {
     'a zeroed block': (bytes) => bytes.fill(0, 40_960, 45_056),
     'the first block zeroed': (bytes) => bytes.fill(0, 0, 4096),
@@ -104,7 +104,7 @@ describe('a damaged code cache is thrown away', () => {
     truncated: (bytes) => bytes.subarray(0, 65_536),
     'half of it': (bytes) => bytes.subarray(0, bytes.length / 2),
     'zero-length': () => Buffer.alloc(0),
-    'something else': () => Buffer.from('nothing that V8 knows'),
+    'unrelated content': () => Buffer.from('nothing that V8 knows'),
   }
 
   it.each(Object.keys(damages))('%s', (name) => {
@@ -117,7 +117,7 @@ describe('a damaged code cache is thrown away', () => {
     expect(ask()).toMatch(answered)
   })
 
-  it('also where no other can be written: the disk is full', () => {
+  it('also if no new one can be written: the disk is full', () => {
     ask()
     const file = only()
     writeFileSync(file, readFileSync(file).fill(0, 8192, 16_384))
@@ -125,7 +125,7 @@ describe('a damaged code cache is thrown away', () => {
     expect(files()).toEqual([])
   })
 
-  it('one that V8 refuses, though whole, is replaced after ten minutes', () => {
+  it('a complete one that V8 rejects is replaced after ten minutes', () => {
     const flagged = `require('node:v8').setFlagsFromString('--no-lazy')\n${common}`
     ask()
     const file = only()
@@ -138,7 +138,7 @@ describe('a damaged code cache is thrown away', () => {
   })
 })
 
-/** No file may grow beyond 50 KiB: writing fails half-way (EFBIG), as on a full disk. */
+/** No file may grow beyond 50 KiB: writing fails partway (EFBIG), as on a full disk. */
 const full = ['/bin/sh', '-c', 'ulimit -f 100; exec "$@"', 'sh']
 
 describe('where the code cache cannot be written', () => {
@@ -147,22 +147,22 @@ describe('where the code cache cannot be written', () => {
       expect(ask({ under: full })).toMatch(answered)
       expect(files()).toEqual([])
     }
-    // There is room again, but nobody looks.
+    // There is space again, but it is not checked yet.
     ask()
     expect(files()).toEqual([])
-    // ctime cannot be set; that of a folder recreated has no mark.
+    // ctime cannot be set; a recreated folder has no marker.
     rmSync(cache, { recursive: true })
     ask()
     expect(files()).toHaveLength(1)
   })
 
-  it('a file is in the place of its folder', () => {
+  it('there is a file in place of its folder', () => {
     writeFileSync(cache, 'in the way')
     expect(ask()).toMatch(answered)
     expect(readFileSync(cache, 'utf8')).toBe('in the way')
   })
 
-  it('a directory is in its place', () => {
+  it('there is a directory in its place', () => {
     ask()
     const file = only()
     rmSync(file)
@@ -181,7 +181,7 @@ describe('where the code cache cannot be written', () => {
     expect(readdirSync(join(place, 'gone/cgiup/dist'))).not.toContain('.cache')
   })
 
-  it.runIf(isRoot)('the package belongs to somebody else, or a file is unreadable', () => {
+  it.runIf(isRoot)('the package belongs to another user, or a file is unreadable', () => {
     chmodSync(place, 0o755)
     expect(ask({ uid: stranger })).toMatch(answered)
     expect(readdirSync(dist)).not.toContain('.cache')
@@ -191,7 +191,7 @@ describe('where the code cache cannot be written', () => {
     expect(statSync(only()).size).toBeGreaterThan(100_000)
   })
 
-  it('another process is writing: one of two writes; of a killed one the draft is removed', () => {
+  it('another process is writing: only one of two writes; the temporary file of a killed one is removed', () => {
     ask()
     const file = only()
     rmSync(file)
@@ -218,7 +218,7 @@ describe('where the code cache cannot be written', () => {
 })
 
 describe('a code cache that another user could have written is never loaded', () => {
-  // Code that crashes V8 or throws would show; the quiet way: it is not opened.
+  // Code that crashes V8 or throws would be noticed; the quiet check: the file is not opened.
   const isRead = (as: RunAs = {}) => {
     const code = `const fs = require('node:fs')
       const { readFileSync } = fs
@@ -243,7 +243,7 @@ describe('a code cache that another user could have written is never loaded', ()
     expect(isRead()).toBe(true)
   })
 
-  it.each([0o777, 0o775, 0o1777])('writable by others: the folder %o; nothing is written there', (mode) => {
+  it.each([0o777, 0o775, 0o1777])('folder writable by others (%o): nothing is written there', (mode) => {
     ask()
     rmSync(only())
     chmodSync(cache, mode)
@@ -253,7 +253,7 @@ describe('a code cache that another user could have written is never loaded', ()
     expect(isRead()).toBe(false)
   })
 
-  it('unless others may write the code itself', () => {
+  it('unless others may write to the code itself', () => {
     const code = join(dist, 'core.code.js')
     const { mode } = statSync(code)
     try {
@@ -267,7 +267,7 @@ describe('a code cache that another user could have written is never loaded', ()
     }
   })
 
-  it.runIf(isRoot)('owned by another user; root’s and the owner’s of the code are good', () => {
+  it.runIf(isRoot)('owned by another user; caches of root and of the owner of the code are accepted', () => {
     chmodSync(place, 0o755)
     ask()
     expect(isRead({ uid: stranger })).toBe(true)
@@ -279,7 +279,7 @@ describe('a code cache that another user could have written is never loaded', ()
     expect(isRead({ uid: stranger })).toBe(true)
   })
 
-  it('whatever umask the writer has, who may read the code may read the cache', () => {
+  it('everyone who may read the code may read the cache, whatever the umask of the writer', () => {
     ask({ under: ['/bin/sh', '-c', 'umask 077; exec "$@"', 'sh'] })
     expect(statSync(only()).mode & 0o777).toBe(0o644)
     expect(statSync(cache).mode & 0o777).toBe(statSync(dist).mode & 0o755)

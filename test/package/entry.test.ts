@@ -19,7 +19,7 @@ describe('the entry of the package', () => {
     expect(run('a.cjs', common)).toMatch(answered)
   })
 
-  it('gives everybody the same things', () => {
+  it('has the same exports for import and require', () => {
     const names = `JSON.stringify([Object.keys(required).sort(), Object.keys(imported).sort(),
       required.AppError === imported.AppError, required.run === imported.run])`
     const load = `const required = require('cgiup')`

@@ -39,7 +39,7 @@ export function install() {
 export interface RunAs {
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
-  /** The user, by number; only root may choose. */
+  /** The user id to run as; only root may choose. */
   readonly uid?: number
   /** Program and arguments before `node`. */
   readonly under?: readonly string[]
@@ -47,7 +47,7 @@ export interface RunAs {
   readonly node?: string
 }
 
-/** What a program prints on stdout; all went well. */
+/** The stdout of a program; the program must succeed. */
 export function runIn(place: string, name: string, code: string, as: RunAs = {}): string {
   writeFileSync(join(place, name), code)
   const { env = cgi, args = [], under = [], node = process.execPath, uid } = as

@@ -18,14 +18,14 @@ const failing = (fails: (entry: Entry) => boolean) =>
   entries.filter(([, entry]) => fails(entry)).map(([path]) => path)
 
 describe('package-lock.json', () => {
-  it('has an integrity of SHA-512 for every package', () => {
+  it('has a SHA-512 integrity for every package', () => {
     expect(lock.lockfileVersion).toBe(3)
     expect(entries.length).toBeGreaterThan(100)
     // 64 bytes in Base64.
     expect(failing(({ integrity = '' }) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))).toEqual([])
   })
 
-  it('names no other place than the public registry, and no file or repository', () => {
+  it('refers only to the public registry, not to files or repositories', () => {
     const host = 'https://registry.npmjs.org/'
     expect(failing(({ resolved = host, link }) => link === true || !resolved.startsWith(host))).toEqual([])
     expect(failing(({ version }) => !/^\d+\.\d+\.\d+/.test(version ?? ''))).toEqual([])

@@ -1,4 +1,4 @@
-/** Stack traces of the bundles point into the TypeScript source where Node is asked for source maps. */
+/** Stack traces of the bundles point to the TypeScript source if source maps are enabled in Node. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -33,7 +33,7 @@ describe('parseAddress', () => {
     expect(() => parseAddress(text)).toThrow(expect.objectContaining({ code: 'ADDRESS_INVALID' }))
   })
 
-  it('says how to write a socket file', () => {
+  it('shows how to write the path of a socket', () => {
     expect(() => parseAddress('app.sock')).toThrow('For a socket file, write unix:app.sock')
   })
 })

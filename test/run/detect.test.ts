@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp.js'
 
 const gateway = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' }
 
-/** Each launcher as it was measured: what fd 0 is, and the variables that tell (or mislead). */
+/** Each launcher as measured: the type of fd 0, and the variables that identify it (or mislead). */
 const launchers: [launcher: string, env: Record<string, string>, stdin: StdinKind, server: string][] = [
   ['Apache mod_cgid', gateway, 'socket', 'cgi'],
   ['Apache mod_cgi', gateway, 'pipe', 'cgi'],
@@ -42,12 +42,12 @@ describe('detect', () => {
     expect(found.why).not.toBe('')
   })
 
-  it('says which variable decided', () => {
+  it('names the variable that decided', () => {
     expect(detect({ env: gateway }).why).toBe('GATEWAY_INTERFACE=CGI/1.1')
     expect(detect({ env: { REQUEST_METHOD: 'PUT' } }).why).toBe('REQUEST_METHOD=PUT')
   })
 
-  it('lets the caller choose, and CGIUP_SERVER over the caller', () => {
+  it('lets the caller choose, and CGIUP_SERVER overrides the caller', () => {
     expect(detect({ env: gateway, server: 'http' })).toEqual({
       server: 'http',
       why: 'the option "server" is set',
@@ -60,7 +60,7 @@ describe('detect', () => {
     expect(detect({ env: { CGIUP_SERVER: '' }, server: 'auto' }).server).toBe('http')
   })
 
-  it('finds all sockets of systemd, and those that a name restricts to a protocol', () => {
+  it('finds all sockets of systemd, including those restricted to a protocol by name', () => {
     const env = { LISTEN_FDS: '4', LISTEN_PID: '77', LISTEN_FDNAMES: 'http:app.socket:SCGI:connection' }
     expect(detect({ env, pid: 77 })).toEqual({
       server: 'fastcgi',
@@ -72,27 +72,27 @@ describe('detect', () => {
       expect(detect({ env: { LISTEN_FDS }, pid: 77 }).server).toBe('http')
   })
 
-  it('says for whom the sockets of systemd are, when they are for another process', () => {
+  it('reports which process the sockets of systemd are for, if it is another one', () => {
     expect(detect({ env: { LISTEN_FDS: '1', LISTEN_PID: '76' }, pid: 77 }).why).toBe(
       'no gateway started this process (LISTEN_FDS is for process 76)',
     )
   })
 
-  it.each(['fastcgi', 'scgi', 'http'])('%s that was asked for takes the sockets too', (server) => {
+  it.each(['fastcgi', 'scgi', 'http'])('%s, if chosen, uses the sockets too', (server) => {
     const env = { LISTEN_FDS: '1', LISTEN_PID: '77' }
     expect(detect({ env, server, pid: 77 })).toMatchObject({ server, sockets: [{ fd: 3 }] })
     expect(detect({ env: {}, server, stdin: () => 'listening' }).sockets).toEqual([{ fd: 0 }])
     expect(detect({ env: {}, server, stdin: () => 'device' }).sockets).toBeUndefined()
   })
 
-  it('does not look at fd 0 when the server is given', () => {
+  it('does not check fd 0 if the server is given', () => {
     const stdin = () => {
       throw new Error('looked')
     }
     expect(detect({ env: {}, server: 'cgi', stdin }).server).toBe('cgi')
   })
 
-  it('refuses unknown names with the known ones and the nearest', () => {
+  it('refuses unknown names; the error lists the known ones and the most similar', () => {
     const attempt = () => detect({ env: { CGIUP_SERVER: 'htpp' } })
     expect(attempt).toThrow(UsageError)
     expect(attempt).toThrow(/"htpp".*auto, cgi, fastcgi, scgi, http.*Did you mean "http"\?/)
@@ -121,7 +121,7 @@ describe('fd 0 of a real process', () => {
     ['Unix', () => join(tempDir('fd'), 's')],
     ['TCP', () => ({ host: '127.0.0.1', port: 0 })],
   ] as const
-  it.each(sockets)('tells a listening %s socket from a connected one', async (_, place) => {
+  it.each(sockets)('distinguishes a listening %s socket from a connected one', async (_, place) => {
     const server = net.createServer()
     const accepted = new Promise<net.Socket>((resolve) => server.on('connection', resolve))
     await new Promise<void>((resolve) => server.listen(place(), resolve))
@@ -141,7 +141,7 @@ describe('fd 0 of a real process', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
-  it('a sender that closed its end before we look does not make a socket a listening one', async () => {
+  it('a socket whose sender has already closed is not mistaken for a listening one', async () => {
     const waits = `import fs from 'node:fs'; fs.readSync(3, Buffer.alloc(1)); ${program}`
     const child = spawn(process.execPath, ['--input-type=module', '-e', waits], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
@@ -155,12 +155,12 @@ describe('fd 0 of a real process', () => {
     expect(said).toBe('socket')
   })
 
-  it('knows /dev/null and the socketpair that Node gives to children', () => {
+  it('recognizes /dev/null and the socketpair that Node gives to children', () => {
     expect(kind('ignore')).toBe('device')
     expect(kind('pipe')).toBe('socket')
   })
 
-  it('knows a shell pipe, a file and a closed descriptor', () => {
+  it('recognizes a shell pipe, a file and a closed descriptor', () => {
     const shell = (line: string) =>
       spawnSync('sh', ['-c', line], {
         env: { ...process.env, NODE: process.execPath, PROGRAM: program },
@@ -168,7 +168,7 @@ describe('fd 0 of a real process', () => {
       }).stderr
     expect(shell('echo | "$NODE" --input-type=module -e "$PROGRAM"')).toBe('pipe')
     expect(shell('"$NODE" --input-type=module -e "$PROGRAM" < "$NODE"')).toBe('file')
-    // Node opens /dev/null where a standard descriptor is closed.
+    // Node opens /dev/null if a standard descriptor is closed.
     expect(shell('"$NODE" --input-type=module -e "$PROGRAM" <&-')).toBe('device')
   })
 })

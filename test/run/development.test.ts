@@ -1,4 +1,4 @@
-/** Who sees development pages: one table for every gateway, and the marks that tell proxies. */
+/** Who gets development pages: one table for every gateway, and the header fields that reveal proxies. */
 import { spawn } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -58,7 +58,7 @@ describe('development pages', () => {
     expect(seen).toEqual(expected)
   })
 
-  it('a process keeps what it needs for them only where it can make some', () => {
+  it('a process keeps the data for development pages only if it can send them', () => {
     expect(
       (['cgi', 'fastcgi', 'scgi', 'http'] as const).map((name) => isDevelopment(name, undefined)),
     ).toEqual([...[false, false, false, true]])
@@ -66,7 +66,7 @@ describe('development pages', () => {
     expect(isDevelopment('http', false)).toBe(false)
   })
 
-  it('scripts are judged by loopback and marks alone, which costs nothing', () => {
+  it('for scripts, only loopback addresses and proxy fields are checked, which is cheap', () => {
     const dear: Peer = {
       isLoopback: true,
       proxyMark: undefined,
@@ -79,7 +79,7 @@ describe('development pages', () => {
     expect(developsScripts(asked('cgi'), undefined)).toBe(false)
   })
 
-  it('reach this machine alone, below mount() and after a local redirect too', async () => {
+  it('are sent only to this machine, below mount() and after a local redirect too', async () => {
     const bin = scripts({
       'x.cgi': sh('echo "oops $NODE_ENV"'),
       'to.cgi': sh('printf "Location: /bin/x.cgi\\n\\n"'),
@@ -96,7 +96,7 @@ describe('development pages', () => {
     expect((await host.get('/bin/env.cgi', { headers: ['Via: 1.1 x'] })).text).toBe('[]')
   })
 
-  it('a Unix socket is not this machine', async () => {
+  it('a Unix socket does not count as this machine', async () => {
     const path = join(tempDir('unix'), 'http.sock')
     const host = await startHost(cgiBin(scripts({ 'x.cgi': sh('echo oops') })), { path })
     expect((await host.get('/x.cgi')).text).not.toContain('oops')
@@ -134,7 +134,7 @@ describe('development pages', () => {
 
 const plain = ['Host', 'localhost']
 
-describe('the marks of proxies', () => {
+describe('header fields of proxies', () => {
   it.each([
     ['curl', ['Host', 'localhost:8080', 'User-Agent', 'curl/8', 'Accept', '*/*']],
     [
@@ -158,7 +158,7 @@ describe('the marks of proxies', () => {
     }
   })
 
-  it('HTTP/1.0, as nginx speaks it; small names without Connection, as HAProxy writes them', () => {
+  it('HTTP/1.0, as sent by nginx; lower-case names without Connection, as sent by HAProxy', () => {
     expect(proxyMark('1.0', plain)).toBe('HTTP/1.0')
     expect(proxyMark('1.1', ['host', 'localhost', 'user-agent', 'curl'])).toMatch(/HAProxy/)
   })
@@ -242,7 +242,7 @@ describe('--development', () => {
 })
 
 describe('a socket that was handed over', () => {
-  it('is a gateway, whatever is spoken there', async () => {
+  it('counts as a gateway, with any protocol', async () => {
     const file = program(
       'handed.mjs',
       "import { run } from 'cgiup'\nrun({ fetch() { throw new Error('oops') } })\n",

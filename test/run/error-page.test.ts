@@ -54,14 +54,14 @@ describe('in production', () => {
     },
   )
 
-  it('a 503 says when to come again', async () => {
+  it('a 503 has Retry-After', async () => {
     const short = shortage(Object.assign(new Error('x'), { code: 'EMFILE' }), 'The file could not be kept')
     const { status, headers } = await page(short, html, false)
     expect([status, ...headers.slice(-2)]).toEqual([503, 'Retry-After', '5'])
     expect((await page(secret, html, false)).headers).not.toContain('Retry-After')
   })
 
-  it('tells a client what its own mistake was called', async () => {
+  it('tells a client the status of its own error, but not the message', async () => {
     const { status, body } = await page(
       new RequestError('REQUEST_BODY_SHORT', 'internal detail'),
       html,
@@ -72,7 +72,7 @@ describe('in production', () => {
     expect(body).not.toContain('internal detail')
   })
 
-  it('takes no status from errors of others, nor 499', async () => {
+  it('does not use the status of foreign errors, nor 499', async () => {
     const http404 = Object.assign(new Error('x'), { status: 404, statusCode: 404 })
     expect((await page(http404, html, false)).status).toBe(500)
     expect((await page(new RequestError('REQUEST_ABORTED'), html, false)).status).toBe(500)
@@ -151,7 +151,7 @@ describe('in development', () => {
     expect(names).toEqual([...(names ?? [])].sort())
   })
 
-  it('tells what is wrong with the environment', async () => {
+  it('reports what is wrong with the environment', async () => {
     for (const accept of [html, 'text/plain']) {
       const { body } = await page(new Error('x'), accept, true, { CONTENT_LENGTH: '-1' })
       expect(body).toContain('Known problems of this environment')
@@ -159,7 +159,7 @@ describe('in development', () => {
     }
   })
 
-  it('shows what was seen of a script, but not its environment', async () => {
+  it('shows the output of a script, but not its environment', async () => {
     const report = {
       file: '/cgi/x.pl',
       output: '<b>oops',
@@ -205,7 +205,7 @@ describe('the output of a request', () => {
     expect(body).toContain('Output\n    red on stderr\n    diagnosed\n')
   })
 
-  it('is each its own when requests run at the same time', async () => {
+  it('is separate for concurrent requests', async () => {
     const meet = deferred()
     const one = printed(async () => {
       await meet.promise
@@ -219,7 +219,7 @@ describe('the output of a request', () => {
     expect(await two).toMatch(/^(?![\s\S]*of the first)[\s\S]*of the second/)
   })
 
-  it(`is kept up to ${maxKeptOutput} characters, its end`, async () => {
+  it(`is kept up to ${maxKeptOutput} characters, the last ones`, async () => {
     const body = await printed((exchange) => exchange.stderr(`begin${'.'.repeat(maxKeptOutput)}end`))
     expect(body).not.toContain('begin')
     expect(body).toContain('.end')

@@ -1,4 +1,4 @@
-/** Which lines of which files the development page shows: those of the app where it failed, and no others. */
+/** Which source lines the development page shows: those of the app where the error occurred, and no others. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { directory, program, serve } from './programs.js'
 const password = '/etc/passwd'
 
 const fake = (place = `${password}:1:1`) => `\n    at f (${place})`
-/** What is shown for an error: the text of the marked line, or null. */
+/** The source line that is marked for an error, or null. */
 function marked(error: Error): string | null {
   const found = excerptOf(parseStack(error))
   return found && (found.lines[found.at - found.first]?.trim() ?? '')
@@ -18,7 +18,7 @@ function marked(error: Error): string | null {
 const own = process.argv[1] === undefined ? '' : __filename
 
 describe('an excerpt', () => {
-  it('is of the line where the app failed', () => {
+  it('is the line where the app failed', () => {
     const error = new TypeError('here it is')
     expect(marked(error)).toContain("new TypeError('here it is')")
     expect(parseStack(error).lines[0]).toContain('error-stack.test.ts')
@@ -74,7 +74,7 @@ describe('an excerpt', () => {
     ['code of eval', () => new Function('return new Error("x")')() as Error],
   ])('is not there for %s', (_, make) => {
     const line = marked(make())
-    // V8 may write the head when the stack is read first: then it fits, and the place is the real one.
+    // V8 may write the head when the stack is first read: then it matches, and the location is the real one.
     if (line !== null) expect(line).toMatch(/new Error\('?|new Function|new Odd/)
   })
 })
@@ -107,7 +107,7 @@ describe('the page of a running app', () => {
     run({ fetch: (r) => fail(new URL(r.url).searchParams.get('name'), key) }, { port: 0 })`,
   )
 
-  it('shows the place, and no file that the request names', async () => {
+  it('shows the location, and no file that the request names', async () => {
     const { port } = await serve(file)
     const targets = [
       `${password}:2:1`,

@@ -20,11 +20,11 @@ await run({
 
 interface Outcome {
   answered: number
-  /** Requests that were sent and got no answer, or another one. */
+  /** Requests that were sent and got no reply, or a wrong one. */
   lost: string[]
 }
 
-/** 16 clients that ask until nobody listens any more. */
+/** 16 clients that send requests until nothing listens any more. */
 async function ask(port: number, keepAlive: boolean, begun: () => void): Promise<Outcome> {
   const agent = new Agent({ keepAlive, maxSockets: 16 })
   const outcome: Outcome = { answered: 0, lost: [] }
@@ -32,7 +32,8 @@ async function ask(port: number, keepAlive: boolean, begun: () => void): Promise
   const one = (number: number) =>
     new Promise<void>((resolve) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        // Refused, or reset by the kernel while connecting: no byte of a request was sent, every proxy reconnects.
+        // Refused, or reset by the kernel while connecting: no byte of a request was sent, so every proxy
+        // reconnects.
         if (error.syscall === 'connect') open = false
         else outcome.lost.push(String(error))
         resolve()

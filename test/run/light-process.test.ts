@@ -1,4 +1,4 @@
-/** What a FastCGI or SCGI process of a fetch app does not load. Needs dist/ (npm test builds it). */
+/** Modules that a FastCGI or SCGI process of a fetch app does not load. Needs dist/ (npm test builds it). */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,7 +8,8 @@ import { tempDir } from '../support/temp.js'
 
 const index = pathToFileURL(fileURLToPath(new URL('../../dist/index.js', import.meta.url))).href
 
-// What the app prints goes to stderr. From Node 22 on node:http loads undici, and Response is then the platform's, at twice the cost of a request.
+// Output of the app goes to stderr. From Node 22 on, node:http loads undici, and Response is then the
+// platform's, at twice the cost per request.
 test.each(['fastcgi', 'scgi'])('%s: neither node:http nor undici, and the light Response', async (server) => {
   const path = join(tempDir('cgiup'), 's')
   const program = `

@@ -54,7 +54,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
 })
 
-/** A directory with a copy of the package, which can be taken away, and the files of the test. */
+/** A directory with a copy of the package, which can be removed, and the files of the test. */
 function home(files: Record<string, string>) {
   const directory = tempDir('ahead')
   const modules = join(directory, 'node_modules')
@@ -97,7 +97,7 @@ describe.each([
   ['production', { NODE_ENV: 'production' }, []],
   ['workers', { NODE_ENV: 'production' }, ['--workers', '1']],
 ])('HTTP, %s', (kind, env, more) => {
-  it('imports nothing once it serves', async () => {
+  it('imports nothing once it serves requests', async () => {
     const { port, server } = await started(
       home({ 'app.mjs': app }),
       (at) => [bin, 'app.mjs', '--listen', String(at), ...more],
@@ -201,7 +201,7 @@ it('cgiup host', async () => {
   expect(await server.stop()).toEqual([])
 })
 
-it('a server of the program itself, with form() and the handlers of cgiup/host', async () => {
+it('a server created by the program, with form() and the handlers of cgiup/host', async () => {
   const text = `import { createServer } from 'node:http'
     import { form } from 'cgiup/form'
     import { script, serve } from 'cgiup/host'
@@ -218,7 +218,7 @@ it('a server of the program itself, with form() and the handlers of cgiup/host',
   expect([reply.status, reply.text]).toEqual([200, expect.stringContaining('one')])
 })
 
-/** Files that call import() in other ways than by onDemand(): while the process starts, or under CGI. */
+/** Files that call import() without onDemand(): during the start of the process, or under CGI. */
 const known = [
   'app/handler.ts',
   'app/load.ts',
@@ -232,7 +232,7 @@ const known = [
   'socket/unix-socket.ts',
 ]
 
-it('no other file of the package imports on its way', () => {
+it('no other file of the package calls import() without onDemand()', () => {
   const source = join(root, 'src')
   const found = readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.startsWith('cli/'))

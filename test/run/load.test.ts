@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { tempDir } from '../support/temp.js'
 
 /**
- * In a process of its own, as the command does it: vitest has a module loader of its own.
- * Prints what the app gives and the place its stack trace names.
+ * In a separate process, as the command does it, because vitest has its own module loader. Prints the app's
+ * result and the location in its stack trace.
  */
 const program = `
 import { loadModule, appOf } from ${JSON.stringify(new URL('../../dist/app/load.js', import.meta.url).href)}
@@ -47,7 +47,7 @@ module.exports = { says: [relative, bare, __filename.split('/').pop()].join(' ')
 const scopes = { none: undefined, module: '{"type":"module"}', commonjs: '{"type":"commonjs"}' }
 const extensions = ['.cgi', '.pl', '.js', '.mjs', '.cjs', '']
 
-/** Errors of Node itself: the extension or package.json names another language. */
+/** Errors of Node itself: the extension or package.json selects another module type. */
 function refused(scope: string, style: string, extension: string): boolean {
   if (style === 'cjs') return extension === '.mjs' || (scope === 'module' && extension === '.js')
   return extension === '.cjs' || (scope === 'commonjs' && extension === '.js')
@@ -76,7 +76,7 @@ describe('loads an app file whatever its extension', () => {
   )
   const works = cases.filter((one) => !refused(...one))
   it.concurrent.each(works)('package type %s: %s%s', async (scope, style, extension) => {
-    // Node 26 takes the package's word for files without extension, too.
+    // Node 26 applies the type of the package to files without extension, too.
     const strict = Number(process.versions.node.split('.')[0]) >= 26 && extension === ''
     if (strict && (scope === 'commonjs' ? style !== 'cjs' : scope === 'module' && style === 'cjs')) return
     const found = await load(join(root, scope, style + extension))
@@ -138,7 +138,7 @@ describe('finds the app', () => {
   })
 })
 
-describe('says what is wrong', () => {
+describe('reports what is wrong', () => {
   it('no such file', async () => {
     expect(await load(join(root, 'none', 'missing.cgi'))).toMatchObject({
       code: 'APP_FILE',
@@ -146,7 +146,7 @@ describe('says what is wrong', () => {
     })
   })
 
-  it('errors of the file itself come through as they are', async () => {
+  it('errors of the file itself are passed on unchanged', async () => {
     const file = join(root, 'none', 'broken.cgi')
     writeFileSync(file, "import './relative.mjs'\nthrow new RangeError('of its own')")
     expect(await load(file)).toMatchObject({ name: 'RangeError', message: 'of its own' })
@@ -172,7 +172,7 @@ describe('says what is wrong', () => {
     expect(await load(file)).toMatchObject({ code: 'ERR_REQUIRE_ASYNC_MODULE' })
   })
 
-  it('TypeScript where Node cannot read it', async () => {
+  it('TypeScript in a Node that cannot read it', async () => {
     const file = join(root, 'none', 'typed.ts')
     writeFileSync(file, "const says: string = 'typed'\nexport default { says, fetch() {} }")
     const found = await load(file)

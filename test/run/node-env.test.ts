@@ -59,7 +59,7 @@ describe('behind a gateway', () => {
     expect(body((await cgiup(env)).stdout)).toBe(expected)
   })
 
-  it('Express shows strangers no stack', async () => {
+  it('Express does not show a stack to clients', async () => {
     const text = `import express from 'express'\nconst app = express()
       app.get('/', () => { throw new Error('on purpose') })\n`
     const exported = program('express-app.mjs', `${text}export default app\n`)
@@ -77,7 +77,7 @@ describe('behind a gateway', () => {
   })
 })
 
-/** Prints what NODE_ENV was when the app was made, and what it is once it serves; then ends. */
+/** Prints NODE_ENV at the time when the app was created and when it serves; then ends. */
 const reporting = (options: string) => `import { run } from 'cgiup'
 const first = ${seen}
 const running = await run({ fetch: () => new Response('') }, ${options})
@@ -85,8 +85,8 @@ if (running.role !== 'worker') console.error('NODE_ENV', first, ${seen})
 if (running.role !== 'worker') await running.close()
 `
 
-describe('with a server that is named in code', () => {
-  it.each(['fastcgi', 'scgi'])('%s sets it, and says once that it came late', async (server) => {
+describe('with a server chosen in code', () => {
+  it.each(['fastcgi', 'scgi'])('%s sets it, and warns once that this was late', async (server) => {
     const file = program(`late-${server}.mjs`, reporting(`{ server: '${server}', port: 0, quiet: true }`))
     const { stderr } = await node(file)
     expect(stderr).toContain('NODE_ENV unset production')
@@ -96,7 +96,7 @@ describe('with a server that is named in code', () => {
     expect((await node(file, { CGIUP_NODE_ENV: 'keep' })).stderr.trim()).toBe('NODE_ENV unset unset')
   })
 
-  it('workers do not say it again', async () => {
+  it('workers do not repeat the warning', async () => {
     const file = program(
       'late-workers.mjs',
       reporting("{ server: 'fastcgi', port: 0, quiet: true, workers: 2 }"),
@@ -104,7 +104,7 @@ describe('with a server that is named in code', () => {
     expect((await node(file)).stderr.match(/has set NODE_ENV=production/g)).toHaveLength(1)
   })
 
-  it('development: true leaves it alone', async () => {
+  it('development: true does not change it', async () => {
     const file = program(
       'dev.mjs',
       reporting("{ server: 'fastcgi', port: 0, quiet: true, development: true }"),
@@ -134,7 +134,7 @@ describe('cgiup FILE', () => {
     expect(await cgiup([file, '--server', 'fastcgi', ...listen], { NODE_ENV: 'test' })).toBe('NODE_ENV test')
   })
 
-  // A socket that was handed over has a web server in front, whatever is spoken there.
+  // An inherited socket has a web server in front, whatever the protocol.
   it.each([
     ['fastcgi', [], {}],
     ['http', ['--server', 'http'], {}],

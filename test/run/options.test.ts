@@ -1,4 +1,7 @@
-/** Options of `run()`: wrong ones in a CGI script, and those of the command line together with the app's own. */
+/**
+ * Options of `run()`: wrong ones in a CGI script, and those of the command line combined with those of the
+ * app.
+ */
 import { describe, expect, it, test } from 'vitest'
 import { overridden } from '../../src/run/launch-state.js'
 import type { RunOptions } from '../../src/run/options.js'
@@ -35,7 +38,7 @@ describe('in a CGI script', () => {
   })
 })
 
-test('options of the command line win; limits of recycling and repairs of both count', () => {
+test('options of the command line take precedence; recycle limits and repairs are combined', () => {
   const own: RunOptions = {
     mount: '/own',
     quiet: true,

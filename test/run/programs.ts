@@ -1,4 +1,4 @@
-/** Programs that call `run()`, for the tests of a file, and the processes they are. */
+/** Programs that call `run()`, for the tests of a file, and their processes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,10 +8,10 @@ import { afterEach } from 'vitest'
 import { until } from '../support/processes.js'
 import { tempDir } from '../support/temp.js'
 
-/** The text of an app. */
+/** The source of an app. */
 export const app = "{ fetch: (r) => new Response(new URL(r.url).pathname + '\\n') }"
 
-/** Where the programs are, and find cgiup. */
+/** The directory of the programs, in which they can import cgiup. */
 export const directory = tempDir('run')
 mkdirSync(join(directory, 'node_modules'))
 symlinkSync(fileURLToPath(new URL('../..', import.meta.url)), join(directory, 'node_modules', 'cgiup'))
@@ -22,7 +22,7 @@ export function program(name: string, text: string): string {
   return file
 }
 
-/** A process in which nothing tells of a gateway, or what `env` says. */
+/** A process without signs of a gateway, except for those in `env`. */
 export const node = (file: string, env: Record<string, string> = {}, input?: string) =>
   execa(process.execPath, [file], {
     env: { PATH: process.env.PATH, ...env },
@@ -38,7 +38,7 @@ afterEach(() => {
   started.clear()
 })
 
-/** Starts a server; resolves when its banner is there. */
+/** Starts a server; resolves once its banner appears. */
 export async function serve(file: string, env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [file], { env: { PATH: process.env.PATH, ...env } })
   started.add(child)

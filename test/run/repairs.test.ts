@@ -13,7 +13,7 @@ import { all, encodeScgiHead } from '../scgi/peer.js'
 import { until } from '../support/processes.js'
 import { directory, node, program, serve } from './programs.js'
 
-/** Variables that nginx-host-port and redirect-authorization repair. */
+/** Variables that the repairs nginx-host-port and redirect-authorization change. */
 const variables = {
   SERVER_SOFTWARE: 'nginx/1.22.1',
   SERVER_PROTOCOL: 'HTTP/1.1',
@@ -36,7 +36,7 @@ run({ fetch: (r) => new Response(r.url + ' ' + r.headers.get('authorization'), {
 
 const bodyOf = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 4)
 
-/** What a process answers that listens on a Unix socket. */
+/** The reply of a process that listens on a Unix socket. */
 const overSocket = async (
   name: string,
   ask: (path: string) => Promise<string>,
@@ -44,7 +44,7 @@ const overSocket = async (
 ) => {
   const path = join(directory, `${name}.sock`)
   const file = program(`${name}.mjs`, appText(`{ listen: 'unix:${path}' }`))
-  // It has no banner to wait for, and ends with the test.
+  // The process prints no banner, and ends with the test.
   void serve(file, { CGIUP_SERVER: name.split('-')[0] as string, ...env }).catch(() => {})
   await until(() => existsSync(path), 10_000)
   return ask(path)
@@ -157,7 +157,7 @@ describe('names', () => {
     [new Map([['h2o-protocol', false]])],
   ])('the option %j is wrong', (option) => expect(() => setRepairs(option, undefined)).toThrow(UsageError))
 
-  test('true leaves a repair on, one for security as well, and undefined says nothing', () => {
+  test('true leaves a repair on, a security repair as well, and undefined has no effect', () => {
     setRepairs({ httpoxy: true, 'go-server-name-port': undefined }, undefined)
     expect(isRepairOn('go-server-name-port')).toBe(true)
     setRepairs({ 'h2o-protocol': false, 'nginx-host-port': true }, undefined)

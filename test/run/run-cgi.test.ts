@@ -24,7 +24,7 @@ describe('as a CGI script', () => {
     expect(exitCode).toBe(0)
   })
 
-  it('keeps stdout for the reply from the moment cgiup is imported', async () => {
+  it('reserves stdout for the reply as soon as cgiup is imported', async () => {
     const text = `import { run } from 'cgiup'\nconsole.log('first of all')\nprocess.stdout.write('and')\nrun(${app})`
     const { stdout, stderr } = await node(program('early.mjs', text), request)
     expect(stdout).toMatch(/^Status: /)
@@ -32,7 +32,7 @@ describe('as a CGI script', () => {
     expect(stderr).toContain('first of all\nand')
   })
 
-  it('answers 500 for what is not an app', async () => {
+  it('answers 500 if the value is not an app', async () => {
     const { stdout, stderr, exitCode } = await node(
       program('no-app.mjs', "import { run } from 'cgiup'\nrun('text')"),
       request,
@@ -56,7 +56,7 @@ describe('as a CGI script', () => {
     expect(shown.stdout).not.toContain('abcdef')
   })
 
-  it('can be told to be a server all the same', async () => {
+  it('can be run as a server nevertheless', async () => {
     const server = await serve(
       program('forced.mjs', `import { run } from 'cgiup'\nrun(${app}, { port: 0 })`),
       {
@@ -69,14 +69,14 @@ describe('as a CGI script', () => {
     expect(await server.exit).toBe(0)
   })
 
-  it('can be tried by hand: one variable is enough', async () => {
+  it('can be run by hand: one variable is enough', async () => {
     const file = program('by-hand.mjs', `import { run } from 'cgiup'\nrun(${app})`)
     const { stdout } = await node(file, { REQUEST_METHOD: 'GET', PATH_INFO: '/by/hand' })
     expect(stdout).toMatch(/\r\n\r\n\/by\/hand$/)
   })
 })
 
-describe('what plain node does with the extensions of scripts', () => {
+describe('how plain node treats the extensions of scripts', () => {
   const esm = `import { run } from 'cgiup'\nrun(${app})`
   const cjs = `const { run } = require('cgiup')\nrun(${app})`
   const rows: [style: string, scope: string, extension: string, works: boolean][] = [

@@ -1,4 +1,4 @@
-/** `run()` as a server, and where it cannot start. */
+/** `run()` as a server, and when it cannot start. */
 import { existsSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { request, send } from '../support/request.js'
 import { app, directory, node, program, serve } from './programs.js'
 
 describe('as a development server', () => {
-  it('says where it listens and why, logs requests, leaves stdout to the app', async () => {
+  it('reports where it listens and why, logs requests, does not write to stdout', async () => {
     const file = program(
       'banner.mjs',
       `import { run } from 'cgiup'\nconsole.log('mine')\nrun(${app}, { port: 0 })`,
@@ -40,7 +40,7 @@ describe('as a development server', () => {
     const found = JSON.parse(stdout)
     expect(found).toMatchObject({ server: 'http', why: 'no gateway started this process', text: '/x\n' })
     expect(found.url).toBe(`http://127.0.0.1:${found.port}`)
-    // After close() nothing keeps the process.
+    // After close() nothing keeps the process alive.
     expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
   })
 
@@ -85,7 +85,7 @@ describe('as a development server', () => {
     wire.close()
   })
 
-  it('leaves the end of the process to an app with a signal handler of its own', async () => {
+  it('lets an app with its own signal handler end the process', async () => {
     const file = program(
       'own-signal.mjs',
       `import { run } from 'cgiup'
@@ -98,7 +98,7 @@ describe('as a development server', () => {
     expect(server.out()).toBe('cleaned up\n')
   })
 
-  it('listens on a Unix socket and takes it away', async () => {
+  it('listens on a Unix socket and removes it', async () => {
     const socket = join(directory, 'app.sock')
     const file = program('unix.mjs', `import { run } from 'cgiup'\nrun(${app}, { listen: 'unix:${socket}' })`)
     const server = await serve(file)
@@ -109,7 +109,7 @@ describe('as a development server', () => {
     expect(existsSync(socket)).toBe(false)
   })
 
-  it('serves below a mount path and sends visitors there', async () => {
+  it('serves below a mount path and redirects visitors to it', async () => {
     const text =
       "{ fetch: (r, env, c) => new Response([new URL(r.url).pathname, c.mount, env.SCRIPT_NAME].join(' ')) }"
     const file = program('mount.mjs', `import { run } from 'cgiup'\nrun(${text}, { port: 0, mount: '/app' })`)
@@ -172,7 +172,7 @@ describe('in production', () => {
 })
 
 describe('a failed start', () => {
-  it('that nobody waits for: two lines and exit code 1', async () => {
+  it('without await: two lines and exit code 1', async () => {
     const other = net.createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => other.once('listening', resolve))
     const { port } = other.address() as AddressInfo
@@ -180,7 +180,7 @@ describe('a failed start', () => {
       ['taken.mjs', "import { run } from 'cgiup'"],
       ['taken.cjs', "const { run } = require('cgiup')"],
     ] as const) {
-      // Something else that keeps the process must not keep it alive without its server.
+      // Another active handle must not keep the process alive without its server.
       const text = `${load}\nsetInterval(() => {}, 1000)\nrun(${app}, { port: ${port} })`
       const { stdout, stderr, exitCode } = await node(program(name, text))
       expect({ stdout, exitCode }).toEqual({ stdout: '', exitCode: 1 })
@@ -192,7 +192,7 @@ describe('a failed start', () => {
     other.close()
   })
 
-  it('that somebody waits for rejects', async () => {
+  it('with await: rejects', async () => {
     const text = (wait: string) => `import { run } from 'cgiup'
       const promise = run(${app}, { listen: 'nonsense' })
       ${wait}`
@@ -239,7 +239,7 @@ describe('a failed start', () => {
 })
 
 describe('as a FastCGI process', () => {
-  it('where fd 0 listens: FastCGI and SCGI on one TCP socket, and no HTTP; SIGTERM ends it, silent connections or not', async () => {
+  it('if fd 0 is a listening socket: FastCGI and SCGI on one TCP socket, and no HTTP; SIGTERM ends it, even with silent connections', async () => {
     const file = program('fcgi.mjs', `import { run } from 'cgiup'\nrun(${app})`)
     const socket = net.createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => socket.once('listening', resolve))
@@ -248,7 +248,7 @@ describe('as a FastCGI process', () => {
     const child = execa(process.execPath, [file], {
       stdin: fd as never,
       env: { PHP_FCGI_CHILDREN: '1' },
-      // As spawn-fcgi does; left in a group whose leader is gone it would take its web server for dead.
+      // As spawn-fcgi does; in a group whose leader has ended, it would assume that its web server is dead.
       detached: true,
       reject: false,
     })
