@@ -35,8 +35,8 @@ const processes = [
   'test/run/load-ahead.test.ts',
 ]
 
-/** Folders whose tests start and change nothing. */
-const pure = ['test/env/*.test.ts', 'test/lint/*.test.ts']
+/** Folders whose tests change nothing of their own process. */
+const pure = ['env', 'lint', 'docs', 'states'].map((folder) => `test/${folder}/*.test.ts`)
 
 const common = {
   setupFiles: ['test/support/each-file.ts'],
