@@ -1,8 +1,8 @@
 /**
  * The cost of one CGI request: `npm run bench:cgi [-- --runs 41] [--only name,name] [--node path]`.
  *
- * The programs answer the same request in turn, so that load on the machine affects all alike. CPU is user
- * and system time from the kernel; medians, as ratios to `node empty.cjs`. Run `npm run build` first.
+ * The programs answer the same request in turn, so that load on the machine affects all of them equally. CPU
+ * is user and system time from the kernel; medians, as ratios to `node empty.cjs`. Run `npm run build` first.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -106,7 +106,7 @@ const programs = [
   ],
 ]
 
-/** Without NODE_OPTIONS and NODE_EXTRA_CA_CERTS: the latter alone costs 50 ms a start. */
+/** Without NODE_OPTIONS and NODE_EXTRA_CA_CERTS: the latter alone costs 50 ms per start. */
 const env = {
   PATH: process.env.PATH,
   GATEWAY_INTERFACE: 'CGI/1.1',

@@ -1,10 +1,10 @@
 /**
- * What the local host adds to a script: per request, the time and the CPU of this process, beside a
+ * What the local host adds to a script: per request, the time and the CPU of this process, compared with a
  * plain spawn of the same script. Run with `npm run bench:host`.
  *
  * plain     child_process.spawn, output collected, exit awaited
- * handler   cgiBin() asked in memory
- * http      the whole way: HTTP server, cgiBin(), a client in another process on one kept connection
+ * handler   cgiBin() called in memory
+ * http      everything: HTTP server, cgiBin(), a client in another process on one kept connection
  */
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -60,7 +60,9 @@ async function handled() {
   return size
 }
 
-/** Another process that sends requests one after the other, as many as each line it reads says. */
+/**
+ * Another process that sends requests one after the other: each line that it reads is a number of requests.
+ */
 const clientCode = `
 import { connect } from 'node:net'
 const socket = connect(Number(process.argv[1]), '127.0.0.1').setNoDelay()

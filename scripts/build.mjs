@@ -13,10 +13,10 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 const work = join(root, '.tmp', `build-${process.pid}`)
 
-/** For the bundles; bundle.mjs removes those of the other files, whose code looks like its source. */
+/** For the bundles; bundle.mjs removes those of the other files, whose code looks like the source anyway. */
 const maps = ['--sourceMap', '--inlineSources']
 
-/** Names of all files below, as of one moment: another build may be writing. */
+/** Names of all files below, read at one moment: another build may be writing. */
 const filesIn = (dir) =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

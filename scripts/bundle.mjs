@@ -78,18 +78,21 @@ function withoutBuiltinImports(code) {
   return edited(code, edits)
 }
 
-/** A dynamic import within the same file has nothing to load, and would make all of it lazy. */
+/**
+ * A dynamic import of a module in the same file has nothing to load, and would make the bundle initialize its
+ * modules lazily.
+ */
 function withoutInnerImports(code, file, names) {
   const inner = dynamicImportsOf(code).filter(({ from }) => from && names.has(resolve(dirname(file), from)))
   const text = edited(
     code,
     inner.map(({ start, end }, i) => ({ start, end, text: `Promise.resolve(inner${i})` })),
   )
-  // At the end, so that lines stay where they are.
+  // At the end, so that line numbers do not change.
   return [text, ...inner.map(({ from }, i) => `import * as inner${i} from '${from}';`)].join('\n')
 }
 
-/** `a, b as c` of a map of names. */
+/** A map of names as `a, b as c`. */
 const listOf = (pairs, as = ' as ') =>
   pairs.map(([from, to]) => (from === to ? from : `${from}${as}${to}`)).join(', ')
 
@@ -134,12 +137,12 @@ async function bundleText(names, core, dir) {
   }
 }
 
-/** What tsc wrote beside a file. */
+/** The source map that tsc wrote beside a file. */
 const mapOf = (file) => JSON.parse(readFileSync(`${file}.map`, 'utf8'))
 
 /**
- * TypeScript sources by their place in the repository; their text is in the map, as the package does not have
- * them. @param src the folder of sources, from where the map is
+ * Names TypeScript sources by their path in the repository. Their text is in the map, because the package
+ * does not contain them. @param src the folder of the sources, relative to the map
  */
 function withSourcesFrom({ mappings, names, sources, sourcesContent }, src) {
   const place = (source) => source.replace(/^.*?(?:^|\/)src\//, `${src}/`)
@@ -183,7 +186,7 @@ export async function bundle(dir) {
   // Loaded for Node apps only.
   const node = join(dir, 'app/node.js')
   const forNode = await bundleInto(node, [node], dir, [core, index])
-  // What a `#!/usr/bin/env cgiup` script loads besides: the command, and the loader of app files.
+  // What a `#!/usr/bin/env cgiup` script loads in addition: the command, and the loader of app files.
   const command = join(dir, 'cli/run.js')
   const forCommand = await bundleInto(command, [command, join(dir, 'cli/launch.js')], dir, [
     core,
@@ -207,7 +210,7 @@ function writeWithMap(file, code, map) {
   writeFileSync(`${file}.map`, JSON.stringify(map))
 }
 
-/** @param before bundles that are done: what is in them is imported from there */
+/** @param before finished bundles: the modules in them are imported from there */
 async function bundleInto(target, files, dir, before) {
   const names = coreNames(closure(files, before))
   const result = await bundleText(names, target, dir)

@@ -1,7 +1,7 @@
 /**
- * Makes test/fixtures/captures from recordings of real servers: keeps what each server handed over (the
- * environment block, the FastCGI records, the netstring) and the oracle beside it; leaves out bodies over
- * 1 KB, answers, timing and requests that never reached a program.
+ * Makes test/fixtures/captures from recordings of real servers: keeps what each server sent (the environment
+ * block, the FastCGI records, the netstring) and the expected request; omits bodies over 1 KB, replies,
+ * timing and requests that never reached a program.
  *
  *   node scripts/compact-captures.mjs DIRECTORY-OF-RECORDINGS
  */

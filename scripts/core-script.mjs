@@ -11,7 +11,7 @@ import { dynamicImportsOf, edited } from './module-ast.mjs'
 
 /**
  * @param {{ code: string, map: { mappings: string } }} bundle an ES module without imports
- * @returns the script, its source map, and a name for exactly this text
+ * @returns the script, its source map, and a hash that names exactly this text
  */
 export function asScript({ code, map }) {
   const { body } = parseAst(code)
@@ -36,7 +36,7 @@ export function asScript({ code, map }) {
 }
 
 /**
- * The cache is beside the code, and is loaded only when just those users who can write the code can have
+ * The cache is beside the code, and is loaded only if nobody but the users who can write the code can have
  * written the cache. V8 checks its own version and flags, but not the content: a damaged file would crash the
  * process, so the file holds its content twice (src/run/code-cache.ts). A rebuilt Node may have the same
  * version, so its size and date are part of the name. These checks run before every request: no loops over
@@ -97,7 +97,7 @@ function loadAsModule(filename, code) {
 const { core, save } = globalThis[key] ?? load();
 `
 
-/** @param published what it exports  @param entry it is what the app imports */
+/** @param published names that it exports @param entry whether the app imports it */
 export function moduleEntry(hash, published, entry = false) {
   const begin = entry ? 'core.beginScript(save);\n' : ''
   return `const directory = import.meta.dirname;${loader(hash)}export const { ${published.join(', ')} } = core;\n${begin}`

@@ -46,7 +46,10 @@ function repairTable(repairs) {
   return table(head, rows)
 }
 
-/** The servers that differ from an unknown server in a trait, and their value if it is not a yes or no. */
+/**
+ * The servers that differ from an unknown server in a trait, and the value of that trait if it is not a
+ * boolean.
+ */
 function serversWith(trait, servers, unknownServer) {
   const found = new Map()
   for (const { [trait]: value, name } of servers) if (value !== unknownServer[trait]) found.set(name, value)

@@ -33,10 +33,10 @@ const faults = [
   ],
 ]
 
-/** Errors with more to tell: FormError names the limit, ScriptError has a report. */
+/** Subclasses with more data: FormError names the limit, ScriptError has a report. */
 const subclasses = { FormError: 'RequestError', ScriptError: 'ProgramError' }
 
-/** For codes that a function puts into the error: the class by the first word. */
+/** For codes that are passed to the error in a variable: the class, by the code's first word. */
 const byPrefix = { PROGRAM: 'ProgramError', REQUEST: 'RequestError' }
 
 /** code -> set of classes it is thrown with. */

@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-// Beside its source, so that the recordings are found from it.
+// Beside its source, from which it finds the recordings by a relative path.
 const file = fileURLToPath(new URL(`../test/fuzz/.main-${process.pid}.mjs`, import.meta.url))
 const bundle = await rolldown({
   input: fileURLToPath(new URL('../test/fuzz/main.ts', import.meta.url)),

@@ -19,7 +19,7 @@ const ioGlobals = new Set([
 /** @typedef {{ path: string, line: number, text: string }} Finding */
 
 /**
- * All that a file imports, and the globals of IO that it names.
+ * Everything that a file imports, and the IO globals that it uses.
  * @param {string} source TypeScript
  * @returns {{ imports: { to: string, at: number }[], globals: { name: string, at: number }[] }}
  */
@@ -48,7 +48,8 @@ export function importsOf(source) {
 }
 
 /**
- * Where a file has code: all but imports, re-exports and calls without arguments (`beginScript()`).
+ * Offsets of a file's own code: everything except imports, re-exports and calls without arguments
+ * (`beginScript()`).
  * @param {string} source TypeScript
  * @returns {number[]}
  */
@@ -63,7 +64,7 @@ function codeOf(source) {
     .map(({ start }) => start)
 }
 
-/** An identifier that is a reference: not a member's or key's name, and not a type. */
+/** Whether an identifier refers to a variable: not the name of a member or key, and not a type. */
 function isReference(node, parent) {
   if (parent === null) return true
   if (parent.type === 'MemberExpression') return parent.object === node || parent.computed
@@ -72,7 +73,7 @@ function isReference(node, parent) {
 }
 
 /**
- * What breaks the rules in a tree of files.
+ * The violations of the rules in a tree of files.
  * @param {Readonly<Record<string, string>>} files path below src/ -> source
  * @returns {Finding[]} in the order of the files
  */
@@ -106,7 +107,7 @@ export function check(files) {
   return findings
 }
 
-/** `./x.js` in `a/b.ts` is `a/x.ts`. */
+/** Resolves an import: `./x.js` in `a/b.ts` is `a/x.ts`. */
 function sourceOf(path, to) {
   return posix.normalize(posix.join(posix.dirname(path), to)).replace(/\.js$/, '.ts')
 }
@@ -144,7 +145,7 @@ function circlesOf(arrows) {
   return circles
 }
 
-/** The files of src/, as {@link check} takes them. */
+/** The files of src/, in the form that {@link check} accepts. */
 export function tree(src = new URL('../src/', import.meta.url)) {
   const paths = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(new URL(path, src), 'utf8')]))
@@ -153,7 +154,7 @@ export function tree(src = new URL('../src/', import.meta.url)) {
 /**
  * Prints the findings, if any, and makes the process fail.
  * @param {readonly Finding[]} findings
- * @param {string} rules where they are written
+ * @param {string} rules the file that documents the rules
  */
 export function printFindings(findings, rules) {
   for (const { path, line, text } of findings) console.error(`src/${path}:${line}: ${text}`)

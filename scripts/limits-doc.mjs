@@ -1,6 +1,6 @@
 /**
- * Writes the tables of limits in docs/, each between its two marks, from the table in src/core/limits:
- * the values come from the built files, the texts are the docstrings of the source.
+ * Writes the tables of limits in docs/, each between its two markers, from the table in src/core/limits: the
+ * values come from the built files, the texts are the docstrings of the source.
  *
  *     npm run build && npm run docs
  */
@@ -19,7 +19,7 @@ export function docstringsOf(source) {
   return found
 }
 
-/** `65536` as `64 KiB` where that is round; a count as it is. */
+/** `65536` as `64 KiB` if the value is a multiple; a count unchanged. */
 export function valueText({ standard, unit }) {
   if (standard === Number.POSITIVE_INFINITY || (unit === 'milliseconds' && standard === 0)) return 'none'
   if (unit !== 'bytes') return String(standard)
@@ -28,7 +28,7 @@ export function valueText({ standard, unit }) {
   return `${standard / size} ${name}`.trim()
 }
 
-/** Splits a docstring: the default, and the rest. */
+/** Splits a docstring into the default and the rest. */
 export function split(text) {
   const [, words] = /\bDefault:? ((?:[^.`]|\.(?! |$)|`[^`]*`)*)/.exec(text) ?? []
   return {
@@ -42,7 +42,7 @@ export function split(text) {
 /**
  * @param {Record<string, object>} limits rows by name
  * @param {Map<string, string[]>} docs
- * @param {(name: string) => string[]} more cells behind the default
+ * @param {(name: string) => string[]} more cells after the default
  * @param {readonly string[]} head
  */
 function tableOf(limits, docs, head = [], more = () => []) {
@@ -59,7 +59,7 @@ function tableOf(limits, docs, head = [], more = () => []) {
   return [line(top), line(top.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** The tables by their marks. */
+/** The tables, by the names of their markers. */
 export async function limitTables(dist = new URL('dist/', root)) {
   const from = async (name) => ({
     ...(await import(new URL(`core/limits/${name}.js`, dist).href)),
@@ -70,7 +70,7 @@ export async function limitTables(dist = new URL('dist/', root)) {
   )
   const { requestLimits, httpLimits } = requests
   const http = (name) => [name in httpLimits ? valueText(httpLimits[name]) : '-']
-  // A name that both tables have with a docstring of its own: the second is that of HTTP.
+  // If both tables document a name, the last docstring is the one for HTTP.
   const last = new Map([...requests.docs].map(([name, texts]) => [name, [texts.at(-1)]]))
   const onlyHttp = Object.fromEntries(Object.entries(httpLimits).filter(([name]) => !(name in requestLimits)))
   return {

@@ -11,8 +11,9 @@ import { parseAst } from 'rolldown/parseAst'
  * @property {string} from specifier
  * @property {number} start
  * @property {number} end
- * @property {[string, string][] | null} names `[name there, name here]`; null for anything but a list
- * @property {string | null} whole name of the namespace or the default import, where there is nothing else
+ * @property {[string, string][] | null} names `[name in that module, name in this one]`; null if it is not a
+ * list of names
+ * @property {string | null} whole name of the namespace or the default import, if nothing else is imported
  * @property {boolean} isNamespace
  */
 

@@ -11,7 +11,7 @@ import { printFindings, tree } from './import-rules.mjs'
 /** @typedef {import('./import-rules.mjs').Finding} Finding */
 
 /**
- * What breaks the rules in a tree of files.
+ * The violations of the rules in a tree of files.
  * @param {Readonly<Record<string, string>>} files path below src/ -> source
  * @returns {Finding[]} in the order of the files
  */

@@ -13,7 +13,7 @@ const joined = [...shared, ...adapters, ...handlers, 'lint', 'app', 'process', '
 
 /**
  * @typedef {object} Room
- * @property {string} what for the reader of the table
+ * @property {string} what description, for the reader of the table
  * @property {readonly string[]} imports other rooms; its own folder is always allowed
  * @property {boolean} io `node:*`, timers, promises and globals of the process
  * @property {readonly string[]} packages npm packages
@@ -49,7 +49,7 @@ export const rooms = {
   cli: room('one file per command', [...joined, 'pages', 'host', 'run', 'test', '']),
 }
 
-/** The room of a file below src/; null where its folder has no row. @param {string} path `cgi/codec/head.ts` */
+/** The room of a file below src/; null if its folder has no row. @param {string} path `cgi/codec/head.ts` */
 export function roomOf(path) {
   for (let folder = dirOf(path); folder !== ''; folder = dirOf(folder)) if (folder in rooms) return folder
   return path.includes('/') ? null : ''

@@ -1,4 +1,5 @@
-// The same work for every kind of server. Each `node` function runs under node:http and under cgiup.
+// The apps: each does the same work for every kind of server. Each `node` function runs under node:http and
+// under cgiup.
 import { Buffer } from 'node:buffer'
 
 const HELLO = 'hello world\n'
@@ -46,7 +47,7 @@ const events = (send, end) => {
   listeners.add(tell)
 }
 
-/** Chunks of a body that is never in memory as a whole. */
+/** Chunks of a body that is never completely in memory. */
 const PIECE = 65536
 const piecesOf = (megabytes) => Number(megabytes) << 4
 

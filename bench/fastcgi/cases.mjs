@@ -1,5 +1,5 @@
-// What is measured: a base, which does the same work, and ours against it. Goals are ratios of CPU
-// microseconds per request of the responder.
+// The cases: each compares cgiup with a base that does the same work. Goals are ratios of CPU microseconds
+// per request of the responder.
 import { EVENTS } from './apps.mjs'
 
 const http = (app) => ({ name: 'node:http', server: 'http', app, style: 'node' })

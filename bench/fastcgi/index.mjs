@@ -1,10 +1,10 @@
 /**
  * npm run bench:fastcgi -- [--quick] [--big] [--only=text] [--rounds=n]
  *
- * CPU of FastCGI responders: ours against servers that do the same work. The servers of a case take
- * turns, the medians of the rounds count. --quick: a third of the requests, three rounds.
- * --big: bodies of 1 GB and a million requests where memory is measured. A goal is met when the median
- * of this run is not over it.
+ * CPU time of FastCGI responders: cgiup compared with servers that do the same work. The servers of a case
+ * take turns; the result is the median of the rounds. --quick: a third of the requests, three rounds. --big:
+ * bodies of 1 GB and a million requests where memory is measured. A goal is met if the median of this run
+ * does not exceed it.
  */
 import { parseArgs } from 'node:util'
 import { cases } from './cases.mjs'
@@ -34,7 +34,7 @@ const once = async (what, load) => {
     const { path, protocol } = server
     const pipeline = protocol === 'http' ? 1 : (load.pipeline ?? 1)
     const options = { ...load, pipeline, path, protocol }
-    // As much again before it counts: these are processes that live long, and V8 compiles for a while.
+    // A warm-up of the same size: these are long-running processes, and V8 compiles for a while.
     await drive({ ...options, requests: Math.ceil(requests / pipeline) * pipeline })
     const before = await server.usage()
     const result = await drive({ ...options, requests: Math.ceil(requests / pipeline) * pipeline })

@@ -1,4 +1,4 @@
-// The load generator: a process of its own, so that its work is not the responder's.
+// The load generator: a separate process, so that its work is not counted as the responder's.
 // argv: { protocol, path | port, connections, requests, keep, pipeline, body, fields, hold }
 import { once } from 'node:events'
 import { connect } from 'node:net'

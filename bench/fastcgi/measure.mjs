@@ -1,4 +1,4 @@
-// Starts servers and load, reads what they use.
+// Starts servers and load generators, and measures what they use.
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -46,7 +46,7 @@ export const drive = async (options) => {
   return JSON.parse(text)
 }
 
-/** Load that holds what it has opened until `release()`. */
+/** A load generator that keeps open what it has opened until `release()`. */
 export const driveAndHold = async (options) => {
   const child = driver(options)
   const [data] = await once(child.stdout, 'data')
@@ -82,6 +82,6 @@ export const cpuOfTree = (root) => {
 
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** `  goal 0.75 met`, or `missed`; nothing where there is no goal. */
+/** `  goal 0.75 met`, or `missed`; '' if there is no goal. */
 export const verdict = (value, goal) =>
   goal === undefined ? '' : `  goal ${goal.toFixed(2)} ${Number(value.toFixed(2)) <= goal ? 'met' : 'missed'}`

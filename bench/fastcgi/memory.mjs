@@ -59,10 +59,10 @@ export const measureMemory = async ({ big }) => {
   await many(big ? 1_000_000 : 160_000)
 }
 
-/** How often a body is measured: RSS depends on when V8 collects. */
+/** How often a body is measured: RSS depends on when V8 collects garbage. */
 const ROUNDS = 5
 
-/** RSS with bodies of this many megabytes against bodies of one. */
+/** Growth of RSS with bodies of this many megabytes, compared with bodies of one megabyte. */
 export const bodies = async (style, megabytes) => {
   const upload = (count) => ({ body: count << 20 })
   const download = (count) => ({ fields: { HTTP_X_MEGABYTES: `${count}` } })
@@ -84,7 +84,7 @@ export const bodies = async (style, megabytes) => {
   }
 }
 
-/** The most RSS grows while 400 MB are sent to an app that does not read, in three seconds. */
+/** The largest growth of RSS in three seconds while 400 MB are sent to an app that does not read. */
 export const unread = (style) =>
   withServer({ server: 'cgiup', app: 'unread', style }, async (server, place) => {
     await drive({ ...place, requests: 20_000 })

@@ -1,5 +1,5 @@
-// nginx in front: fastcgi_pass to ours against proxy_pass to node:http, both with kept connections.
-// The CPU of nginx's worker and of the responder together.
+// nginx in front: fastcgi_pass to cgiup compared with proxy_pass to node:http, both with kept connections.
+// Measures the CPU of nginx's worker and of the responder together.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'

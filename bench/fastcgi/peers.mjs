@@ -1,4 +1,4 @@
-// Responders in other languages, where they are installed; each is named when it is skipped.
+// Responders in other languages, if they are installed; those that are skipped are listed.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ pm.max_children = 8
 pm.max_requests = 0
 `
 
-/** name -> makes the program ready; returns its command, or null where it is not installed. */
+/** name -> makes the program ready; returns its command, or null if it is not installed. */
 const peers = {
   'Go net/http/fcgi': {
     debian: 'golang-go',
@@ -52,7 +52,7 @@ const peers = {
   },
 }
 
-/** What cgiup may need of the CPU that they need. */
+/** The CPU that cgiup may use, as a fraction of what each of these uses. */
 const goals = { 'Go net/http/fcgi': 0.2, 'node-fastcgi': 0.25 }
 
 const until = async (condition) => {

@@ -20,7 +20,8 @@ const listen = async (listening) => {
   await once(listening, 'listening')
 }
 
-// node:http is loaded only where it is used: from Node 22 on it loads the platform's Response, and ours stays out.
+// node:http is loaded only where it is used: from Node 22 on it loads the platform's Response, and the light
+// one is then not installed.
 const servers = {
   async http() {
     const { createServer } = await import('node:http')

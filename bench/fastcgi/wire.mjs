@@ -1,4 +1,4 @@
-// Requests as bytes, and counting of replies, written for the benchmark alone.
+// Encodes requests and counts replies, independently of cgiup's own code.
 import { Buffer } from 'node:buffer'
 
 const browser = {
@@ -60,7 +60,7 @@ const record = (type, id, body = Buffer.alloc(0)) => {
 
 const PIECE = 65528
 
-/** @returns what comes before the body, the pieces of the body, what ends it */
+/** @returns the bytes before the body, the chunks of the body, and the bytes that end it */
 export const fastcgiRequest = (id, { keep, body, fields }) => {
   const head = Buffer.concat([
     record(1, id, Buffer.from([0, 1, keep ? 1 : 0, 0, 0, 0, 0, 0])),
@@ -152,9 +152,9 @@ const countResponses = () => {
 }
 
 /**
- * Counts replies. Only the first is taken apart, all others of this load have its length: reading them must
- * not cost more in one protocol than in the other, for a load that is busy is woken less, and a write that
- * wakes nobody costs the responder half.
+ * Counts replies. Only the first one is parsed; all others have the same length. Otherwise parsing would cost
+ * more in one protocol than in another, and would distort the result: a busy reader has to be woken less
+ * often, and a write that wakes nobody costs the responder half.
  */
 export const counter = (protocol) => {
   // The end of the connection is the end of the reply.
@@ -166,7 +166,7 @@ export const counter = (protocol) => {
     seen += chunk.length
     if (length === 0) {
       const replies = first(chunk)
-      // Several came at once, or the end of the one is the close of its connection.
+      // Several arrived at once, or the end of the connection is the end of the reply.
       if (replies > 0 && seen % replies === 0 && first.isWhole()) {
         length = seen / replies
         seen = 0

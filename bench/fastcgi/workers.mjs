@@ -1,5 +1,5 @@
-// Two processes on one socket: workers that share it, against node:cluster. Run with an argument it is one of
-// the servers: { way, path }.
+// Two processes on one socket: workers that share it, compared with node:cluster. Run with an argument, this
+// file is one of the servers: { way, path }.
 import { spawn } from 'node:child_process'
 import cluster from 'node:cluster'
 import { rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ const file = fileURLToPath(import.meta.url)
 
 const limits = { maxConnections: 1e6, maxRequests: 1e6 }
 
-/** The work of run() on a socket that node:cluster gives: run() itself does not listen through a cluster. */
+/** Does the work of run() on a socket from node:cluster: run() itself does not listen through a cluster. */
 const serveInCluster = async (path) => {
   const { installLightWeb } = await import('../../dist/app/web/install.js')
   installLightWeb()
@@ -48,7 +48,7 @@ const serve = async ({ way, path }) => {
     limits,
     workers,
   })
-  // The second worker is started when the first one serves.
+  // The second worker is started when the first one is ready.
   if (running.role === 'primary') setTimeout(() => console.error('listens'), 1000)
   else if (running.role === undefined) console.error('listens')
 }
@@ -86,7 +86,7 @@ const ways = {
   'cluster-round-robin': 'cluster of 2, round robin',
 }
 
-/** CPU of all processes of a server per request, in steps of 10 ms in all. */
+/** CPU of all processes of a server per request, measured in steps of 10 ms in total. */
 export const measureWorkers = async ({ rounds, scaled, line }) => {
   for (const keep of [false, true]) {
     console.log(`workers, connections ${keep ? '' : 'not '}kept`)

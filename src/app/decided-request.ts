@@ -1,4 +1,4 @@
-/** Decides which request an app gets, and refuses a request that the web server did not mean for it. */
+/** Decides which request an app gets, and refuses requests that the web server did not intend for the app. */
 import { realpathSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { launchedFile } from '../core/app-file.js'
@@ -94,13 +94,13 @@ function withStatus(reply: Reply, status: number): Reply {
 
 const noted = new Set<string>()
 
-/**
- * How many requests are compared with the request as sent: a proxy that rewrites paths shows it from the
- * start.
- */
+/** How many requests are checked for a proxy that rewrites paths: it does so from the first request on. */
 let looks = 100
 
-/** Logs once in a persistent process what cannot be distinguished; under CGI the lint reports it. */
+/**
+ * Logs, once per row, that the choice of the path was a guess (persistent processes; under CGI the lint
+ * reports it).
+ */
 function note({ row, request }: Decision, exchange: Exchange): void {
   if (row === 'as-sent') looks--
   if (noted.has(row)) return

@@ -98,7 +98,7 @@ export function setOwn(target: object, name: string | symbol, value: unknown): v
   Object.defineProperty(target, name, { value, writable: true, configurable: true })
 }
 
-/** Also works without its object: `const { waitUntil } = context`. */
+/** Also works when detached from its object: `const { waitUntil } = context`. */
 export const keeper =
   (exchange: Exchange): FetchContext['waitUntil'] =>
   (work) =>

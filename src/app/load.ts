@@ -24,8 +24,8 @@ export async function loadModule(file: string): Promise<Exports> {
     // Node. require() accepts any extension, and detects ES modules by their syntax.
     return createRequire(path)(path)
   } catch (error) {
-    // Only top-level await remains. The module is already linked and cached under its URL, so import() finds
-    // it without checking the extension.
+    // The file has a top-level await, which require() rejects. The module is already linked and cached under
+    // its URL, so import() finds it without checking the extension.
     if (code(error) === 'ERR_REQUIRE_ASYNC_MODULE') return importLinked(path, error)
     const reason = explain(error, path)
     if (reason instanceof SyntaxError) (await import('./syntax-error.js')).locate(reason, path)

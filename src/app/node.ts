@@ -9,8 +9,8 @@ import { checkReturned } from './shape.js'
 import type { AppOptions, NodeApp, NodeListener } from './types.js'
 
 /**
- * Makes a Handler of a Node app. A response that is complete when the app returns becomes a reply at once, as
- * one chunk.
+ * Makes a Handler from a Node app. A response that is complete when the app returns becomes a reply at once,
+ * as one chunk.
  *
  * @throws AppError APP_SHAPE for something that only looks like an app; errors of a Fastify plugin.
  */
@@ -57,7 +57,7 @@ async function wait(pair: Pair, exchange: Exchange, work: Promise<unknown> | nul
   }
 }
 
-/** Breaks the response off when the client disconnects. */
+/** Aborts the response when the client disconnects. */
 function watchClient({ connection }: Pair, exchange: Exchange): void {
   if (connection.destroyed) return
   const { signal } = exchange
@@ -99,7 +99,7 @@ function watch(returned: unknown, pair: Pair, exchange: Exchange): Promise<unkno
 const processExit = Symbol.for('cgiup.ProcessExit')
 
 /**
- * Before the head: no reply. After it: the body breaks off. After the end, or after the client has
+ * Before the head: no reply. After it: the body is cut off. After the end, or after the client has
  * disconnected: only a log line.
  */
 function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {

@@ -32,7 +32,7 @@ function bind(request: globalThis.Request, exchange: Exchange): void {
 }
 
 type Whole = (typeof whole)[number]
-/** `bytes` is new. */
+/** Optional, because Node 20 has no `bytes`. */
 type Methods = Partial<Record<Whole, () => Promise<unknown>>>
 
 /** Counts a body without a length while it is read; otherwise checks the announced length. */

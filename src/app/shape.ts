@@ -9,7 +9,7 @@ const shapes = `An app is one of:
   handler((exchange) => ({ status: 200, headers: [], body: 'hello' }))`
 
 interface Mistake {
-  /** What was seen, as the object of "The app is …". */
+  /** What was seen; completes the sentence "The app is …". */
   readonly seen: string
   readonly fix: string
   is(it: Record<PropertyKey, unknown>, app: unknown): boolean
@@ -78,7 +78,7 @@ const mistakes: readonly Mistake[] = [
   },
 ]
 
-/** @throws AppError APP_SHAPE always, saying what was seen and what to give instead. */
+/** @throws AppError APP_SHAPE always, saying what was seen and what to pass instead. */
 export function refuse(app: unknown): never {
   const mistake = isThing(app)
     ? mistakes.find((row) => row.is(app as Record<PropertyKey, unknown>, app))

@@ -70,7 +70,7 @@ class Reading {
   }
 }
 
-/** Reads as long as the sink takes data: one promise per chunk, as the stream itself needs. */
+/** Reads as long as the sink takes data: one promise per chunk, the minimum for a stream. */
 class Pump implements FlowSource {
   readonly #reading: Reading
   readonly #sink: FlowSink

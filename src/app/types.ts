@@ -1,4 +1,4 @@
-/** What `run()` accepts, and what it hands to apps: types only, but for the mark of a Handler. */
+/** What `run()` accepts, and what it hands to apps: types only, except for the mark of a Handler. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Exchange, Gateway, Handler } from '../core/exchange.js'
@@ -32,7 +32,7 @@ export interface FetchApp {
   ): Response | PromiseLike<Response>
 }
 
-/** A plain Node app; also what Express and Connect apps are. */
+/** A plain Node app; Express and Connect apps are also of this type. */
 export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknown
 
 /** Koa: has `callback()`. */

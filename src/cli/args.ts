@@ -75,7 +75,7 @@ function checkNames(args: readonly string[], table: Readonly<Record<string, Opti
   }
 }
 
-/** For those who look for the options of other servers. */
+/** A hint for users who expect the option name of another server. */
 const listenHint = (name: string, names: readonly string[]): string =>
   ['port', 'p', 'bind', 'address'].includes(name) && names.includes('listen') ? ' Use --listen :3000.' : ''
 

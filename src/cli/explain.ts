@@ -69,7 +69,10 @@ function report(run: OutputSubject, findings: readonly Finding[]): string {
   return `${out.join('\n')}\n`
 }
 
-/** Most lines of a broken header that are checked: without a header, the whole page counts as one. */
+/**
+ * Maximum number of lines of a broken header that are checked: without a header, the whole page counts as
+ * one.
+ */
 const maxLines = 100
 
 function summary(findings: readonly Finding[]): string {

@@ -86,7 +86,7 @@ async function missing(file: string): Promise<UsageError> {
   return new UsageError('APP_FILE', `${missingFile(file, 'file')}${hint}`)
 }
 
-/** Names the interpreter of a file that does not parse, if its first line asks for another one than Node. */
+/** Names the interpreter of a file that does not parse, if its first line names one other than Node. */
 function notAnApp(file: string, error: unknown): unknown {
   if (!(error instanceof SyntaxError)) return error
   const [first = ''] = readFileSync(file, 'latin1').split(/\r?\n/, 1)

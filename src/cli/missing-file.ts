@@ -1,4 +1,4 @@
-/** What to say of a file on the command line that does not exist. */
+/** The message for a file on the command line that does not exist. */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { nearest } from '../core/did-you-mean.js'

@@ -4,7 +4,7 @@ interface Launched {
   readonly file?: string
 }
 
-/** Undefined where the program itself is the app. All copies of this package share it (run/launch-state.ts). */
+/** Undefined if the program itself is the app. All copies of this package share it (run/launch-state.ts). */
 export function launchedFile(): string | undefined {
   return (globalThis as { [key: symbol]: Launched | undefined })[Symbol.for('cgiup.launch')]?.file
 }

@@ -5,7 +5,7 @@
 
 /** Smaller copies are allocated normally. */
 const smallest = 64 * 1024
-/** Most bytes kept for later copies. */
+/** Maximum number of bytes kept for later copies. */
 const most = 16 << 20
 
 /** Copies that only the reply uses. */
@@ -23,13 +23,13 @@ export function copyOf(buffer: ArrayBufferLike, offset: number, length: number):
   return copy
 }
 
-/** At least this many bytes, not zeroed, used by nobody else. */
+/** A buffer of at least this many bytes, not zeroed, used by nobody else. */
 export function memoryFor(length: number): Buffer {
   const found = free.length === 0 ? undefined : taken(length)
   return found === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(found.buffer)
 }
 
-/** Memory that is at most twice as large. */
+/** A free buffer that is large enough, and at most twice as large as needed. */
 function taken(length: number): Uint8Array | undefined {
   const kept: WeakRef<Uint8Array>[] = []
   let found: Uint8Array | undefined

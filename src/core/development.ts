@@ -7,7 +7,8 @@
 import type { Exchange, Gateway } from './exchange.js'
 
 /**
- * Whether the reply to this request may contain development pages: stacks, environment, lists.
+ * Whether the reply to this request may contain development pages: stack traces, environment, directory
+ * listings.
  *
  * @param option set by the caller: true shows them to everybody who can connect, false to nobody.
  * Undefined: behind a gateway (CGI, FastCGI, SCGI, an inherited socket) only with NODE_ENV=development. Over

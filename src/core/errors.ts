@@ -340,7 +340,7 @@ export class AppError extends CgiupError {}
 /** A program that cgiup runs (a CGI script, a back end) is at fault. */
 export class ProgramError extends CgiupError {}
 
-/** The machine is at fault: something of it is used up. */
+/** The machine is at fault: it has run out of some resource. */
 export class SystemError extends CgiupError {}
 
 const used: Readonly<Record<string, string>> = {

@@ -88,8 +88,8 @@ export interface RequestEnd {
 export const pendingReply: unique symbol = Symbol.for('cgiup.pendingReply') as never
 
 /**
- * What an app has answered and the adapter may not have received yet: in a process that ends, promises settle
- * too late.
+ * A reply that an app has given and the adapter may not have received yet: while a process ends, promises
+ * settle too late.
  */
 export interface PendingReply {
   /**
@@ -125,7 +125,7 @@ export interface Exchange extends RequestEnd {
   readonly signal: AbortSignal
   readonly gateway: Gateway
   /**
-   * Most bytes of the body that `text()`, `json()` and the like accept; a body that is read in chunks has no
+   * Largest body that `text()`, `json()` and the like accept, in bytes; a body that is read in chunks has no
    * such limit. Default 64 MiB.
    */
   readonly maxBodyBytes?: number | undefined

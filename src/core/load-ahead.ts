@@ -11,7 +11,7 @@ interface Registry {
 
 const key = Symbol.for('cgiup.load-ahead')
 
-/** One for all copies of the package in a process. */
+/** Shared by all copies of the package in a process. */
 function registry(): Registry {
   const place = globalThis as { [key]?: Registry }
   place[key] ??= { loaders: new Set(), stays: false }

@@ -35,7 +35,7 @@ export function buildEnv(facts: HttpFacts): string[] {
   if (form === 'absolute') fields.set('HTTP_HOST', authority)
   const port = facts.serverPort ?? (facts.scheme === 'https' ? 443 : 80)
   const env = [
-    // "MUST be set to the dialect of CGI being used" (section 4.1.4)
+    // "MUST be set to the dialect of CGI being used" (RFC 3875 section 4.1.4)
     'GATEWAY_INTERFACE',
     'CGI/1.1',
     'SERVER_SOFTWARE',
@@ -46,7 +46,7 @@ export function buildEnv(facts: HttpFacts): string[] {
     String(port),
     'SERVER_PROTOCOL',
     `HTTP/${facts.httpVersion}`,
-    // "is case-sensitive" (section 4.1.12)
+    // "is case-sensitive" (RFC 3875 section 4.1.12)
     'REQUEST_METHOD',
     facts.method,
     'REQUEST_URI',
@@ -58,13 +58,13 @@ export function buildEnv(facts: HttpFacts): string[] {
     'PATH_INFO',
     form === 'origin' || form === 'absolute' ? percentDecode(path) : '',
     // "The server MUST set this variable; if the Script-URI does not include a query component, the
-    // QUERY_STRING MUST be defined as an empty string" (section 4.1.7)
+    // QUERY_STRING MUST be defined as an empty string" (RFC 3875 section 4.1.7)
     'QUERY_STRING',
     query ?? '',
   ]
   if (facts.scheme === 'https') env.push('HTTPS', 'on')
   if (facts.serverAddress) env.push('SERVER_ADDR', plainAddress(facts.serverAddress))
-  // "MUST be set" (section 4.1.8); a Unix socket has no address.
+  // "MUST be set" (RFC 3875 section 4.1.8); a Unix socket has no address.
   const remote = plainAddress(facts.remoteAddress ?? '')
   env.push('REMOTE_ADDR', remote, 'REMOTE_HOST', remote)
   if (facts.remotePort !== undefined) env.push('REMOTE_PORT', String(facts.remotePort))
@@ -96,8 +96,8 @@ export function variableOf(header: string): string {
 }
 
 /**
- * Section 4.1.14: the name of the server host to which the request is directed, without a port; an IPv6
- * address is in brackets.
+ * RFC 3875 section 4.1.14: the name of the server host to which the request is directed, without a port; an
+ * IPv6 address is in brackets.
  */
 function serverNameFor(host: string | undefined, serverAddress: string | undefined): string {
   if (host !== undefined && isAuthority(host)) return hostOf(host)

@@ -146,7 +146,7 @@ function refusalOf(row: Row, facts: Facts, request: CgiRequest, options: DecideO
   if (row.takes !== 'sent') return servedRefusal(row, facts, request.path, options)
   const shows = row.name === 'as-sent' && (facts.isSamePath || facts.endsInInfo)
   if (shows || options.resolvesDots || !hasDotSegment(request.path)) return null
-  // The variables of a front controller do not show it.
+  // The variables of a front controller do not show whether the server resolved the dot segment.
   if (serverOf(facts.env).resolvesDots) return null
   const why = `The path ${pathOf(facts)} has a dot segment, and the server in front is not known to have resolved it.`
   return { status: 400, why }

@@ -29,9 +29,9 @@ export interface FactOptions {
 export const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
 
 /**
- * How many internal redirects of Apache ago an error document or a local redirect chose the page: 1 for the
- * last one, more if rewrites followed, 0 for none. Only those two set the method again, and each redirect
- * adds another REDIRECT_ prefix to it.
+ * How many of Apache's internal redirects have happened since an error document or a local redirect chose the
+ * page, that one included: 1 if it was the last redirect, more if rewrites followed, 0 if there was none.
+ * Only those two set the method again, and each redirect adds another REDIRECT_ prefix to it.
  */
 export function redirectsOf(env: Env): number {
   if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1

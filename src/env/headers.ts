@@ -34,7 +34,7 @@ function numberOf(text: string): number | null {
   return text.startsWith('-') && !isRepairOn('caddy-minus-one') ? 0 : null
 }
 
-/** Go sends no sign of a body of unknown length, nor of HTTP/2. */
+/** Go indicates neither a body of unknown length nor HTTP/2. */
 function isUnknownToGo(env: Env): boolean {
   if (!serverOf(env).hidesUnknownLength || env.get('HTTP_CONTENT_LENGTH') !== undefined) return false
   if (!isRepairOn('go-unknown-length')) return false

@@ -23,7 +23,7 @@ export function resolvedPath(path: string): string {
 
 /**
  * repair: merged-slashes. The path as a Node app gets it. Many apps parse it with `new URL(req.url, base)`,
- * which takes the `x` of `//x/admin` for a host, so that the app sees /admin. If the server merged slashes
+ * which treats the `x` of `//x/admin` as a host, so that the app sees /admin. If the server merged slashes
  * before it applied its access rules, leading slashes are reduced to one; otherwise the path stays as sent.
  */
 export function nodePath(path: string, env: Env): string {

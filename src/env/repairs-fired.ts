@@ -1,4 +1,7 @@
-/** Which repairs changed what an app gets of a request. For diagnosing single requests: too slow for all. */
+/**
+ * Which repairs changed what an app gets from a request. For diagnosing single requests: too slow for every
+ * request.
+ */
 import type { Env } from '../core/exchange.js'
 import { type DecideOptions, decide } from './decide.js'
 import { nodePath, resolvedPath } from './reading.js'
@@ -17,7 +20,7 @@ export function firedRepairs(env: Env, options: DecideOptions = {}): RepairName[
   return repairs.flatMap(({ name }) => (fired.has(name) ? [name] : []))
 }
 
-/** Everything that an app gets of a request, for comparison. */
+/** Everything that an app gets from a request, for comparison. */
 function reading(env: Env, options: DecideOptions): string {
   const { row, request, refused, status } = decide(env, options)
   const { target, mount, rest, query, url, headers, contentLength, contentType, protocol, user } = request

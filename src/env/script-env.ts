@@ -80,14 +80,14 @@ function compute(env: Map<string, string>, request: Env, facts: ScriptFacts): vo
   if (facts.documentRoot !== undefined) env.set('DOCUMENT_ROOT', facts.documentRoot)
   if (facts.pathInfo !== '') {
     env.set('PATH_INFO', facts.pathInfo)
-    // Section 4.1.6: only with PATH_INFO.
+    // RFC 3875 section 4.1.6: only with PATH_INFO.
     if (facts.pathTranslated !== undefined) env.set('PATH_TRANSLATED', facts.pathTranslated)
   }
   // "The server MUST set this meta-variable if and only if the request is accompanied by a message-body
-  // entity" (section 4.1.2), by its length without transfer coding.
+  // entity" (RFC 3875 section 4.1.2), by its length without transfer coding.
   if (facts.contentLength !== null && facts.contentLength > 0) {
     env.set('CONTENT_LENGTH', String(facts.contentLength))
   }
-  // Section 4.1.3: omitted if the request has no type.
+  // RFC 3875 section 4.1.3: omitted if the request has no type.
   if (env.get('CONTENT_TYPE') === '') env.delete('CONTENT_TYPE')
 }

@@ -18,8 +18,8 @@ const userinfo = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)([^\s/?#"'<>@:]{0,200}):?[^\s/?
 /** `[a]`, `%5Ba%5D`: PHP's arrays. */
 const brackets = '(?:\\[[^\\]\\s]{0,40}\\]|%5B[\\w%.-]{0,40}%5D)?'
 /**
- * `?token=…`, `password=…` in a query, a form, or a connection string; in a query also names that count as
- * secret only as a whole.
+ * `?token=…`, `password=…` in a query, a form, or a connection string; in a query, also names that are secret
+ * only if they match as a whole.
  */
 const parameter = new RegExp(
   `((?:(?:^|[?&;=\\s"'])[\\w.-]{0,40}(?:${word}|[_.-](?:PWD|KEY|SIG|OTP))[\\w.-]{0,20}|` +

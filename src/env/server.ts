@@ -26,7 +26,7 @@ export interface Traits {
   readonly wholePathIn: 'SCRIPT_NAME' | 'PATH_INFO' | null
   /** REQUEST_URI is the path after rewriting. */
   readonly rewritesRequestUri: boolean
-  /** Sends no sign of a body whose length it does not know. */
+  /** Does not indicate a body of unknown length. */
   readonly hidesUnknownLength: boolean
   /** Sends a CONTENT_TYPE if the client sent none. */
   readonly inventsContentType: boolean

@@ -9,7 +9,7 @@ export interface MetaVariable {
   readonly clause: string
   /** What the defining text requires of the server. */
   readonly level: 'must' | 'should' | 'may'
-  /** Who sends it, in words. */
+  /** Which servers send it, in words. */
   readonly sent: string
   /** How repeats are handled: the last one wins, or they are joined. */
   readonly repeats: 'last' | ', ' | '; '

@@ -19,7 +19,8 @@ export function targetNote(row: string, { env, target }: CgiRequest): string | n
 
 /**
  * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: unlike with ProxyPass, the requested path does not end in
- * the path at the back end, and their common end is taken for the rest. Null for other rules.
+ * the path at the back end, and the part in which both end is used as the rest of the path. Null for other
+ * rules.
  */
 export function proxyNote(env: Env): string | null {
   const filename = env.get('SCRIPT_FILENAME') ?? ''

@@ -90,8 +90,8 @@ export function authorizedPath(env: Env): string {
 }
 
 /**
- * If h2o has not looked for a file, it sends the whole path as PATH_INFO, and a SCRIPT_NAME only if its
- * configuration sets one (`setenv`): that is the mount path.
+ * If h2o has not mapped the path to a file, it sends the whole path as PATH_INFO, and a SCRIPT_NAME only if
+ * its configuration sets one (`setenv`): that is the mount path.
  */
 export function isH2oTold(script: string, env: Env): boolean {
   return (

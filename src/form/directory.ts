@@ -108,8 +108,8 @@ export class FormDirectory {
 
   async #remove(): Promise<void> {
     while (this.#busy.size > 0) await Promise.allSettled(this.#busy)
-    // Does not read the directory, which needs a descriptor: without one the files would stay as long as the
-    // process.
+    // Does not read the directory, which needs a descriptor: without one the files would stay until the
+    // process ends.
     await Promise.allSettled(this.#files.map((path) => unlink(path)))
     await rmdir(this.#path).catch(() => rm(this.#path, { recursive: true, force: true }))
     this.#forget()
@@ -130,7 +130,7 @@ interface Parent {
 
 function parentOf(directory: string | undefined): Parent {
   if (directory !== undefined) return { path: directory, by: 'set by the option directory' }
-  // The order of os.tmpdir().
+  // The order in which os.tmpdir() checks them.
   const name = ['TMPDIR', 'TMP', 'TEMP'].find((variable) => process.env[variable])
   return { path: tmpdir(), by: name === undefined ? 'the default, as TMPDIR is not set' : `set by ${name}` }
 }

@@ -19,7 +19,7 @@ export class PartHeads {
   #state: 'body' | 'line' | 'head' | 'done' = 'body'
   /** Bytes not yet checked. Starts with a CRLF, because the first delimiter may begin the body. */
   #rest: Buffer = crlf
-  /** The next bytes follow the line end that closed a head. */
+  /** A head has just ended: the next bytes follow its last line end. */
   #fresh = false
 
   constructor(boundary: string, limits: Readonly<FormLimits>) {

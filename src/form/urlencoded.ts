@@ -48,7 +48,7 @@ export class UrlencodedParser {
   #add(piece: Uint8Array): void {
     this.#open.push(piece)
     this.#openSize += piece.length
-    // Percent-encoding makes a byte at most three: beyond this the pair is certainly too large.
+    // Percent-encoding turns a byte into three at most: beyond this the pair is certainly too large.
     const { fieldNameSize, fieldSize } = this.#limits
     if (this.#openSize > 3 * (fieldNameSize + fieldSize) + 1) {
       throw crossed('fieldSize', this.#limits, 'A form field is too large')

@@ -1,4 +1,4 @@
-/** Handlers that are hosts themselves, for when a web server in front has decided to serve another path. */
+/** Handlers that are hosts themselves, behind a web server that has decided to serve another path. */
 
 import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'

@@ -2,7 +2,7 @@
 
 export interface Version {
   readonly etag: string
-  /** Seconds since 1970, whole. */
+  /** Whole seconds since 1970. */
   readonly modified: number
 }
 

@@ -24,8 +24,8 @@ export interface FilesOptions extends FindOptions, TypeOptions {
    */
   readonly cacheControl?: string
   /**
-   * Answer for a directory without an index file with a page that lists its files; in development also the
-   * files that are withheld, and why. Default: only for clients that may see development pages
+   * Answer a request for a directory without an index file with a page that lists its files; in development
+   * also the files that are withheld, and why. Default: only for clients that may see development pages
    * (`development`).
    */
   readonly list?: boolean

@@ -10,7 +10,7 @@ import { escapeHtml, htmlReply } from '../pages/page.js'
 import { canonical, type HostRule, hostRule, hostsVariable, isPlainName } from './allowed-hosts.js'
 import { behindProxy } from './development-notice.js'
 
-/** Most hosts that are logged: clients choose them, so the number needs a limit. */
+/** Maximum number of hosts that are logged: clients choose them, so there must be a limit. */
 const mostLogged = 20
 
 export interface HostCheckOptions {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { shortage } from '../core/errors.js'
 import { namedByPackage } from './package-imports.js'
 
-/** Most files that are followed from one program. */
+/** Maximum number of files that are followed from one program. */
 const mostFiles = 5000
 /** Larger files are bundles, which import no other file of the site. */
 const mostBytes = 4 << 20

@@ -11,7 +11,7 @@ import { encodeSegment, joined, type PathPlace } from './path.js'
 /** How a request for a file is answered. */
 export type Entry = { readonly kind: 'script' | 'file' } | { readonly kind: 'withheld'; readonly why: string }
 
-/** Most names that are listed; for the rest, only their number. */
+/** Maximum number of names that are listed; of the rest, only their number is shown. */
 const mostNames = 2000
 
 /**

@@ -69,7 +69,7 @@ const wrappers: ReadonlySet<string> = new Set('.txt .gz .tgz .bz2 .xz .zst .7z .
  */
 const wrappedToo: ReadonlySet<string> = new Set(['log', 'env', 'ini', 'htaccess', 'htpasswd'])
 
-/** A path without these extensions: the file it is a copy of. */
+/** Removes these extensions from a path: the result is the file of which it is a copy. */
 export function unwrapped(file: string): string {
   const extension = extname(file)
   return wrappers.has(extension.toLowerCase()) ? unwrapped(file.slice(0, -extension.length)) : file

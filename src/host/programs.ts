@@ -15,7 +15,10 @@ const importable = /\.(?:[cm]?[jt]sx?|json|wasm|node)$/i
 /** Extensions of files that cannot import JavaScript, so they are not read. */
 const foreign = /\.(?:php\d?|phtml|pl|pm|py|rb|sh|bash|lua|tcl|css|html?|png|jpe?g|gif|svg|webp|pdf|zip|gz)$/i
 
-/** Most names of a directory that are checked for programs; in a larger directory no JavaScript is sent. */
+/**
+ * Maximum number of names in a directory that are checked for programs; in a larger directory no JavaScript
+ * is sent.
+ */
 const mostNames = 10_000
 
 /** The launch state that `run()` and its launchers share (src/run/launch-state.ts). */

@@ -12,8 +12,8 @@ const maxLocalRedirects = 10
 
 /**
  * "The server MUST generate the response that it would have produced in response to a request containing the
- * URL" (6.2.2): the request goes through the whole handler tree again, so that access checks on the path
- * apply here too. The method becomes GET (HEAD stays HEAD), and the body is dropped.
+ * URL" (RFC 3875 6.2.2): the request goes through the whole handler tree again, so that access checks on the
+ * path apply here too. The method becomes GET (HEAD stays HEAD), and the body is dropped.
  *
  * @throws ProgramError PROGRAM_REDIRECT_LOOP
  */

@@ -15,7 +15,7 @@ export interface OutputSubject {
   readonly method: string
   /** The complete stdout. */
   readonly output: Uint8Array
-  /** The script is called as non-parsed header script (`nph-` name). Default false. */
+  /** The script is called as a non-parsed-header script (`nph-` name). Default false. */
   readonly nph?: boolean
   /** Null when a signal ended it. */
   readonly exitCode?: number | null
@@ -31,7 +31,7 @@ export interface Subject extends OutputSubject {
   field(name: string): string | undefined
   /** Every line of that name. */
   fields(name: string): readonly HeadLine[]
-  /** The three digits of Status; 302 for a redirect without, else 200. */
+  /** The three digits of Status; 302 for a redirect without a Status, else 200. */
   readonly status: number
   /** The empty line after the head is present. */
   readonly complete: boolean

@@ -10,7 +10,7 @@ import { Lifetime } from '../serve/lifetime.js'
 import type { TestRequest } from './request.js'
 import { assume, dataOf } from './role.js'
 
-/** Receives what does not belong to the reply of an exchange. */
+/** Receives what an exchange produces besides its reply. */
 export interface MemoryExchangeOwner {
   stderr(text: string): void
   waitUntil(work: Promise<unknown>): void

@@ -21,13 +21,13 @@ export interface TestInit {
   /** Meta-variables of this request that override the computed ones; undefined removes one. */
   env?: Record<string, string | undefined>
   /**
-   * FastCGI 1.0 section 6: `authorizer` asks whether the request may pass, and sends no body (6.3).
+   * FastCGI 1.0 section 6: `authorizer` asks whether the request may pass, and sends no body (section 6.3).
    * Default: `filter` where there is `data`, else that of the server.
    */
   role?: RoleName
   /**
-   * The file that a Filter receives (6.4). FCGI_DATA_LENGTH is its length, FCGI_DATA_LAST_MOD the
-   * `lastModified` of a `File`, else the time of the request.
+   * The file that a Filter receives (FastCGI 1.0 section 6.4). FCGI_DATA_LENGTH is its length,
+   * FCGI_DATA_LAST_MOD the `lastModified` of a `File`, else the time of the request.
    */
   data?: string | Uint8Array | Blob
 }

@@ -34,18 +34,19 @@ export async function readFile(data: string | Uint8Array | Blob = ''): Promise<F
 /** Changes the meta-variables according to the role. */
 export function assume(role: RoleName, variables: Map<string, string>, file: FilterFile | null): void {
   if (role === 'authorizer') {
-    // 6.3: "The Web server does not send CONTENT_LENGTH, PATH_INFO, PATH_TRANSLATED, and SCRIPT_NAME headers."
+    // FastCGI 1.0 section 6.3: "The Web server does not send CONTENT_LENGTH, PATH_INFO, PATH_TRANSLATED, and
+    // SCRIPT_NAME headers."
     for (const name of ['CONTENT_LENGTH', 'PATH_INFO', 'PATH_TRANSLATED', 'SCRIPT_NAME'])
       variables.delete(name)
   }
   if (file) {
-    // 6.4: "FCGI_DATA_LAST_MOD and FCGI_DATA_LENGTH"
+    // FastCGI 1.0 section 6.4: "FCGI_DATA_LAST_MOD and FCGI_DATA_LENGTH"
     variables.set('FCGI_DATA_LAST_MOD', String(file.lastModified))
     variables.set('FCGI_DATA_LENGTH', String(file.bytes.length))
   }
 }
 
-/** 6.4: FCGI_DATA; a length other than FCGI_DATA_LENGTH is an error, as under FastCGI. */
+/** FastCGI 1.0 section 6.4: FCGI_DATA; a length other than FCGI_DATA_LENGTH is an error, as under FastCGI. */
 export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
   const announced = env.get('FCGI_DATA_LENGTH') ?? ''
   const length = /^\d{1,15}$/.test(announced) ? Number(announced) : null
@@ -56,8 +57,8 @@ export function dataOf({ bytes }: FilterFile, env: Env): PushedBody {
 }
 
 /**
- * 6.3: the variables that a reply with status 200 adds to the request; if a name is repeated, the last one
- * wins.
+ * FastCGI 1.0 section 6.3: the variables that a reply with status 200 adds to the request; if a name is
+ * repeated, the last one wins.
  */
 export function variablesOf(role: RoleName, status: number, headers: HeaderList): Record<string, string> {
   const found = new Map<string, string>()

@@ -10,7 +10,7 @@ import { launchedFile } from '../core/app-file.js'
 import { isOwn, loadedFiles, packageOf, realPath } from '../core/loaded-files.js'
 
 export interface Stack {
-  /** `at f (file:///app.js:1:2)`, a line each. */
+  /** `at f (file:///app.js:1:2)`, one per line. */
   readonly lines: readonly string[]
   /**
    * True when the lines are certainly V8's: the rest of the stack is exactly the error's name and message.

@@ -14,10 +14,10 @@ const mostMs = 500
  */
 const quietMs = 20
 
-/** After that time, turns of the event loop without a connection that show that none is queued. */
+/** After that time, how many turns of the event loop without a connection show that none is queued. */
 const idleTurns = 3
 
-/** A longer turn of the event loop, in milliseconds, may have missed a connection. */
+/** A turn of the event loop that takes longer than this, in milliseconds, may have missed a connection. */
 const shortMs = 2
 
 /** A listening socket, and the owner of its connections. */
@@ -57,7 +57,7 @@ async function allAccepted(count: () => number): Promise<void> {
   const begun = performance.now()
   let [seen, since, now, idle] = [0, begun, begun, 0]
   for (let short = false; !short || now - since < quietMs; ) {
-    // On a busy machine the time may be over before the first connection is accepted.
+    // On a busy machine the time may run out before the first connection is accepted.
     if (seen >= mostConnections || (now - begun > mostMs && idle >= idleTurns)) return
     await turn()
     await turn()

@@ -6,7 +6,7 @@ import { loadedFiles, packageOf, realPath } from '../core/loaded-files.js'
 /** Checks between updates of the list of loaded files: modules may be loaded later. */
 const collectEvery = 40
 
-/** Most files that are checked. */
+/** Maximum number of files that are checked. */
 const mostFiles = 2000
 
 /**

@@ -44,7 +44,7 @@ export interface Daemon {
   /**
    * Stops accepting, closes idle connections, and waits for running requests and their background work.
    *
-   * @param graceMs how long they may take, in milliseconds; then they are broken off. Default 30000.
+   * @param graceMs how long they may take, in milliseconds; then they are aborted. Default 30000.
    * @param handOver passes kept FastCGI connections to another process, which continues with them
    */
   close(graceMs?: number, handOver?: HandOver): Promise<void>

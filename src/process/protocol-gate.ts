@@ -91,7 +91,7 @@ export class ProtocolGate {
 
   accept(wire: Wire): void {
     const [only, more] = this.#protocols
-    // With one accepted protocol, its own reader reports wrong bytes best.
+    // If only one protocol is accepted, its own reader reports wrong bytes best.
     if (more === undefined) this.#give(wire, only as Protocol, null)
     else new Silent(wire, this.#service, this.#tell)
   }

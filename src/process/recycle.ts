@@ -1,4 +1,4 @@
-/** Recycles a process that has served long enough, or whose code is outdated. */
+/** Recycles a process that has reached a limit, or whose code is outdated. */
 import type { Handler } from '../core/exchange.js'
 import type { LimitOptions } from '../core/limits/limit.js'
 import type { recycleLimits } from '../core/limits/recycle.js'

@@ -4,7 +4,7 @@ import { endProcess } from '../serve/process-end.js'
 export interface EndOptions {
   /** Stops accepting and finishes running requests. */
   readonly close: (graceMs: number) => Promise<void>
-  /** How long running requests may take, in milliseconds; then they are broken off. */
+  /** How long running requests may take, in milliseconds; then they are aborted. */
   readonly graceMs: number
   /**
    * A server that repeats SIGTERM (mod_fcgid, after 1.3 s) started the process: a second one does not force

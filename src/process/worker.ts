@@ -1,6 +1,6 @@
 /**
  * This process as a worker: a primary owns its sockets, starts it and ends it. src/process/workers.ts is the
- * other side.
+ * primary.
  */
 import type { AddressInfo } from 'node:net'
 import { type ErrorCode, UsageError } from '../core/errors.js'
@@ -22,7 +22,7 @@ export interface WorkerFacts {
   readonly spare: boolean
 }
 
-/** Reported by a worker when it starts to serve. */
+/** Reported by a worker when it is ready to serve. */
 export interface Serving {
   readonly server: Protocol
   readonly why: string
@@ -107,7 +107,7 @@ export class Worker {
       this.#send({ cgiup: 'bind', place })
     }).finally(() => process.channel?.unref())
 
-  /** Starts to serve; ends when the primary says so, or has exited. */
+  /** Starts to serve; ends when the primary tells it to, or has exited. */
   serve(serving: Omit<Serving, 'graceMs'>, end: WorkerEnd): GracefulEnd {
     this.#end = end
     this.#send({ cgiup: 'serving', serving: { ...serving, graceMs: end.graceMs } })
@@ -141,7 +141,7 @@ export class Worker {
    * Asks the primary for a replacement; this worker serves until the replacement does. May be called again.
    */
   leave(why: string): void {
-    // A worker that does not serve yet has nothing to finish.
+    // A worker that is not serving yet has nothing to finish.
     if (this.#end === null) process.exit(0)
     else if (!this.#ending) this.#send({ cgiup: 'leaving', why })
   }

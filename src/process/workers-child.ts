@@ -29,7 +29,7 @@ export interface WorkerStart {
 }
 
 export class WorkerChild {
-  /** The worker's report when it began to serve; null before. */
+  /** The worker's report when it was ready to serve; null before. */
   serving: Serving | null = null
   /** A request has reached the worker. */
   asked = false
@@ -88,7 +88,7 @@ export class WorkerChild {
   }
 
   /**
-   * Ends the worker gracefully if it serves, else at once.
+   * Ends the worker gracefully if it is serving, else at once.
    *
    * @param successor another worker takes over its connections
    */

@@ -4,10 +4,10 @@ import type { WorkerChild } from './workers-child.js'
 /** A worker that ends sooner without a request has crashed at its start, in milliseconds. */
 const youngMs = 5000
 
-/** Time after which a worker that does not serve yet is logged, in milliseconds. */
+/** Time after which a worker that is still not ready is logged, in milliseconds. */
 const lateMs = 30_000
 
-/** Longest pause of the first slot while no worker serves, in milliseconds. */
+/** Longest pause of the first slot while no worker is serving, in milliseconds. */
 const urgentMs = 5000
 
 /**
@@ -21,7 +21,7 @@ export const pauseAfter = (failures: number): number =>
 export interface Crew {
   /** All workers are ending: none is started any more. */
   readonly ending: boolean
-  /** At least one worker serves. */
+  /** At least one worker is serving. */
   readonly serves: boolean
   /** @param spare take the spare worker, if there is one */
   spawn(slot: Slot, spare: boolean): WorkerChild
@@ -36,7 +36,7 @@ export class Slot {
   current: WorkerChild | null = null
   /** How the last worker ended. */
   lastExit = ''
-  /** The worker that is starting; it replaces `current` when it serves. */
+  /** The worker that is starting; it replaces `current` once it is ready. */
   next: WorkerChild | null = null
   readonly #crew: Crew
   #failures = 0
@@ -52,7 +52,7 @@ export class Slot {
   }
 
   /**
-   * Starts a worker unless one is already starting. Resolves with whether it came to serve.
+   * Starts a worker unless one is already starting. Resolves with whether it became ready to serve.
    *
    * @param retry called if it does not: whether to start another one
    * @param spare the spare worker may be used
@@ -72,14 +72,14 @@ export class Slot {
     return this.#started
   }
 
-  /** Starts a new worker to replace the current one; if that fails, the current one stays. */
+  /** Starts a new worker to replace the current one; if that fails, the current one keeps serving. */
   async replace(): Promise<boolean> {
     if (this.next !== null) await this.#started
     // The current one may crash meanwhile.
     return this.start(() => this.current === null)
   }
 
-  /** The starting worker serves now: the current one may end. */
+  /** The starting worker is ready: the current one may end. */
   serves(child: WorkerChild): void {
     if (child !== this.next) return
     const old = this.current
@@ -102,7 +102,7 @@ export class Slot {
     } else this.#failed(child, how, wasNext)
   }
 
-  /** No worker serves: end the pause before the next start. */
+  /** No worker is serving: end the pause before the next start. */
   hurry(): void {
     if (this.#timer === undefined) return
     this.#failures = 0

@@ -30,7 +30,7 @@ export class Spare {
     this.#timer = setTimeout(() => this.stop(), spareMs).unref()
   }
 
-  /** All workers serve, so the spare may use the CPU to start. */
+  /** All workers are serving, so the spare may use the CPU to start. */
   start(): void {
     if (this.#wanted && this.#child === null) this.#child = this.#spawn()
   }

@@ -1,6 +1,6 @@
 /**
  * The primary of worker processes: starts and replaces them, shares its sockets with them, and never serves a
- * request itself. src/process/worker.ts is the other side.
+ * request itself. src/process/worker.ts is a worker's side of this.
  */
 import { closeSync } from 'node:fs'
 import { CgiupError, UsageError } from '../core/errors.js'
@@ -31,7 +31,7 @@ export interface WorkersOptions {
 
 export class Workers implements Crew {
   ending = false
-  /** The report of the first worker that served. */
+  /** The report of the first worker that was ready. */
   serving: Serving | null = null
   readonly #options: WorkersOptions
   readonly #slots: Slot[] = []
@@ -65,10 +65,10 @@ export class Workers implements Crew {
   }
 
   /**
-   * Resolves when the first worker serves. The others start after it, so that an error that keeps the app
+   * Resolves when the first worker is ready. The others start after it, so that an error that keeps the app
    * from loading is logged once.
    *
-   * @throws UsageError WORKER_FAILED when the first worker ends before it serves
+   * @throws UsageError WORKER_FAILED when the first worker ends before it is ready
    */
   async start(): Promise<Serving> {
     const [first, ...others] = this.#slots as [Slot, ...Slot[]]
@@ -89,8 +89,8 @@ export class Workers implements Crew {
   }
 
   /**
-   * Replaces the workers by new ones with the current code, one after the other: the old worker ends when its
-   * replacement serves. A replacement that fails to serve stops the reload.
+   * Replaces the workers by new ones with the current code, one after the other: the old worker ends once its
+   * replacement is ready. A replacement that fails to start stops the reload.
    */
   reload(): Promise<void> {
     this.#again = this.#reloading !== null
@@ -195,7 +195,7 @@ export class Workers implements Crew {
     },
   }
 
-  /** Moves a connection from a worker that ends to one that serves. */
+  /** Moves a connection from a worker that is ending to one that keeps serving. */
   #place(handle: SocketHandle): void {
     const serving = this.#slots.flatMap(({ current }) => (current === null || this.ending ? [] : [current]))
     const taker = serving[this.#placed++ % serving.length]

@@ -21,7 +21,7 @@ import {
   writeSync,
 } from 'node:fs'
 
-/** What the loader knows of the cache. */
+/** What the loader knows about the cache. */
 export interface CodePlace {
   /** Directory of the package. */
   readonly directory: string
@@ -29,7 +29,7 @@ export interface CodePlace {
   readonly folder: string
   /** Path of the cache for this process. */
   readonly cache: string
-  /** File mode of the code: the cache must not be readable for more users. */
+  /** File mode of the code: the cache must not be readable by more users. */
   readonly mode: number
   /** True when only users who can write the code can have written the file. */
   readonly trusted: (stat: Stats | undefined) => boolean
@@ -37,11 +37,14 @@ export interface CodePlace {
   readonly found: 'nothing' | 'damaged' | 'refused'
 }
 
-/** A draft of this age is left from a process that was killed, in milliseconds. */
+/** A draft of this age, in milliseconds, was left by a process that was killed. */
 const staleMs = 60_000
 /** Pause after a failed write, or after a cache that V8 rejected, in milliseconds. */
 const retryMs = 600_000
-/** Most caches kept for other versions of Node and other flags; beyond that the oldest is removed. */
+/**
+ * Maximum number of caches kept for other versions of Node and other flags; beyond that the oldest is
+ * removed.
+ */
 const maxFiles = 16
 
 /** First word of each copy. */

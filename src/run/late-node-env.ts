@@ -1,6 +1,9 @@
 /** A rare warning about NODE_ENV, in a file of its own so that CGI scripts do not load it. */
 
-/** Warns when `run()` was given its server in code: modules loaded earlier have already read NODE_ENV. */
+/**
+ * Warns when the server was chosen by an option of `run()`: modules loaded earlier have already read
+ * NODE_ENV.
+ */
 export function sayLate(server: string): void {
   // The primary has already reported it.
   if (process.env.CGIUP_WORKER !== undefined) return

@@ -18,7 +18,10 @@ export function currentLaunch(): Launch | undefined {
   return (globalThis as { [launchKey]?: Launch })[launchKey]
 }
 
-/** Merges the options of the app's own call and of the launch, which wins; of `recycle` and `repairs` both apply. */
+/**
+ * Merges the options of the app's own call and of the launch. The launch takes precedence; `recycle` and
+ * `repairs` are combined.
+ */
 export function overridden(own: RunOptions | null, flags: RunOptions | undefined): RunOptions {
   const options: RunOptions = { ...own, ...flags }
   if (own?.recycle && flags?.recycle) options.recycle = { ...own.recycle, ...flags.recycle }

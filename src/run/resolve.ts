@@ -7,9 +7,9 @@ import type { CgiOptions, RunOptions } from './options.js'
 
 /** The resolved options of `run()`. */
 export interface RunPlan {
-  /** The caller's choice; detection decides. */
+  /** The caller's choice; if undefined, detection decides. */
   readonly server: ServerName | undefined
-  /** The caller's option; `core/development` decides. */
+  /** The caller's option, for core/development.ts, which decides. */
   readonly development: boolean | undefined
   readonly quiet: boolean
   readonly onError: NonNullable<RunOptions['onError']>
@@ -24,7 +24,7 @@ export interface RunPlan {
   readonly cgi: CgiOptions
   /** The life of the process. */
   readonly life: Pick<RunOptions, 'workers' | 'recycle' | 'restartOnChange' | 'graceMs'>
-  /** Some option has to be checked even in a CGI script, which should load little. */
+  /** Whether some option must be checked: only then does a CGI script load the checks. */
   readonly unchecked: boolean
 }
 
@@ -33,14 +33,14 @@ export function resolveOptions(options: RunOptions): RunPlan {
   const { mount, target, url, authorizer, filter, ...others } = more
   const { listen, host, port, socketMode, socketGroup, allow, allowedHosts, ...rest } = others
   const { workers, recycle, restartOnChange, graceMs, repairs, ...unknown } = rest
-  // A type error here: a new option is missing from all parts.
+  // A type error here means that a new option was not assigned to any part.
   const nothing: Record<string, never> = unknown
   const { maxBodyBytes } = limits ?? {}
   return {
     server,
     development,
     quiet: quiet ?? false,
-    // A wrong one is an error, which still needs a page.
+    // An invalid `onError` is itself an error, for which a page is still needed.
     onError: typeof onError === 'function' ? onError : errorPage(development),
     app: given({ mount, target, url }),
     roles: given({ authorizer, filter }),

@@ -26,7 +26,7 @@ export interface RunCgiOptions extends AppOptions, StdinLimits {
   readonly stdout: Writable
   /** Receives diagnostics. Default `process.stderr`. */
   readonly stderr?: { write(text: string): unknown }
-  /** Stops the request: aborts the app's own signal, and cuts off an open reply. */
+  /** Aborts the request: the app's own signal aborts, and an open reply is cut off. */
   readonly signal?: AbortSignal
   /**
    * Write a complete HTTP response (RFC 3875 section 5). Default: when the script's name begins with `nph-`.
@@ -47,7 +47,7 @@ export interface CgiResult {
   readonly exitCode: 0 | 1
 }
 
-/** Those that are not limits. */
+/** Options that are not limits. */
 const otherNames = namesOf<Omit<RunCgiOptions, keyof StdinLimits>>({
   env: true,
   stdin: true,
@@ -69,7 +69,7 @@ const gateway: Gateway = { protocol: 'cgi', role: 'responder', runOnce: true, mu
  * settled. Leaves the process's own streams, exit code and environment alone.
  *
  * @throws AppError APP_SHAPE
- * @throws UsageError USAGE for an option that there is not, or a limit with a wrong value
+ * @throws UsageError USAGE for an unknown option, or an invalid limit
  */
 export async function runCgi(app: App, options: RunCgiOptions): Promise<CgiResult> {
   checkLimits('runCgi()', stdinLimits, options, otherNames)

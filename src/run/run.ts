@@ -59,7 +59,10 @@ class Watched extends Promise<Running> {
   }
 }
 
-/** Also of another copy of this package: a global `cgiup` runs an app that imports the local one. */
+/**
+ * True for errors of another copy of this package too: a global `cgiup` runs an app that imports the local
+ * one.
+ */
 export const isOwnError = (error: unknown): error is CgiupError =>
   error instanceof Error && typeof (error as Partial<CgiupError>).fix === 'string'
 

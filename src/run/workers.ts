@@ -18,7 +18,7 @@ import type { RunPlan } from './resolve.js'
 let started = false
 
 /**
- * Resolves when the first worker serves.
+ * Resolves when the first worker is ready.
  *
  * @throws UsageError WORKER_FAILED, USAGE when it is called again
  */
@@ -45,7 +45,7 @@ export async function startWorkers(plan: RunPlan, { sockets }: Detected): Promis
     onReload: () => void workers.reload(),
     onHangup: hangup(workers, () => ending.end('the terminal was closed')),
   })
-  // SIGUSR2 asks for the current code, and no worker has loaded anything older.
+  // SIGUSR2 requests a reload, but no worker has loaded older code yet.
   const told = signalWhileLoading()
   if (told === 'SIGTERM') setImmediate(() => ending.end(`${told} arrived while the app was being loaded`))
   // A second signal ends this process and its workers at once.

@@ -29,7 +29,7 @@ export class PushedBody implements Body {
   readonly owned: boolean
   /** Bytes buffered in memory: to be read, or to be written to the spool. */
   queued = 0
-  /** Those of them that are on their way to the spool. */
+  /** Those of the queued bytes that are on their way to the spool. */
   unwritten = 0
   /** Total bytes received. */
   received = 0
@@ -91,7 +91,7 @@ export class PushedBody implements Body {
 
   /**
    * From now on, data goes to a file: other requests of the connection must not wait for the reader of this
-   * body (3.3).
+   * body (FastCGI 1.0 section 3.3).
    */
   spill(spool: Spool): void {
     if (this.#spool === null && !this.cancelled) this.#spool = spool

@@ -42,7 +42,7 @@ export function limitsOverHttp(limits: ServiceOptions): LimitOptions<typeof http
 /** 0 means no limit. */
 export const timeLimit = (ms: number): number => (ms === 0 ? Number.POSITIVE_INFINITY : ms)
 
-/** @param seen bytes that have come; @param ms the limit */
+/** @param seen bytes received so far; @param ms the limit */
 export const bodyTimeout = (seen: number, ms: number): RequestError =>
   new RequestError(
     'REQUEST_BODY_TIMEOUT',

@@ -27,7 +27,7 @@ export class Log {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
 
-  /** Logs a line about every reply of an app once in the life of the process. */
+  /** Logs a line that concerns every reply of an app, but only once per process. */
   once(text: string): void {
     if (this.#said.has(text)) return
     // With too many different texts, repeats are not recognized: logging one again is better than losing it.

@@ -8,7 +8,10 @@ import type { Log } from './log.js'
 /** How long bytes of a newly accepted connection may be unread, in milliseconds. */
 const silentMs = 100
 
-/** How long a kept connection must be without a request, or a request incomplete, in milliseconds. */
+/**
+ * How long a kept connection must have been without a request, or a request incomplete, before the connection
+ * may be closed, in milliseconds.
+ */
 const idleMs = 5000
 
 const unfinished = 1e12

@@ -1,6 +1,6 @@
 /**
  * The end of the process while requests are open: `process.exit()`, an uncaught error, a second signal. The
- * kernel then closes their connections, which some servers take for the end of a complete reply. Here, at the
+ * kernel then closes their connections, which some servers treat as the end of a complete reply. Here, at the
  * last moment, when only synchronous writes are possible, the replies are marked as broken.
  */
 
@@ -17,7 +17,7 @@ interface Cause {
 }
 
 export interface ProcessEnd extends Cause {
-  /** `Date.now()` after which no peer that does not read is waited for any longer. */
+  /** `Date.now()` until which peers that do not read are waited for. */
   readonly deadline: number
 }
 
@@ -28,7 +28,7 @@ const allMs = 500
 export const lastReply = (exchange: Exchange, { isLast }: ProcessEnd): Reply | null =>
   isLast ? (exchange[pendingReply]?.last() ?? null) : null
 
-/** The process was asked to end, and its time is over. */
+/** The process was asked to end, and its time has run out. */
 export const lateEnd: Cause = {
   status: 503,
   isLast: false,
@@ -44,8 +44,8 @@ export const lateEnd: Cause = {
 export type Abandon = (end: ProcessEnd) => readonly (() => void)[]
 
 /**
- * Between the last data and a reset, in milliseconds: programs on libuv take a reset for an end if it arrives
- * together with data.
+ * Between the last data and a reset, in milliseconds: programs on libuv see a reset as a normal end if it
+ * arrives together with data.
  */
 const resetMs = 20
 

@@ -7,7 +7,7 @@ export type ReplyState = 'unserved' | 'waiting' | 'failing' | 'replying' | 'cut'
  * - `serve`: the request goes to the app, or is refused
  * - `fail`: the app has failed, or exceeded its time limit: an error page is created
  * - `head`: the head of the reply is sent
- * - `cut`: the reply breaks off, and the end of the connection shows it
+ * - `cut`: the reply is cut off, and the end of the connection shows it
  * - `finish`: the end of the reply is sent
  * - `lost`: the connection is closed
  */

@@ -60,7 +60,7 @@ export class Spool {
     return buffer.subarray(0, bytesRead)
   }
 
-  /** As {@link take}: makes a complete spool a body. */
+  /** Same as {@link take}; lets a complete spool serve as a body. */
   read(): Promise<Uint8Array | null> {
     return this.take()
   }

@@ -19,14 +19,15 @@ export type Admission = (peer: Pick<Wire, 'remoteAddress' | 'remoteFamily'>) => 
 /** @throws UsageError USAGE for an entry that is not an address */
 export function admission({ allow, webServerAddrs }: AdmissionOptions): Admission {
   const allowed = allow === undefined ? null : listOf(allow, 'allow')
-  // 3.2: "a comma separated list of valid IP addresses for the Web server", checked at each connection.
+  // FastCGI 1.0 section 3.2: "a comma separated list of valid IP addresses for the Web server", checked at
+  // each connection.
   const servers = webServerAddrs ? listOf(webServerAddrs.split(','), 'FCGI_WEB_SERVER_ADDRS') : null
   if (allowed === null && servers === null) return () => null
   return (peer) => {
     const { remoteAddress, remoteFamily } = peer
     const known = (list: BlockList) =>
       remoteAddress !== undefined && list.check(remoteAddress, remoteFamily === 'IPv6' ? 'ipv6' : 'ipv4')
-    // 3.2: a peer without an IP address, as on a Unix socket, also fails the check.
+    // FastCGI 1.0 section 3.2: a peer without an IP address, as on a Unix socket, also fails the check.
     if (servers !== null && !known(servers))
       return `connection from ${remoteAddress ?? 'a local process'} closed: not in FCGI_WEB_SERVER_ADDRS`
     if (allowed !== null && remoteAddress !== undefined && !known(allowed))

@@ -19,7 +19,7 @@ let shared: Buffer | null = null
  */
 const poisonsReads = process.env.CGIUP_TEST_POISON_READS === '1'
 
-/** Neither ASCII, nor valid UTF-8, nor a FastCGI version. */
+/** The value that overwrites it: neither ASCII, nor valid UTF-8, nor a FastCGI version. */
 export const poison = 0xdb
 
 /** Smaller chunks are copied out of the shared buffer: a separate buffer costs more. */

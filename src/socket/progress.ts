@@ -29,7 +29,7 @@ export function descriptorOf(handle: unknown): number | undefined {
   return typeof fd === 'number' ? fd : undefined
 }
 
-/** Since when there is no progress; polled regularly. */
+/** Tracks how long there has been no progress; polled regularly. */
 export class Progress {
   #mark = -1
   #since = 0

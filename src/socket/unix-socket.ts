@@ -59,7 +59,7 @@ export async function prepareUnix(
   const made = draft
   let cleanUp = () => made.remove()
   let published: Promise<void> | undefined
-  // In one turn of the event loop: as soon as the path exists, a client may connect, and the app end the
+  // In one turn of the event loop: as soon as the path exists, a client may connect, and the app may end the
   // process.
   const publish = async () => {
     move(made.socket, path)

@@ -6,8 +6,8 @@ export interface WireOwner {
   /** @param own the chunk may be kept; else it is valid only until this returns */
   data(chunk: Buffer, own: boolean): void
   /**
-   * How many bytes to read next into memory that can be given away: one chunk, with the following bytes that
-   * are not kept. 0 if unknown or not wanted.
+   * How many bytes the next read should hold so that its memory can be passed on whole: a body chunk and the
+   * header after it. 0 if unknown or not wanted.
    */
   readonly ahead: number
   /** The peer sends no more: it has closed, or the connection is broken. May be called twice. */

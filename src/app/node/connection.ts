@@ -46,7 +46,7 @@ export class NodeConnection extends LightSocket {
     res.on('prefinish', onPrefinish)
   }
 
-  /** True when more of the body may come. */
+  /** True when more of the body may arrive. */
   get reading(): boolean {
     return this.#incoming !== null && !this.#incoming.over
   }
@@ -108,7 +108,7 @@ export class NodeConnection extends LightSocket {
     this.#res?.emit('drain')
   }
 
-  /** Sends a finished response first; breaks off an unfinished one. */
+  /** Sends a finished response first; aborts an unfinished one. */
   end(): this {
     return this.#outgoing.ended ? this : this.destroy()
   }
@@ -121,7 +121,7 @@ export class NodeConnection extends LightSocket {
     return this.destroy()
   }
 
-  /** Breaks the request and response off, with the events of a client disconnect. */
+  /** Aborts the request and response, with the events of a client disconnect. */
   destroy(error?: Error | null): this {
     if (this.destroyed) return this
     this.#outgoing.fail(error ?? new AppError('RESPONSE_DESTROYED'))

@@ -67,7 +67,7 @@ export class Incoming {
     if (heard) req.resume()
   }
 
-  /** The client has disconnected, or the response was broken off. */
+  /** The client has disconnected, or the response was aborted. */
   abort(): void {
     if (!this.over) this.#stdin.cancel()
     this.over = true

@@ -35,7 +35,7 @@ export class Outgoing
 {
   /** The reply, once available. */
   reply: Reply | null = null
-  /** Why there is no reply, or why its body breaks off. */
+  /** Why there is no reply, or why its body is cut off. */
   failure: { error: unknown } | null = null
   /** The original Content-Disposition, when Node has changed the one in the head. */
   disposition: string | null = null

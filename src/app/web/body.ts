@@ -17,7 +17,7 @@ const alreadyRead = 'Body is unusable: Body has already been read'
 /** The sources of streams created here, so that `new Response(other.body)` stays one chunk. */
 const sources = new WeakMap<ReadableStream, Source>()
 
-/** The most bytes read into memory, and the announced length. */
+/** The maximum number of bytes read into memory, and the announced length. */
 interface Limit {
   readonly max: number
   readonly length: number | null

@@ -16,7 +16,7 @@ export function isReasonPhrase(text: string): boolean {
   return true
 }
 
-/** Object in the sense of Web IDL: functions too. */
+/** An object in the sense of Web IDL, which includes functions. */
 export const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 

@@ -17,8 +17,8 @@ export const lightWebIsInstalled = (): boolean => installed
  */
 export function installLightWeb(): void {
   if (installed) return
-  // Also when undici is loaded: `import 'node:http'` in the app's file loads it on Node 22, and its parser
-  // may still be compiling.
+  // Needed even if undici is already loaded: `import 'node:http'` in the app's file loads it on Node 22, and
+  // its parser may still be compiling.
   guardWebAssembly()
   if (platformIsLoaded()) return
   const vm = process.getBuiltinModule('node:vm')

@@ -28,7 +28,7 @@ export interface RequestState {
   /** The request's signal is the followed one itself, not a dependent one. */
   same: boolean
   send: RequestSettings
-  /** The end of the received request, also for copies; null for a Request that an app created. */
+  /** The end of the received request, which copies share; null for a Request that an app created. */
   came: RequestEnd | null
 }
 

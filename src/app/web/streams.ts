@@ -37,7 +37,7 @@ export function streamOfBody(body: Body): ReadableStream {
   )
 }
 
-/** Not a Buffer. */
+/** The same memory as a plain Uint8Array instead of a Buffer. */
 const plain = (piece: Uint8Array): Uint8Array<ArrayBuffer> =>
   new Uint8Array(piece.buffer as ArrayBuffer, piece.byteOffset, piece.byteLength)
 
@@ -69,6 +69,6 @@ function close(controller: import('node:stream/web').ReadableByteStreamControlle
     controller.close()
     controller.byobRequest?.respond(0)
   } catch {
-    // Cancelled meanwhile.
+    // The stream was cancelled meanwhile.
   }
 }

@@ -1,4 +1,4 @@
-/** From a handler to a reply on the wire: the part that is independent of the wire. */
+/** Runs a handler and sends its reply, whatever the reply is written to. */
 
 import { AppError, CgiupError, RequestError } from '../../core/errors.js'
 import type { Exchange, Handler, Reply } from '../../core/exchange.js'
@@ -226,7 +226,7 @@ async function sendStream(
       else if (part.byteLength > 0) await sink.send(part)
       outcome.bytes += part.byteLength
       if (part !== piece) {
-        // The announced bytes are complete; anything after them would be taken for another response.
+        // The announced bytes are complete; anything after them would be read as another response.
         outcome.failed = true
         log(options.exchange, wrongLength(length, `has more than ${length}`).message)
         break

@@ -253,7 +253,7 @@ class Child {
   #ending(code: number): void {
     if (this.#phase !== 'answering') return
     if (code === 0) process.exitCode = 1
-    // 13: an await at the top of a module that never settles.
+    // Exit code 13: a top-level await never settled.
     const idle = code === 0 || code === 13
     const why = idle ? 'the app waits for something that never happens' : `exit code ${code}`
     const text = `the process ended before the reply was complete: ${why}.`

@@ -6,7 +6,7 @@ const maxRetryMs = 16
 
 /**
  * Reads without a stream: a stream would make the descriptor non-blocking, also for the reply if both are one
- * socket (mod_cgid), and `process.stdin` costs an eighth of a bare start.
+ * socket (mod_cgid), and `process.stdin` costs an eighth of the start time of an empty Node process.
  */
 export class DescriptorSource implements ByteSource {
   readonly #fd: number
@@ -48,7 +48,7 @@ export class DescriptorSource implements ByteSource {
   }
 }
 
-/** Whether it is a pipe or a socket, which has another end. */
+/** Whether it is a pipe or a socket, so that there is a peer. */
 export function isFlow(fd: number): boolean {
   try {
     const stat = fstatSync(fd)

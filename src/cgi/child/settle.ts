@@ -27,7 +27,7 @@ export async function settle({ writesMs, ours, waits }: SettleOptions): Promise<
   await immediate()
   const started = Date.now()
   let told = false
-  // An app may keep some timers forever: they do not count, but a turn in which one ends does.
+  // An app may keep some timers forever: waiting continues only while their number decreases.
   let timers = Number.POSITIVE_INFINITY
   for (;;) {
     const now = activity()

@@ -22,7 +22,7 @@ export class Stdin implements Body {
   readonly length: number | null
   readonly #source: ByteSource
   readonly #limits: LimitValues<typeof stdinLimits>
-  /** Bytes still to come; null while it is unknown. */
+  /** Bytes still to be read; null if unknown. */
   #left: number | null
   /** The source must not be read any more. */
   #ended: boolean
@@ -86,7 +86,9 @@ export class Stdin implements Body {
     this.#dropSpool()
   }
 
-  /** Keeps reading while the app does not: the web server may not read the reply before. */
+  /**
+   * Keeps reading even if the app does not: the web server may not read the reply before its body is read.
+   */
   readAhead(on: boolean): void {
     const start = on && !this.#ahead
     this.#ahead = on

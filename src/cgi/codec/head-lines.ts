@@ -99,7 +99,7 @@ export class HeadReader {
     this.#takeStatus(match[2] ? `${match[1]} ${match[2]}` : (match[1] as string), text, start)
   }
 
-  /** RFC 3875 6.2: a CGI response is one of four. */
+  /** RFC 3875 6.2: a CGI response has one of four forms. */
   #finish(start: string): ProgramHead {
     const location = this.#location
     const common = {
@@ -110,11 +110,11 @@ export class HeadReader {
     }
     if (this.#nph) return { kind: 'document', status: this.#status ?? 200, ...common }
     if (location === undefined) {
-      // 6.3: "At least one CGI field MUST be supplied".
+      // RFC 3875 6.3: "At least one CGI field MUST be supplied".
       if (this.#status === undefined && !this.#contentType) this.#refuseNoCgiField(start)
       return { kind: 'document', status: this.#status ?? 200, ...common }
     }
-    // 6.2.2: local-Location is a path; "//host" is a network-path reference and leads elsewhere.
+    // RFC 3875 6.2.2: local-Location is a path; "//host" is a network-path reference and leads elsewhere.
     if (this.#status === undefined && location.startsWith('/') && !location.startsWith('//')) {
       return { kind: 'local-redirect', status: 200, ...common }
     }

@@ -8,7 +8,7 @@ export interface ScriptReport {
   readonly file: string
   /** Its first bytes on standard output, as Latin-1. */
   readonly output: string
-  /** The last of its standard error. */
+  /** The end of its standard error. */
   readonly stderr: string
   /** How it ended, in words. */
   readonly exit: string

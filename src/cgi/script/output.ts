@@ -1,4 +1,4 @@
-/** A script's standard output, read in chunks; back-pressure by not reading. */
+/** A script's standard output, read in chunks, and only on demand (back-pressure). */
 import type { Readable } from 'node:stream'
 
 const highWater = 64 * 1024
@@ -61,9 +61,9 @@ export class ScriptOutput {
   }
 
   /**
-   * Reads and discards the rest, so that the script can run to its end.
+   * Reads and discards the rest, so that the script can finish.
    *
-   * @param most bytes to discard; then `over` is called, once
+   * @param most maximum number of bytes to discard; then `over` is called, once
    */
   discard(most = Number.POSITIVE_INFINITY, over = () => {}): void {
     let left = most - this.#queued

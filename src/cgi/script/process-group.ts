@@ -80,7 +80,7 @@ function watch(group: ProcessGroup): void {
 function onSignal(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return
   killAll()
-  // As if there had been no listener, so that our parent process sees which signal it was.
+  // Ends as if there had been no listener, so that our parent process sees which signal it was.
   process.off(signal, onSignal)
   process.kill(process.pid, signal)
 }

@@ -33,9 +33,9 @@ export interface RunContext {
   readonly options: ScriptOptions
 }
 
-/** The output ends when the process does, a moment before its exit is reported. In milliseconds. */
+/** How long the exit of a process may be reported after the end of its output, in milliseconds. */
 const exitNoticeMs = 100
-/** How long a failed script may take to end and report the cause. In milliseconds. */
+/** How long a failed script may take to end and report the cause, in milliseconds. */
 const lastWordsMs = 500
 /** How many bytes of the output error pages show. */
 const shownBytes = 512
@@ -168,8 +168,8 @@ export class ScriptRun {
   }
 
   /**
-   * The reply has no body, but the script may write one (HEAD of an endless stream): it may run on until it
-   * pauses for as long as a body may, or has written more than a page.
+   * The reply has no body, but the script may write one (HEAD of an endless stream): it may continue until it
+   * pauses longer than a body may, or has written too much.
    */
   discardBody(): void {
     this.discard()

@@ -115,7 +115,7 @@ async function readHead(
   exchange: Exchange,
   options: ScriptOptions,
 ): Promise<FirstOutput> {
-  // RFC 3875 5.1 leaves it to the server how it recognizes an NPH script; here it is the name, as everywhere.
+  // RFC 3875 5.1 leaves it to the server how it recognizes an NPH script; here by its name, as in Apache.
   const nph = /(^|\/)nph-[^/]*$/.test(script.file)
   const parser = new HeadParser({ nph, maxBytes: options.maxHeadBytes ?? scriptLimits.maxHeadBytes.standard })
   const raw: Uint8Array[] = []
@@ -187,7 +187,7 @@ function answer(
       `The script redirects to ${head.location}, which this server cannot serve.`,
     )
   }
-  // RFC 3875 4.3.3: the body of a reply to HEAD is discarded; 6.2.3: a client redirect has none.
+  // RFC 3875 4.3.3: the body of a reply to HEAD is discarded; RFC 3875 6.2.3: a client redirect has none.
   const isHead = exchange.env.get('REQUEST_METHOD') === 'HEAD'
   if (isHead || isNullBodyStatus(status) || head.kind === 'client-redirect') {
     run.discardBody()

@@ -1,4 +1,4 @@
-/** Limits of a CGI script that is an app: `run(app, { cgi })`, the first five `runCgi(app, { … })` as well. */
+/** Limits of a CGI script that is an app: `run(app, { cgi })`. The first five also apply to `runCgi()`. */
 import { bytes, milliseconds, none } from './limit.js'
 
 export const stdinLimits = {
@@ -47,7 +47,6 @@ export const cgiLimits = {
   /**
    * How long `waitUntil` work may keep the process alive after the reply, in milliseconds; then it is
    * abandoned, with exit code 1. Default 30000.
-   * code 1. Default 30000.
    */
   waitUntilMs: milliseconds(30_000),
 }

@@ -34,7 +34,10 @@ export const stderrLimits = {
    * omitted. Default 4096.
    */
   maxStderrLine: characters(4096),
-  /** Most characters of standard error that are passed on per request; the rest is omitted. Default 1048576. */
+  /**
+   * Maximum number of characters of standard error passed on per request; the rest is omitted. Default
+   * 1048576.
+   */
   maxStderr: characters(1 << 20),
 }
 

@@ -4,8 +4,9 @@ import type { HeaderList, Reply } from '../../core/exchange.js'
 const prefix = 'variable-'
 
 /**
- * 6.3: "Variable-" fields of a reply with status 200 become variables of the request. Variable names are
- * case-sensitive, but the Headers class lower-cases names: a name without capitals is converted to capitals.
+ * FastCGI 1.0 section 6.3: "Variable-" fields of a reply with status 200 become variables of the request.
+ * Variable names are case-sensitive, but the Headers class lower-cases names: a name without capitals is
+ * converted to capitals.
  */
 export function withCapitalNames(reply: Reply): Reply {
   const headers = capitalized(reply.headers)

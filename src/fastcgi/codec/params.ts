@@ -36,7 +36,7 @@ export class PairReader {
     this.#limits = limits
   }
 
-  /** Whether no pair is incomplete. */
+  /** Whether all pairs received so far are complete. */
   get whole(): boolean {
     return this.#name < 0 && this.#lengths.length === 0
   }
@@ -64,7 +64,8 @@ export class PairReader {
     while (at < end) {
       const pair = at
       let name = chunk[at++] as number
-      // 3.4: "The high-order bit of the first byte of a length indicates the length's encoding."
+      // FastCGI 1.0 section 3.4: "The high-order bit of the first byte of a length indicates the length's
+      // encoding."
       if (name > 127) {
         if (end - at < 3) {
           this.#keep(chunk, pair, end)

@@ -68,7 +68,7 @@ export class RecordReader {
   #have = 0
   #type = 0
   #id = 0
-  /** Of the whole record. */
+  /** Content length of the whole record. */
   #length = 0
   #content = 0
   #padding = 0
@@ -89,7 +89,7 @@ export class RecordReader {
   }
 
   /**
-   * @throws RequestError FCGI_VERSION when a header does not begin with version 1 (section 3.3).
+   * @throws RequestError FCGI_VERSION when a header does not begin with version 1 (FastCGI 1.0 section 3.3).
    */
   push(chunk: Uint8Array, sink: PieceSink): void {
     const length = chunk.length
@@ -126,7 +126,8 @@ export class RecordReader {
   }
 
   #checkVersion(byte: number, at: number): void {
-    // 3.3: "version identifies the FastCGI protocol version. This specification documents FCGI_VERSION_1."
+    // FastCGI 1.0 section 3.3: "version identifies the FastCGI protocol version. This specification documents
+    // FCGI_VERSION_1."
     if (byte === protocolVersion) return
     const where = this.offset + at
     const hint = where === 0 ? `; ${guessPeer(byte)}` : ''

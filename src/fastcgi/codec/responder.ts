@@ -1,6 +1,6 @@
 /**
  * The application's side of one FastCGI connection (FastCGI 1.0 sections 3 to 6), without IO: bytes in;
- * events and reply bytes out. Requests on one connection are independent of each other (3.3).
+ * events and reply bytes out. Requests on one connection are independent of each other (section 3.3).
  */
 import { RequestError } from '../../core/errors.js'
 import { ById } from './by-id.js'
@@ -10,7 +10,7 @@ import { headerText, paddingFor, RecordReader, RecordType, recordTypeName } from
 /** Roles (section 6). */
 export const Role = { RESPONDER: 1, AUTHORIZER: 2, FILTER: 3 } as const
 
-/** Protocol status of FCGI_END_REQUEST (5.5). */
+/** Protocol status of FCGI_END_REQUEST (FastCGI 1.0 section 5.5). */
 export const ProtocolStatus = {
   REQUEST_COMPLETE: 0,
   CANT_MPX_CONN: 1,
@@ -30,7 +30,7 @@ export interface ResponderOptions extends ParamLimits {
   readonly maxRequestsPerConnection: number
   /** How many bytes of parameters over their limits are discarded so that a reply can be sent. */
   readonly maxDiscardBytes: number
-  /** For FCGI_GET_VALUES (4.1). */
+  /** For FCGI_GET_VALUES (FastCGI 1.0 section 4.1). */
   readonly maxConnections: number
   readonly maxRequests: number
 }
@@ -39,7 +39,7 @@ export interface ResponderOptions extends ParamLimits {
 export class ResponderRequest {
   readonly id: number
   readonly role: number
-  /** 5.1: the connection stays open after END_REQUEST. */
+  /** FastCGI 1.0 section 5.1: the connection stays open after END_REQUEST. */
   readonly keepConnection: boolean
   /** PARAMS as a flat list of pairs. Complete from {@link ResponderEvents.onRequest} on. */
   params: string[] = []
@@ -57,7 +57,7 @@ export class ResponderRequest {
   stdinEnded = false
   /** DATA has ended; true from the start for all roles but Filter. */
   dataEnded: boolean
-  /** For the adapter's own object for this request. */
+  /** Set by the adapter: its own object for this request. */
   peer: unknown = undefined
   reader: PairReader | null
 
@@ -71,16 +71,16 @@ export class ResponderRequest {
 }
 
 export interface ResponderEvents {
-  /** PARAMS are complete: the reply may start now (6.2: it need not wait for STDIN). */
+  /** PARAMS are complete: the reply may start now, and need not wait for STDIN (FastCGI 1.0 section 6.2). */
   onRequest(request: ResponderRequest): void
   onStdin(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
   /** The empty STDIN record arrived. */
   onStdinEnd(request: ResponderRequest): void
   onData(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
   onDataEnd(request: ResponderRequest): void
-  /** 5.4: end it as soon as possible. */
+  /** FastCGI 1.0 section 5.4: end it as soon as possible. */
   onAbort(request: ResponderRequest): void
-  /** A request was rejected (5.5) before the adapter received it. */
+  /** A request was rejected (FastCGI 1.0 section 5.5) before the adapter received it. */
   onRefused(keepConnection: boolean): void
   /** Latin-1 text to be written to the connection. */
   send(text: string): void
@@ -119,12 +119,14 @@ export class Responder {
     return this.#records.ahead(RecordType.STDIN, largeRecord)
   }
 
-  /** @throws RequestError if the connection can only be closed; says what was wrong at which byte. */
+  /**
+   * @throws RequestError if the connection can only be closed; the message says what was wrong at which byte.
+   */
   push(chunk: Uint8Array): void {
     this.#records.push(chunk, this.#piece)
   }
 
-  /** The reply is sent: the id may be reused (3.3). */
+  /** The reply is sent: the id may be reused (FastCGI 1.0 section 3.3). */
   finish(request: ResponderRequest): void {
     if (this.requests.get(request.id) === request) this.requests.delete(request.id)
   }
@@ -140,7 +142,7 @@ export class Responder {
     if (id === 0) this.#management(type, chunk, start, end, remaining)
     else if (type === RecordType.BEGIN_REQUEST) this.#beginRequest(id, chunk, start, end, remaining)
     else {
-      // 3.3: records of inactive request ids are ignored, except FCGI_BEGIN_REQUEST.
+      // FastCGI 1.0 section 3.3: records of inactive request ids are ignored, except FCGI_BEGIN_REQUEST.
       const request = this.requests.get(id)
       if (request === undefined) return
       if (type === RecordType.STDIN) this.#stdin(request, chunk, start, end)
@@ -199,7 +201,7 @@ export class Responder {
     request.params = reader.list
     request.isAscii = reader.isAscii
     request.reader = null
-    // 6.4 Filter, 6.3 Authorizer: "no FCGI_STDIN stream" for an Authorizer.
+    // FastCGI 1.0 section 6.3: "no FCGI_STDIN stream" for an Authorizer.
     if (request.role === Role.AUTHORIZER) request.stdinEnded = true
     this.#events.onRequest(request)
   }
@@ -230,7 +232,7 @@ export class Responder {
 
   #management(type: number, chunk: Uint8Array, start: number, end: number, remaining: number): void {
     if (type !== RecordType.GET_VALUES) {
-      // 4.2: FCGI_UNKNOWN_TYPE for management types that are not understood.
+      // FastCGI 1.0 section 4.2: FCGI_UNKNOWN_TYPE for management types that are not understood.
       if (remaining === 0) this.#events.send(headerText(RecordType.UNKNOWN_TYPE, 0, 8, 0) + bodyOf(type))
       return
     }
@@ -250,7 +252,7 @@ export class Responder {
     const answer: string[] = []
     for (let i = 0; i < asked.list.length; i += 2) {
       const name = asked.list[i] as string
-      // 4.1: only the names that are understood.
+      // FastCGI 1.0 section 4.1: only the names that are understood.
       if (Object.hasOwn(known, name) && !answer.includes(name)) answer.push(name, known[name] as string)
       if (name === 'FCGI_MPXS_CONNS') this.multiplexed = true
     }
@@ -288,7 +290,7 @@ export class Responder {
 /** Eight bytes: one value and seven zeros, the body of UNKNOWN_TYPE. */
 const bodyOf = (type: number): string => `${String.fromCharCode(type)}\0\0\0\0\0\0\0`
 
-/** An END_REQUEST record (5.5), Latin-1. */
+/** An END_REQUEST record (FastCGI 1.0 section 5.5), Latin-1. */
 export const endRequestText = (id: number, appStatus: number, protocolStatus: number): string =>
   headerText(RecordType.END_REQUEST, id, 8, 0) +
   String.fromCharCode(

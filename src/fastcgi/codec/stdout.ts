@@ -19,7 +19,9 @@ export function streamText(type: number, id: number, text: string): string {
 
 const ends = new Map<number, string>()
 
-/** 6.1: the empty STDOUT record; 5.5: END_REQUEST. Cached, because the same few ids recur. */
+/**
+ * FastCGI 1.0 section 6.1: the empty STDOUT record; 5.5: END_REQUEST. Cached, because the same few ids recur.
+ */
 export function endText(id: number, appStatus = 0): string {
   if (appStatus !== 0) return makeEnd(id, appStatus)
   let text = ends.get(id)

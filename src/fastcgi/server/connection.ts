@@ -139,7 +139,8 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
 
   onAbort(request: ResponderRequest): void {
     const exchange = request.peer as FastcgiExchange | undefined
-    // 5.4: END_REQUEST "as soon as possible": the handler is notified, the reply does not wait for it.
+    // FastCGI 1.0 section 5.4: END_REQUEST "as soon as possible": the handler is notified, the reply does not
+    // wait for it.
     if (exchange === undefined) {
       this.send(endText(request.id))
       this.#responder.finish(request)
@@ -318,9 +319,9 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   }
 
   /**
-   * Closes without END_REQUEST or, if other requests are open, ends this one with an app status (5.5). nginx
-   * and others take the end of the connection for the end of the reply, but not after {@link abortText};
-   * servers that detect the broken reply anyway ignore it.
+   * Closes without END_REQUEST or, if other requests are open, ends this one with an app status (FastCGI 1.0
+   * section 5.5). nginx and others treat the end of the connection as the end of the reply, but not after
+   * {@link abortText}; servers that detect the broken reply anyway ignore it.
    */
   cut(exchange: FastcgiExchange): void {
     if (this.open.size > 1) this.finish(exchange, 1)
@@ -363,12 +364,14 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     this.#responder.finish(request)
     this.open.delete(request.id)
     this.lastActive = this.service.now()
-    // 5.1: without FCGI_KEEP_CONN the application closes the connection after the request.
+    // FastCGI 1.0 section 5.1: without FCGI_KEEP_CONN the application closes the connection after the
+    // request.
     if (!request.keepConnection) this.step('unkept')
     if ((this.state === 'open' && !this.service.stopping) || this.open.size > 0) return
     // Closing a socket with unread data, even padding, resets the connection: the reply would be lost.
     const isRead = request.stdinEnded && request.dataEnded && this.#responder.idle
-    // 6.3: an Authorizer has no FCGI_STDIN, but some servers end it anyway, perhaps later.
+    // FastCGI 1.0 section 6.3: an Authorizer has no FCGI_STDIN, but some servers end it anyway, perhaps
+    // later.
     if (request.role === Role.AUTHORIZER || !isRead) this.output.endWriting()
     else this.#leave()
   }

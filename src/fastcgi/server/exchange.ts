@@ -59,7 +59,8 @@ export class FastcgiExchange extends SocketExchange {
       request.role === Role.FILTER
         ? new PushedBody(numberOf(this.env.get('FCGI_DATA_LENGTH')), connection, true, 'FCGI_DATA_LENGTH')
         : null
-    // 6.3: "no FCGI_STDIN stream" for an Authorizer, whatever CONTENT_LENGTH says of the client's request.
+    // FastCGI 1.0 section 6.3: "no FCGI_STDIN stream" for an Authorizer, whatever CONTENT_LENGTH says of the
+    // client's request.
     if (request.role === Role.AUTHORIZER) this.stdin.end()
   }
 

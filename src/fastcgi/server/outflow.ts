@@ -11,7 +11,7 @@ import type { Output } from './output.js'
 /** Chunks up to this many bytes are appended to the pending text; larger ones are sent without copying. */
 const smallPiece = 4096
 
-/** What it needs from the connection. */
+/** What a streamed reply needs from its connection. */
 interface Line {
   readonly service: Service
   readonly output: Output

@@ -17,7 +17,7 @@ const pauseMs = 500
 /** Replies that may be pending for a peer that reads only after it has sent everything. */
 const mostAnswers = 100
 
-/** What it needs from the connection. */
+/** What flow control needs from the connection. */
 interface ReadConnection {
   readonly state: ConnectionState
   readonly open: ById<FastcgiExchange>
@@ -132,7 +132,7 @@ function isFull(body: PushedBody, limits: Limits, multiplexed: boolean): boolean
     body.spill(new Spool(0))
     return false
   }
-  // A slow file is waited for.
+  // If the file is slow, wait for it.
   if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
   body.settle()
   return true

@@ -25,7 +25,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
     handOver: 'given',
     closed: 'closed',
   },
-  // It ends with the last of the requests that are open.
+  // It closes after the last of the open requests.
   last: { bytes: 'last', unkept: 'last', halfClose: 'half-closed', close: 'closing', closed: 'closed' },
   // The peer was notified that nothing more follows; further input is still read.
   'half-closed': {

@@ -10,7 +10,7 @@ import type { FastcgiLine } from './line.js'
 /** How long data may follow an empty STDIN record that came too early, in milliseconds. */
 const emptyStdinMs = 1000
 
-/** What it needs from the connection. */
+/** What the time limits need from the connection. */
 interface Timed extends FastcgiLine {
   readonly lastActive: number
   stdinEnded(exchange: FastcgiExchange): void
@@ -42,7 +42,7 @@ export function checkTimes(connection: Timed, exchange: FastcgiExchange, now: nu
 }
 
 /**
- * Closes the connection when the peer has taken nothing of its replies for too long.
+ * Closes the connection when the peer has read none of its replies for too long.
  *
  * @param readsLate whether the peer may be one that reads a reply only when it has sent all of the body
  */
@@ -55,7 +55,7 @@ export function takesNothing(
 ): boolean {
   const { sendTimeoutMs } = connection.service.limits
   const { queued, taken, fd, destroyed } = wire
-  // A peer that reads its replies late is at work as long as the bodies come.
+  // A peer that reads its replies late is still active as long as the bodies arrive.
   const mark = readsLate() ? taken + connection.lastActive : taken
   if (!progress.overdue(queued > 0 && !destroyed, mark, now, sendTimeoutMs, fd)) return false
   connection.breakOff(`the peer read none of its replies for ${sendTimeoutMs} ms (sendTimeoutMs)`)

@@ -10,7 +10,7 @@ import { descriptorOf, Progress, takenBytes } from '../../socket/progress.js'
 
 import type { HttpExchange } from './exchange.js'
 
-/** Most requests queued behind the current one; with more, the connection is paused. */
+/** Maximum number of requests queued behind the current one; with more, the connection is paused. */
 const mostWaiting = 32
 
 /**
@@ -161,7 +161,7 @@ export class HttpConnection implements GivesWay {
     const { sendTimeoutMs } = this.#owner
     const handle = (socket as unknown as { readonly _handle?: unknown })._handle
     const taken = takenBytes(handle, -socket.writableLength)
-    // Many clients read nothing of a reply until they have sent the whole body.
+    // Many clients read none of the reply until they have sent the whole body.
     const mark = exchange?.stdin.coming ? taken + socket.bytesRead : taken
     if (!this.#progress.overdue(socket.writableLength > 0, mark, now, sendTimeoutMs, descriptorOf(handle)))
       return

@@ -39,7 +39,7 @@ export class HttpExchange implements Exchange {
   [pendingReply]: PendingReply | null = null
   readonly stdin: RequestBody
   readonly gateway: Gateway
-  /** A verbatim reply has begun: Node does not know of its head. */
+  /** A verbatim reply has begun: Node does not know about its head. */
   verbatimBegun = false
   /** The connection closes after this reply; later requests on it are not served. */
   last = false

@@ -1,5 +1,5 @@
 /**
- * The marks that proxies leave on a request. A development server behind a proxy serves other people than its
+ * The marks that proxies leave on a request. A development server behind a proxy serves people other than its
  * developer, and they must not see its development pages.
  */
 

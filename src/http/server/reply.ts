@@ -21,7 +21,7 @@ export interface Sent {
 
 /**
  * Sends a reply to its end. Errors on the way do not throw: a body that fails is reported on the exchange's
- * stderr, and the connection is broken off so that the client notices.
+ * stderr, and the connection is closed in a way that the client notices.
  *
  * @throws AppError when the reply cannot be sent at all (bad header, bad status); nothing was sent then.
  */
@@ -86,7 +86,7 @@ async function sendPiece(
 }
 
 /**
- * Ends a reply while more of the request body may come. On a kept connection the reply ends at once: nginx
+ * Ends a reply while more of the request body may arrive. On a kept connection the reply ends at once: nginx
  * sends no more of the body until it has the whole reply. Otherwise the connection closes after the reply, so
  * the whole body has to be read first. Resolves false when the connection closed too early.
  */

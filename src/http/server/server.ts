@@ -347,7 +347,7 @@ class Service implements ConnectionOwner {
     })
   }
 
-  /** Waits until no request is running, or the time is over. */
+  /** Waits until no request is running, or the time has run out. */
   #quiet(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)

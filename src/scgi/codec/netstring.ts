@@ -67,8 +67,8 @@ export class NetstringReader {
    * Do not call it again after the head or an error.
    *
    * @returns the head once it is complete, null while more is needed.
-   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or, beyond what can be discarded, SCGI_LIMIT; says what
-   * was wrong at which byte.
+   * @throws RequestError SCGI_NETSTRING, SCGI_HEADERS or, beyond what can be discarded, SCGI_LIMIT; the
+   * message says what was wrong at which byte.
    */
   push(chunk: Uint8Array): ScgiHead | null {
     let at = 0
@@ -186,13 +186,14 @@ const unended = (text: string, at: number, nameEnd: number, base: number): Reque
 
 /** @returns the length of the body */
 function checkHeaders(params: readonly string[], layout: Layout, base: number): number {
-  // "The first header must have the name CONTENT_LENGTH and a value that is the length of the body in decimal."
+  // SCGI: "The first header must have the name CONTENT_LENGTH and a value that is the length of the body in
+  // decimal."
   if (params[0] !== 'CONTENT_LENGTH')
     throw invalid(`the first header is ${JSON.stringify(params[0])} where CONTENT_LENGTH was expected`, base)
   const length = params[1] as string
   if (!/^\d{1,15}$/.test(length))
     throw invalid(`CONTENT_LENGTH is ${JSON.stringify(length)} where a number was expected`, base)
-  // "There must always be a header with the name SCGI and a value of 1."
+  // SCGI: "There must always be a header with the name SCGI and a value of 1."
   const version = layout.places.get('SCGI')
   if (version === undefined) throw invalid('the header SCGI is missing', placeOf(params, params.length, base))
   if (params[version] !== '1')
@@ -205,8 +206,8 @@ function checkHeaders(params: readonly string[], layout: Layout, base: number): 
 }
 
 /**
- * "Duplicate names are not allowed in the headers": nginx repeats request headers anyway, and those can be
- * joined.
+ * SCGI: "Duplicate names are not allowed in the headers"; nginx repeats request headers anyway, and those can
+ * be joined.
  */
 function checkRepeats(params: readonly string[], base: number): void {
   const seen = new Set<string>()

@@ -73,7 +73,7 @@ async function stream(
 
 /** The handler failed: sends an error page if the head was not sent yet, else ends the reply. */
 export function answerScgiError(line: ScgiLine, exchange: ScgiExchange, error: unknown): void {
-  // One failure brings the next, as when the app stops because its time is over: one page is enough.
+  // One failure often causes another, as when the app aborts at its time limit: one page is enough.
   if (exchange.replyEnded || exchange.reply === 'failing') line.service.lateError(error, exchange)
   else if (exchange.headSent) cutOff(line, exchange, error, null)
   else {

@@ -216,7 +216,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
 
   /**
    * In SCGI a close looks like the end of the reply; a reset does not. It is sent separately: programs on
-   * libuv take a reset for an end if it arrives together with data.
+   * libuv see a reset as a normal end if it arrives together with data.
    */
   cut(exchange: ScgiExchange): void {
     const { wire } = this
