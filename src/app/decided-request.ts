@@ -124,7 +124,7 @@ function isOwnFile(file: string): boolean {
   if (answer === undefined) {
     const text = bytesToText(file)
     answer = text === own.file || realPath(text) === own.real
-    // Behind nginx every path a client asks for is such a file.
+    // Behind nginx every path that a client asks for would be remembered.
     if (known.size >= maxKnown) known.clear()
     known.set(file, answer)
   }

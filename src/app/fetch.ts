@@ -59,7 +59,7 @@ function platformRequestFrom(
   const pairs: [string, string][] = []
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string])
   const body = stdin.length === 0 ? null : streamOfBody(stdin)
-  // It also rejects a body with GET and HEAD.
+  // The platform's constructor also rejects a body with GET and HEAD.
   const unusual = refused.test(method) || (body !== null && /^(?:get|head)$/i.test(method))
   const init = { method: unusual ? 'POST' : method, headers: pairs, body, duplex: 'half', signal }
   const request = new Request(url, init as RequestInit)

@@ -9,7 +9,7 @@ import { bytesToText, textToBytes } from './text.js'
 export class Environment implements Env {
   readonly list: readonly string[]
   #layout: Layout | undefined
-  /** Only if names are repeated. */
+  /** Built only if names are repeated. */
   #index: Map<string, string> | undefined
   #object: Record<string, string> | undefined
   readonly #isAscii: boolean

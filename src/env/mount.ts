@@ -27,7 +27,7 @@ export function mountLength(path: string, env: Env): number {
     // Nearly every request: nothing to decode, nothing rewritten.
     if (info.charCodeAt(0) === 47 && path.startsWith(script) && path.endsWith(info)) return script.length
   } else if (info === '' && script === path && !/[%#]/.test(path) && isUnsplit(env)) {
-    // The same behind nginx without fastcgi_split_path_info.
+    // nginx without fastcgi_split_path_info: SCRIPT_NAME is the whole path, so the app is at the root.
     if (env.get('SCRIPT_FILENAME')?.startsWith('proxy:') !== true) return 0
   }
   const found = resolve(path, script, info, env)

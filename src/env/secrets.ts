@@ -29,7 +29,7 @@ const parameter = new RegExp(
 
 /** Shorter values occur within too many other words to search for them. */
 const minSearched = 6
-/** Fewer characters of a secret reveal nothing. */
+/** Parts of a secret that are shorter than this reveal nothing. */
 const minPiece = 3
 
 /** Whether the value of a variable or header field must not be shown. */

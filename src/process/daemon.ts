@@ -26,7 +26,7 @@ interface DaemonSocket {
   readonly fd: number
   /** Accepted protocols on this socket. Default: {@link DaemonOptions.protocols}. */
   readonly protocols?: readonly Protocol[]
-  /** The same if it is a TCP socket. Default: its {@link protocols}. */
+  /** Accepted protocols if it is a TCP socket. Default: its {@link protocols}. */
   readonly protocolsOverTcp?: readonly Protocol[]
   /** Its path belongs to this process alone, and is removed when it stops. Default false. */
   readonly ownPath?: boolean

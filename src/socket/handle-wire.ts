@@ -64,7 +64,7 @@ export class HandleWire implements Wire {
   readonly #handle: Handle
   #owner: WireOwner | null = null
   #state: number = openState
-  /** It was closed because of an error. */
+  /** The connection was closed because of an error. */
   #broken = false
   #waiting: (() => void)[] | null = null
   /** The data that {@link queued} counts, in order. */

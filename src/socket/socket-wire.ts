@@ -91,7 +91,7 @@ export class SocketWire implements Wire {
     }
     socket.cork()
     for (const piece of pieces) socket.write(piece)
-    // Passed with the last chunk: when this was written, or has failed, all chunks were.
+    // An empty write after the last chunk: once it has completed or failed, so have all chunks.
     if (done !== undefined) socket.write(nothing, done)
     socket.uncork()
   }

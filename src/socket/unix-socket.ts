@@ -167,7 +167,7 @@ export function socketPath(fd: number): string | undefined {
       if (found === inode) return path
     }
   } catch {
-    // Not visible here.
+    // The system has no such table, or does not show it.
   }
   return undefined
 }

@@ -29,7 +29,7 @@ export type HandOver = (handle: SocketHandle, done: () => void) => void
 export const highWater = 65536
 
 export interface Wire {
-  /** It is closed; no more events follow. */
+  /** The connection is closed; no more events follow. */
   readonly destroyed: boolean
   /** Neither closed nor about to be. */
   readonly writable: boolean

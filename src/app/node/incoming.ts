@@ -43,7 +43,7 @@ export class Incoming {
     } catch (error) {
       if (this.over) return
       this.over = true
-      // As for a broken connection: 'aborted', then 'error' and 'close'; the response breaks too.
+      // As for a broken connection: 'aborted', then 'error' and 'close'; the response is aborted too.
       this.req.destroy(error as Error)
     }
   }

@@ -66,7 +66,7 @@ export function detach(fd: 0 | 1 | 2): void {
   try {
     closeSync(fd)
   } catch {
-    // It was not open.
+    // The descriptor was not open.
   }
   openSync('/dev/null', fd === 0 ? 'r' : 'w')
 }

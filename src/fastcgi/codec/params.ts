@@ -182,7 +182,7 @@ const lengthText = (length: number): string =>
     ? String.fromCharCode(length)
     : String.fromCharCode((length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255)
 
-/** One pair in Latin-1; 3.4: lengths up to 127 take one byte. */
+/** One pair in Latin-1; FastCGI 1.0 section 3.4: lengths up to 127 take one byte. */
 export const encodePair = (name: string, value: string): string =>
   lengthText(name.length) + lengthText(value.length) + name + value
 

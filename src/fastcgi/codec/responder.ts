@@ -43,7 +43,7 @@ export class ResponderRequest {
   readonly keepConnection: boolean
   /** PARAMS as a flat list of pairs. Complete from {@link ResponderEvents.onRequest} on. */
   params: string[] = []
-  /** They are known to be ASCII. */
+  /** The parameters are known to be ASCII. */
   isAscii = false
   /** Bytes of PARAMS received. */
   paramsReceived = 0

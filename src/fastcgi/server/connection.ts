@@ -41,7 +41,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   state: ConnectionState = 'silent'
   readonly #reading: Reading
   readonly #gather = new BodyPieces()
-  /** It was accepted beyond maxConnections: its requests get 503 until others have closed. */
+  /** The connection was accepted beyond maxConnections: its requests get 503 until others have closed. */
   #surplus: boolean
   /** Clock time since which a request's parameters are incomplete; 0 when none are. */
   #pendingSince = 0

@@ -180,8 +180,8 @@ function ownSocket(res: ServerResponse): Promise<Socket | null> {
 }
 
 /**
- * Ends the connection so that the client cannot take a partial reply as complete. A framed message shows that
- * when the connection closes; one that lasts until close needs a reset.
+ * Ends the connection so that the client cannot mistake a partial reply for a complete one. A framed message
+ * shows that when the connection closes; one that lasts until close needs a reset.
  */
 export function cutOff(res: ServerResponse, framed: boolean): void {
   const socket = res.socket

@@ -19,7 +19,7 @@ export interface NetstringLimits {
 export interface ScgiHead {
   /** `name, value, name, value, …`, Latin-1. */
   readonly params: string[]
-  /** All of them are ASCII. */
+  /** All parameters are ASCII. */
   readonly isAscii: boolean
   /** The body's length in bytes, from CONTENT_LENGTH. */
   readonly contentLength: number

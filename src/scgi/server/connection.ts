@@ -30,7 +30,7 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   #discarded = 0
   /** Bytes have arrived that are not part of the request. */
   #surplus = false
-  /** It was accepted beyond maxConnections. */
+  /** The connection was accepted beyond maxConnections. */
   readonly #progress = new Progress()
   #tooMany: boolean
 
