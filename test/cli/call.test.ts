@@ -148,7 +148,7 @@ echo to the log >&2`,
     }
   })
 
-  it('a large reply arrives whole through a pipe', async () => {
+  it('a large reply arrives completely through a pipe', async () => {
     const script = write(
       'large.sh',
       `#!/bin/sh\nprintf 'Content-Type: application/octet-stream\\n\\n'\nhead -c 5000000 /dev/zero`,

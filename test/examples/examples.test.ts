@@ -1,4 +1,4 @@
-/** Every file of examples/, run as `npm start` runs it. */
+/** Every file of examples/, run as by `npm start`. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -105,7 +105,7 @@ const examples: Record<string, () => Promise<void>> = {
     const pieces: string[] = []
     for await (const piece of reply.body ?? []) pieces.push(Buffer.from(piece).toString())
     expect(pieces[0]).toMatch(/^data: \d{4}-/)
-    expect(pieces.length).toBeGreaterThan(1) // It came bit by bit.
+    expect(pieces.length).toBeGreaterThan(1) // It arrived in several chunks.
     expect(pieces.join('')).toMatch(/event: end\ndata:\n\n$/)
   },
   async 'environment.js'() {

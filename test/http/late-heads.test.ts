@@ -18,7 +18,7 @@ const cut = last.length - 9
 
 const ways: [string, (handler: Handler) => Promise<number>][] = [
   [
-    'a server of its own',
+    'a separate server',
     async (handler) => {
       const server = await serveHttp(handler, options)
       cleanups.push(() => server.close({ graceMs: 0 }))
@@ -26,7 +26,7 @@ const ways: [string, (handler: Handler) => Promise<number>][] = [
     },
   ],
   [
-    'connections that somebody else accepts',
+    'connections accepted elsewhere',
     async (handler) => {
       const http = acceptHttp(handler, options)
       const server = createServer((socket) => http.accept(socket)).listen(0, '127.0.0.1')

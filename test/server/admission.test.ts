@@ -25,7 +25,7 @@ describe('allow', () => {
     [['2001:db8::/32'], '2001:db8:ffff::1', true],
     [['2001:db8::/32'], '2001:db9::1', false],
     [['fe80::/10'], 'fe80::1', true],
-    // A dual-stack socket shows IPv4 peers so.
+    // A dual-stack socket shows the addresses of IPv4 peers in this form.
     [['127.0.0.1'], '::ffff:127.0.0.1', true],
     [['10.0.0.0/8'], '::ffff:10.1.2.3', true],
     [['10.0.0.0/8'], '::ffff:11.1.2.3', false],
@@ -40,11 +40,11 @@ describe('allow', () => {
     expect(refusal).toBe(comes ? null : `connection from ${address} closed: not in the option allow`)
   })
 
-  it('says nothing about Unix sockets: their mode does', () => {
+  it('does not apply to Unix sockets: their mode does', () => {
     expect(admission({ allow: ['10.0.0.1'] })(peer())).toBeNull()
   })
 
-  it('is not there: everybody may come', () => {
+  it('not set: every peer may connect', () => {
     expect(admission({})(peer('203.0.113.9'))).toBeNull()
     expect(admission({ webServerAddrs: '' })(peer('203.0.113.9'))).toBeNull()
   })
@@ -65,7 +65,7 @@ describe('FCGI_WEB_SERVER_ADDRS (FastCGI 1.0 section 3.2)', () => {
     else expect(refusal).toMatch(/^connection from .* closed: not in FCGI_WEB_SERVER_ADDRS$/)
   })
 
-  it('and allow: both have to let a peer in', () => {
+  it('and allow: both must admit a peer', () => {
     const both = admission({ webServerAddrs: '127.0.0.1,10.0.0.1', allow: ['127.0.0.0/8'] })
     expect(both(peer('127.0.0.1'))).toBeNull()
     expect(both(peer('127.0.0.2'))).toContain('FCGI_WEB_SERVER_ADDRS')
@@ -123,23 +123,23 @@ describe('over real sockets', () => {
     return text
   }
 
-  it('a peer that may not come is closed before it is read, with one line', async () => {
+  it('a peer that is not allowed is closed before it is read, with one log line', async () => {
     expect(await ask(await serve({ allow: ['127.0.0.2'] }))).toBe('')
     expect(lines).toEqual(['connection from 127.0.0.1 closed: not in the option allow\n'])
   })
 
-  it('one that may is served', async () => {
+  it('an allowed peer is served', async () => {
     expect(await ask(await serve({ allow: ['127.0.0.0/8'] }))).toContain('hello')
     expect(lines).toEqual([])
   })
 
-  it('a Unix socket with FCGI_WEB_SERVER_ADDRS is for nobody', async () => {
+  it('a Unix socket with FCGI_WEB_SERVER_ADDRS admits nobody', async () => {
     const path = `${tempDir('allow')}/s`
     expect(await ask(await serve({ path, webServerAddrs: '127.0.0.1' }))).toBe('')
     expect(lines).toEqual(['connection from a local process closed: not in FCGI_WEB_SERVER_ADDRS\n'])
   })
 
-  it('a bad entry: nothing is left listening', async () => {
+  it('an invalid entry: nothing is left listening', async () => {
     const path = `${tempDir('allow')}/s`
     await expect(serve({ path, allow: ['nonsense'] })).rejects.toThrow('"nonsense"')
     daemon = await serveDaemon(() => reply, { path })

@@ -1,4 +1,4 @@
-/** Where connections are Node's own handles, and where they are net.Sockets; what the process says to it. */
+/** When connections are Node's own handles, when they are net.Sockets, and what the process logs about it. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ afterEach(() => {
   setNative(undefined)
 })
 
-test('this Node has what handles take', () => {
+test('this Node has everything that handles need', () => {
   delete process.env.CGIUP_NET_SOCKET
   setNative(undefined)
   const found = native()
@@ -34,7 +34,7 @@ test('CGIUP_NET_SOCKET=1: net.Sockets', () => {
   expect(native()).toBeNull()
 })
 
-describe('a Node that is newer than those that the tests have run on', () => {
+describe('a Node newer than the newest tested one', () => {
   const real = Object.getOwnPropertyDescriptor(process.versions, 'node') as PropertyDescriptor
   const as = (version: string) => {
     Object.defineProperty(process.versions, 'node', { ...real, value: version })
@@ -58,13 +58,13 @@ describe('a Node that is newer than those that the tests have run on', () => {
       setNative(undefined)
       expect({ value, found: native() }).toEqual({ value, found: null })
     }
-    // As if it were not set.
+    // As if the variable were not set.
     process.env.CGIUP_NET_SOCKET = ''
     as(`${newestTestedMajor}.0.0`)
     expect(native()).not.toBeNull()
   })
 
-  test('the newest one is what CI runs these tests on', () => {
+  test('the newest tested one is the newest on which CI runs these tests', () => {
     const ci = readFileSync(join(import.meta.dirname, '../../.ci/run'), 'utf8')
     const [, list = '', steps = ''] = /^ *for version in ([\d ]+); do\n([\s\S]*?)^ *done$/m.exec(ci) ?? []
     const majors = list.trim().split(' ').map(Number)
@@ -75,7 +75,7 @@ describe('a Node that is newer than those that the tests have run on', () => {
   })
 })
 
-test('a binding that looks different: net.Sockets', () => {
+test('a different internal binding: net.Sockets', () => {
   delete process.env.CGIUP_NET_SOCKET
   const inside = process as unknown as { binding(name: string): Record<string, unknown> }
   const { binding } = inside
@@ -105,11 +105,11 @@ test('a binding that looks different: net.Sockets', () => {
   }
 })
 
-test('what is not a handle', () => {
+test('a value that is not a handle', () => {
   for (const one of [null, undefined, 1, {}, { readStart: () => 0 }]) expect(isHandle(one)).toBe(false)
 })
 
-describe('a process answers, and prints no warning', () => {
+describe('a process answers, and logs no warning', () => {
   const major = Number.parseInt(process.versions.node, 10)
   const permission = [
     major < 22 ? '--experimental-permission' : '--permission',

@@ -1,4 +1,4 @@
-/** A Unix socket is nobody's to connect to before it has its mode, and leaves nothing behind. */
+/** Nobody can connect to a Unix socket before it has its mode, and it leaves no files. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -14,7 +14,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-/** Listens there, as an HTTP or FastCGI server does. */
+/** Listens there as an HTTP or FastCGI server. */
 const listenOn = (path: string) =>
   new Promise<void>((resolve, reject) => {
     const server = createServer((socket) => socket.end())
@@ -37,7 +37,7 @@ function strangerConnects(path: string): string {
   }).stdout.trim()
 }
 
-/** A directory that everybody may enter, below ones that everybody may. */
+/** A directory that every user may enter, in directories that every user may enter. */
 function openDirectory(): string {
   const directory = join(tempDir('unix'), 'open')
   mkdirSync(directory)
@@ -47,7 +47,7 @@ function openDirectory(): string {
 }
 
 describe.each(['000', '022', '077', '177', '777'])('with the umask %s', (mask) => {
-  it('nobody else can reach the socket before it has its mode', async () => {
+  it('no other user can reach the socket before it has its mode', async () => {
     const directory = openDirectory()
     const path = join(directory, 'app.sock')
     process.umask(Number.parseInt(mask, 8))
@@ -59,7 +59,7 @@ describe.each(['000', '022', '077', '177', '777'])('with the umask %s', (mask) =
     })
     expect(readdirSync(directory)).toHaveLength(1)
     await place.publish()
-    // Only the socket is there, with the mode that was asked for.
+    // Only the socket is there, with the requested mode.
     expect(readdirSync(directory)).toEqual(['app.sock'])
     expect(mode(path)).toBe(0o600)
     if (asRoot) expect(strangerConnects(path)).toBe('EACCES')
@@ -68,7 +68,7 @@ describe.each(['000', '022', '077', '177', '777'])('with the umask %s', (mask) =
   })
 })
 
-it.runIf(asRoot)('once it has its mode, those who may connect do', async () => {
+it.runIf(asRoot)('once it has its mode, users with permission can connect', async () => {
   const path = join(openDirectory(), 'app.sock')
   const place = await prepareUnix(path, { socketMode: 0o666 }, listenOn)
   await place.publish()
@@ -76,17 +76,20 @@ it.runIf(asRoot)('once it has its mode, those who may connect do', async () => {
   place.cleanUp()
 })
 
-it.runIf(asRoot)('in a directory with the setgid bit the socket has the group of the directory', async () => {
-  const directory = openDirectory()
-  chownSync(directory, 0, 33)
-  chmodSync(directory, 0o2770)
-  const place = await prepareUnix(join(directory, 'app.sock'), {}, listenOn)
-  await place.publish()
-  expect(statSync(join(directory, 'app.sock'))).toMatchObject({ gid: 33 })
-  place.cleanUp()
-})
+it.runIf(asRoot)(
+  'in a directory with the setgid bit the socket gets the group of the directory',
+  async () => {
+    const directory = openDirectory()
+    chownSync(directory, 0, 33)
+    chmodSync(directory, 0o2770)
+    const place = await prepareUnix(join(directory, 'app.sock'), {}, listenOn)
+    await place.publish()
+    expect(statSync(join(directory, 'app.sock'))).toMatchObject({ gid: 33 })
+    place.cleanUp()
+  },
+)
 
-it('what fails on the way leaves nothing behind', async () => {
+it('a failed start leaves no files', async () => {
   const directory = tempDir('unix')
   const path = join(directory, 'app.sock')
   const listeners = process.listenerCount('exit')
@@ -97,7 +100,7 @@ it('what fails on the way leaves nothing behind', async () => {
   expect(process.listenerCount('exit')).toBe(listeners)
 })
 
-it('two that want one path: the first has it, the second leaves nothing behind', async () => {
+it('two servers with the same path: the first gets it, the second leaves no files', async () => {
   const directory = tempDir('unix')
   const path = join(directory, 'app.sock')
   const [one, two] = [await prepareUnix(path, {}, listenOn), await prepareUnix(path, {}, listenOn)]
@@ -109,7 +112,7 @@ it('two that want one path: the first has it, the second leaves nothing behind',
   expect(readdirSync(directory)).toEqual([])
 })
 
-it('a path is as long as the system allows, or is refused', async () => {
+it('a path may be as long as the system allows; longer ones are refused', async () => {
   const directory = tempDir('unix')
   const path = (length: number) => join(directory, 'x'.repeat(length - directory.length - 1))
   const place = await prepareUnix(path(103), {}, listenOn)
@@ -120,7 +123,7 @@ it('a path is as long as the system allows, or is refused', async () => {
   expect(readdirSync(directory)).toEqual([])
 })
 
-it('a process that ends before its socket has its name leaves nothing behind', () => {
+it('a process that ends before its socket has its final name leaves no files', () => {
   const directory = tempDir('unix')
   const code = `
     import { createServer } from 'node:net'

@@ -1,4 +1,4 @@
-/** Both kinds of wire, on real connections: they must behave alike. */
+/** Both kinds of wire, on real connections: they must behave in the same way. */
 import { once } from 'node:events'
 import { connect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ afterEach(async () => {
   setNative(undefined)
 })
 
-/** The events of an owner, in order; a chunk as its text. */
+/** The events that an owner receives, in order; a chunk as its text. */
 class Owner implements WireOwner {
   ahead = 0
   readonly told: string[] = []
@@ -131,7 +131,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect([wire.destroyed, wire.writable, wire.queued]).toEqual([true, false, 0])
   })
 
-  test('nothing of the owner is called from within a call of its own', async () => {
+  test('methods of the owner are never called synchronously from its own calls', async () => {
     const { wire, owner } = await opened()
     wire.destroy()
     wire.destroy()
@@ -141,7 +141,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(owner.told).toEqual(['closed'])
   })
 
-  test('the peer leaves: gone', async () => {
+  test('the peer disconnects: gone', async () => {
     const { peer, wire, owner } = await opened()
     peer.destroy()
     await owner.until(() => owner.told.includes('gone'))
@@ -150,7 +150,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(owner.told.at(-1)).toBe('closed')
   })
 
-  test('writing to a peer that has left: gone, closed, and no more', async () => {
+  test('writing to a peer that has disconnected: gone, closed, and nothing else', async () => {
     const { peer, wire, owner } = await opened()
     wire.pause()
     peer.destroy()
@@ -169,7 +169,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(done).toBe(before + 1)
   })
 
-  test('our end of it ends first; the peer is still read', async () => {
+  test('our side ends first; the peer is still read', async () => {
     const { peer, wire, owner } = await opened()
     peer.allowHalfOpen = true
     let text = ''
@@ -186,7 +186,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(wire.destroyed).toBe(false)
   })
 
-  test('what the kernel does not take waits, in order, and tells when it is gone', async () => {
+  test('bytes that the kernel does not accept are queued in order; their callback runs when they are written', async () => {
     const { peer, wire, owner } = await opened()
     peer.pause()
     const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(500_000, 65 + (i % 26)))
@@ -211,7 +211,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     await owner.closing
   })
 
-  test('destroySoon closes behind what waits', async () => {
+  test('destroySoon closes after the queued bytes', async () => {
     const { peer, wire, owner } = await opened()
     peer.pause()
     wire.bytes([Buffer.alloc(20_000_000, 'z')])
@@ -223,7 +223,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(owner.told.at(-1)).toBe('closed')
   })
 
-  test('destroy drops what waits, and whoever waits is notified', async () => {
+  test('destroy drops queued bytes, and their callbacks run', async () => {
     const { peer, wire, owner } = await opened()
     peer.pause()
     let done = 0
@@ -266,7 +266,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(first.told).toEqual(['begin'])
   })
 
-  test('it becomes a net.Socket, with the bytes that were read of it', async () => {
+  test('it becomes a net.Socket, with the bytes that were already read', async () => {
     const { peer, wire } = await pair()
     const first = new Owner(wire)
     const socket = await new Promise<Socket>((resolve) => {
@@ -285,7 +285,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(first.told).toEqual(['begin '])
   })
 
-  test('large pieces that are announced come in memory of their own', async () => {
+  test('announced large chunks arrive in separate memory', async () => {
     const { peer, owner } = await opened()
     owner.onData = () => {
       owner.ahead = 60_000
@@ -299,7 +299,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     if (kind === HandleWire) expect(owner.own).toContain(true)
   })
 
-  test('a chunk that is kept, and not copied, is not what was read', async () => {
+  test('a chunk that is kept without a copy is overwritten', async () => {
     const { peer, owner } = await opened()
     const kept: Buffer[] = []
     const copied: Buffer[] = []
@@ -310,12 +310,12 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     peer.write('only for now')
     await owner.until(() => owner.text === 'only for now')
     expect(Buffer.concat(copied).toString()).toBe('only for now')
-    // A net.Socket makes memory for each read.
+    // A net.Socket allocates memory for each read.
     const later = kind === HandleWire ? Buffer.alloc(12, poison).toString('latin1') : 'only for now'
     expect(Buffer.concat(kept).toString('latin1')).toBe(later)
   })
 
-  test('a chunk that was given away is left alone', async () => {
+  test('a chunk that was handed over is not overwritten', async () => {
     const { peer, owner } = await opened()
     const given: Buffer[] = []
     owner.onData = (chunk) => {
@@ -331,7 +331,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
     expect(Buffer.concat(given).toString('latin1')).not.toMatch(/[^a-j]/)
   })
 
-  test('who is there', async () => {
+  test('the address of the peer', async () => {
     const { wire } = await pair()
     expect([wire.remoteAddress, wire.remoteFamily]).toEqual(
       place === 'TCP' ? ['127.0.0.1', 'IPv4'] : [undefined, undefined],
@@ -339,7 +339,7 @@ describe.each(ways)('$name over $place', ({ kind, place }) => {
   })
 
   if (place === 'TCP')
-    test('reset: the peer sees that it broke', async () => {
+    test('reset: the peer gets an error', async () => {
       const { peer, wire, owner } = await opened()
       const error = once(peer, 'error').catch((cause: unknown) => [cause])
       wire.reset()

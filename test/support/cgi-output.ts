@@ -3,12 +3,12 @@
 export interface CgiOutput {
   readonly status: number
   readonly reason: string
-  /** `name, value, …` but for Status; values as Latin-1. */
+  /** `name, value, …` except Status; values as Latin-1. */
   readonly headers: readonly string[]
   readonly body: Buffer
 }
 
-/** @throws Error that says what is wrong with it */
+/** @throws Error that describes the violation */
 export function readCgiOutput(bytes: Buffer): CgiOutput {
   const end = bytes.indexOf('\r\n\r\n')
   if (end < 0) throw new Error(`no end of the headers in ${JSON.stringify(bytes.toString('latin1', 0, 200))}`)

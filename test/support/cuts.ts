@@ -1,8 +1,8 @@
-/** Reproducible cuts of a byte stream. */
+/** Reproducible ways to split a byte stream. */
 
 import { full } from './runs.js'
 
-/** Numbers from 0 up to but not including 1, the same ones for the same seed (mulberry32). */
+/** Numbers from 0 (inclusive) to 1 (exclusive), always the same ones for the same seed (mulberry32). */
 function random(seed: number): () => number {
   let state = seed | 0
   return () => {
@@ -14,8 +14,8 @@ function random(seed: number): () => number {
 }
 
 /**
- * Ways to cut this many bytes: byte by byte when there are few, in chunks of many sizes, at random. In `npm
- * test` each seed has one of them, and seven seeds in a row have all.
+ * Ways to split this many bytes: byte by byte if there are few, in chunks of many sizes, at random. In
+ * `npm test` each seed covers one of them, and seven consecutive seeds cover all.
  */
 export function cutsOf(length: number, seed: number): number[][] {
   const every = (step: number) => Array.from({ length: Math.floor(length / step) }, (_, i) => (i + 1) * step)

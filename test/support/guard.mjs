@@ -1,6 +1,7 @@
 /**
- * Ends what a test run has left behind, however the run itself ended. Its stdin is a pipe from the run (run.ts): some
- * JSON, then nothing until the pipe closes because the run is gone. SIGKILL of the run closes it too.
+ * Ends the processes that a test run has left running, however the run itself ended. Its stdin is a pipe from
+ * the run (run.ts): some JSON, then nothing until the run ends, which closes the pipe. SIGKILL of the run
+ * closes it too.
  */
 
 import { readFileSync, rmSync } from 'node:fs'
@@ -8,7 +9,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import { processes, withDescendants } from './process-list.mjs'
 
-// It has a process group of its own, but somebody may signal all processes of a session or of a user.
+// It has a separate process group, but a signal can also be sent to all processes of a session or user.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => {})
 
 const { directory, list, session } = JSON.parse(await text(process.stdin))
@@ -18,7 +19,7 @@ if (reported) {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 }
 
-/** Pid and start of each process that the run has started; undefined when the run has tidied up itself. */
+/** Pid and start time of each process that the run has started; undefined if the run has cleaned up itself. */
 function readReported() {
   try {
     const lines = readFileSync(list, 'utf8').split('\n').filter(Boolean)
@@ -28,7 +29,7 @@ function readReported() {
   }
 }
 
-/** A process that is sent SIGKILL may have started another just before: looks until there is none. */
+/** A process may start another one just before it receives SIGKILL: repeats until none is left. */
 async function endAll() {
   for (let tries = 0; tries < 200; tries++) {
     const left = leftovers()
@@ -37,7 +38,7 @@ async function endAll() {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // Gone already.
+        // Already ended.
       }
     }
     await pause(25)
@@ -48,12 +49,12 @@ function leftovers() {
   const all = processes().filter((one) => one.pid !== process.pid && one.state !== 'Z')
   const byPid = new Map(all.map((one) => [one.pid, one]))
   const isReported = (one) => reported.get(one.pid) === one.started
-  // The number of a session whose leader is gone is not used again while a member lives.
+  // The id of a session whose leader has ended is not reused while a member lives.
   const inSession = (one) => {
     const leader = byPid.get(one.session)
     return reported.has(one.session) && (leader === undefined || isReported(leader))
   }
-  // Daemons that have left their session. Not the shell of somebody who looks at the files.
+  // Daemons that have left their session. Not the shell of a user who is looking at the files.
   const inDirectory = (one) =>
     (one.terminal === 0 || one.session === session) &&
     (one.command.includes(directory) || one.cwd.startsWith(directory))

@@ -1,16 +1,16 @@
-/** Which programs a test needs, and what to say when one is missing. */
+/** The programs that a test needs, and the message if one is missing. */
 
 import { accessSync, appendFileSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 interface Program {
-  /** Debian package that brings it. */
+  /** Debian package that contains it. */
   readonly debian: string
-  /** Files that are not on the search path; any of them will do. */
+  /** Files outside of the search path; any one of them is enough. */
   readonly files?: readonly string[]
 }
 
-/** Every program outside Node that a test may start. scripts/install-servers.sh installs the packages. */
+/** Every program other than Node that a test may start. scripts/install-servers.sh installs the packages. */
 const programs = {
   apache2: { debian: 'apache2' },
   lighttpd: { debian: 'lighttpd' },
@@ -37,10 +37,10 @@ const programs = {
 
 export type ProgramName = keyof typeof programs
 
-// Debian keeps servers in sbin, which an ordinary user does not have on the search path.
+// Debian keeps servers in sbin, which is not on the search path of ordinary users.
 const searchPath = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
-/** The path of a program, or undefined when it is not installed. */
+/** The path of a program, or undefined if it is not installed. */
 export function which(name: string): string | undefined {
   const known: Program | undefined = programs[name as ProgramName]
   const candidates = known?.files ?? searchPath.filter(Boolean).map((directory) => join(directory, name))
@@ -57,8 +57,8 @@ function isExecutable(file: string): boolean {
 }
 
 /**
- * True when all programs are there: `describe.skipIf(!needs('apache2'))('…', …)`. A missing one is
- * named with its Debian package in the summary of the run; with CI=true it is an error.
+ * True if all programs are installed: `describe.skipIf(!needs('apache2'))('…', …)`. A missing one is listed
+ * with its Debian package in the summary of the run; with CI=true it is an error.
  */
 export function needs(...names: ProgramName[]): boolean {
   const missing = names.filter((name) => which(name) === undefined)
@@ -70,7 +70,7 @@ export function needs(...names: ProgramName[]): boolean {
   return missing.length === 0
 }
 
-/** One line for the summary that the run ends with; at once when there is no run around it. */
+/** Adds a line to the summary at the end of the run; prints it at once if there is no surrounding run. */
 function say(line: string): void {
   const file = process.env.CGIUP_TEST_NOTES
   if (file) appendFileSync(file, `${line}\n`)

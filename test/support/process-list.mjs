@@ -1,9 +1,9 @@
-/** What runs on this machine. Plain JavaScript: the guard of a test run loads it without a compiler. */
+/** The processes on this machine. Plain JavaScript: the guard of a test run loads it without a compiler. */
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** All processes that can be seen. */
+/** All visible processes. */
 export function processes() {
   return existsSync('/proc/self/stat') ? fromProc() : fromPs()
 }
@@ -13,11 +13,11 @@ function fromProc() {
   return pids.map(readProcess).filter((one) => one !== undefined)
 }
 
-/** One process; undefined when it is gone. Only where /proc exists. */
+/** One process; undefined if it has ended. Only on systems with /proc. */
 export function readProcess(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The second field is the name in parentheses and may hold anything, also `)`.
+    // The second field is the name in parentheses and may contain any character, even `)`.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     const [state = '', parent, group, session, terminal] = fields
     const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
@@ -68,8 +68,8 @@ function fromPs() {
 }
 
 /**
- * The processes of `all` that `isRoot` accepts, with their children and theirs, and everything in the process
- * groups that these lead.
+ * The processes in `all` that `isRoot` accepts, their descendants, and every process in a process group led
+ * by one of these.
  */
 export function withDescendants(all, isRoot) {
   const members = new Map()

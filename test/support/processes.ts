@@ -1,24 +1,24 @@
-/** What runs on this machine: to stop a server with all its children and to see that none is left. */
+/** The processes on this machine: to stop a server with all its children and to check that none is left. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { type ProcessInfo, processes, withDescendants } from './process-list.mjs'
 
 export { type ProcessInfo, processes }
 
-/** A process with its children and theirs, and everything in the process groups they lead. */
+/** A process, its descendants, and every process in a process group led by one of these. */
 export function family(root: number): ProcessInfo[] {
   const all = processes()
   return withDescendants(all, (one) => one.pid === root || one.group === root)
 }
 
-/** Processes that name a directory on their command line or work in it, this one excepted. */
+/** Processes with a directory on their command line or as their working directory, except this one. */
 export function processesIn(directory: string): ProcessInfo[] {
   return processes().filter(
     (one) => one.pid !== process.pid && (one.command.includes(directory) || one.cwd.startsWith(directory)),
   )
 }
 
-/** True when the process runs; a zombie does not. */
+/** True if the process is running; a zombie is not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -26,15 +26,15 @@ export function isAlive(pid: number): boolean {
     return stat.charAt(stat.lastIndexOf(')') + 2) !== 'Z'
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException
-    // Another user's process, or a system without /proc: it is there.
+    // Another user's process, or a system without /proc: it counts as running.
     return code === 'EPERM' || (syscall === 'open' && !existsSync('/proc/self'))
   }
 }
 
 /**
- * Sends a signal to one process. A number that was read too early is 0, and 0 stands for the whole process
- * group of the test run.
- * @throws Error for a number that is not a process's own
+ * Sends a signal to one process. A pid that was read too early is 0, which would mean the whole process group
+ * of the test run.
+ * @throws Error if the number is not the pid of a single process
  */
 export function signalProcess(pid: number, name: NodeJS.Signals): void {
   if (!Number.isInteger(pid) || pid <= 1) throw new Error(`${pid} is not a process to send ${name} to`)
@@ -42,8 +42,7 @@ export function signalProcess(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Waits until a condition holds, looking again and again (after 5 ms, later 40 ms); false when the
- * time is over.
+ * Waits until a condition holds, polling it (after 5 ms, later every 40 ms); false if the time is over.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,
@@ -57,7 +56,7 @@ export async function until(
   }
 }
 
-/** This process does nothing meanwhile, as on a machine with too much to do. @param ms milliseconds */
+/** Blocks this process, as on an overloaded machine. @param ms milliseconds */
 export const standStill = (ms: number): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }

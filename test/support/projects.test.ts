@@ -11,7 +11,7 @@ interface Listed {
   readonly projectName: string
 }
 
-/** `project: file`, as vitest finds them. */
+/** `project: file`, as found by vitest. */
 function listed(...flags: string[]): string[] {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const json = execFileSync(process.execPath, [vitest, 'list', '--filesOnly', '--json', ...flags], {
@@ -41,7 +41,7 @@ test('the two commands run each test file once', () => {
   expect(files(listed())).toEqual(all)
 })
 
-test('the files that vitest.config.ts names exist', () => {
+test('the files listed in vitest.config.ts exist', () => {
   const config = readFileSync(join(root, 'vitest.config.ts'), 'utf8')
   const named = [...config.matchAll(/'(test\/[\w/-]+\.test\.ts)'/g)].map(([, file]) => file)
   expect(named.length).toBeGreaterThan(10)

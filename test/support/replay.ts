@@ -1,6 +1,6 @@
 /**
- * Recordings of real servers, sent again over a real connection, to apps of both styles that tell what
- * they see.
+ * Replays recordings of real servers over a real connection, to apps of both styles that report what they
+ * see.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -20,15 +20,15 @@ export type Style = 'fetch' | 'node'
 
 /** What an app saw of one request. */
 interface Seen {
-  /** What it saw of the head, in the words of the translator; nothing of what it cannot see. */
+  /** The fields of the head, in the terms of the translator; without those that the app cannot see. */
   readonly request: Partial<CgiRequest>
-  /** The body; where it broke off, what came before. */
+  /** The body; if it broke off, the part before that. */
   body: Buffer
-  /** With which the body broke off. */
+  /** The error with which the body broke off. */
   error?: unknown
 }
 
-/** What the apps answer with. */
+/** The body of the replies. */
 const replyBody = 'what was seen is logged elsewhere, with an ü\n'
 
 const headersFrom = (pairs: Iterable<readonly [string, string]>) => {
@@ -68,7 +68,7 @@ const nodeApp =
         serverAddress: socket.localAddress,
         serverPort: socket.localPort,
         mount: req.baseUrl,
-        // A body of unknown length is announced in this way: body parsers look for it.
+        // Without transfer-encoding, which is set for a body of unknown length because body parsers check it.
         ...headersFrom(
           Object.entries(req.headers).filter(([name]) => name !== 'transfer-encoding') as [string, string][],
         ),
@@ -104,7 +104,7 @@ const fetchApp = (see: See): App => ({
   },
 })
 
-/** A process that serves all protocols on one socket, inside this one, with an app of one style. */
+/** A server for all protocols on one socket, inside this process, with an app of one style. */
 export class Replay {
   readonly style: Style
   readonly log: string[] = []
@@ -132,11 +132,11 @@ export class Replay {
   }
 
   /**
-   * Sends bytes on a connection of their own.
+   * Sends bytes on a separate connection.
    *
    * @param piece bytes of one write
-   * @param enough looks at what came so far; true closes the connection
-   * @returns all that came back
+   * @param enough is called with the data so far; true closes the connection
+   * @returns all data received
    */
   send(bytes: Buffer, piece: number, enough: (got: Buffer) => boolean): Promise<Buffer> {
     return new Promise((resolve, reject) => {
@@ -152,7 +152,7 @@ export class Replay {
     })
   }
 
-  /** What the app saw of the request that was sent last; undefined when it was not called. */
+  /** What the app saw of the last request; undefined if it was not called. */
   async seen(isOver: Promise<unknown>): Promise<Seen | undefined> {
     if (this.#kept.length === 0) {
       const told = new Promise<void>((resolve) => {
@@ -170,9 +170,11 @@ async function writeAll(socket: Socket, bytes: Buffer, piece: number): Promise<v
 }
 
 export interface ReplayProtocol {
-  /** The reply is there to its end. */
+  /** The reply is complete. */
   isWhole(got: Buffer): boolean
-  /** CGI output of the one reply in these bytes. @throws Error that says what breaks the protocol */
+  /**
+   * The only reply in these bytes, parsed as CGI output. @throws Error that describes the protocol violation
+   */
   output(got: Buffer): Buffer
 }
 
@@ -187,7 +189,7 @@ export async function replayOne(
   const { bytes, body, whole } = sentBytes(request)
   const { name, expected } = request
   const sending = replay.send(bytes, piece, whole ? protocol.isWhole : () => true)
-  // A client that left: the app learns of it after the connection has closed.
+  // The client has disconnected: the app notices it after the connection has closed.
   const seen = await replay.seen(whole ? sending : new Promise(() => {}))
   const got = await sending
   if (seen === undefined) {
@@ -206,8 +208,8 @@ export async function replayOne(
 }
 
 /**
- * Probes that no app is asked for: a Host that makes no URL (fetch apps), a "#" in the target, and dot segments
- * that Caddy does not resolve.
+ * Probes for which no app is called: a Host that is invalid in a URL (fetch apps), a "#" in the target, and
+ * dot segments that Caddy does not resolve.
  */
 function mayBeRefused(style: Style, mode: string, name: string): boolean {
   if (name === 'host-weird') return style === 'fetch'
@@ -215,8 +217,8 @@ function mayBeRefused(style: Style, mode: string, name: string): boolean {
 }
 
 /**
- * What a Node app gets of a path with dot segments or a raw "\": the path that the URL class makes of it. It has
- * one slash at its beginning where the server has merged them.
+ * The path that a Node app gets if the path has dot segments or a raw "\": the result of the URL class. It
+ * begins with one slash if the server has merged slashes.
  */
 function inOneReading(oracle: Oracle, mode: string, mountPoint: string): Oracle {
   const raw = oracle.path_raw
@@ -236,7 +238,7 @@ function checkReply(output: Buffer, style: Style, name: string, method: string):
   expect([name, body.toString()]).toEqual([name, method === 'HEAD' ? '' : replyBody])
 }
 
-/** Fields of the oracle that an app of this style can see; and every header. */
+/** The fields of the oracle that an app of this style can see, and every header. */
 const visible: Readonly<Record<Style, ReadonlySet<string>>> = {
   fetch: new Set(['method', 'scheme', 'remoteAddress', 'remotePort', 'mount']),
   node: new Set([
@@ -245,7 +247,7 @@ const visible: Readonly<Record<Style, ReadonlySet<string>>> = {
   ]),
 }
 
-/** In what the request that the app saw is not the one that the client sent. */
+/** The differences between the request that the app saw and the one that the client sent. */
 function differences(style: Style, { request }: Seen, oracle: Oracle, mountPoint: string) {
   const nothing = { target: '', path: '', rest: '', mount: '', authority: '' }
   const found = deviations({ ...nothing, ...request } as CgiRequest, oracle, mountPoint)
@@ -259,10 +261,10 @@ function differences(style: Style, { request }: Seen, oracle: Oracle, mountPoint
   return seen
 }
 
-/** The URL that a fetch app should see; null where the target is not a path. */
+/** The URL that a fetch app should see; null if the target is not a path. */
 function urlOf({ path_raw, query_raw }: Oracle): URL | null {
   if (!path_raw.startsWith('/')) return null
-  // What is not allowed in a URL is encoded, byte by byte: one character is a byte.
+  // Characters that are not allowed in a URL are percent-encoded, byte by byte: one character is one byte.
   const encoded = `${path_raw}${query_raw === null ? '' : `?${query_raw}`}`.replace(
     /[\x80-\xff"#<>\\^`{|}]/g,
     (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,

@@ -1,6 +1,6 @@
 /**
- * Reads an HTTP/1 reply as it is on the wire (RFC 9112) and keeps what clients hide: interim
- * replies, the exact header list, the framing, surplus bytes, and whether the body was whole.
+ * Reads an HTTP/1 reply as sent on the wire (RFC 9112) and keeps details that clients hide: interim replies,
+ * the exact header list, the framing, surplus bytes, and whether the body was complete.
  */
 
 export interface WireHead {
@@ -11,7 +11,7 @@ export interface WireHead {
   readonly headers: readonly string[]
 }
 
-/** What ends the body: RFC 9112 section 6.3. */
+/** How the body is delimited: RFC 9112 section 6.3. */
 export type Framing = 'none' | 'length' | 'chunked' | 'close'
 
 const LF = 10
@@ -21,17 +21,17 @@ export class ReplyParser {
   readonly interim: WireHead[] = []
   head: WireHead | undefined
   framing: Framing | undefined
-  /** Body bytes without framing, in the pieces in which they came. */
+  /** Body bytes without framing, in the chunks in which they arrived. */
   readonly pieces: Buffer[] = []
   /** Body bytes seen so far. */
   size = 0
   /** Trailer lines of a chunked body. */
   readonly trailers: string[] = []
-  /** The body reached its end. With framing 'close' only the end of the connection tells. */
+  /** The body reached its end. With framing 'close' this is known only at the end of the connection. */
   complete = false
   /** Bytes after the end of the reply: must be empty. */
   surplus: Buffer = Buffer.alloc(0)
-  /** What was wrong with the framing, if anything. */
+  /** The error in the framing, if any. */
   error: string | undefined
   #rest: Buffer = Buffer.alloc(0)
   #left = 0

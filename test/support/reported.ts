@@ -1,6 +1,6 @@
 /**
- * Writes down each process that this one starts, for the guard of the run (guard.mjs): in vitest's workers, and in
- * vitest itself.
+ * Records each process that this one starts, for the guard of the run (guard.mjs): in vitest's workers, and
+ * in vitest itself.
  */
 
 import type { ChildProcess } from 'node:child_process'
@@ -11,7 +11,7 @@ import { readProcess } from './process-list.mjs'
 const list = process.env.CGIUP_TEST_PROCESSES
 const mark = Symbol.for('cgiup.test.reported')
 
-// A worker that runs several files loads this once for each.
+// A worker that runs several files loads this module once for each.
 if (list !== undefined && !(mark in globalThis)) {
   Object.assign(globalThis, { [mark]: true })
   subscribe('child_process', (message) => {

@@ -1,4 +1,7 @@
-/** One whole request over a raw connection: what most tests need of `wire.ts`. */
+/**
+ * Sends one complete request over a raw connection: enough for most tests, which do not need `wire.ts`
+ * directly.
+ */
 
 import type { Address } from './server-process.js'
 import { Wire, type WireReply } from './wire.js'
@@ -8,19 +11,19 @@ export interface RawRequest {
   readonly method?: string
   /** Request target as it is on the wire; `/` by default. */
   readonly target?: string
-  /** `name: value` lines; Host and Connection: close are added where they are missing. */
+  /** `name: value` lines; Host and Connection: close are added if missing. */
   readonly headers?: readonly string[]
   /** Sent with its Content-Length. */
   readonly body?: string | Uint8Array
-  /** Sent chunked, a chunk a piece. */
+  /** Sent chunked, one chunk for each element. */
   readonly pieces?: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>
-  /** false: count the reply's body without keeping it. */
+  /** false: count the bytes of the reply body without keeping them. */
   readonly keep?: boolean
-  /** Milliseconds of silence after which the request failed; 15 000 by default. */
+  /** Milliseconds of silence after which the request fails; 15 000 by default. */
   readonly timeout?: number
 }
 
-/** The request line and header of a request, as bytes in Latin-1. */
+/** The request line and header fields of a request, as bytes in Latin-1. */
 export function headText(request: RawRequest): string {
   const { method = 'GET', target = '/', headers = [], body, pieces } = request
   const lines = [`${method} ${target} HTTP/1.1`]
@@ -35,7 +38,7 @@ export function headText(request: RawRequest): string {
   return `${[...lines, ...headers].join('\r\n')}\r\n\r\n`
 }
 
-/** Opens a connection and sends the request, body included; the reply is still to be read. */
+/** Opens a connection and sends the request with its body; the reply has not been read yet. */
 export async function send(address: Address, request: RawRequest): Promise<Wire> {
   const { method = 'GET', keep = true, body, pieces } = request
   const wire = await Wire.open(address, { method, keep })
@@ -44,7 +47,7 @@ export async function send(address: Address, request: RawRequest): Promise<Wire>
 }
 
 async function sendAll(wire: Wire, head: string, body: RawRequest['body'], pieces: RawRequest['pieces']) {
-  // In one write where it is short, as clients do.
+  // A short request in one write, as clients do.
   if (body !== undefined)
     await wire.send(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body as Uint8Array)]))
   else await wire.send(head)
@@ -53,7 +56,7 @@ async function sendAll(wire: Wire, head: string, body: RawRequest['body'], piece
   await wire.sendChunk('')
 }
 
-/** Sends a request and reads the whole reply. */
+/** Sends a request and reads the complete reply. */
 export async function request(address: Address, request: RawRequest = {}): Promise<WireReply> {
   const wire = await send(address, request)
   try {

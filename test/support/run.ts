@@ -1,6 +1,6 @@
 /**
- * Around the whole test run: temporary files in one place, notes (skipped suites) shown at the end, a look at
- * what is left, and a guard that ends it should the run be interrupted.
+ * Setup and teardown of the whole test run: temporary files in one place, notes (skipped suites) printed at
+ * the end, a check for leftovers, and a guard that cleans up if the run is interrupted.
  */
 
 import { spawn } from 'node:child_process'
@@ -25,7 +25,7 @@ const own = ['notes', 'processes']
 
 export async function setup(): Promise<() => void> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'cgiup-')))
-  // As /tmp: web servers run scripts as another user.
+  // Same mode as /tmp: web servers run scripts as another user.
   chmodSync(directory, 0o1777)
   const notes = join(directory, 'notes')
   writeFileSync(notes, '')
@@ -37,7 +37,7 @@ export async function setup(): Promise<() => void> {
     const lines = readFileSync(notes, 'utf8').split('\n').filter(Boolean)
     const files = readdirSync(directory).filter((name) => !own.includes(name))
     const running = processesIn(directory).map((one) => `${one.pid} ${one.command}`)
-    // Else the guard needs the list, and removes it.
+    // Otherwise the guard needs the list, and removes it.
     if (running.length === 0) rmSync(directory, { recursive: true, force: true })
     if (lines.length > 0) {
       console.log(`\n${[...new Set(lines)].sort().join('\n')}`)
@@ -48,14 +48,14 @@ export async function setup(): Promise<() => void> {
   }
 }
 
-/** A process outside of the run that ends what the run has started once the run is gone. */
+/** Starts a process outside of the run that ends all processes of the run once the run has ended. */
 async function startGuard(directory: string): Promise<void> {
   const list = join(directory, 'processes')
   writeFileSync(list, '')
   process.env.CGIUP_TEST_PROCESSES = list
   const guard = spawn(process.execPath, [fileURLToPath(new URL('./guard.mjs', import.meta.url))], {
     cwd: '/',
-    // Out of the reach of Ctrl-C and of a signal to the group of the run.
+    // Not reached by Ctrl-C or by a signal to the process group of the run.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
@@ -63,16 +63,16 @@ async function startGuard(directory: string): Promise<void> {
   await new Promise((resolve) => guard.stdin.write(JSON.stringify({ directory, list, session }), resolve))
   guard.unref()
   ;(guard.stdin as Socket).unref()
-  // From here on, so that the guard does not end itself.
+  // Loaded only now, so that the guard is not recorded and does not end itself.
   await import('./reported.js')
 }
 
-/** npm that is killed leaves its children running, which is a shell and the run: the run ends then. */
+/** If npm is killed, its children, a shell and the run, continue to run: this ends the run in that case. */
 function endWithNpm(): void {
   const shell = process.ppid
   const parent = () => readProcess(shell)?.parent
   const npm = parent()
-  // npm can be recognized by the title that it gives itself.
+  // npm can be recognized by its process title.
   if (npm === undefined || !readProcess(npm)?.command.startsWith('npm ')) return
   const check = () => {
     if (process.ppid !== shell || parent() !== npm) process.kill(process.pid, 'SIGTERM')

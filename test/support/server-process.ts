@@ -1,4 +1,4 @@
-/** A server program on loopback: started, waited for until it listens, stopped with all its children. */
+/** A server program on loopback: starts it, waits until it listens, stops it with all its children. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'
@@ -10,13 +10,16 @@ export type Address = { readonly port: number; readonly host?: string } | { read
 export interface StartOptions {
   readonly listens: Address | readonly Address[]
   readonly cwd?: string
-  /** The whole environment of the process; that of the test by default. */
+  /** The complete environment of the process; that of the test by default. */
   readonly env?: NodeJS.ProcessEnv
-  /** Signal that asks it to stop; SIGTERM by default. */
+  /** The signal that stops it; SIGTERM by default. */
   readonly stopSignal?: NodeJS.Signals
-  /** Sends the signal to the children too: fcgiwrap's outlive it otherwise. */
+  /** Sends the signal to the children too: those of fcgiwrap would survive otherwise. */
   readonly stopChildren?: boolean
-  /** Also stop, at the end, whatever works in this directory or names it (CGI scripts that live on). */
+  /**
+   * At the end, also stops every process with this directory as its working directory or on its command line
+   * (CGI scripts that keep running).
+   */
   readonly directory?: string
   /** Milliseconds until it must listen; 20 000 by default. */
   readonly timeout?: number
@@ -24,22 +27,24 @@ export interface StartOptions {
 
 export interface ServerProcess {
   readonly pid: number
-  /** All it has written to stdout and stderr so far. */
+  /** All output to stdout and stderr so far. */
   output(): string
   /** How it ended; undefined while it runs. */
   exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
-  /** Stops it and waits until it is gone. Tells which processes had to be killed; may be called twice. */
+  /**
+   * Stops it and waits until it has ended. Returns the processes that had to be killed; may be called twice.
+   */
   stop(): Promise<string[]>
 }
 
-/** Starts a program that stays in the foreground. @throws when it ends or does not listen in time. */
+/** Starts a program that stays in the foreground. @throws Error if it exits or does not listen in time. */
 export async function startServer(
   program: string,
   args: readonly string[],
   options: StartOptions,
 ): Promise<ServerProcess> {
   const { cwd, env } = options
-  // A process group of its own: Apache signals its whole group when it stops.
+  // A separate process group: Apache signals its whole group when it stops.
   const child = spawn(program, args, {
     ...(cwd && { cwd }),
     ...(env && { env }),
@@ -77,7 +82,7 @@ function ended(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null
 }
 
-/** True when a connection is accepted there now. */
+/** True if a connection is accepted there now. */
 export function isListening(address: Address): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect('path' in address ? address : { host: '127.0.0.1', ...address })
@@ -102,7 +107,7 @@ async function stopAll(child: ChildProcess, options: StartOptions): Promise<stri
     [...members]
       .filter(([one]) => isAlive(one))
       .concat(strays(options.directory).map((one) => [one.pid, one.command]))
-  // Children of a server that has just ended need a moment to notice.
+  // Children of a server that has just ended need a moment to notice it.
   await until(() => rest().length === 0, 2000)
   const killed = rest()
   for (const [one] of killed) signal(one, 'SIGKILL')
@@ -118,6 +123,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     signalProcess(pid, name)
   } catch {
-    // Gone already.
+    // Already ended.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The same bytes in every cut a codec may meet: whole, byte by byte, with a tail behind them, in two
- * pieces at each border. Every codec test feeds its input through this.
+ * The same bytes in every split that a codec may meet: complete, byte by byte, followed by other bytes, in
+ * two chunks at each offset. Every codec test uses these for its input.
  */
 export interface Split {
   readonly name: string

@@ -13,7 +13,7 @@ import { splits } from './splits.js'
 import { removeTempDir, tempDir } from './temp.js'
 
 describe('needs', () => {
-  it('finds what is there and fails in CI for what is not', () => {
+  it('finds installed programs and fails in CI for missing ones', () => {
     expect(which('no-such-program-anywhere')).toBeUndefined()
     const { CI } = process.env
     onTestFinished(() => {
@@ -30,16 +30,19 @@ describe('ReplyParser', () => {
     'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 Fine\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\n' +
     'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\nmore'
 
-  it.each(splits(wire))('reads interim, chunked body, trailer and surplus: $name', ({ pieces, tail }) => {
-    const parser = new ReplyParser()
-    for (const piece of pieces) parser.push(Buffer.from(piece))
-    expect(parser.interim).toHaveLength(1)
-    expect(parser.head).toMatchObject({ status: 200, reason: 'Fine' })
-    expect(Buffer.concat(parser.pieces).toString()).toBe('abcde')
-    expect(parser.trailers).toEqual(['T: 1'])
-    expect(parser.complete).toBe(true)
-    expect(parser.surplus.toString()).toBe(`more${Buffer.from(tail)}`)
-  })
+  it.each(splits(wire))(
+    'reads interim replies, chunked body, trailer and surplus: $name',
+    ({ pieces, tail }) => {
+      const parser = new ReplyParser()
+      for (const piece of pieces) parser.push(Buffer.from(piece))
+      expect(parser.interim).toHaveLength(1)
+      expect(parser.head).toMatchObject({ status: 200, reason: 'Fine' })
+      expect(Buffer.concat(parser.pieces).toString()).toBe('abcde')
+      expect(parser.trailers).toEqual(['T: 1'])
+      expect(parser.complete).toBe(true)
+      expect(parser.surplus.toString()).toBe(`more${Buffer.from(tail)}`)
+    },
+  )
 
   it.each([
     ['HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc', false],
@@ -53,7 +56,7 @@ describe('ReplyParser', () => {
     expect(parser.complete).toBe(complete)
   })
 
-  it('has a word for broken framing', () => {
+  it('reports broken framing', () => {
     const parser = new ReplyParser()
     parser.push(Buffer.from('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'))
     expect(parser.error).toBe('not a chunk size: "xyz"')
@@ -103,7 +106,7 @@ describe('server process', () => {
     expect(existsSync(directory)).toBe(false)
   })
 
-  it('says what the program printed when it does not start', async () => {
+  it('reports the output of a program that does not start', async () => {
     const args = ['-e', 'console.error("no config"); process.exit(3)']
     const start = startServer(process.execPath, args, { listens: { port: await freePort() } })
     await expect(start).rejects.toThrow('no config')
@@ -111,7 +114,7 @@ describe('server process', () => {
 })
 
 describe('raw client', () => {
-  it('tells a broken transfer from a whole one', async () => {
+  it('distinguishes a broken transfer from a complete one', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {})
       socket.once('data', () => {

@@ -5,14 +5,14 @@ import { readFileSync } from 'node:fs'
 export type TargetServer = 'caddy' | 'h2o' | 'haproxy'
 
 export interface TargetRow {
-  /** Part of the configuration, as its port is called. */
+  /** The part of the configuration, named like its port. */
   readonly site: string
-  /** As the client sent it. */
+  /** As sent by the client. */
   readonly target: string
-  /** `mount|path?query` that the app has to get, or the status with which it is refused. */
+  /** `mount|path?query` that the app must get, or the status with which the request is refused. */
   readonly app: string
   readonly env: Readonly<Record<string, string>>
-  /** What an HTTP back end is asked for under the same configuration; undefined where there is none. */
+  /** The request that an HTTP back end gets under the same configuration; undefined if there is none. */
   readonly control: string | undefined
   readonly controlStatus: number
   readonly status: number

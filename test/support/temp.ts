@@ -1,4 +1,4 @@
-/** Temporary directories that are removed when the test file is done. */
+/** Temporary directories that are removed at the end of the test file. */
 
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,8 +7,8 @@ import { join } from 'node:path'
 const made = new Set<string>()
 
 /**
- * A new empty directory, readable by every user (web servers started by root change theirs).
- * Removed after the last test of the file (each-file.ts).
+ * A new empty directory, readable by every user (web servers started by root switch to another user). Removed
+ * after the last test of the file (each-file.ts).
  */
 export function tempDir(name = 'test'): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), `${name}-`)))
@@ -17,7 +17,7 @@ export function tempDir(name = 'test'): string {
   return path
 }
 
-/** Removes one now; for tests that look at what is left. */
+/** Removes a directory now; for tests that check for leftovers. */
 export function removeTempDir(path: string): void {
   rmSync(path, { recursive: true, force: true, maxRetries: 5 })
   made.delete(path)

@@ -1,6 +1,6 @@
 /**
- * The shortest of up to four tries, in milliseconds; one below `enough` is the last. On a machine with too much to do
- * anything may take a second once; what waits for a timer takes it each time.
+ * The shortest of up to four measurements, in milliseconds; stops at the first one below `enough`. On an
+ * overloaded machine anything may take a second once; code that waits for a timer takes that long each time.
  */
 export async function shortest(enough: number, measure: () => Promise<number>): Promise<number> {
   let best = Number.POSITIVE_INFINITY

@@ -1,6 +1,6 @@
 /**
- * A raw HTTP client for tests: sends exact bytes, shows the exact answer. Bodies may be sent in
- * pieces, answers read slowly, connections closed or reset in the middle.
+ * A raw HTTP client for tests: sends exact bytes, shows the exact reply. Bodies may be sent in chunks,
+ * replies read slowly, connections closed or reset partway.
  */
 
 import { connect, type Socket } from 'node:net'
@@ -14,12 +14,12 @@ export interface WireReply extends WireHead {
   headerAll(name: string): string[]
   readonly interim: readonly WireHead[]
   readonly framing: 'none' | 'length' | 'chunked' | 'close'
-  /** The body ended as its framing says, and the connection was not reset before. */
+  /** The body was complete according to its framing, and the connection was not reset before. */
   readonly complete: boolean
   readonly body: Buffer
   /** The body as UTF-8. */
   readonly text: string
-  /** Bytes of the body, also when it was not kept. */
+  /** Number of body bytes, even if the body was not kept. */
   readonly size: number
   readonly trailers: readonly string[]
   /** Bytes that followed the end of the reply. */
@@ -29,13 +29,13 @@ export interface WireReply extends WireHead {
 }
 
 export interface WireOptions {
-  /** Tells how the reply is framed (HEAD has no body); GET by default. */
+  /** The request method, which affects the framing of the reply (HEAD has no body); GET by default. */
   readonly method?: string
-  /** false: count the body without keeping it. */
+  /** false: count the bytes of the body without keeping them. */
   readonly keep?: boolean
 }
 
-/** One connection, with one request at a time on it. */
+/** One connection, with one request at a time. */
 export class Wire {
   readonly socket: Socket
   #parser: ReplyParser
@@ -61,7 +61,7 @@ export class Wire {
   static open(address: Address, options: WireOptions = {}): Promise<Wire> {
     return new Promise((resolve, reject) => {
       const target = 'path' in address ? address : { host: '127.0.0.1', ...address }
-      // Half-open: the end of the reply must not cut off what is still being sent.
+      // Half-open: the end of the reply must not cut off data that is still being sent.
       const socket = connect({ ...target, allowHalfOpen: true })
       socket.once('error', reject)
       socket.once('connect', () => {
@@ -71,7 +71,7 @@ export class Wire {
     })
   }
 
-  /** Makes ready for the reply to another request on the same connection; the last one must be complete. */
+  /** Prepares for the reply to another request on the same connection; the last reply must be complete. */
   again(options: WireOptions = {}): void {
     if (!this.#parser.complete || this.#ended)
       throw new Error(`not ready for another request: ${this.#state()}`)
@@ -89,7 +89,10 @@ export class Wire {
     for (const wake of this.#wake.splice(0)) wake()
   }
 
-  /** Sends bytes (text as Latin-1); resolves when the system has taken them, false when it did not. */
+  /**
+   * Sends bytes (text as Latin-1); resolves with true once the system has accepted them, otherwise with
+   * false.
+   */
   send(bytes: string | Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       if (this.socket.destroyed) return resolve(false)
@@ -120,7 +123,7 @@ export class Wire {
     return this.#parser.size
   }
 
-  /** True when the server has closed its side or the connection broke. */
+  /** True if the server has closed its side or the connection broke. */
   get ended(): boolean {
     return this.#ended
   }
@@ -130,7 +133,7 @@ export class Wire {
     return this.#parser.interim.length
   }
 
-  /** Waits until the condition holds, tested whenever something arrives. @throws after `timeout` ms. */
+  /** Waits until the condition holds, checked whenever something arrives. @throws Error after `timeout` ms. */
   async until(condition: (wire: this) => boolean, timeout = 15_000): Promise<void> {
     const end = Date.now() + timeout
     while (!condition(this)) {
@@ -158,15 +161,15 @@ export class Wire {
     return JSON.stringify({ status: head?.status, size, complete, error: this.#error, text })
   }
 
-  /** The head of the reply, as soon as it is there. */
+  /** The head of the reply, as soon as it has arrived. */
   async head(timeout?: number): Promise<WireHead> {
     await this.until(() => this.#parser.head !== undefined, timeout)
     return this.#parser.head as WireHead
   }
 
   /**
-   * The reply, when its body or the connection has ended. @throws when there was no head at all, or
-   * nothing came for `timeout` ms (15 000).
+   * The reply, once its body or the connection has ended. @throws Error if there was no head at all, or
+   * nothing arrived for `timeout` ms (15 000).
    */
   async reply(timeout = 15_000): Promise<WireReply> {
     const parser = this.#parser
@@ -191,7 +194,7 @@ export class Wire {
     }
   }
 
-  /** Reads no more until `resume`: the server has to wait. */
+  /** Stops reading until `resume`: the server has to wait. */
   pause(): void {
     this.socket.pause()
   }
@@ -200,7 +203,7 @@ export class Wire {
     this.socket.resume()
   }
 
-  /** Closes our side only (FIN); the reply can still come. */
+  /** Closes only our side (FIN); the reply can still arrive. */
   end(): void {
     this.socket.end()
   }

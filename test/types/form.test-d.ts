@@ -7,7 +7,7 @@ import { expectTypeOf, test } from 'vitest'
 import { type Form, type FormFile, form } from '../../src/form.js'
 import type { Exchange } from '../../src/index.js'
 
-test('form() takes the request of every kind of app', () => {
+test('form() accepts the request of every kind of app', () => {
   expectTypeOf(form({} as Request)).toEqualTypeOf<Promise<Form>>()
   form({} as IncomingMessage)
   form({} as Exchange)
@@ -17,7 +17,7 @@ test('form() takes the request of every kind of app', () => {
   new H3().post('/', async (event) => (await form(event.req)).getAll('name'))
 })
 
-test('limits are numbers, and a misspelt one is refused', () => {
+test('limits are numbers, and a misspelled one is refused', () => {
   form({} as Request, { fileSize: 1024, files: 1, store: 'memory' })
   form({} as Request, {
     store: async (file) => {
@@ -35,7 +35,7 @@ test('limits are numbers, and a misspelt one is refused', () => {
   form('a=1')
 })
 
-test('what a form holds', () => {
+test('the content of a form', () => {
   const data = {} as Form
   expectTypeOf(data.get('name')).toEqualTypeOf<string | undefined>()
   expectTypeOf(data.file('photo')).toEqualTypeOf<FormFile | undefined>()

@@ -1,4 +1,4 @@
-/** The types as a project gets them that has installed the package, without skipLibCheck. */
+/** The types as seen by a project that has installed the package, without skipLibCheck. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

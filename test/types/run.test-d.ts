@@ -93,7 +93,7 @@ describe('run() accepts handlers', () => {
 })
 
 describe('run() refuses', () => {
-  test('what is not an app', () => {
+  test('a value that is not an app', () => {
     // @ts-expect-error
     run()
     // @ts-expect-error
@@ -110,21 +110,21 @@ describe('run() refuses', () => {
     run(import('hono'))
   })
 
-  test('a fetch that gives no Response', () => {
+  test('a fetch that does not return a Response', () => {
     // @ts-expect-error
     run({ fetch: () => 'hello' })
     // @ts-expect-error
     run({ fetch: async () => {} })
   })
 
-  test('a handler that gives no Reply', () => {
+  test('a handler that does not return a Reply', () => {
     // @ts-expect-error
     handler(() => 'hello')
     // @ts-expect-error
     handler(() => ({ status: '200', headers: [], body: '' }))
   })
 
-  test('options that are not there', () => {
+  test('options that do not exist', () => {
     run(new Hono(), { port: 0, host: '127.0.0.1', server: 'auto', mount: '/app' })
     run(new Hono(), { listen: 'unix:/run/app.sock', development: true })
     // @ts-expect-error
@@ -136,13 +136,13 @@ describe('run() refuses', () => {
   })
 })
 
-test('run() gives a promise of what is running', () => {
+test('run() returns a promise of the running server', () => {
   expectTypeOf(run).returns.toEqualTypeOf<Promise<Running>>()
   expectTypeOf<Running['url']>().toEqualTypeOf<string | undefined>()
   expectTypeOf<Running['close']>().returns.toEqualTypeOf<Promise<void>>()
 })
 
-test('the types of the parts fit together', () => {
+test('the types of the parts are compatible', () => {
   expectTypeOf<Hono>().toExtend<App>()
   expectTypeOf<Handler>().parameter(0).toEqualTypeOf<Exchange>()
   expectTypeOf<ReturnType<Handler>>().toEqualTypeOf<Reply | Promise<Reply>>()

@@ -95,7 +95,7 @@ const post = (web: Web): Request =>
 const ways: [string, (web: Web, r: Request) => unknown][] = [
   ['clone', (_, r) => [r.clone(), r]],
   [
-    'clone has headers of its own',
+    'clone has separate headers',
     (_, r) => {
       const c = r.clone()
       c.headers.set('x', '1')
