@@ -54,7 +54,7 @@ pages show what a script printed.`,
       help: 'How long a script may write nothing, before its head and during its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
     },
     development: {
-      help: 'Show error pages and directory listings to everybody who can connect, not just\nto this machine.',
+      help: 'Show error pages and directory listings to everybody who can\nconnect, not just to this machine.',
     },
     'max-scripts': {
       value: 'N',
