@@ -1,9 +1,9 @@
 /**
  * The cost of the `env` object of a fetch app, per request: `node bench/env.mjs` after `npm run build`.
  *
- * none       nobody asks for it
+ * none       the app does not use it
  * eager      the plain object, filled in for every request (what fetch apps get)
- * accessors  a plain object with a shared getter and setter a name, which read the list
+ * accessors  a plain object with a getter and setter per name, which read the list
  * proxy      a Proxy that fills in its target when it is first touched
  *
  * "read" reads one variable. docs/decisions/env-object.md has the numbers, and what each variant breaks.

@@ -166,7 +166,7 @@ export const counter = (protocol) => {
     seen += chunk.length
     if (length === 0) {
       const replies = first(chunk)
-      // Several arrived at once, or the end of the connection is the end of the reply.
+      // If several replies arrived at once, each has an equal share of the bytes.
       if (replies > 0 && seen % replies === 0 && first.isWhole()) {
         length = seen / replies
         seen = 0

@@ -21,7 +21,8 @@ export async function nodeHandler(app: NodeApp, options: AppOptions = {}): Promi
   return (exchange) => {
     const decision = served(exchange)
     const pair = openPair(exchange, decision.request, full)
-    // A CGI script waits for its reply before it ends, and an error document's reply gets another status.
+    // Lets the server send what the app has written so far if the process ends. Not needed in a CGI script,
+    // which waits for the reply before it ends; wrong for an error document, whose reply gets another status.
     if (!exchange.gateway.runOnce && decision.status === 0) exchange[pendingReply] = pair.connection.outgoing
     return withStatusOf(decision, serve(listener, pair, exchange))
   }
@@ -103,7 +104,7 @@ const processExit = Symbol.for('cgiup.ProcessExit')
  * disconnected: only a log line.
  */
 function crash(thrown: unknown, pair: Pair, exchange: Exchange): void {
-  // Not the app's error: the adapter waits for pending writes.
+  // The app called process.exit(), which is not an error: the adapter sends the reply before the process ends.
   if (typeof thrown === 'object' && thrown !== null && processExit in thrown) return
   const error =
     thrown instanceof Error ? thrown : new Error(`The app threw ${String(thrown)}`, { cause: thrown })

@@ -13,12 +13,12 @@ function inUnits(text: string, units: Readonly<Record<string, number>>): number 
   return digits === '' || factor === undefined ? undefined : Math.round(Number(digits) * factor)
 }
 
-/** @returns bytes; a number without a unit is bytes. Undefined for what is not a size. */
+/** @returns bytes; a number without a unit is bytes. Undefined if the text is not a size. */
 export const bytesOf = (text: string): number | undefined => inUnits(text, sizeUnits)
 
 /**
  * @param bare the unit of a number without one; without it such a number is not a duration
- * @returns milliseconds. Undefined for what is not a duration.
+ * @returns milliseconds. Undefined if the text is not a duration.
  */
 export const millisecondsOf = (text: string, bare?: 's'): number | undefined =>
   inUnits(text, bare === undefined ? timeUnits : { ...timeUnits, '': timeUnits[bare] as number })

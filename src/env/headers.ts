@@ -116,7 +116,7 @@ const never = new Set([
   // "As transfer-codings are not supported on the request-body, the server MUST remove any such codings"
   // (RFC 3875 section 4.2). repair: decoded-transfer-encoding
   'HTTP_TRANSFER_ENCODING',
-  // These come first in the list, by separate rules.
+  // The headers of these come first in the list, by separate rules.
   'HTTP_HOST',
   'HTTP_AUTHORIZATION',
 ])

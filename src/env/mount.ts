@@ -131,8 +131,8 @@ export function proxyPath(filename: string): string {
 
 /**
  * Without fastcgi_split_path_info nginx sends the whole path as SCRIPT_NAME, which then names no script, and
- * no PATH_INFO. DOCUMENT_URI identifies nginx (Caddy sends it too, but always with a PATH_INFO). fcgiwrap has
- * found SCRIPT_NAME as a file, so there it is a script.
+ * no PATH_INFO. DOCUMENT_URI identifies nginx (Caddy sends it too, but always with a PATH_INFO). FCGI_ROLE
+ * identifies fcgiwrap, which runs only files that exist: there SCRIPT_NAME does name a script.
  */
 function isUnsplit(env: Env): boolean {
   return (

@@ -28,7 +28,7 @@ export function nameAt(text: string, start: number, end: number): string {
   return remember(place, text.slice(start, end))
 }
 
-/** The same for bytes, which are also available as Latin-1 text, starting at `at`. */
+/** Like {@link nameAt} for bytes, which are also available as Latin-1 text, starting at `at`. */
 export function nameOf(bytes: Uint8Array, start: number, end: number, text: string, at: number): string {
   const length = end - start
   if (length === 0 || length > maxKnownName) return text.slice(at, at + length)

@@ -71,7 +71,7 @@ export class Secrets {
     }
   }
 
-  /** Adds a value whatever its name is, and each part that is a secret by itself. */
+  /** Adds a value regardless of its variable's name, and each part of it that is a secret by itself. */
   add(value: string): void {
     this.#addPart(value)
     // Cookies, `Bearer xyz`, `Basic …`, `user:password`.

@@ -139,7 +139,7 @@ let lastServer = unknownServer
 export function serverOf(env: Pick<Env, 'get'>): Server {
   const software = env.get('SERVER_SOFTWARE')
   if (software === undefined) return isNginxScgi(env) ? oldNginx : unknownServer
-  // It is nearly always the same server.
+  // Nearly all requests of a process come from the same server.
   if (software === lastSoftware) return lastServer
   lastSoftware = software
   lastServer = identify(software)

@@ -11,7 +11,7 @@ export interface Target {
   readonly form: TargetForm
   /** `/…`; the target itself in asterisk- and authority-form. */
   readonly path: string
-  /** Without its `?`; null when there is none, '' when there is only the `?`. */
+  /** The query without its `?`; null when there is none, '' when there is only the `?`. */
   readonly query: string | null
   /** Host and port of an absolute- or authority-form target; '' otherwise. */
   readonly authority: string

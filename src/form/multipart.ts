@@ -44,7 +44,7 @@ export const busboy = onDemand(() => import('busboy'))
 async function openParser(boundary: string, limits: Readonly<FormLimits>): Promise<Busboy> {
   const { default: parser } = await busboy()
   return parser({
-    // Not the client's header, which busboy would parse differently.
+    // Built here: busboy would parse the client's header differently.
     headers: { 'content-type': `multipart/form-data; boundary="${boundary}"` },
     // File names and field names are UTF-8 in what browsers and curl send (RFC 7578 section 5.1).
     defParamCharset: 'utf8',

@@ -4,7 +4,10 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** Name of that file. Content: `PID STARTED NAMESPACE`, with `-` for what the system does not report. */
+/**
+ * Name of the file that identifies the owner of its directory. Content: `PID STARTED NAMESPACE`, with `-` for
+ * what the system does not report.
+ */
 export const ownerFile = 'owner'
 
 interface Owner {

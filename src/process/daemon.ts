@@ -28,7 +28,7 @@ interface DaemonSocket {
   readonly protocols?: readonly Protocol[]
   /** Accepted protocols if it is a TCP socket. Default: its {@link protocols}. */
   readonly protocolsOverTcp?: readonly Protocol[]
-  /** Its path belongs to this process alone, and is removed when it stops. Default false. */
+  /** The socket's path belongs to this process alone, and is removed when it stops. Default false. */
   readonly ownPath?: boolean
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 /** What the kernel reports about a process. */
 export interface ProcessFacts {
   readonly pid: number
-  /** Its program's name, at most 15 bytes. */
+  /** Name of the program, at most 15 bytes. */
   readonly name: string
   /** `Z` is a zombie: it has ended. */
   readonly state: string

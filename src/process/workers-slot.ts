@@ -1,7 +1,7 @@
 /** A slot for a worker: its current process, and the next one. */
 import type { WorkerChild } from './workers-child.js'
 
-/** A worker that ends sooner without a request has crashed at its start, in milliseconds. */
+/** A worker that ends at a lower age, without having had a request, crashed at startup. In milliseconds. */
 const youngMs = 5000
 
 /** Time after which a worker that is still not ready is logged, in milliseconds. */

@@ -147,7 +147,7 @@ function say({ quiet }: RunPlan, line: string): void {
   if (!quiet) process.stderr.write(`cgiup: ${line}\n`)
 }
 
-/** No client knows the socket any more. */
+/** Does not wait for requests: without that server no client can reach the socket. */
 function endAtOnce(plan: RunPlan): never {
   say(plan, 'the server that started this process has exited')
   process.exit(0)

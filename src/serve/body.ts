@@ -29,7 +29,7 @@ export class PushedBody implements Body {
   readonly owned: boolean
   /** Bytes buffered in memory: to be read, or to be written to the spool. */
   queued = 0
-  /** Those of the queued bytes that are on their way to the spool. */
+  /** How many of the queued bytes are being written to the spool. */
   unwritten = 0
   /** Total bytes received. */
   received = 0

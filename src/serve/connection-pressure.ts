@@ -5,7 +5,7 @@
 
 /** A member of a {@link Crowd}. */
 export interface Member {
-  /** Its index in the crowd; -1 if it is not a member. */
+  /** Index in the crowd; -1 if this is not a member. */
   place: number
 }
 

@@ -40,7 +40,7 @@ export interface GivesWay {
 }
 
 /**
- * Whether one more connection is possible, for which another one may be closed.
+ * Whether one more connection can be accepted. Closes another one for it if necessary and possible.
  *
  * @param others the number of other connections
  * @param now a clock in milliseconds

@@ -24,7 +24,7 @@ export interface ServedConnection extends Member, GivesWay {
   sweep(now: number): void
   destroy(): void
   /**
-   * Ends its open requests at once, and closes it; see {@link Abandon}.
+   * Ends the open requests of the connection at once, and closes it; see {@link Abandon}.
    *
    * @returns a function that resets the connection, if needed
    */
@@ -117,7 +117,7 @@ export class Service {
   }
 
   /**
-   * Whether one more connection is possible, for which another one may be closed.
+   * Whether one more connection can be accepted. Closes another one for it if necessary and possible.
    *
    * @param counted a connection that is already counted
    */
@@ -228,7 +228,7 @@ export class Service {
     const line = logLine(exchange.env, text)
     const ours = exchange.gateway.protocol === 'fastcgi' && this.#options.logErrors !== false
     if (ours) this.log(line)
-    // Both logs would end up in the same place.
+    // Not twice, if both logs end up in the same place.
     if (!ours || !(exchange.finished || serverOf(exchange.env).crashesAtStderr)) exchange.stderr(line)
   }
 

@@ -71,7 +71,7 @@ export class HandleWire implements Wire {
   readonly #pending: Pending[number][] = []
   /** Null: the handle still allocates a buffer for every read. */
   #current: Buffer | null = null
-  /** `#current` belongs to this connection, and nobody keeps it yet. */
+  /** `#current` belongs to this connection, and no code outside keeps a view of it yet. */
   #ownsCurrent = false
   #peer: Partial<AddressInfo> | undefined
 

@@ -35,9 +35,9 @@ function splitOnce(text: string, mark: string): [string, string | undefined] {
 
 interface Parameter {
   name: string
-  /** Null where there is none. */
+  /** Null for a parameter without a value. */
   value: string | null
-  /** Where the next one begins. */
+  /** Index at which the next parameter begins. */
   end: number
 }
 

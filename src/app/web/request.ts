@@ -25,7 +25,7 @@ export interface RequestState {
   body: BodyState | null
   /** The source of `signal`, read on demand; null when there is none to follow. */
   follows: { readonly signal: AbortSignal } | null
-  /** The request's signal is the followed one itself, not a dependent one. */
+  /** `signal` is the signal of `follows` itself, not a dependent signal (DOM standard) created from it. */
   same: boolean
   send: RequestSettings
   /** The end of the received request, which copies share; null for a Request that an app created. */
@@ -197,7 +197,7 @@ function construct(input: unknown, init: unknown): State {
   const received = typeof init === 'object' && init !== null && requestState(init) !== undefined
   const state: State = { ...base, send: readSendOptions(members, base.send), body: null }
   if (members.method !== undefined) {
-    // A received request may be copied whatever its method.
+    // A received request may be copied with any method.
     state.method = received ? toByteString(members.method, 'init.method') : readMethod(members.method)
   }
   if (members.signal !== undefined) state.follows = readSignal(members.signal)

@@ -1,4 +1,4 @@
-/** Runs a handler and sends its reply, whatever the reply is written to. */
+/** Runs a handler and sends its reply to any kind of output. */
 
 import { AppError, CgiupError, RequestError } from '../../core/errors.js'
 import type { Exchange, Handler, Reply } from '../../core/exchange.js'

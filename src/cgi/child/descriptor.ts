@@ -17,7 +17,7 @@ export class DescriptorSource implements ByteSource {
     this.#fd = fd
   }
 
-  /** A file or /dev/null may be left unread. */
+  /** False for a file or /dev/null: nobody waits for those to be read. */
   get drainable(): boolean {
     return isFlow(this.#fd)
   }

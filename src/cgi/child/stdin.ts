@@ -28,7 +28,7 @@ export class Stdin implements Body {
   #ended: boolean
   #error: RequestError | null = null
   #cancelled = false
-  /** Read, but not yet requested; bytes beyond the memory limit are in the spool. */
+  /** Bytes that were read ahead and not yet requested; those beyond the memory limit are in the spool. */
   #memory: Uint8Array[] = []
   #inMemory = 0
   #spool: Spool | null = null

@@ -6,7 +6,7 @@ import type { Exit } from './process.js'
 /** What was observed of the script, without secrets; for its author, never for a client in production. */
 export interface ScriptReport {
   readonly file: string
-  /** Its first bytes on standard output, as Latin-1. */
+  /** The first bytes of the script's standard output, as Latin-1. */
   readonly output: string
   /** The end of its standard error. */
   readonly stderr: string

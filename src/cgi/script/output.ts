@@ -44,12 +44,12 @@ export class ScriptOutput {
     return this.#ended && this.#queued === 0
   }
 
-  /** More output is available, but not read, because nobody has taken the earlier chunks. */
+  /** Reading has paused, because the earlier chunks have not been taken. */
   get paused(): boolean {
     return this.#fullSince !== 0
   }
 
-  /** Whether nobody has taken the available output for this long, and reading has paused. */
+  /** Whether reading has paused, and the available output has not been taken for `ms` milliseconds. */
   blockedFor(ms: number): boolean {
     return this.#fullSince !== 0 && performance.now() - this.#fullSince >= ms
   }

@@ -75,7 +75,7 @@ export class ScriptProcess {
     else this.#onExit.push(callback)
   }
 
-  /** Resolves when it has ended (true), or after the time (false). */
+  /** Resolves true when the process has ended, false after `ms` milliseconds. */
   ended(ms: number): Promise<boolean> {
     if (this.exit) return Promise.resolve(true)
     return new Promise((resolve) => {

@@ -208,12 +208,12 @@ export class ScriptRun {
     const told = error.code === 'PROGRAM_KILLED' || error.code === 'PROGRAM_TIMEOUT'
     const message = secrets.masked(error.message)
     const detail = `${basename(this.#context.file)}: ${message}${told ? '' : ` The script ${exit}.`}`
-    // Its message may quote the output.
+    // The message of `error` may quote the output, with secrets.
     const origin = message === error.message ? { cause: error } : {}
     return new ScriptError(error.code as ErrorCode, detail, report, origin)
   }
 
-  /** Resolves when the process has ended and all its output was read, or after the time. */
+  /** Resolves when the process has ended and all its output was read, or after `ms` milliseconds. */
   #closed(ms: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
@@ -366,7 +366,7 @@ function isConfigured(name: string, { env = {} }: ScriptOptions): boolean {
   return name !== 'NODE_ENV' && Object.hasOwn(env, name)
 }
 
-/** Secrets of its environment that a script may have printed, and nobody must see. */
+/** Secrets of the script's environment, which must not be shown if the script has printed them. */
 function secretsOf({ list, exchange, options }: RunContext): Secrets {
   const secrets = new Secrets()
   secrets.addAll(list)

@@ -12,7 +12,10 @@ export const stdinLimits = {
    * temporary file. Default 1 MiB.
    */
   readAheadBytes: bytes(1 << 20),
-  /** Size of the temporary file for that, in bytes; beyond it reading fails with `REQUEST_SPOOL_FULL`. Default 1 GiB. */
+  /**
+   * Maximum size of the temporary file for a request body that was read ahead, in bytes; beyond it reading
+   * fails with `REQUEST_SPOOL_FULL`. Default 1 GiB.
+   */
   spoolBytes: bytes(1 << 30),
   /**
    * How much of the request body is read and discarded after the reply, in bytes; more stays unread. Default

@@ -25,7 +25,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
     handOver: 'given',
     closed: 'closed',
   },
-  // It closes after the last of the open requests.
+  // The connection closes after the last of its open requests.
   last: { bytes: 'last', unkept: 'last', halfClose: 'half-closed', close: 'closing', closed: 'closed' },
   // The peer was notified that nothing more follows; further input is still read.
   'half-closed': {
@@ -35,7 +35,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
     close: 'closing',
     closed: 'closed',
   },
-  // It closes once everything is written.
+  // The connection closes once everything is written.
   closing: { bytes: 'closing', unkept: 'closing', halfClose: 'closing', close: 'closing', closed: 'closed' },
   // Another process has taken it over, or is about to.
   given: { closed: 'closed' },

@@ -180,8 +180,8 @@ function ownSocket(res: ServerResponse): Promise<Socket | null> {
 }
 
 /**
- * Ends the connection so that the client cannot mistake a partial reply for a complete one. A framed message
- * shows that when the connection closes; one that lasts until close needs a reset.
+ * Ends the connection so that the client cannot mistake a partial reply for a complete one. If the reply has a
+ * length or is chunked, closing is enough; if it lasts until the connection closes, only a reset shows it.
  */
 export function cutOff(res: ServerResponse, framed: boolean): void {
   const socket = res.socket
@@ -229,7 +229,7 @@ async function dropBody(body: Reply['body']): Promise<void> {
   try {
     await body[Symbol.asyncIterator]().return?.()
   } catch {
-    // Nobody awaits it any more.
+    // The reply is over: nothing can be done about an error of its body.
   }
 }
 
