@@ -51,7 +51,7 @@ pages show what a script printed.`,
     },
     timeout: {
       value: 'TIME',
-      help: 'How long a script may write nothing, before its head and during its\nbody: 60s (default), 500ms, 2m; 0 for no limit.',
+      help: 'How long a script may go without writing, before its head or during\nits body: 60s (default), 500ms, 2m; 0 for no limit.',
     },
     development: {
       help: 'Show error pages and directory listings to everybody who can\nconnect, not just to this machine.',

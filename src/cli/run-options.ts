@@ -34,7 +34,7 @@ The file may also call run(app) or app.listen() itself.`,
     development: { help: 'Show error pages to everybody who can connect, not just to\nthis machine.' },
     ...processOptions,
   },
-  more: `The options from --workers down are for persistent processes: FastCGI, SCGI and HTTP
+  more: `--workers and the options below it are for persistent processes: FastCGI, SCGI and HTTP
 (docs/process.md).
 
 Examples:

@@ -131,7 +131,7 @@ export const errorTable = {
   },
   FCGI_PARAMS_LIMIT: {
     title: 'A FastCGI request has more or larger parameters than the limits allow',
-    fix: 'Raise maxParamsBytes or maxParams if such requests are to be served.',
+    fix: 'Raise maxParamsBytes or maxParams if you want to serve such requests.',
     status: 431,
   },
   SCGI_NETSTRING: {
@@ -146,7 +146,7 @@ export const errorTable = {
   },
   SCGI_LIMIT: {
     title: 'An SCGI request has more or larger headers than the limits allow',
-    fix: 'Raise maxParamsBytes or maxParams if such requests are to be served.',
+    fix: 'Raise maxParamsBytes or maxParams if you want to serve such requests.',
     status: 431,
   },
   REQUEST_TIMEOUT: {

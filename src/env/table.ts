@@ -77,7 +77,7 @@ const standard: readonly Row[] = [
   ['SERVER_NAME', '4.1.14', 'must', 'Host, or a configured name', 'serverName; authority', 'passed'],
   ['SERVER_PORT', '4.1.15', 'must', 'the real port, or that of Host', 'serverPort; authority', 'passed'],
   ['SERVER_PROTOCOL', '4.1.16', 'must', 'all', 'protocol', 'passed'],
-  ['SERVER_SOFTWARE', '4.1.17', 'must', 'all but nginx over SCGI', 'how its server is treated', 'passed'],
+  ['SERVER_SOFTWARE', '4.1.17', 'must', 'all but nginx over SCGI', 'how the server is treated', 'passed'],
   ['HTTP_*', '4.1.18', 'should', 'all', 'the header of that name', 'passed'],
 ]
 
@@ -180,7 +180,7 @@ const deFacto: readonly Row[] = [
   ['H2_*', 'de facto', 'may', 'Apache mod_http2: stream and push', '', 'dropped'],
   ['Authorization', 'de facto', 'may', 'Apache with SetEnvIf', 'authorization', 'withheld'],
   ['FCGI_ROLE', 'FastCGI 6', 'may', 'fcgiwrap (libfcgi)', 'mount, behind nginx', 'dropped'],
-  ['FCGI_WEB_SERVER_ADDRS', 'FastCGI 3.2', 'may', 'who starts the process', '', 'dropped'],
+  ['FCGI_WEB_SERVER_ADDRS', 'FastCGI 3.2', 'may', 'whatever starts the process', '', 'dropped'],
   ['FCGI_DATA_LENGTH', 'FastCGI 6.4', 'may', 'filter role', '', 'dropped'],
   ['FCGI_DATA_LAST_MOD', 'FastCGI 6.4', 'may', 'filter role', '', 'dropped'],
   ['SCGI', 'SCGI', 'must', 'all, over SCGI: 1', '', 'dropped'],

@@ -19,7 +19,7 @@ export function targetNote(row: string, { env, target }: CgiRequest): string | n
 
 /**
  * Apache's `RewriteRule … fcgi://host/new/$1 [P]`: unlike with ProxyPass, the requested path does not end in
- * the path at the back end, and the part in which both end is used as the rest of the path. Null for other
+ * the path at the back end, and the end that both paths share is used as the rest of the path. Null for other
  * rules.
  */
 export function proxyNote(env: Env): string | null {
@@ -34,7 +34,7 @@ export function proxyNote(env: Env): string | null {
   const same = sameEnd(whole, behind)
   if (same === 0 || same === behind.segments.length || sameEnd(whole, script) < whole.segments.length)
     return null
-  return `the client asked for ${quoted(sent)}, the web server serves ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets the part in which both end.`
+  return `the client asked for ${quoted(sent)}, the web server serves ${quoted(proxyPath(filename))} (RewriteRule with [P]); the app gets the end that both paths share.`
 }
 
 const quoted = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)

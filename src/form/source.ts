@@ -114,7 +114,7 @@ function fetchSource(request: RequestLike): FormSource {
 
 function nodeSource(req: NodeRequestLike): FormSource {
   // A body parser ran before (express.urlencoded() and the like): reading would hang.
-  if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; is a body parser installed in front?')
+  if (req.readableEnded || req.readableFlowing) throw alreadyTaken('; does a body parser run before form()?')
   return {
     method: req.method,
     signal: undefined,

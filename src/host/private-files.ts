@@ -97,7 +97,10 @@ export function withheldName(name: string, options: TypeOptions = {}): Withheld 
   if (/[~#]$/.test(name)) return { why: 'a copy left by an editor' }
   if (!mediaTypes.has(extension)) {
     const kind = kindOf.get(extension)
-    const why = kind === undefined ? `${extension} is not in the table of types` : `${extension} is ${kind}`
+    const why =
+      kind === undefined
+        ? `${extension} is not in the table of types`
+        : `${extension} is the extension of ${kind}`
     return {
       why: extension === '' ? 'it has no extension' : why,
       fix: fixFor(extension),
@@ -115,7 +118,7 @@ function wrapped(name: string): Withheld | null {
     // A single letter or digit is a version or an initial, not an extension.
     const kind = inner.length > 1 ? kindOf.get(`.${inner}`) : undefined
     if (kind === 'a program' || kind === 'a database' || kind === 'a key' || wrappedToo.has(inner))
-      return { why: `.${inner} is ${kind}`, fix: fixFor(`.${parts.slice(i).join('.')}`) }
+      return { why: `.${inner} is the extension of ${kind}`, fix: fixFor(`.${parts.slice(i).join('.')}`) }
   }
   return null
 }

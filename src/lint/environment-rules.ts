@@ -230,7 +230,10 @@ const checks: readonly Check[] = [
     variable: 'HTTP_CONTENT_LENGTH',
     check: (env) => {
       const names = ['HTTP_CONTENT_LENGTH', 'HTTP_CONTENT_TYPE'].filter((name) => env.get(name) !== undefined)
-      return when(names.length > 0, `${names.join(' and ')} duplicates or contradicts another variable.`)
+      return when(
+        names.length > 0,
+        `The request has ${names.join(' and ')}, which may contradict the variables without HTTP_.`,
+      )
     },
     fix: 'Read CONTENT_LENGTH and CONTENT_TYPE only.',
   },

@@ -95,9 +95,9 @@ export function latin1(bytes: Uint8Array): string {
   return buffer.toString('latin1')
 }
 
-/** @param got how many bytes arrived: `17`, `more than that` */
+/** @param got how many bytes arrived: `only 17 bytes`, `more` */
 export const wrongLength = (length: number, got: string): AppError =>
-  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got} bytes.`)
+  new AppError('REPLY_BODY_LENGTH', `Content-Length is ${length}, but the body has ${got}.`)
 
 /** The complete CGI output for a request that has no reply when the process ends. */
 export function abandonedText({ status }: ProcessEnd, method: string | undefined): string {

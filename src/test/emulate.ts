@@ -44,7 +44,7 @@ function scriptHandler(
 ): (exchange: MemoryExchange) => Promise<Reply> {
   const file =
     typeof target === 'string' && !target.startsWith('file:') ? resolve(target) : fileURLToPath(target)
-  if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file} to emulate a server for.`)
+  if (!existsSync(file)) throw new UsageError('USAGE', `There is no file ${file} to run as a script.`)
   const interpreter = options.interpreter ?? interpreterOf(file)
   checkOption('timeoutMs', options.timeoutMs, 'a number of milliseconds, 0 or more', isTime)
   const settings = scriptOptions(options)

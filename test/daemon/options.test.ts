@@ -38,7 +38,7 @@ describe('options of run()', () => {
     [{ limits: { maxBodyBytes: Number.NaN } }, 'limits.maxBodyBytes'],
     [
       { recycle: { maxMemory: 256 } },
-      'The option recycle.maxMemory must be a whole number of bytes, 16777216 or more, not 256. 256 MiB are 268435456.',
+      'The option recycle.maxMemory must be a whole number of bytes, 16777216 or more, not 256. 256 MiB is 268435456 bytes.',
     ],
     [
       { recycle: { maxAge: 5 } },

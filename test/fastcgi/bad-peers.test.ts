@@ -10,22 +10,22 @@ describe('another protocol on a FastCGI port', () => {
   test.each([
     other(
       'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
-      'look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass',
+      'looks like HTTP, but the port speaks FastCGI: use fastcgi_pass, not proxy_pass',
     ),
     other(
       'POST /a HTTP/1.0\r\n\r\n',
-      'look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass',
+      'looks like HTTP, but the port speaks FastCGI: use fastcgi_pass, not proxy_pass',
     ),
-    other('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'look like HTTP'),
+    other('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'looks like HTTP'),
     other(
       '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03',
-      'look like TLS bytes: this FastCGI port does not support TLS',
+      'looks like TLS, which this FastCGI port does not support',
     ),
     other(
       '70:CONTENT_LENGTH\x000\0SCGI\x001\0,',
-      'look like SCGI: this is a FastCGI port: use fastcgi_pass, not scgi_pass',
+      'looks like SCGI, but the port speaks FastCGI: use fastcgi_pass, not scgi_pass',
     ),
-    other('\0\x10\0\0', 'this is a FastCGI port'),
+    other('\0\x10\0\0', 'this port speaks FastCGI'),
   ])('$said', async ({ bytes, said }) => {
     const { peer, log } = await serve(() => text(''))
     const p = peer()

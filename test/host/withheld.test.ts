@@ -218,7 +218,7 @@ describe('programs of this process', () => {
     const host = await startHost(cgiBin(root, { files: true, development: false }))
     expect((await host.get('/hello.sh')).status).toBe(403)
     expect(host.stderr()).toMatch(
-      /cgiup: GET \/hello\.sh: 403: .*hello\.sh is withheld: \.sh is a program\. To run it, use chmod \+x, or .* To send such files: --type \.sh=TYPE/,
+      /cgiup: GET \/hello\.sh: 403: .*hello\.sh is withheld: \.sh is the extension of a program\. To run it, use chmod \+x, or .* To send such files: --type \.sh=TYPE/,
     )
     const sends = await startHost(files(root))
     await sends.get('/hello.sh')
@@ -290,10 +290,10 @@ describe('the listing of a directory', () => {
     expect(text).toContain('<a href="./a.txt">')
     expect(text).not.toContain('<b>')
     for (const [name, why] of [
-      ['x.php', '.php is a program'],
-      ['x.bak', '.bak is a copy'],
+      ['x.php', '.php is the extension of a program'],
+      ['x.bak', '.bak is the extension of a copy'],
       ['lost.js', 'it is a script (#!); cgiBin() runs it'],
-      ['run.cgi', '.cgi is a program'],
+      ['run.cgi', '.cgi is the extension of a program'],
       ['.env', 'hidden files are not served'],
     ]) {
       expect(text).not.toContain(`href="./${name}"`)
@@ -309,7 +309,7 @@ describe('the listing of a directory', () => {
     const sends = await startHost(cgiBin(join(root, 'listed'), { development: true, files: true }))
     const both = plain((await sends.get('/')).text)
     expect(both).toContain('<a href="./a.txt">')
-    expect(both).toContain('<li>x.php <small>.php is a program</small>')
+    expect(both).toContain('<li>x.php <small>.php is the extension of a program</small>')
   })
 
   test('nobody else can see it', async () => {

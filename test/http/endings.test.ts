@@ -34,7 +34,7 @@ describe('a reply that breaks', () => {
 
   test.each([
     ['fewer', ['abc'], 'only 3'],
-    ['more', ['abc', 'def'], 'more 6'],
+    ['more', ['abc', 'def'], 'at least 6'],
   ])('with %s bytes than its Content-Length is cut', async (_, pieces, told) => {
     const host = await startHost(() => ({
       status: 200,

@@ -101,7 +101,7 @@ function takes({ unit, least = 0, whole }: Limit): string {
 /** What to write instead of a text with a unit, or of a number that was probably meant in a larger unit. */
 function hint({ unit, least = 0 }: Limit, value: unknown): string {
   if (typeof value === 'number' && unit === 'bytes' && value > 0 && value < least)
-    return `${value} MiB are ${Math.round(value * 2 ** 20)}.`
+    return `${value} MiB is ${Math.round(value * 2 ** 20)} bytes.`
   if (typeof value !== 'string') return ''
   const meant =
     unit === 'bytes' ? bytesOf(value) : unit === 'milliseconds' ? millisecondsOf(value) : Number(value)

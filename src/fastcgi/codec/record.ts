@@ -48,12 +48,12 @@ export type PieceSink = (
 
 /** The protocol of a peer that does not speak FastCGI, guessed from its first byte. */
 function guessPeer(byte: number): string {
-  if (byte === 0x16) return 'these look like TLS bytes: this FastCGI port does not support TLS'
+  if (byte === 0x16) return 'this looks like TLS, which this FastCGI port does not support'
   if (byte >= 0x41 && byte <= 0x7a)
-    return 'these look like HTTP: this is a FastCGI port: use fastcgi_pass, not proxy_pass'
+    return 'this looks like HTTP, but the port speaks FastCGI: use fastcgi_pass, not proxy_pass'
   if (byte >= 0x30 && byte <= 0x39)
-    return 'these look like SCGI: this is a FastCGI port: use fastcgi_pass, not scgi_pass'
-  return 'this is a FastCGI port'
+    return 'this looks like SCGI, but the port speaks FastCGI: use fastcgi_pass, not scgi_pass'
+  return 'this port speaks FastCGI'
 }
 
 const noContent = new Uint8Array(0)

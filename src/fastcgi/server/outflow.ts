@@ -89,7 +89,7 @@ export class Outflow implements FlowSink {
   end(): void {
     if (this.#over || this.#exchange.replyEnded) return
     if (this.#length !== null && this.#sent < this.#length)
-      this.fail(wrongLength(this.#length, `${this.#sent}`))
+      this.fail(wrongLength(this.#length, `only ${this.#sent} bytes`))
     else {
       this.#over = true
       endReply(this.#line, this.#exchange)
@@ -119,7 +119,7 @@ export class Outflow implements FlowSink {
 
   #count(bytes: number): void {
     this.#sent += bytes
-    if (this.#length !== null && this.#sent > this.#length) throw wrongLength(this.#length, `more than that`)
+    if (this.#length !== null && this.#sent > this.#length) throw wrongLength(this.#length, 'more')
   }
 }
 

@@ -115,7 +115,7 @@ async function sendStream(
     for await (const piece of body) {
       if (piece.byteLength === 0) continue
       sent.bytes += piece.byteLength
-      if (length !== null && sent.bytes > length) throw wrongLength(length, sent.bytes, 'more')
+      if (length !== null && sent.bytes > length) throw wrongLength(length, sent.bytes, 'at least')
       if (!res.write(piece) && !(await writable(res))) break
       if (res.destroyed) break
     }

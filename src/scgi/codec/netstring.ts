@@ -138,10 +138,11 @@ export class NetstringReader {
 }
 
 function guessPeer(byte: number): string {
-  if (byte === 0x16) return '; these look like TLS bytes: this SCGI port does not support TLS'
-  if (byte === 1) return '; these look like FastCGI: this is an SCGI port: use scgi_pass, not fastcgi_pass'
+  if (byte === 0x16) return '; this looks like TLS, which this SCGI port does not support'
+  if (byte === 1)
+    return '; this looks like FastCGI, but the port speaks SCGI: use scgi_pass, not fastcgi_pass'
   if (byte >= 0x41 && byte <= 0x7a)
-    return '; these look like HTTP: this is an SCGI port: use scgi_pass, not proxy_pass'
+    return '; this looks like HTTP, but the port speaks SCGI: use scgi_pass, not proxy_pass'
   return ''
 }
 

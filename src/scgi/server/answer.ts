@@ -59,12 +59,12 @@ async function stream(
       if (exchange.replyEnded || !wire.writable) return
       if (piece.length === 0) continue
       sent += piece.length
-      if (length !== null && sent > length) throw wrongLength(length, 'more than that')
+      if (length !== null && sent > length) throw wrongLength(length, 'more')
       wire.bytes([piece])
       if (wire.queued >= highWater) await new Promise<void>((resolve) => wire.whenWritten(resolve))
       if (exchange.replyEnded) return
     }
-    if (length !== null && sent < length) throw wrongLength(length, String(sent))
+    if (length !== null && sent < length) throw wrongLength(length, `only ${sent} bytes`)
     line.finish(exchange)
   } catch (error) {
     if (!exchange.replyEnded) cutOff(line, exchange, error, sent)
