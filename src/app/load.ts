@@ -37,7 +37,7 @@ async function importLinked(path: string, reason: unknown): Promise<Exports> {
   try {
     return await import(pathToFileURL(path).href)
   } catch (error) {
-    // The file is CommonJS and itself required such a module: report that error.
+    // The file is CommonJS and itself required a module with top-level await: report the error of require().
     throw code(error) === 'ERR_UNKNOWN_FILE_EXTENSION' ? reason : error
   }
 }

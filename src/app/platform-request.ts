@@ -9,7 +9,7 @@ export function addServerProperties(request: globalThis.Request, exchange: Excha
   setOwn(request, 'waitUntil', keeper(exchange))
   bind(request, exchange)
   if (exchange[afterwards] === undefined) return
-  // new Request(request) copies none of this.
+  // `new Request(request)` copies none of these features.
   const all = inFlight()
   all.add(exchange)
   exchange[afterwards](() => all.delete(exchange))

@@ -46,7 +46,7 @@ function useRepairsOf(env: Environment): void {
   try {
     switchOffRepairs(namesIn(env.get('CGIUP_REPAIRS') ?? ''))
   } catch {
-    // The script itself reports it.
+    // The script itself reports an invalid value.
   }
 }
 

@@ -34,7 +34,7 @@ export function onDemand<T>(load: () => Promise<T>): () => Promise<T> {
     return loading
   }
   registry().loaders.add(get)
-  // The caller that needs it gets the error.
+  // An error is left to the caller that needs the module.
   if (registry().stays) get().catch(() => {})
   return get
 }

@@ -79,7 +79,7 @@ function targetOf({ takes }: Row, facts: Facts): string | null {
   const query = facts.env.get('QUERY_STRING') ?? ''
   if (takes === 'redirected' && facts.redirects > 1) {
     const url = facts.env.get('REDIRECT_URL') ?? ''
-    // With QualifyRedirectURL it is an absolute URL, already encoded.
+    // With Apache's QualifyRedirectURL, REDIRECT_URL is an absolute URL, already encoded.
     const isWhole = /^https?:\/\//.test(url)
     const path = isWhole ? parseTarget(url, 'GET').path : url
     // Otherwise the rewrite leads to a path within the app.

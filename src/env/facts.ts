@@ -35,12 +35,12 @@ export const programName = /\.(?:cgi|fcgi|[cm]?[jt]s|pl|py|rb|sh|php)$/i
  */
 export function redirectsOf(env: Env): number {
   if (env.get('REDIRECT_REQUEST_METHOD') !== undefined) return 1
-  // Apache sets it on every internal redirect.
+  // Apache sets REDIRECT_URL on every internal redirect.
   if (env.get('REDIRECT_URL') === undefined) return 0
   let prefix = 'REDIRECT_'
   for (let count = 2; ; count++) {
     prefix += 'REDIRECT_'
-    // One per redirect (at most 10, LimitInternalRecursion).
+    // One prefix per redirect (at most 10, LimitInternalRecursion).
     if (env.get(`${prefix}STATUS`) === undefined) return 0
     if (env.get(`${prefix}REQUEST_METHOD`) !== undefined) return count
   }

@@ -24,7 +24,7 @@ export class Layout {
    * by one.
    */
   blank(): Record<string, string> {
-    // Not worth it in a process that has one request, or many that differ.
+    // A template does not pay off for a single request, or for requests that all differ.
     if (this.#template === undefined && ++this.#copies < 3) return {}
     this.#template ??= templateOf(this.names)
     return { ...this.#template }

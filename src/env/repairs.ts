@@ -48,7 +48,7 @@ export type SecurityRepair =
 
 export type RepairName = OptionalRepair | SecurityRepair
 
-/** Null while all are active, which is nearly always. */
+/** The repairs that are off; null while all are on, which is nearly always. */
 let off: ReadonlySet<RepairName> | null = null
 
 /** Whether a repair is active. */

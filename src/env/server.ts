@@ -16,7 +16,7 @@ export interface Traits {
   readonly checksUser: 'always' | 'with-auth-type' | 'never'
   /** Does not know about scripts: SCRIPT_NAME is configured, DOCUMENT_URI is the path served. */
   readonly configuresScript: boolean
-  /** Its stock parameter files send HTTP_HOST without the port. */
+  /** Sends HTTP_HOST without the port if its stock parameter files are used. */
   readonly dropsHostPort: boolean
   /** SCRIPT_FILENAME may be the path at the back end, without a prefix (ProxyFCGIBackendType GENERIC). */
   readonly sendsBareProxyPath: boolean

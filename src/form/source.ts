@@ -106,7 +106,7 @@ function fetchSource(request: RequestLike): FormSource {
         reader ??= request.body.getReader()
         reader.cancel().catch(() => {})
       } catch {
-        // Another reader has locked it and has to clean up.
+        // Another reader has locked the body and has to clean up.
       }
     },
   }

@@ -46,7 +46,7 @@ function checkHosts(handler: Handler, rule: HostRule): Handler {
       logged.add(host)
       exchange.stderr(logLine(exchange.env, `421: the host is ${shown(host)}. ${advice}`))
     }
-    // noticeProxies has already logged it.
+    // noticeProxies has already logged the proxy.
     const mark = exchange.peer.proxyMark
     return misdirected(host, mark === undefined ? [advice] : [behindProxy(mark), advice])
   }

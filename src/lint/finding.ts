@@ -10,7 +10,7 @@ export interface Finding {
   readonly level: 'error' | 'warning' | 'note'
   /** `RFC 3875 4.1.2`, a CVE, `SCGI`, or the name of a server if only its practice defines it. */
   readonly clause: string
-  /** The meta-variable it is about; null for a script's output. */
+  /** The meta-variable that the finding is about; null for a script's output. */
   readonly variable: string | null
   /** Line of the head, counted from 1; null for findings about the whole output, and for meta-variables. */
   readonly line: number | null

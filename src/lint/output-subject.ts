@@ -6,7 +6,7 @@ export interface HeadLine {
   readonly text: string
   /** The field name as written; null for a line that is not a header field. */
   readonly name: string | null
-  /** Without the white space around it. */
+  /** The field value, without the white space around it. */
   readonly value: string
 }
 
@@ -17,10 +17,10 @@ export interface OutputSubject {
   readonly output: Uint8Array
   /** The script is called as a non-parsed-header script (`nph-` name). Default false. */
   readonly nph?: boolean
-  /** Null when a signal ended it. */
+  /** Null when a signal ended the script. */
   readonly exitCode?: number | null
   readonly signal?: string | null
-  /** What it wrote to stderr. */
+  /** What the script wrote to stderr. */
   readonly stderr?: string
 }
 

@@ -16,13 +16,13 @@ export type ReplyEvent = 'serve' | 'fail' | 'head' | 'cut' | 'finish' | 'lost'
 export const replyStates: Transitions<ReplyState, ReplyEvent> = {
   // The request has arrived; the app has not been called.
   unserved: { serve: 'waiting', fail: 'failing', head: 'replying', finish: 'finished', lost: 'finished' },
-  // The app is working on it.
+  // The app is working on the reply.
   waiting: { fail: 'failing', head: 'replying', finish: 'finished', lost: 'finished' },
   // An error page is being created; a reply of the app may still come first.
   failing: { head: 'replying', finish: 'finished', lost: 'finished' },
   // The head of the reply was sent.
   replying: { cut: 'cut', finish: 'finished', lost: 'finished' },
-  // Nothing more of it is sent.
+  // The reply was cut off: nothing more of it is sent.
   cut: { lost: 'finished' },
   // Nothing more can be sent. The rest of the request may still arrive.
   finished: {},

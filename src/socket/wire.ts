@@ -79,6 +79,6 @@ export interface Wire {
   lastText(text: string, deadline: number): boolean
   /** Stops reading and hands the connection over. False if that is impossible; then nothing has changed. */
   handOver(to: HandOver): boolean
-  /** Turns it into a net.Socket for another owner. @param first what was already read */
+  /** Turns the connection into a net.Socket for another owner. @param first what was already read */
   toSocket(first: Buffer | null): Socket
 }

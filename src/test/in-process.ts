@@ -39,7 +39,7 @@ export function inProcess(app: App, options: EmulateOptions): Handler {
 function asScript(exchange: Exchange): Exchange {
   const { env, stdin, data = null } = exchange
   const { role } = exchange.gateway
-  // Scripts have no other roles; FastCGI replies have the same form.
+  // CGI scripts have no other role than Responder; FastCGI replies have the same form.
   const gateway: Gateway =
     role === 'responder'
       ? { protocol: 'cgi', role, runOnce: true, multiprocess: true }

@@ -138,7 +138,7 @@ class Child {
   async #end(whole: boolean, signal?: NodeJS.Signals): Promise<void> {
     this.#phase = 'settling'
     await this.#settle(whole)
-    // The process would wait for the thread.
+    // A normal exit would wait for the busy thread; SIGTERM does not.
     this.#leave(signal ?? (this.#stuck ? 'SIGTERM' : undefined))
   }
 

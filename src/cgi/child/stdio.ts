@@ -76,7 +76,7 @@ function guardedExit(stdio: TakenStdio, code: Parameters<typeof process.exit>[0]
   throw new ProcessExit(`process.exit(${code ?? ''}) was called; the reply is sent first`)
 }
 
-/** Sufficient if the child has not read the environment. */
+/** Sufficient for a process that ends before the child has read the environment. */
 const environ = { get: (name: string) => process.env[name] }
 
 function lastChance(stdio: TakenStdio, code: number): void {

@@ -20,7 +20,7 @@ export const pageFields: readonly string[] = [
   'no-referrer',
 ]
 
-/** The fields of such a page in plain text. */
+/** The header fields of a page in plain text. */
 export const textPageFields: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8', ...pageFields]
 
 /** {@link textPageFields} in the form of head lines. */

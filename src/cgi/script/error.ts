@@ -8,9 +8,9 @@ export interface ScriptReport {
   readonly file: string
   /** The first bytes of the script's standard output, as Latin-1. */
   readonly output: string
-  /** The end of its standard error. */
+  /** The end of the script's standard error. */
   readonly stderr: string
-  /** How it ended, in words. */
+  /** How the script ended, in words. */
   readonly exit: string
   /** A command line that runs it by hand with the same environment; secrets are shell variables. */
   readonly command: string

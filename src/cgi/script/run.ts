@@ -49,7 +49,7 @@ export class ScriptRun {
   #process: ScriptProcess
   #output: ScriptOutput
   #stderr: StderrLines
-  /** Why it was stopped. */
+  /** Why the script was stopped. */
   #failure: Error | null = null
   #silence: NodeJS.Timeout | undefined
   #total: NodeJS.Timeout | undefined
@@ -117,7 +117,7 @@ export class ScriptRun {
     return waiting
   }
 
-  /** The next chunk if it arrives within the time; null otherwise. */
+  /** The next chunk if it arrives within `ms` milliseconds; null otherwise. */
   async takeWithin(ms: number): Promise<Uint8Array | null> {
     const taking = this.#output.take()
     this.#taking = taking

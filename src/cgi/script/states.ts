@@ -52,7 +52,7 @@ export const groupStates: Transitions<GroupState, GroupEvent> = {
   running: { stop: 'stopping', nobody: 'killed', exited: 'left', emptied: 'ended' },
   // The grace period is running.
   stopping: { kill: 'killed', exited: 'finishing', emptied: 'ended' },
-  // Only its end is awaited.
+  // The group got SIGKILL; only its end is awaited.
   killed: { exited: 'ended', emptied: 'ended' },
   // Processes that the script left behind may still write.
   left: { stop: 'finishing', nobody: 'ended', closed: 'daemon' },

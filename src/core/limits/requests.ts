@@ -1,7 +1,7 @@
 /** Limits of requests and connections: FastCGI, SCGI and HTTP. */
 import { bytes, count, type Limit, milliseconds, none } from './limit.js'
 
-/** The same for FastCGI, SCGI and HTTP. */
+/** Limits that FastCGI, SCGI and HTTP have in common. */
 const everywhere = {
   /** Concurrent requests; further ones get 503 with `Retry-After`. Default 1000. */
   maxRequests: count(1000, { least: 1 }),

@@ -78,7 +78,7 @@ export interface ResponderEvents {
   onStdinEnd(request: ResponderRequest): void
   onData(request: ResponderRequest, chunk: Uint8Array, start: number, end: number): void
   onDataEnd(request: ResponderRequest): void
-  /** FastCGI 1.0 section 5.4: end it as soon as possible. */
+  /** The request must end as soon as possible (FastCGI 1.0 section 5.4). */
   onAbort(request: ResponderRequest): void
   /** A request was rejected (FastCGI 1.0 section 5.5) before the adapter received it. */
   onRefused(keepConnection: boolean): void

@@ -205,7 +205,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
     return this.state === 'given' || this.state === 'closed'
   }
 
-  /** Whether more requests may arrive on it. */
+  /** Whether more requests may arrive on this connection. */
   get #goesOn(): boolean {
     return this.state === 'open' || this.state === 'silent'
   }

@@ -132,7 +132,7 @@ function isFull(body: PushedBody, limits: Limits, multiplexed: boolean): boolean
     body.spill(new Spool(0))
     return false
   }
-  // If the file is slow, wait for it.
+  // Read on, unless too much is still waiting to be written to the file.
   if (body.spooled <= maxSpoolBytes) return body.unwritten > 4 * maxUnreadBytes
   body.settle()
   return true

@@ -37,7 +37,7 @@ export const connectionStates: Transitions<ConnectionState, ConnectionEvent> = {
   },
   // The connection closes once everything is written.
   closing: { bytes: 'closing', unkept: 'closing', halfClose: 'closing', close: 'closing', closed: 'closed' },
-  // Another process has taken it over, or is about to.
+  // Another process has taken the connection over, or is about to.
   given: { closed: 'closed' },
   closed: {},
 }

@@ -207,7 +207,7 @@ class Service implements ConnectionOwner {
     else socket.destroy(error)
   }
 
-  /** Short enough for the shortest time limit. */
+  /** Time between two checks of the connections: a quarter of the shortest time limit, or less. */
   #sweepMs(): number {
     const { sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs } = this.#limits
     const limits = [sendTimeoutMs, bodyTimeoutMs, headersTimeoutMs].filter((ms) => ms > 0).map((ms) => ms / 4)
@@ -359,7 +359,7 @@ class Service implements ConnectionOwner {
   }
 }
 
-/** A new one for each request: a reply may be changed while it is sent. */
+/** A new object for each request: a reply may be changed while it is sent. */
 const text503 = (): Reply => ({
   status: 503,
   headers: ['Content-Type', 'text/plain; charset=utf-8', 'Retry-After', '1'],

@@ -78,7 +78,7 @@ export class NetstringReader {
     }
     const length = this.#length
     if (length > this.#limits.maxParamsBytes) return refusal([], this.#tooLong(''), at)
-    // Including the comma after them.
+    // The headers and the comma after them.
     const end = Math.min(chunk.length, at + length + 1 - this.#have)
     if (this.#have === 0 && end - at > length) return this.#whole(chunk, at, end)
     this.#keep(chunk, at, end)

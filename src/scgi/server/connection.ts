@@ -30,8 +30,8 @@ export class ScgiConnection implements ServedConnection, ScgiLine, WireOwner {
   #discarded = 0
   /** Bytes have arrived that are not part of the request. */
   #surplus = false
-  /** The connection was accepted beyond maxConnections. */
   readonly #progress = new Progress()
+  /** The connection was accepted beyond maxConnections. */
   #tooMany: boolean
 
   constructor(wire: Wire, service: Service) {
