@@ -34,11 +34,11 @@ function targetLine(env: Environment): string {
   const { row, request, refused, status } = decide(env, { isCgi: true })
   if (row === 'as-sent' && refused === null) return ''
   if (refused !== null)
-    return `target: row ${row}, the reply is ${refused.status} and the app is not called\n`
+    return `target: the reply is ${refused.status} and the app is not called (row ${row} in docs/environment.md)\n`
   const { mount, rest, query } = request
   const path = JSON.stringify(rest + (query === null ? '' : `?${query}`))
   const error = status === 0 ? '' : `; a 200 reply is sent as ${status}`
-  return `target: row ${row}, the app gets ${path} below the mount path ${JSON.stringify(mount)}${error}\n`
+  return `target: the app gets ${path} below the mount path ${JSON.stringify(mount)}${error} (row ${row} in docs/environment.md)\n`
 }
 
 /** Applies the CGIUP_REPAIRS of the script (`--env`) to this report. */

@@ -19,7 +19,7 @@ export const processOptions: Command['options'] = {
   'socket-group': { value: 'GROUP', help: 'Group of the Unix socket, such as www-data.' },
   allow,
   'max-requests': { value: 'N', help: 'Recycle the process after this number of requests.' },
-  'max-memory': { value: 'SIZE', help: 'Recycle it when its memory is larger: 256M, 1G; at least 16M.' },
+  'max-memory': { value: 'SIZE', help: 'Recycle it when its memory exceeds this (256M, 1G); at least 16M.' },
   'max-age': { value: 'TIME', help: 'Recycle it after this time: 90s, 30m, 12h.' },
   'restart-on-change': { help: 'Recycle it when the app file or tmp/restart.txt changes.' },
 }

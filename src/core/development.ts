@@ -21,7 +21,7 @@ export function showsDevelopment(exchange: Exchange, option: boolean | undefined
   if (!saidWithheld) {
     saidWithheld = true
     exchange.stderr(
-      'cgiup: A client did not get the development page, because it is not a program of this user on this machine. ' +
+      'cgiup: A client did not get the development page, because the client is not running on this machine as this user. ' +
         'The option development (--development) shows such pages to everybody who can connect.\n',
     )
   }

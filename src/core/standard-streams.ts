@@ -24,7 +24,7 @@ export function guardStandardStreams(): void {
   }
 }
 
-/** A failed write is lost, and the next one is tried again: a named pipe may get a new reader. */
+/** A failed write is lost, but later ones are still attempted: a named pipe may get a new reader. */
 function guard(stream: Guarded): NodeJS.WriteStream {
   if (stream[guarded]) return stream
   stream[guarded] = true

@@ -224,10 +224,10 @@ const forSecurity: Readonly<Record<SecurityRepair, Row & { readonly security: st
     security: 'the authorized path would differ from the one that is served',
   },
   'unchecked-user': {
-    servers: "nginx, HAProxy, Python's host",
+    servers: "nginx, HAProxy, Python's http.server",
     source: 'recording nginx-fcgi-params-root',
     seen: 'REMOTE_USER is taken from credentials that nobody checked; HAProxy sets AUTH_TYPE too',
-    done: 'user is set only behind nginx with AUTH_TYPE; env has REMOTE_USER as received',
+    done: 'user is not set, except behind nginx if AUTH_TYPE is set; env keeps REMOTE_USER as received',
     security: 'any client could choose the user name',
   },
   'content-doubles': {

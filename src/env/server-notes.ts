@@ -23,7 +23,7 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
   },
   checksUser: {
     seen: 'may set REMOTE_USER without having checked a password',
-    done: 'the user name is trusted only if the server has verified it: always, with AUTH_TYPE, or never',
+    done: 'the user name is trusted only if the server is known to have verified it: always, only if AUTH_TYPE is set, or never',
   },
   configuresScript: {
     seen: 'sends a configured SCRIPT_NAME, and the path that it serves as DOCUMENT_URI',
@@ -82,7 +82,7 @@ export const traitNotes: Readonly<Record<keyof Traits, TraitNote>> = {
     done: 'a broken reply ends in half a record, which the server logs as an error',
   },
   crashesAtStderr: {
-    seen: 'crashes at FastCGI STDERR records (HAProxy 2.6)',
+    seen: 'crashes on FastCGI STDERR records (HAProxy 2.6)',
     done: 'no STDERR records are sent: the text goes to the log of the process',
   },
   overridesStatus: {

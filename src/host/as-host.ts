@@ -1,4 +1,7 @@
-/** Handlers that are hosts themselves, behind a web server that has decided to serve another path. */
+/**
+ * Handlers that resolve paths themselves. If the web server serves another path than the requested one, they get
+ * the variables of the served request.
+ */
 
 import type { Exchange, Handler } from '../core/exchange.js'
 import { Environment } from '../env/environment.js'

@@ -39,6 +39,6 @@ export function warnOfPages(option: boolean | undefined, address: AddressInfo | 
   if (option !== true || typeof address === 'string' || isLoopback(address.address)) return
   process.stderr.write(
     `cgiup: WARNING: everybody who can reach ${address.address} port ${address.port} can see development pages, ` +
-      'with stack traces and environment. Without the option development (--development), only this machine does.\n',
+      'with stack traces and environment. Without the option development (--development), only this machine can.\n',
   )
 }

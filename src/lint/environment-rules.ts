@@ -104,7 +104,7 @@ const checks: readonly Check[] = [
     clause: 'RFC 3875 4.1.2',
     variable: 'CONTENT_LENGTH',
     check: (env) => when(env.get('CONTENT_LENGTH') === '', 'CONTENT_LENGTH is empty.'),
-    fix: 'No action is needed: it counts as absent. In nginx, add if_not_empty to the line.',
+    fix: 'No action is needed: it counts as absent. To avoid it in nginx, add if_not_empty to the line of CONTENT_LENGTH.',
   },
   {
     code: 'length-without-body',
@@ -138,7 +138,7 @@ const checks: readonly Check[] = [
     clause: 'RFC 3875 4.1.3',
     variable: 'CONTENT_TYPE',
     check: (env) => when(env.get('CONTENT_TYPE') === '', 'CONTENT_TYPE is empty.'),
-    fix: 'No action is needed: it counts as absent. In nginx, add if_not_empty to the line.',
+    fix: 'No action is needed: it counts as absent. To avoid it in nginx, add if_not_empty to the line of CONTENT_TYPE.',
   },
   {
     code: 'path-translated-alone',

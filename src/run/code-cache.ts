@@ -68,8 +68,8 @@ export function keepCode(script: { createCachedData(): Uint8Array }, place: Code
 function keep(script: { createCachedData(): Uint8Array }, place: CodePlace): void {
   const { directory, folder, cache, found } = place
   accessSync(directory, constants.W_OK)
-  // Flags that an app sets at run time make V8 reject the caches of others: the two would keep replacing each
-  // other's cache.
+  // V8 rejects a cache that was written under other V8 flags, and an app can set flags at run time: without this
+  // pause, two such apps would keep replacing each other's cache.
   if (found === 'refused' && Date.now() - statSync(cache).mtimeMs < retryMs) return
   // Ignores the umask: the web server's user must be able to read what the files' owner writes.
   if (mkdirSync(folder, { recursive: true }) !== undefined)

@@ -42,7 +42,7 @@ class Watched extends Promise<Running> {
     return Promise
   }
 
-  // `await` of a subclass calls this too.
+  // `await` calls this too, because this is a subclass of Promise.
   // biome-ignore lint/suspicious/noThenProperty: seeing whether somebody waits is what it is for
   override then<A = Running, B = never>(
     done?: ((value: Running) => A | PromiseLike<A>) | null,

@@ -152,7 +152,7 @@ export class Service {
     if (crossed !== null || this.#running > maxRequests) {
       const name = crossed ?? 'maxRequests'
       this.lines.complaint(logLine(exchange.env, `answered with 503: ${name} is ${this.limits[name]}`))
-      // For FCGI_OVERLOADED servers send an empty page: a real 503 explains itself.
+      // On FCGI_OVERLOADED, web servers send an empty page; a real 503 explains itself.
       reply(markExplained(text503))
       return
     }

@@ -81,7 +81,8 @@ class Draft {
   readonly #directory: string
 
   constructor(parent: string) {
-    // Short: the path of the socket in it must not be longer than most socket paths next to it.
+    // A short name: the system limits the length of socket paths, and the path of the draft should not be longer
+    // than a usual path of a socket in `parent`.
     this.#directory = mkdtempSync(`${parent}/.`)
     this.socket = join(this.#directory, 's')
     process.on('exit', this.remove)

@@ -87,12 +87,14 @@ echo to the log >&2`,
     expect(out).toMatch(/^Status: 403 Forbidden\r\n/)
     expect(out).toContain('/denied')
     expect(err).toContain(
-      'target: row error-page-below, the app gets "/denied" below the mount path ""; a 200 reply is sent as 403\n',
+      'target: the app gets "/denied" below the mount path ""; a 200 reply is sent as 403 (row error-page-below in docs/environment.md)\n',
     )
     expect(err).toContain('environment, note: The client asked for "/secret", the server serves "/denied"')
     const refused = await cgiup(['call', '/admin//../x', 'app.js', '--explain'])
     expect(refused.out).toMatch(/^Status: 400 /)
-    expect(refused.err).toContain('target: row refused, the reply is 400 and the app is not called\n')
+    expect(refused.err).toContain(
+      'target: the reply is 400 and the app is not called (row refused in docs/environment.md)\n',
+    )
   })
 
   it('--explain: obeys the CGIUP_REPAIRS of the script', async () => {

@@ -234,7 +234,7 @@ describe('--development', () => {
       const text = await ask(65534)
       expect(text).toContain('502')
       expect(text).not.toContain('oops')
-      expect(host.log()).toContain('not a program of this user')
+      expect(host.log()).toContain('not running on this machine as this user')
     } finally {
       host.stop()
     }

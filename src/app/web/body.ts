@@ -69,7 +69,7 @@ export class BodyState {
     keepBytes(this.#source)
     this.#stream = this.#makeStream()
     if (this.#read) {
-      // A reader that has read the body stays locked to it forever.
+      // The body has already been read, so its stream must look read: disturbed, and locked for good.
       const reader = this.#stream.getReader()
       reader.read().catch(() => {})
     } else if (this.#source !== null) sources.set(this.#stream, this.#source)

@@ -13,7 +13,7 @@ import {
   readSendOptions,
 } from './request-init.js'
 
-/** First argument of the constructor for a Request from a state, which is the second argument. */
+/** Passed as the constructor's first argument to create a Request from a state, which is the second. */
 export const receive = Symbol('receive')
 const createKey = receive
 

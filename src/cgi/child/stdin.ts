@@ -87,7 +87,8 @@ export class Stdin implements Body {
   }
 
   /**
-   * Keeps reading even if the app does not: the web server may not read the reply before its body is read.
+   * Keeps reading even if the app does not: some web servers do not read the reply until the whole request body
+   * has been read.
    */
   readAhead(on: boolean): void {
     const start = on && !this.#ahead

@@ -93,7 +93,7 @@ export class HeadReader {
     const match = /^HTTP\/\d+(?:\.\d+)?[ \t]+(\d{3})(?:[ \t]+(.*))?$/.exec(text)
     if (!match) {
       const expected =
-        'an HTTP status line such as "HTTP/1.1 200 OK", as its name begins with nph- (RFC 3875 section 5.2)'
+        'an HTTP status line such as "HTTP/1.1 200 OK", because the script\'s name begins with nph- (RFC 3875 section 5.2)'
       this.#refuse('is not an HTTP status line', text, expected, start)
     }
     this.#takeStatus(match[2] ? `${match[1]} ${match[2]}` : (match[1] as string), text, start)

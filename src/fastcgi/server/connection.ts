@@ -43,7 +43,7 @@ export class Connection implements ResponderEvents, FastcgiLine, ServedConnectio
   readonly #gather = new BodyPieces()
   /** The connection was accepted beyond maxConnections: its requests get 503 until others have closed. */
   #surplus: boolean
-  /** Clock time since which a request's parameters are incomplete; 0 when none are. */
+  /** Clock time since which some request's parameters have been incomplete; 0 when none are. */
   #pendingSince = 0
   readonly #progress = new Progress()
 

@@ -66,7 +66,7 @@ export class FastcgiExchange extends SocketExchange {
 
   /**
    * No body is announced and none has arrived: the next record decides, because servers always end STDIN.
-   * Otherwise it would depend on packet boundaries whether such a request has a body.
+   * Otherwise, whether such a request has a body would depend on packet boundaries.
    */
   get undecided(): boolean {
     const { request, stdin } = this

@@ -54,7 +54,7 @@ export type ReadingEvent = 'appBehind' | 'appReads' | 'peerBehind' | 'peerReads'
 export const readingStates: Transitions<ReadingState, ReadingEvent> = {
   reading: { appBehind: 'app-behind', peerBehind: 'peer-behind' },
   'app-behind': { appReads: 'reading', peerBehind: 'both-behind' },
-  // A body cannot fall behind while none of it is read.
+  // The app cannot fall behind while nothing is read from the connection.
   'peer-behind': { peerReads: 'reading' },
   'both-behind': { appReads: 'peer-behind', peerReads: 'app-behind' },
 }

@@ -115,8 +115,8 @@ export class HttpConnection implements GivesWay {
   }
 
   /**
-   * Resolves true when Node gives the connection to this reply, after the last one is sent. False when the
-   * connection closed first.
+   * Resolves true when Node gives the connection to this reply, after the previous one has been sent. False
+   * when the connection closed first.
    */
   #turnOf(res: ServerResponse): Promise<boolean> {
     if (this.socket.destroyed) return Promise.resolve(false)
@@ -156,7 +156,7 @@ export class HttpConnection implements GivesWay {
       refuseRequest(socket, headTimeout, false)
       return
     }
-    // A paused connection does not show that its client has disconnected: read once.
+    // A paused connection does not reveal that its client has disconnected, so let it read once more.
     if (this.#waiting.length >= mostWaiting) socket.resume()
     const { sendTimeoutMs } = this.#owner
     const handle = (socket as unknown as { readonly _handle?: unknown })._handle
